@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The contract between the kernel and every process: capability ids, errors, rings and their
+ * opcodes, and the fixed addresses.  Nothing here belongs to one side alone, and every layout is
+ * checked at compile time.
+ *
+ * doc/abi.md explains the rules; the methods of kernel objects are in schema/kernel.capnp.
+ */
+#ifndef CAPOS_ABI_H
+#define CAPOS_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- System calls -------------------------------------------------------------------------
+ *
+ * `syscall`, number in rax, arguments in rdi and rsi, result in rax; rcx and r11 are clobbered.
+ *
+ *   cap_enter(min_complete, timeout_ns)
+ *     Consumes every submission of the calling thread's ring, then sleeps until at least
+ *     min_complete completions are unread or timeout_ns (relative, nanoseconds) has passed.
+ *     timeout_ns 0 polls, CAPOS_FOREVER waits without limit.  Returns the number of unread
+ *     completions (>= 0; fewer than min_complete means that time ran out), CAP_EINTR when signals
+ *     are pending for the thread (see "Upcalls"), CAP_EINVAL when the ring's indices make no sense
+ *     or min_complete exceeds CAPOS_CQ_ENTRIES.
+ *   exit(status)
+ *     Ends the whole process; does not return.  status: CAPOS_EXIT_STATUS.
+ *
+ * Any other number ends the process with reason "bad system call".
+ */
+#define CAPOS_SYS_CAP_ENTER 0
+#define CAPOS_SYS_EXIT      1
+
+#define CAPOS_FOREVER UINT64_MAX
+
+/* An exit status: the code (0..255) in bits 0-7; in bits 8-15 the signal that ended it, or 0. */
+#define CAPOS_EXIT_STATUS(code, signal) (((uint32_t)(code) & 0xff) | (((uint32_t)(signal) & 0xff) << 8))
+#define CAPOS_EXIT_CODE(status)         ((status) & 0xff)
+#define CAPOS_EXIT_SIGNAL(status)       (((status) >> 8) & 0xff)
+
+/* ---- Capability ids ------------------------------------------------------------------------
+ *
+ * An index into the process's table (bits 0-19) and that slot's generation (bits 20-63).  The
+ * generation grows each time the slot is given up, so a stale id fails and never names a newer
+ * object.  0 names nothing.
+ *
+ * A new process finds its own Process capability at index 1, then the capabilities that its
+ * creator passed, in their order, from index 2 on, all of generation 1.
+ */
+typedef uint64_t cap_t;
+
+#define CAP_NULL           ((cap_t)0)
+#define CAP_INDEX_BITS     20
+#define CAP_INDEX(id)      ((uint32_t)((id) & ((1u << CAP_INDEX_BITS) - 1)))
+#define CAP_GENERATION(id) ((uint64_t)(id) >> CAP_INDEX_BITS)
+#define CAP_ID(index, gen) (((cap_t)(gen) << CAP_INDEX_BITS) | (cap_t)(index))
+#define CAP_SELF           CAP_ID(1, 1)
+#define CAP_GIVEN(n)       CAP_ID(2 + (n), 1)
+
+/* What a holder may do with a kernel object.  A copy may have fewer rights, never more. */
+#define CAP_RIGHT_READ   0x001u /* MemoryObject: map or read */
+#define CAP_RIGHT_WRITE  0x002u /* MemoryObject: map writable, write, resize */
+#define CAP_RIGHT_EXEC   0x004u /* MemoryObject: map executable */
+#define CAP_RIGHT_SIGNAL 0x008u /* Event: SIGNAL */
+#define CAP_RIGHT_WAIT   0x010u /* Event: WAIT, bindUpcall */
+#define CAP_RIGHT_RECV   0x020u /* endpoint: RECV, RETURN, MINT */
+#define CAP_RIGHT_MANAGE 0x040u /* Process: memory, threads, new objects of that process */
+#define CAP_RIGHT_KILL   0x080u /* Process: kill */
+#define CAP_RIGHT_WATCH  0x100u /* Process: wait, status */
+#define CAP_RIGHT_CALL   0x200u /* any object with methods: CALL */
+#define CAP_RIGHT_COPY   0x400u /* may be copied to another process; without it only moved */
+#define CAP_RIGHTS_ALL   0x7ffu
+
+/* ---- Errors ---------------------------------------------------------------------------------
+ *
+ * A completion's result: 0 is success, negative is one of these (from the kernel), positive is a
+ * Status of schema/status.capnp (from the server).
+ */
+enum cap_error {
+	CAP_OK = 0,
+	CAP_EBADCAP = -1,    /* no such capability, or a stale id */
+	CAP_ETYPE = -2,      /* the object is not of the kind (or interface) the operation needs */
+	CAP_ERIGHTS = -3,    /* the capability lacks a right */
+	CAP_EMETHOD = -4,    /* the interface has no such method */
+	CAP_EINVAL = -5,     /* a field has a value that is not allowed */
+	CAP_EFAULT = -6,     /* an address range is not mapped, or not with the needed access */
+	CAP_ENOMEM = -7,     /* no memory, or the process's limit is reached */
+	CAP_ENOSLOT = -8,    /* a capability table is full */
+	CAP_ETOOBIG = -9,    /* a message or its capabilities do not fit the receiver's buffer */
+	CAP_EMESSAGE = -10,  /* a message is not well formed */
+	CAP_ECANCELED = -11, /* cancelled by CANCEL */
+	CAP_EGONE = -12,     /* the object's server (or the process asked about) has ended */
+	CAP_EAGAIN = -13,    /* would have to wait (futex word differs), or too much in flight */
+	CAP_EBUSY = -14,     /* somebody else holds what may be held once */
+	CAP_ENOENT = -15,    /* nothing of that name or number */
+	CAP_EINTR = -16,     /* signals are pending for the thread */
+	CAP_ETIMEDOUT = -17, /* a bound that the caller gave has passed (library calls) */
+	CAP_ENOEXEC = -18,   /* not an ELF image this kernel can start */
+	CAP_EOPCODE = -19,   /* no such opcode */
+	CAP_EEXIST = -20,    /* the address range is taken */
+};
+
+/* ---- Rings ----------------------------------------------------------------------------------
+ *
+ * One ring per thread, CAPOS_RING_SIZE bytes: a page of header, a page of submissions, a page of
+ * completions.  %gs:0 holds the ring's own address.  Indices run freely; an entry's place is the
+ * index modulo the (power of two) number of entries.  The kernel takes a submission only while a
+ * completion's place is free for it, so completions are never lost: when completions are not read,
+ * submissions stay where they are.
+ */
+#define CAPOS_PAGE_SIZE  4096u
+#define CAPOS_SQ_ENTRIES 32u
+#define CAPOS_CQ_ENTRIES 128u
+#define CAPOS_RING_SIZE  (3u * CAPOS_PAGE_SIZE)
+
+/* Most bytes in one message, and most capabilities beside it. */
+#define CAPOS_MESSAGE_MAX      65536u
+#define CAPOS_MESSAGE_CAPS_MAX 8u
+/* Most bytes in a message to an object that the kernel itself serves. */
+#define CAPOS_KERNEL_MESSAGE_MAX 8192u
+
+enum capos_op {
+	CAP_OP_NOP = 0, /* completes with 0 */
+	/* cap, interface, method, send_*, recv_*: calls a method.  Completes when the server answers;
+	 * length, ncaps: what was received. */
+	CAP_OP_CALL = 1,
+	/* cap: an endpoint with RECV right.  recv_*: where a struct capos_received and, after it, the
+	 * message go (recv_len counts both).  Completes with length: bytes of message. */
+	CAP_OP_RECV = 2,
+	/* arg: call id; status: 0 or a positive Status; send_*: the reply.  Completes at once; to a call
+	 * that was cancelled it completes with CAP_ECANCELED and the capabilities stay the sender's. */
+	CAP_OP_RETURN = 3,
+	CAP_OP_RELEASE = 4, /* cap: give the capability up */
+	/* arg: user_data of a pending operation of this ring.  That one completes with CAP_ECANCELED;
+	 * this one with 0, or CAP_ENOENT when none is pending. */
+	CAP_OP_CANCEL = 5,
+	/* cap: endpoint with RECV right; arg: the object word, interface: its interface id.  Makes an
+	 * object served there; completes with value: a capability to it.  The server is told by
+	 * CAPOS_RECEIVED_RELEASE when the last capability to it is gone. */
+	CAP_OP_MINT = 6,
+	CAP_OP_COPY = 7,   /* cap; arg: rights to keep.  Completes with value: another capability to it */
+	CAP_OP_SIGNAL = 8, /* cap: Event with SIGNAL right; arg: bits to set */
+	/* cap: Event with WAIT right; arg: mask.  Completes when a bit of mask is set, with value: those
+	 * bits, which are cleared. */
+	CAP_OP_WAIT = 9,
+	/* send_addr: a 4-byte aligned word; arg: the value it is expected to have.  Completes with 0 when
+	 * woken, CAP_EAGAIN at once when the word differs. */
+	CAP_OP_FUTEX_WAIT = 10,
+	CAP_OP_FUTEX_WAKE = 11, /* send_addr: word; arg: most to wake.  Completes with value: woken */
+	CAP_OP_COUNT = 12,
+};
+
+/* sqe.flags */
+#define CAPOS_SQE_QUIET 0x01u /* no completion on success */
+
+struct capos_sqe {
+	uint8_t op;    /* enum capos_op */
+	uint8_t flags; /* CAPOS_SQE_* */
+	uint16_t method;
+	int32_t status;
+	uint64_t user_data; /* handed back in the completion */
+	cap_t cap;
+	uint64_t arg;
+	uint64_t interface; /* Cap'n Proto type id of the interface called, or minted */
+	uint64_t send_addr; /* message out */
+	uint64_t send_caps; /* address of send_ncaps struct capos_send_cap */
+	uint32_t send_len;
+	uint32_t send_ncaps;
+	uint64_t recv_addr; /* message in */
+	uint64_t recv_caps; /* address of an array of recv_ncaps cap_t, filled on receipt */
+	uint32_t recv_len;  /* size of the buffer at recv_addr in bytes */
+	uint32_t recv_ncaps;
+	uint64_t reserved[5]; /* zero */
+};
+
+struct capos_cqe {
+	uint64_t user_data;
+	int32_t result;  /* enum cap_error or Status */
+	uint32_t length; /* bytes received */
+	uint64_t value;
+	uint32_t ncaps; /* capabilities received */
+	uint32_t reserved;
+};
+
+/* A capability that goes with a message.  All of a message's capabilities travel, or none. */
+struct capos_send_cap {
+	cap_t cap;
+	uint32_t rights; /* rights the receiver gets, as far as the sender has them */
+	uint32_t flags;  /* CAPOS_SEND_* */
+};
+#define CAPOS_SEND_MOVE 0x01u /* the sender loses it when the message is delivered */
+
+/* What RECV puts before the message. */
+struct capos_received {
+	uint32_t kind; /* enum capos_received_kind */
+	uint16_t method;
+	uint16_t ncaps;
+	uint64_t object;    /* the word given at MINT */
+	uint64_t call_id;   /* CALL, CANCEL: names the call in RETURN; never used again */
+	uint64_t interface; /* the interface that the caller named; checked to be the object's */
+	uint64_t caller;    /* process id of the caller, for logs and accounts */
+	uint32_t length;    /* bytes of message that follow */
+	uint32_t recv_len;  /* size of the caller's buffer for the reply's message */
+	uint64_t reserved[2];
+};
+enum capos_received_kind {
+	CAPOS_RECEIVED_CALL = 1,
+	CAPOS_RECEIVED_RELEASE = 2, /* object: its last capability is gone */
+	CAPOS_RECEIVED_CANCEL = 3,  /* call_id: the caller no longer waits; answer it all the same (the
+	                             * RETURN frees it; its result is CAP_ECANCELED) */
+};
+
+/* ---- Upcalls --------------------------------------------------------------------------------
+ *
+ * An Event bound to a thread by Event.bindUpcall is that thread's set of pending signals: bits
+ * signalled to it are or-ed into upcall_bits of the thread's ring.  While some are set, cap_enter
+ * does not sleep (CAP_EINTR).  When besides upcall_mask is 0 and the thread is in user mode, the
+ * kernel saves its registers in the ring's upcall_frame, sets upcall_mask to 1 and continues it at
+ * the bound entry with the stack pointer lowered past the red zone and aligned to 16 bytes.  The
+ * code there copies the frame before it clears upcall_mask, and takes the bits by an atomic
+ * exchange.  Floating-point and vector registers are as they were; saving them is up to the code.
+ */
+struct capos_upcall_frame {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t rip, rflags;
+};
+
+struct capos_ring {
+	uint64_t self; /* own address; written once by the kernel, never read back by it */
+	uint64_t thread_id;
+	uint32_t sq_head; /* kernel writes */
+	uint32_t cq_tail; /* kernel writes */
+	uint32_t sq_tail; /* user writes */
+	uint32_t cq_head; /* user writes */
+	uint32_t upcall_mask;
+	uint32_t reserved0;
+	uint64_t upcall_bits;
+	uint64_t user_word[10]; /* the library's own, e.g. its per-thread state */
+	struct capos_upcall_frame upcall_frame;
+	uint8_t reserved1[CAPOS_PAGE_SIZE - 272];
+	struct capos_sqe sq[CAPOS_SQ_ENTRIES];
+	struct capos_cqe cq[CAPOS_CQ_ENTRIES];
+};
+
+_Static_assert(sizeof(struct capos_sqe) == 128, "submission layout");
+_Static_assert(sizeof(struct capos_cqe) == 32, "completion layout");
+_Static_assert(sizeof(struct capos_send_cap) == 16, "capability transfer layout");
+_Static_assert(sizeof(struct capos_received) == 64, "received header layout");
+_Static_assert(offsetof(struct capos_ring, sq) == CAPOS_PAGE_SIZE, "submissions on their own page");
+_Static_assert(offsetof(struct capos_ring, cq) == 2 * CAPOS_PAGE_SIZE, "completions too");
+_Static_assert(sizeof(struct capos_ring) == CAPOS_RING_SIZE, "ring layout");
+
+/* ---- Addresses ------------------------------------------------------------------------------
+ *
+ * User space is [CAPOS_USER_MIN, CAPOS_USER_MAX).  The first thread's stack ends at
+ * CAPOS_STACK_TOP; its top holds the start block (see libcapos/include/capos/start.h), at whose
+ * first byte the stack pointer stands when the program's entry point runs, as on Linux.
+ */
+#define CAPOS_USER_MIN   0x0000000000010000ull
+#define CAPOS_USER_MAX   0x00007ffffffff000ull
+#define CAPOS_CLOCK_ADDR 0x00007fffffffd000ull /* read-only clock page, see clock.h */
+#define CAPOS_STACK_TOP  0x00007ffffff00000ull
+#define CAPOS_STACK_SIZE (8ull << 20) /* reserved; pages appear when touched */
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The start block: what stands at a new process's stack pointer.  It is Linux's layout (System V ABI for x86-64,
+ * 3.4.1: argc, argv, NULL, envp, NULL, auxiliary vector, strings) so that musl's start code runs on it, with one
+ * entry more: AT_CAPOS_START points to a StartInfo message of schema/manifest.capnp.
+ */
+#ifndef CAPOS_START_H
+#define CAPOS_START_H
+
+#include <stdbool.h>
+
+#include <capos/abi.h>
+
+#define AT_CAPOS_START        0x43415030ul /* address of the StartInfo message */
+#define AT_CAPOS_START_LENGTH 0x43415031ul /* its bytes */
+
+struct start_cap {
+	const char *name;
+	uint64_t interface; /* type id, 0 for none */
+	cap_t id;
+};
+
+struct start_image { /* facts of the ELF image, for the auxiliary vector */
+	uint64_t phdr, phnum, phent, entry, base;
+};
+
+struct start_params {
+	const char *process_name;
+	const char *const *args; /* NULL-terminated */
+	const char *const *env;  /* NULL-terminated */
+	const struct start_cap *caps;
+	uint32_t ncaps;
+	struct start_image image;
+	uint8_t random[16]; /* AT_RANDOM */
+};
+
+/* Spawner: reads what the auxiliary vector needs from an ELF file's bytes.  CAP_OK or CAP_ENOEXEC. */
+int start_image_facts(const void *file, uint64_t size, uint64_t load_bias, struct start_image *out);
+/* Spawner: builds the block in buffer as it will stand when it ends at CAPOS_STACK_TOP.  *length is a multiple of 16.
+ * CAP_OK or CAP_ETOOBIG. */
+int start_block_build(const struct start_params *params, void *buffer, uint32_t size, uint32_t *length);
+
+/* New process: finds a capability by name in its own start block; CAP_NULL when it was not given one.
+ * start_init is called by the start code with the initial stack pointer. */
+void start_init(const uint64_t *stack);
+cap_t start_cap(const char *name);
+/* The index-th, for listing; false past the end. */
+bool start_cap_at(uint32_t index, struct start_cap *out);
+
+#endif

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+# The objects that the kernel itself serves.  Their methods answer with an error of abi.h (negative),
+# never with a Status.  "Index" results are positions among the capabilities that came with the reply;
+# "Index" parameters are positions among those sent with the call.  Sizes and addresses are bytes.
+
+@0x9a3c5e1f7b2d4c60;
+
+interface Process {
+  # A process.  Rights: MANAGE for createX, map, unmap, protect and setName; WATCH for wait and status;
+  # KILL for kill.
+
+  createMemory @0 (size :UInt64) -> (memoryIndex :UInt16);
+  # A MemoryObject of zeroed pages that appear when first touched, charged to this process then.
+  # size: rounded up to pages, at least one page.
+
+  map @1 (memoryIndex :UInt16, offset :UInt64, size :UInt64, address :UInt64, access :UInt32,
+          private :Bool) -> (address :UInt64);
+  # Maps pages of the MemoryObject into the process.  offset, address: multiples of the page size;
+  # address 0: the kernel chooses.  size: rounded up to pages.  access: CAP_RIGHT_READ|WRITE|EXEC, within
+  # the capability's rights unless private (then READ suffices); WRITE with EXEC is CAP_EINVAL.
+  # private: stores go to a copy of this mapping alone.  CAP_EEXIST: the range is taken.
+
+  unmap @2 (address :UInt64, size :UInt64) -> ();
+  # Takes out whatever is mapped in the range; parts of mappings too; nothing mapped is no error.
+
+  protect @3 (address :UInt64, size :UInt64, access :UInt32) -> ();
+  # The whole range must be mapped, else CAP_EFAULT and nothing is changed.
+
+  createEvent @4 () -> (eventIndex :UInt16);
+  createEndpoint @5 () -> (endpointIndex :UInt16);
+
+  createThread @6 (entry :UInt64, stackPointer :UInt64, argument :UInt64, fsBase :UInt64)
+      -> (threadId :UInt64, ringAddress :UInt64);
+  # A thread with a ring of its own, started at entry with argument in rdi.  It ends with the process or
+  # by exitThread.
+
+  exitThread @7 () -> ();
+  # Ends the calling thread (of the calling process; on another's capability CAP_ETYPE).  The last one
+  # ends the process with status 0.
+
+  wait @8 () -> (status :UInt32, reason :Text);
+  # Answers when the process has ended.  status: CAPOS_EXIT_STATUS.  reason: "" after exit, else why it was
+  # killed, e.g. "page fault at 0x10 (rip 0x401234)".
+
+  status @9 () -> (id :UInt64, name :Text, alive :Bool, memoryPages :UInt64, memoryLimitPages :UInt64,
+                   capabilities :UInt32, threads :UInt32, cpuNs :UInt64);
+  kill @10 (status :UInt32) -> ();
+  setName @11 (name :Text) -> ();
+  sleepForever @12 () -> ();
+  # Never answers; for tests of CANCEL.
+}
+
+interface ProcessSpawner {
+  spawn @0 (name :Text, imageIndex :UInt16, loadBias :UInt64, startBlock :Data, memoryLimitPages :UInt64,
+            service :Bool) -> (processIndex :UInt16);
+  # Starts a process from an ELF image (static; ET_EXEC with loadBias 0, or ET_DYN anywhere page-aligned).
+  # imageIndex: a MemoryObject with the file's bytes; its pages are shared, copied when written.
+  # startBlock: copied so that it ends at CAPOS_STACK_TOP; the stack pointer starts at its first byte, so
+  # its length must be a multiple of 16.  memoryLimitPages: 0 for no limit but the machine's.
+  # service: scheduled before programs.  All other capabilities sent, in their order, become the new process's
+  # CAP_GIVEN(0), CAP_GIVEN(1), ...  (imageIndex must be the last position.)
+  # CAP_ENOEXEC, CAP_ENOMEM, CAP_EINVAL, CAP_ETYPE, CAP_ERIGHTS (image needs READ and EXEC).
+}
+
+interface MemoryObject {
+  size @0 () -> (size :UInt64);
+  slice @1 (offset :UInt64, size :UInt64) -> (memoryIndex :UInt16);
+  # A new MemoryObject with a copy of the range, whose pages are shared until either side writes (needs READ;
+  # offset a multiple of the page size; the copy holder has all rights).
+  resize @2 (size :UInt64) -> ();
+  # Only for objects made by createMemory and slice.  Pages past the new end are taken from every mapping;
+  # touching them there is a fault.
+  read @3 (offset :UInt64, length :UInt32) -> (data :Data);
+  # At most 4096 bytes; shorter at the object's end.
+}
+
+interface Event {
+  # SIGNAL and WAIT are opcodes.
+  bindUpcall @0 (entry :UInt64) -> ();
+  # Binds the event to the calling thread (abi.h, "Upcalls"); CAP_EBUSY when bound already.  entry 0: bits
+  # still collect in upcall_bits and interrupt cap_enter, and no code is run.
+}
+
+interface Timer {
+  # Signals an event at a time of the monotonic clock (clock.h).  One setting at a time.
+  arm @0 (deadlineNs :UInt64, intervalNs :UInt64, eventIndex :UInt16, bits :UInt64) -> ();
+  # deadlineNs: absolute; a past one signals at once.  intervalNs: 0 for once; at least 1000 otherwise.  Replaces
+  # the previous setting.  The event is sent with each call and needs the right SIGNAL.
+  disarm @1 () -> (remainingNs :UInt64, intervalNs :UInt64);
+  # remainingNs: 0 when it was not armed.
+  create @2 () -> (timerIndex :UInt16);
+  # Another timer, not armed.
+  remaining @3 () -> (remainingNs :UInt64, intervalNs :UInt64);
+}
+
+interface EntropySource {
+  read @0 (length :UInt32) -> (data :Data);
+  # length: at most 4096 bytes.
+}
+
+interface Log {
+  write @0 (text :Text) -> ();
+  # One or more lines for the kernel's log, each tagged with the caller's process name; cut at 1024 bytes;
+  # control characters but newline become '?'.
+}
+
+interface PowerControl {
+  shutdown @0 () -> ();
+  # Turns the machine off (resets it where off is not to be had: under `-no-reboot` that ends the emulator).
+}
+
+interface SystemStatus {
+  processes @0 () -> (list :List(ProcessEntry));
+  capabilities @1 (processId :UInt64, firstIndex :UInt32) -> (list :List(CapabilityEntry), nextIndex :UInt32);
+  # As many as fit in one reply, from firstIndex on; nextIndex 0: these were the last.  CAP_ENOENT.
+  memory @2 () -> (totalPages :UInt64, freePages :UInt64, kernelObjects :UInt64, contextSwitches :UInt64,
+                   interrupts :UInt64);
+}
+
+struct ProcessEntry {
+  id @0 :UInt64;
+  name @1 :Text;
+  service @2 :Bool;
+}
+
+struct CapabilityEntry {
+  index @0 :UInt32;
+  kind @1 :Kind;
+  interface @2 :UInt64;   # type id, for kind object and for kernel objects with methods
+  rights @3 :UInt32;
+  server @4 :Text;        # object: name of the serving process; "kernel" otherwise
+  object @5 :UInt64;      # object: its word; DeviceMmio, Interrupt, DMAPool: PCI address (bus<<8|dev<<3|fn)
+
+  enum Kind {
+    none @0; process @1; spawner @2; memory @3; event @4; endpoint @5; object @6; timer @7; entropy @8; log @9;
+    power @10; systemStatus @11; deviceManager @12; deviceMmio @13; interrupt @14; dmaPool @15;
+  }
+}
+
+interface DeviceManager {
+  list @0 () -> (devices :List(PciDevice));
+  open @1 (address :UInt16, dmaLimitPages :UInt32) -> (mmioIndex :UInt16, interruptIndex :UInt16, dmaIndex :UInt16);
+  # The three capabilities of one PCI function (bus<<8 | device<<3 | function): its bus mastering and memory decoding
+  # are turned on, MSI-X entry 0 is routed, all others masked.  CAP_ENOENT, CAP_EBUSY while they are held.
+  # When the last of the three is given up, bus mastering is turned off and the function may be opened again.
+}
+
+struct PciDevice {
+  address @0 :UInt16;
+  vendor @1 :UInt16;
+  device @2 :UInt16;
+  classCode @3 :UInt32;   # class<<16 | subclass<<8 | interface
+  subsystemVendor @4 :UInt16;
+  subsystem @5 :UInt16;
+}
+
+interface DeviceMmio {
+  info @0 () -> (vendor :UInt16, device :UInt16, regions :List(MmioRegion));
+  map @1 (region :UInt16) -> (address :UInt64, size :UInt64);
+  # Maps a region, uncached, into the caller.
+  readConfig @2 (offset :UInt16, width :UInt8) -> (value :UInt32);
+  # The function's configuration space; width 1, 2 or 4, offset a multiple of it.
+}
+
+struct MmioRegion {
+  # Whole pages of a BAR that hold nothing of another function and neither MSI-X table nor pending bits.
+  bar @0 :UInt8;
+  offset @1 :UInt64;      # of the region in the BAR
+  size @2 :UInt64;
+}
+
+interface Interrupt {
+  bind @0 (eventIndex :UInt16, bits :UInt64) -> ();
+  # From now on the device's MSI-X message sets these bits of the event.  Replaces the previous binding.
+  unbind @1 () -> ();
+  count @2 () -> (delivered :UInt64);
+}
+
+interface DMAPool {
+  allocate @0 (pages :UInt32) -> (memoryIndex :UInt16, deviceAddresses :List(UInt64));
+  # A MemoryObject of zeroed, pinned pages and what the device calls each.  At most 512 pages a call.
+  # The pages go back when the pool and the object are both gone.
+}

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+# What the console driver, the files service and init serve.  Index and Status conventions as in network.capnp.
+
+@0xc7e2b8d1f0a94356;
+
+using import "network.capnp".Channel;
+
+interface ByteStream {
+  # One direction of a console: the program's stdin (channel's receive queue), stdout or stderr (its send queue).
+  attach @0 (wakeIndex :UInt16, wakeBits :UInt64) -> (channel :Channel);
+  # The one channel of this stream; a second attach answers the same memory with the new wake event.
+  drain @1 () -> ();
+  # Answers when all that was written so far has been taken by the host.
+  windowSize @2 () -> (columns :UInt16, rows :UInt16);
+  # notSupported where the console is no terminal.
+}
+
+interface Directory {
+  # A directory of the files service; every path is relative to it, and ".." never leads above it.  Paths are
+  # UTF-8 or any bytes but NUL, at most 4095; components at most 255.
+  open @0 (path :Text, flags :UInt32, mode :UInt32) -> (fileIndex :UInt16, stat :FileStat);
+  # A File or (stat.type) a Directory.  flags: OpenFlags, or-ed.
+  stat @1 (path :Text, followLink :Bool) -> (stat :FileStat);
+  list @2 (position :UInt64) -> (entries :List(DirectoryEntry), next :UInt64);
+  # "." and ".." included.  position 0: from the start; next: where to go on, entries empty at the end.
+  makeDirectory @3 (path :Text, mode :UInt32) -> ();
+  remove @4 (path :Text, directory :Bool) -> ();
+  # A removed file lives on while it is held.
+  rename @5 (from :Text, to :Text) -> ();
+  link @6 (from :Text, to :Text) -> ();
+  symlink @7 (target :Text, path :Text) -> ();
+  readLink @8 (path :Text) -> (target :Text);
+  setMode @9 (path :Text, mode :UInt32, followLink :Bool) -> ();
+  setTimes @10 (path :Text, accessNs :Int64, modifyNs :Int64, followLink :Bool) -> ();
+  # Unix time in nanoseconds; INT64_MIN leaves one as it is.
+  space @11 () -> (blockSize :UInt32, blocks :UInt64, freeBlocks :UInt64, files :UInt64);
+  subdirectory @12 (path :Text) -> (directoryIndex :UInt16);
+  # A Directory whose root is that directory: attenuation for another program.
+}
+
+const openRead :UInt32 = 1;
+const openWrite :UInt32 = 2;
+const openCreate :UInt32 = 4;
+const openExclusive :UInt32 = 8;
+const openTruncate :UInt32 = 16;
+const openDirectory :UInt32 = 32;
+const openNoFollow :UInt32 = 64;
+
+enum FileType { unknown @0; regular @1; directory @2; symlink @3; }
+
+struct FileStat {
+  inode @0 :UInt64;
+  type @1 :FileType;
+  mode @2 :UInt32;       # permission bits
+  links @3 :UInt32;
+  size @4 :UInt64;
+  accessNs @5 :Int64;    # Unix time in nanoseconds
+  modifyNs @6 :Int64;
+  changeNs @7 :Int64;
+  blocks @8 :UInt64;     # of 512 bytes, in use
+}
+
+struct DirectoryEntry {
+  inode @0 :UInt64;
+  type @1 :FileType;
+  name @2 :Text;
+}
+
+interface File {
+  # An open file.  Offsets are the client's business, so that they can be shared or not as POSIX wants.
+  read @0 (offset :UInt64, length :UInt32) -> (data :Data);
+  # At most 61440 bytes; fewer only at the end.
+  write @1 (offset :UInt64, data :Data) -> (written :UInt32, size :UInt64);
+  append @2 (data :Data) -> (written :UInt32, size :UInt64);
+  stat @3 () -> (stat :FileStat);
+  truncate @4 (size :UInt64) -> ();
+  setMode @5 (mode :UInt32) -> ();
+  setTimes @6 (accessNs :Int64, modifyNs :Int64) -> ();
+  memory @7 () -> (memoryIndex :UInt16, size :UInt64);
+  # A copy-on-write snapshot of the bytes, to map.
+}
