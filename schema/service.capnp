@@ -3,11 +3,11 @@
 
 @0xc7e2b8d1f0a94356;
 
-using import "network.capnp".Channel;
+using import "network.capnp".ChannelRef;
 
 interface ByteStream {
   # One direction of a console: the program's stdin (channel's receive queue), stdout or stderr (its send queue).
-  attach @0 (wakeIndex :UInt16, wakeBits :UInt64) -> (channel :Channel);
+  attach @0 (wakeIndex :UInt16, wakeBits :UInt64) -> (channel :ChannelRef);
   # The one channel of this stream; a second attach answers the same memory with the new wake event.
   drain @1 () -> ();
   # Answers when all that was written so far has been taken by the host.
@@ -16,10 +16,11 @@ interface ByteStream {
 }
 
 interface Directory {
-  # A directory of the files service; every path is relative to it, and ".." never leads above it.  Paths are
-  # UTF-8 or any bytes but NUL, at most 4095; components at most 255.
+  # A directory of the files service, and the root it belongs to: a path with a leading slash starts at the root,
+  # any other at the directory, and neither ".." nor a symlink leads above the root.  Paths are UTF-8 or any bytes
+  # but NUL, at most 4095; components at most 255.
   open @0 (path :Text, flags :UInt32, mode :UInt32) -> (fileIndex :UInt16, stat :FileStat);
-  # A File or (stat.type) a Directory.  flags: OpenFlags, or-ed.
+  # A File or (stat.type) a Directory, which keeps this one's root.  flags: OpenFlags, or-ed.
   stat @1 (path :Text, followLink :Bool) -> (stat :FileStat);
   list @2 (position :UInt64) -> (entries :List(DirectoryEntry), next :UInt64);
   # "." and ".." included.  position 0: from the start; next: where to go on, entries empty at the end.
@@ -36,6 +37,8 @@ interface Directory {
   space @11 () -> (blockSize :UInt32, blocks :UInt64, freeBlocks :UInt64, files :UInt64);
   subdirectory @12 (path :Text) -> (directoryIndex :UInt16);
   # A Directory whose root is that directory: attenuation for another program.
+  path @13 () -> (path :Text);
+  # Where the directory is, from its root: "/", "/tmp".  noEntry when it was removed.
 }
 
 const openRead :UInt32 = 1;
