@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * File descriptors of this process: a table of references to open file descriptions (struct file), each of one kind
- * whose operations stand in a struct file_ops.  The dispatcher runs with upcalls masked, so nothing here is ever
- * interrupted by a signal handler; results are >= 0 or -errno, as Linux system calls have them.
+ * File descriptors of this process: a table of references to open file descriptions (struct file),
+ * each of one kind whose operations stand in a struct file_ops.  The dispatcher runs with upcalls
+ * masked, so nothing here is ever interrupted by a signal handler; results are >= 0 or -errno, as
+ * Linux system calls have them.
  */
 #ifndef POSIX_FD_H
 #define POSIX_FD_H
@@ -21,26 +22,31 @@ struct file;
 
 /* Any pointer may be NULL: then the call answers as the comment says. */
 struct file_ops {
-	/* NULL: EINVAL.  Honour file->flags & O_NONBLOCK.  iov has been checked to be readable by the caller (bad user
-	 * pointers fault as in any library). */
+	/* NULL: EINVAL.  Honour file->flags & O_NONBLOCK.  iov has been checked to be readable by
+	 * the caller (bad user pointers fault as in any library). */
 	ssize_t (*read)(struct file *f, const struct iovec *iov, int n);
 	ssize_t (*write)(struct file *f, const struct iovec *iov, int n);
-	ssize_t (*pread)(struct file *f, const struct iovec *iov, int n, off_t offset);  /* ESPIPE */
-	ssize_t (*pwrite)(struct file *f, const struct iovec *iov, int n, off_t offset); /* ESPIPE */
-	off_t (*seek)(struct file *f, off_t offset, int whence);                         /* ESPIPE */
-	/* Ready events among POLLIN|POLLOUT|POLLHUP|POLLERR|POLLRDHUP|POLLPRI, from shared words, without entering the
-	 * kernel.  arm: also ask to be woken (process event) when one of `wanted` becomes true; then looks again. NULL:
-	 * always POLLIN|POLLOUT. */
+	ssize_t (*pread)(struct file *f, const struct iovec *iov, int n, off_t offset); /* ESPIPE */
+	ssize_t (*pwrite)(struct file *f, const struct iovec *iov, int n,
+	                  off_t offset);                         /* ESPIPE */
+	off_t (*seek)(struct file *f, off_t offset, int whence); /* ESPIPE */
+	/* Ready events among POLLIN|POLLOUT|POLLHUP|POLLERR|POLLRDHUP|POLLPRI, from shared words,
+	 * without entering the kernel.  arm: also ask to be woken (process event) when one of
+	 * `wanted` becomes true; then looks again. NULL: always POLLIN|POLLOUT. */
 	unsigned (*poll)(struct file *f, unsigned wanted, bool arm);
-	int (*stat)(struct file *f, struct stat *st);              /* EBADF */
-	int (*truncate)(struct file *f, off_t size);               /* EINVAL */
-	int (*chmod)(struct file *f, unsigned mode);               /* EINVAL */
-	int (*utimens)(struct file *f, const int64_t times_ns[2]); /* access, modify; INT64_MIN leaves as is; EINVAL */
-	int (*ioctl)(struct file *f, unsigned long request, void *argument);                /* ENOTTY */
-	ssize_t (*getdents)(struct file *f, void *buffer, size_t size);                     /* ENOTDIR */
-	/* Maps pages for mmap: returns a new MemoryObject capability in *memory (copy-on-write snapshot). ENODEV */
+	int (*stat)(struct file *f, struct stat *st); /* EBADF */
+	int (*truncate)(struct file *f, off_t size);  /* EINVAL */
+	int (*chmod)(struct file *f, unsigned mode);  /* EINVAL */
+	int (*utimens)(
+	        struct file *f,
+	        const int64_t times_ns[2]); /* access, modify; INT64_MIN leaves as is; EINVAL */
+	int (*ioctl)(struct file *f, unsigned long request, void *argument); /* ENOTTY */
+	ssize_t (*getdents)(struct file *f, void *buffer, size_t size);      /* ENOTDIR */
+	/* Maps pages for mmap: returns a new MemoryObject capability in *memory (copy-on-write
+	 * snapshot). ENODEV */
 	int (*memory)(struct file *f, uint64_t *memory);
-	void (*close)(struct file *f); /* the last reference is gone: release everything it owns, not f itself */
+	void (*close)(struct file *f);   /* the last reference is gone: release everything it owns,
+	                                    not f itself */
 	const struct socket_ops *socket; /* NULL: ENOTSOCK for socket calls */
 };
 
@@ -49,7 +55,8 @@ struct socket_ops {
 	int (*bind)(struct file *f, const struct sockaddr *address, unsigned length);
 	int (*connect)(struct file *f, const struct sockaddr *address, unsigned length);
 	int (*listen)(struct file *f, int backlog);
-	int (*accept)(struct file *f, struct sockaddr *address, unsigned *length, int flags, struct file **out);
+	int (*accept)(struct file *f, struct sockaddr *address, unsigned *length, int flags,
+	              struct file **out);
 	int (*shutdown)(struct file *f, int how);
 	int (*getname)(struct file *f, bool peer, struct sockaddr *address, unsigned *length);
 	int (*setopt)(struct file *f, int level, int option, const void *value, unsigned length);
@@ -61,10 +68,10 @@ struct socket_ops {
 struct file {
 	const struct file_ops *ops;
 	uint32_t refs;
-	int flags;      /* O_ACCMODE, O_NONBLOCK, O_APPEND, ... */
-	uint64_t kind;  /* FILE_KIND_* for fstat and /proc, else unused */
-	void *data;     /* the kind's own */
-	off_t offset;   /* of files */
+	int flags;     /* O_ACCMODE, O_NONBLOCK, O_APPEND, ... */
+	uint64_t kind; /* FILE_KIND_* for fstat and /proc, else unused */
+	void *data;    /* the kind's own */
+	off_t offset;  /* of files */
 };
 
 /* A new description with one reference, zeroed; NULL: no memory. */
@@ -72,13 +79,15 @@ struct file *file_create(const struct file_ops *ops, int flags, void *data);
 void file_get(struct file *f);
 void file_put(struct file *f); /* closes and frees at 0 */
 
-/* Lowest free descriptor >= from; takes the caller's reference.  -EMFILE (the reference stays the caller's). */
+/* Lowest free descriptor >= from; takes the caller's reference.  -EMFILE (the reference stays the
+ * caller's). */
 int fd_install(struct file *f, int from, bool close_on_exec);
 struct file *fd_file(int fd); /* borrowed; NULL: EBADF */
 
-/* Waiting: every fd kind is woken through the process's one event.  Sleeps until the event is signalled, the deadline
- * (monotonic ns, UINT64_MAX none) passes: -ETIMEDOUT, or a signal is pending: -EINTR.  Usage: loop { look at the shared
- * words; arm (want_data, ...); look again; process_wait }.  Spurious wake-ups happen. */
+/* Waiting: every fd kind is woken through the process's one event.  Sleeps until the event is
+ * signalled, the deadline (monotonic ns, UINT64_MAX none) passes: -ETIMEDOUT, or a signal is
+ * pending: -EINTR.  Usage: loop { look at the shared words; arm (want_data, ...); look again;
+ * process_wait }.  Spurious wake-ups happen. */
 int process_wait(uint64_t deadline_ns);
 /* What to hand to servers as wakeIndex / wakeBits. */
 uint64_t process_event(void); /* cap_t of the process's event; send a copy with CAP_RIGHT_SIGNAL */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The entry of every system call that musl makes: one C function instead of an instruction. Upcalls
+ * are masked from its first to its last line, so nothing it calls is ever interrupted by a handler;
+ * signals are delivered at the end.
+ */
+#include <errno.h>
+#include <sys/syscall.h>
+
+#include <capos/cap.h>
+#include <capos/log.h>
+
+#include "internal.h"
+#include "syscalls.h"
+
+#define SYSCALL_NUMBERS 512 /* above every x86-64 number; larger ones share the last bit */
+
+static uint64_t missing_calls;
+static uint64_t missing_named[SYSCALL_NUMBERS / 64];
+
+/* Counts it, and names it in the log the first time. */
+static long missing(long number)
+{
+	unsigned bit =
+	        number >= 0 && number < SYSCALL_NUMBERS ? (unsigned)number : SYSCALL_NUMBERS - 1;
+
+	missing_calls++;
+	if (!(missing_named[bit / 64] & 1ull << bit % 64)) {
+		missing_named[bit / 64] |= 1ull << bit % 64;
+		log_line("posix: system call %ld is not implemented", number);
+	}
+	return -ENOSYS;
+}
+
+#define ARGUMENTS_0
+#define ARGUMENTS_1 a[0]
+#define ARGUMENTS_2 a[0], a[1]
+#define ARGUMENTS_3 a[0], a[1], a[2]
+#define ARGUMENTS_4 a[0], a[1], a[2], a[3]
+#define ARGUMENTS_5 a[0], a[1], a[2], a[3], a[4]
+#define ARGUMENTS_6 a[0], a[1], a[2], a[3], a[4], a[5]
+
+#define RESTART true
+#define ONCE    false
+
+static long perform(long number, const long a[6], bool *restart)
+{
+	switch (number) {
+#define CASE(name, arguments, restarts, subject) \
+	case SYS_##name:                         \
+		*restart = restarts;             \
+		return sys_##name(ARGUMENTS_##arguments);
+		POSIX_SYSCALLS(CASE)
+#undef CASE
+	default:
+		*restart = false;
+		return missing(number);
+	}
+}
+
+long __capos_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	const long arguments[6] = {a, b, c, d, e, f};
+	struct signal_call call;
+	long result;
+	bool restart;
+
+	do {
+		signal_call_begin(&call);
+		posix_start();
+		result = perform(number, arguments, &restart);
+	} while (signal_call_end(&call, &result, restart));
+	return result;
+}

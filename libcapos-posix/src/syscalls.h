@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of Linux system calls that programs may make: everything that is not a line here
+ * answers ENOSYS.  The dispatcher, the prototypes and the documentation are made from it, so that
+ * they cannot disagree.
+ *
+ * SYSCALL(name, arguments, restart, subject)
+ *   name       SYS_name is its number; `long sys_name(long, ...)` with that many parameters
+ * implements it and answers a result >= 0 or -errno restart    RESTART: after a handler with
+ * SA_RESTART an EINTR is not told but the call made again.  signal(7) has the list.  ONCE: always
+ * told. subject    the source file's subject
+ */
+#ifndef POSIX_SYSCALLS_H
+#define POSIX_SYSCALLS_H
+
+#define POSIX_SYSCALLS(SYSCALL)                    \
+	/* io.c, fd.c, pipe.c */                   \
+	SYSCALL(read, 3, RESTART, io)              \
+	SYSCALL(write, 3, RESTART, io)             \
+	SYSCALL(readv, 3, RESTART, io)             \
+	SYSCALL(writev, 3, RESTART, io)            \
+	SYSCALL(pread64, 4, RESTART, io)           \
+	SYSCALL(pwrite64, 4, RESTART, io)          \
+	SYSCALL(preadv, 4, RESTART, io)            \
+	SYSCALL(pwritev, 4, RESTART, io)           \
+	SYSCALL(ioctl, 3, RESTART, io)             \
+	SYSCALL(close, 1, ONCE, io)                \
+	SYSCALL(dup, 1, ONCE, io)                  \
+	SYSCALL(dup2, 2, ONCE, io)                 \
+	SYSCALL(dup3, 3, ONCE, io)                 \
+	SYSCALL(fcntl, 3, RESTART, io)             \
+	SYSCALL(pipe, 1, ONCE, io)                 \
+	SYSCALL(pipe2, 2, ONCE, io)                \
+	/* socket*.c, poll.c */                    \
+	SYSCALL(socket, 3, ONCE, sockets)          \
+	SYSCALL(connect, 3, RESTART, sockets)      \
+	SYSCALL(accept, 3, RESTART, sockets)       \
+	SYSCALL(accept4, 4, RESTART, sockets)      \
+	SYSCALL(bind, 3, ONCE, sockets)            \
+	SYSCALL(listen, 2, ONCE, sockets)          \
+	SYSCALL(sendto, 6, RESTART, sockets)       \
+	SYSCALL(recvfrom, 6, RESTART, sockets)     \
+	SYSCALL(sendmsg, 3, RESTART, sockets)      \
+	SYSCALL(recvmsg, 3, RESTART, sockets)      \
+	SYSCALL(sendmmsg, 4, RESTART, sockets)     \
+	SYSCALL(recvmmsg, 5, RESTART, sockets)     \
+	SYSCALL(shutdown, 2, ONCE, sockets)        \
+	SYSCALL(getsockname, 3, ONCE, sockets)     \
+	SYSCALL(getpeername, 3, ONCE, sockets)     \
+	SYSCALL(getsockopt, 5, ONCE, sockets)      \
+	SYSCALL(setsockopt, 5, ONCE, sockets)      \
+	SYSCALL(poll, 3, ONCE, poll)               \
+	SYSCALL(ppoll, 5, ONCE, poll)              \
+	SYSCALL(select, 5, ONCE, poll)             \
+	SYSCALL(pselect6, 6, ONCE, poll)           \
+	/* file*.c, path*.c, dir*.c */             \
+	SYSCALL(open, 3, ONCE, files)              \
+	SYSCALL(openat, 4, ONCE, files)            \
+	SYSCALL(creat, 2, ONCE, files)             \
+	SYSCALL(stat, 2, ONCE, files)              \
+	SYSCALL(lstat, 2, ONCE, files)             \
+	SYSCALL(fstat, 2, ONCE, files)             \
+	SYSCALL(newfstatat, 4, ONCE, files)        \
+	SYSCALL(statx, 5, ONCE, files)             \
+	SYSCALL(access, 2, ONCE, files)            \
+	SYSCALL(faccessat, 3, ONCE, files)         \
+	SYSCALL(faccessat2, 4, ONCE, files)        \
+	SYSCALL(mkdir, 2, ONCE, files)             \
+	SYSCALL(mkdirat, 3, ONCE, files)           \
+	SYSCALL(rmdir, 1, ONCE, files)             \
+	SYSCALL(unlink, 1, ONCE, files)            \
+	SYSCALL(unlinkat, 3, ONCE, files)          \
+	SYSCALL(rename, 2, ONCE, files)            \
+	SYSCALL(renameat, 4, ONCE, files)          \
+	SYSCALL(renameat2, 5, ONCE, files)         \
+	SYSCALL(link, 2, ONCE, files)              \
+	SYSCALL(linkat, 5, ONCE, files)            \
+	SYSCALL(symlink, 2, ONCE, files)           \
+	SYSCALL(symlinkat, 3, ONCE, files)         \
+	SYSCALL(readlink, 3, ONCE, files)          \
+	SYSCALL(readlinkat, 4, ONCE, files)        \
+	SYSCALL(chmod, 2, ONCE, files)             \
+	SYSCALL(fchmod, 2, ONCE, files)            \
+	SYSCALL(fchmodat, 3, ONCE, files)          \
+	SYSCALL(chown, 3, ONCE, files)             \
+	SYSCALL(lchown, 3, ONCE, files)            \
+	SYSCALL(fchown, 3, ONCE, files)            \
+	SYSCALL(fchownat, 5, ONCE, files)          \
+	SYSCALL(utimensat, 4, ONCE, files)         \
+	SYSCALL(getdents64, 3, ONCE, files)        \
+	SYSCALL(getcwd, 2, ONCE, files)            \
+	SYSCALL(chdir, 1, ONCE, files)             \
+	SYSCALL(fchdir, 1, ONCE, files)            \
+	SYSCALL(lseek, 3, ONCE, files)             \
+	SYSCALL(truncate, 2, ONCE, files)          \
+	SYSCALL(ftruncate, 2, ONCE, files)         \
+	SYSCALL(statfs, 2, ONCE, files)            \
+	SYSCALL(fstatfs, 2, ONCE, files)           \
+	SYSCALL(fsync, 1, ONCE, files)             \
+	SYSCALL(fdatasync, 1, ONCE, files)         \
+	SYSCALL(sync, 0, ONCE, files)              \
+	SYSCALL(umask, 1, ONCE, files)             \
+	SYSCALL(sendfile, 4, RESTART, files)       \
+	/* memory.c */                             \
+	SYSCALL(mmap, 6, ONCE, memory)             \
+	SYSCALL(munmap, 2, ONCE, memory)           \
+	SYSCALL(mprotect, 3, ONCE, memory)         \
+	SYSCALL(mremap, 5, ONCE, memory)           \
+	SYSCALL(madvise, 3, ONCE, memory)          \
+	SYSCALL(brk, 1, ONCE, memory)              \
+	/* clock.c, itimer.c */                    \
+	SYSCALL(clock_gettime, 2, ONCE, time)      \
+	SYSCALL(clock_getres, 2, ONCE, time)       \
+	SYSCALL(gettimeofday, 2, ONCE, time)       \
+	SYSCALL(time, 1, ONCE, time)               \
+	SYSCALL(clock_nanosleep, 4, ONCE, time)    \
+	SYSCALL(nanosleep, 2, ONCE, time)          \
+	SYSCALL(setitimer, 3, ONCE, time)          \
+	SYSCALL(getitimer, 2, ONCE, time)          \
+	SYSCALL(alarm, 1, ONCE, time)              \
+	SYSCALL(times, 1, ONCE, time)              \
+	/* signal_calls.c */                       \
+	SYSCALL(rt_sigaction, 4, ONCE, signals)    \
+	SYSCALL(rt_sigprocmask, 4, ONCE, signals)  \
+	SYSCALL(rt_sigpending, 2, ONCE, signals)   \
+	SYSCALL(rt_sigsuspend, 2, ONCE, signals)   \
+	SYSCALL(rt_sigtimedwait, 4, ONCE, signals) \
+	SYSCALL(sigaltstack, 2, ONCE, signals)     \
+	SYSCALL(kill, 2, ONCE, signals)            \
+	SYSCALL(tkill, 2, ONCE, signals)           \
+	SYSCALL(tgkill, 3, ONCE, signals)          \
+	SYSCALL(pause, 0, ONCE, signals)           \
+	/* process.c, futex.c */                   \
+	SYSCALL(exit, 1, ONCE, process)            \
+	SYSCALL(exit_group, 1, ONCE, process)      \
+	SYSCALL(getpid, 0, ONCE, process)          \
+	SYSCALL(getppid, 0, ONCE, process)         \
+	SYSCALL(gettid, 0, ONCE, process)          \
+	SYSCALL(getpgrp, 0, ONCE, process)         \
+	SYSCALL(getpgid, 1, ONCE, process)         \
+	SYSCALL(getsid, 1, ONCE, process)          \
+	SYSCALL(getuid, 0, ONCE, process)          \
+	SYSCALL(geteuid, 0, ONCE, process)         \
+	SYSCALL(getgid, 0, ONCE, process)          \
+	SYSCALL(getegid, 0, ONCE, process)         \
+	SYSCALL(getresuid, 3, ONCE, process)       \
+	SYSCALL(getresgid, 3, ONCE, process)       \
+	SYSCALL(getgroups, 2, ONCE, process)       \
+	SYSCALL(setuid, 1, ONCE, process)          \
+	SYSCALL(setgid, 1, ONCE, process)          \
+	SYSCALL(uname, 1, ONCE, process)           \
+	SYSCALL(getrlimit, 2, ONCE, process)       \
+	SYSCALL(prlimit64, 4, ONCE, process)       \
+	SYSCALL(getrusage, 2, ONCE, process)       \
+	SYSCALL(sysinfo, 1, ONCE, process)         \
+	SYSCALL(getrandom, 3, ONCE, process)       \
+	SYSCALL(set_tid_address, 1, ONCE, process) \
+	SYSCALL(set_robust_list, 2, ONCE, process) \
+	SYSCALL(arch_prctl, 2, ONCE, process)      \
+	SYSCALL(sched_yield, 0, ONCE, process)     \
+	SYSCALL(wait4, 4, RESTART, process)        \
+	SYSCALL(futex, 6, ONCE, threads)
+
+#define POSIX_LONGS_0 void
+#define POSIX_LONGS_1 long
+#define POSIX_LONGS_2 long, long
+#define POSIX_LONGS_3 long, long, long
+#define POSIX_LONGS_4 long, long, long, long
+#define POSIX_LONGS_5 long, long, long, long, long
+#define POSIX_LONGS_6 long, long, long, long, long, long
+
+#define POSIX_DECLARE(name, arguments, restart, subject) long sys_##name(POSIX_LONGS_##arguments);
+POSIX_SYSCALLS(POSIX_DECLARE)
+#undef POSIX_DECLARE
+
+#endif
