@@ -50,10 +50,10 @@ interface NetworkManager {
 
   restrict @4 (grants :List(NetworkGrant)) -> (managerIndex :UInt16);
   # Another NetworkManager that extends to what both this one and one of the grants allow.
-  openTcp @5 (wakeIndex :UInt16, wakeBits :UInt64) -> (socketIndex :UInt16, channel :Channel);
-  openUdp @6 (wakeIndex :UInt16, wakeBits :UInt64) -> (socketIndex :UInt16, channel :Channel);
+  openTcp @5 (wakeIndex :UInt16, wakeBits :UInt64) -> (socketIndex :UInt16, channel :ChannelRef);
+  openUdp @6 (wakeIndex :UInt16, wakeBits :UInt64) -> (socketIndex :UInt16, channel :ChannelRef);
   # accessDenied without a grant for UDP.
-  openIcmp @7 (wakeIndex :UInt16, wakeBits :UInt64) -> (socketIndex :UInt16, channel :Channel);
+  openIcmp @7 (wakeIndex :UInt16, wakeBits :UInt64) -> (socketIndex :UInt16, channel :ChannelRef);
   # A RawSocket for ICMP echo; accessDenied without a grant for it.
   nameServers @8 () -> (addresses :List(Data));
   # Waits as getConfig does.
@@ -61,7 +61,7 @@ interface NetworkManager {
   listenAuthority @10 (port :UInt16) -> (authorityIndex :UInt16);
 }
 
-struct Channel {
+struct ChannelRef {
   # Where a socket's data moves: libcapos/include/capos/channel.h.  The memory is the server's, checked by the client too.
   memoryIndex @0 :UInt16;
   eventIndex @1 :UInt16;    # the server's event
@@ -76,7 +76,7 @@ interface TcpListenAuthority {
 interface TcpConnectAuthority {
   # May connect to one host and port, nothing else.  addr unspecified: any address that the host's name has.
   connect @0 (addr :Data) -> (socketIndex :UInt16);
-  open @1 (wakeIndex :UInt16, wakeBits :UInt64) -> (socketIndex :UInt16, channel :Channel);
+  open @1 (wakeIndex :UInt16, wakeBits :UInt64) -> (socketIndex :UInt16, channel :ChannelRef);
 }
 
 interface TcpListener {
@@ -120,7 +120,7 @@ interface TcpSocket {
   bind @5 (addr :Data, port :UInt16) -> ();
   listen @6 (backlog :UInt32) -> ();
   accept @7 (wakeIndex :UInt16, wakeBits :UInt64)
-      -> (socketIndex :UInt16, channel :Channel, peer :SocketAddress);
+      -> (socketIndex :UInt16, channel :ChannelRef, peer :SocketAddress);
   # Of a listening socket.  Never waits: Status.wouldBlock when the channel's pending count is 0.
   shutdown @8 (receive :Bool, send :Bool) -> ();
   # send: what is in the queue goes out before the FIN.
