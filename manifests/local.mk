@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+# The systems that boot, and the base image: image/kernel and image/base, to which `capos run` adds what one
+# run needs.  IMAGE_SBIN: programs of the base system, put into sbin/.  IMAGE_ENTRIES, IMAGE_DEPENDS: more
+# entries for mkarchive, and the files they are made from.
+
+MANIFEST = manifests/default.txt
+EXTRA_DIST += $(MANIFEST)
+pkgdata_DATA += image/base image/kernel
+
+say_image = $(say_image_@AM_V@)
+say_image_ = $(say_image_@AM_DEFAULT_V@)
+say_image_0 = @echo "  IMAGE   " $@;
+
+image/manifest: $(srcdir)/$(MANIFEST) $(SCHEMAS)
+	$(say_gen)$(MKDIR_P) image
+	$(AM_V_at)$(CAPNP) encode --no-standard-import --flat $(srcdir)/schema/manifest.capnp Manifest \
+		<$(srcdir)/$(MANIFEST) >$@.new && mv -f $@.new $@
+
+# Debug information stays in the build directory: the machine's memory is for what runs.
+image/kernel: kernel/capos.elf
+	$(say_image)$(MKDIR_P) image && $(STRIP) -o $@ kernel/capos.elf
+image/sbin/.stamp: $(IMAGE_SBIN)
+	$(say_image)$(MKDIR_P) image/sbin
+	$(AM_V_at)for program in $(IMAGE_SBIN); do \
+		$(STRIP) -o image/sbin/$${program##*/} $$program || exit 1; \
+	done
+	$(AM_V_at)touch $@
+
+image/base: tools/mkarchive/mkarchive image/manifest image/sbin/.stamp $(IMAGE_DEPENDS)
+	$(say_image)tools/mkarchive/mkarchive $@.new \
+		dir:tmp:1777 dir:root:0755 dir:dev:0755 \
+		file:etc/manifest:0644:image/manifest \
+		`for program in $(IMAGE_SBIN); do \
+			echo file:sbin/$${program##*/}:0755:image/sbin/$${program##*/}; \
+		done` \
+		$(IMAGE_ENTRIES) && mv -f $@.new $@

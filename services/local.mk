@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+# One directory is one server process.
+
+include $(srcdir)/services/init/local.mk
+include $(srcdir)/services/files/local.mk

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+# Unit tests: pure files of every part, compiled for the host with the sanitizers, driven by cmocka.
+#
+#     UNIT_TESTS += tests/unit/test-queue
+#     tests_unit_test_queue_SOURCES = tests/unit/test-queue.c libcapos/queue.c
+#     tests_unit_test_queue_CPPFLAGS = $(UNIT_CPPFLAGS)
+#     tests_unit_test_queue_CFLAGS = $(UNIT_CFLAGS)
+#     tests_unit_test_queue_LDADD = $(UNIT_LIBS)
+
+UNIT_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
+UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) -g -O1 -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all -pthread
+UNIT_LIBS = $(CMOCKA_LIBS)
+UNIT_TESTS =
