@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a process asks of itself, through its own Process capability: new objects and mappings.
+ * Every message is small, so its buffer is on the stack.
+ */
+#include <capos/cap.h>
+#include <capos/schema/kernel.h>
+#include <capos/schema/kernel_client.h>
+
+#define SELF_BUFFER 128u /* holds any of these methods' messages */
+
+/* The capability at index of a reply; what the kernel promised but did not send is CAP_EMESSAGE. */
+static int received(const struct capos_call *call, uint16_t index, cap_t *out)
+{
+	*out = index < call->ncaps ? call->caps[index] : CAP_NULL;
+	return *out == CAP_NULL ? CAP_EMESSAGE : CAP_OK;
+}
+
+int cap_event_create(cap_t *out)
+{
+	_Alignas(8) uint8_t buffer[SELF_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct process_create_event_params params = {};
+	struct process_create_event_results results;
+	int result = process_create_event(CAP_SELF, &params, &results, &call);
+
+	*out = CAP_NULL;
+	return result ? result : received(&call, results.event_index, out);
+}
+
+int cap_endpoint_create(cap_t *out)
+{
+	_Alignas(8) uint8_t buffer[SELF_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct process_create_endpoint_params params = {};
+	struct process_create_endpoint_results results;
+	int result = process_create_endpoint(CAP_SELF, &params, &results, &call);
+
+	*out = CAP_NULL;
+	return result ? result : received(&call, results.endpoint_index, out);
+}
+
+int cap_memory_create(uint64_t size, cap_t *out)
+{
+	_Alignas(8) uint8_t buffer[SELF_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct process_create_memory_params params = {.size = size};
+	struct process_create_memory_results results;
+	int result = process_create_memory(CAP_SELF, &params, &results, &call);
+
+	*out = CAP_NULL;
+	return result ? result : received(&call, results.memory_index, out);
+}
+
+static int map(cap_t memory, const struct process_map_params *params, uint64_t *address)
+{
+	_Alignas(8) uint8_t buffer[SELF_BUFFER];
+	struct capos_send_cap send = {.cap = memory, .rights = CAP_RIGHTS_ALL};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	struct process_map_results results;
+	int result = process_map(CAP_SELF, params, &results, &call);
+
+	*address = result ? 0 : results.address;
+	return result;
+}
+
+int cap_memory_map(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, void **address)
+{
+	struct process_map_params params = {.offset = offset, .size = size, .access = access};
+	uint64_t where;
+	int result = map(memory, &params, &where);
+
+	*address = (void *)(uintptr_t)where;
+	return result;
+}
+
+int cap_memory_map_at(cap_t memory, uint64_t offset, uint64_t size, uint32_t access,
+                      bool private_copy, uint64_t address)
+{
+	struct process_map_params params = {.offset = offset,
+	                                    .size = size,
+	                                    .address = address,
+	                                    .access = access,
+	                                    .private = private_copy};
+	uint64_t where;
+
+	return map(memory, &params, &where);
+}
+
+int cap_memory_unmap(void *address, uint64_t size)
+{
+	_Alignas(8) uint8_t buffer[SELF_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct process_unmap_params params = {.address = (uintptr_t)address, .size = size};
+	struct process_unmap_results results;
+
+	return process_unmap(CAP_SELF, &params, &results, &call);
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The server loop.  Each slot owns one receive buffer and one reply buffer; a slot is either
+ * waiting in the kernel (its RECV is in flight) or stands in the ready list, in order of arrival,
+ * until it is handled.  Its RETURN and its next RECV are queued together, and one kernel entry
+ * carries those of all slots: the RETURN is consumed before the RECV can fill the slot again.
+ */
+#include <string.h>
+
+#include <capos/schema/status.h>
+#include <capos/server.h>
+
+#define SLOT_IN_SIZE  (sizeof(struct capos_received) + SERVER_MESSAGE_MAX)
+#define SLOT_OUT_SIZE SERVER_MESSAGE_MAX
+
+struct server_slot {
+	struct cap_op receive_op; /* context: the slot */
+	struct cap_op return_op;  /* completes only when the RETURN failed; context: the slot */
+	struct server_buffer *owner;
+	struct server_call call;
+	cap_t received_caps[CAPOS_MESSAGE_CAPS_MAX];
+	struct capos_send_cap sent_caps[CAPOS_MESSAGE_CAPS_MAX]; /* of the RETURN */
+	uint32_t sent_ncaps;
+	uint8_t *in;  /* struct capos_received and message */
+	uint8_t *out; /* the reply's message */
+};
+
+struct server_buffer {
+	struct server_slot slots[SERVER_RECEIVE_BUFFERS];
+	struct server_slot *ready[SERVER_RECEIVE_BUFFERS];
+	uint32_t nready;
+	int error; /* why receiving ended, or CAP_OK */
+};
+
+#define PAGES(bytes)   (((bytes) + CAPOS_PAGE_SIZE - 1) / CAPOS_PAGE_SIZE * CAPOS_PAGE_SIZE)
+#define BUFFERS_SIZE   PAGES(sizeof(struct server_buffer))
+#define SLOT_AREA_SIZE (PAGES(SLOT_IN_SIZE) + PAGES(SLOT_OUT_SIZE))
+#define SERVER_MEMORY  (BUFFERS_SIZE + SERVER_RECEIVE_BUFFERS * SLOT_AREA_SIZE)
+
+static void release_quietly(cap_t cap)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_RELEASE, .cap = cap};
+
+	if (cap != CAP_NULL)
+		(void)cap_submit_quiet(&sqe);
+}
+
+static void release_moved(const struct capos_send_cap *caps, uint32_t ncaps)
+{
+	for (uint32_t i = 0; i < ncaps; i++)
+		if (caps[i].flags & CAPOS_SEND_MOVE)
+			release_quietly(caps[i].cap);
+}
+
+/* A RETURN without message or capabilities, whose failure changes nothing. */
+static void return_status(uint64_t call_id, int status)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_RETURN, .arg = call_id, .status = status};
+
+	(void)cap_submit_quiet(&sqe);
+}
+
+/* What a caller is told for a result of a handler; 0 stays 0. */
+static int status_of(int result)
+{
+	if (result >= 0)
+		return result;
+	switch (result) {
+	case CAP_EMETHOD:
+		return STATUS_NOT_SUPPORTED;
+	case CAP_ENOMEM:
+	case CAP_ENOSLOT:
+		return STATUS_NO_MEMORY;
+	default:
+		return STATUS_INVALID_ARGUMENT;
+	}
+}
+
+/* The reply did not reach the caller: what it was to move is still here, and a caller that did not
+ * cancel still waits for an answer. */
+static void reply_failed(int result, uint64_t call_id, const struct capos_send_cap *caps,
+                         uint32_t ncaps)
+{
+	release_moved(caps, ncaps);
+	if (result != CAP_ECANCELED && result != CAP_ENOENT)
+		return_status(call_id, status_of(result));
+}
+
+static void received(struct cap_op *op)
+{
+	struct server_slot *slot = op->context;
+	struct server_buffer *b = slot->owner;
+
+	b->ready[b->nready++] = slot;
+}
+
+static void return_failed(struct cap_op *op)
+{
+	struct server_slot *slot = op->context;
+
+	reply_failed(op->cqe.result, slot->call.call_id, slot->sent_caps, slot->sent_ncaps);
+}
+
+static int submit_receive(struct server *server, struct server_slot *slot)
+{
+	struct capos_sqe sqe = {
+	        .op = CAP_OP_RECV,
+	        .cap = server->endpoint,
+	        .recv_addr = (uintptr_t)slot->in,
+	        .recv_len = SLOT_IN_SIZE,
+	        .recv_caps = (uintptr_t)slot->received_caps,
+	        .recv_ncaps = CAPOS_MESSAGE_CAPS_MAX,
+	};
+
+	return cap_submit(&sqe, &slot->receive_op);
+}
+
+static int submit_event_wait(struct server *server)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_WAIT, .cap = server->event, .arg = UINT64_MAX};
+	int result = cap_submit(&sqe, &server->event_op);
+
+	server->event_waiting = result == CAP_OK;
+	return result;
+}
+
+static void submit_return(struct server_slot *slot, int status)
+{
+	struct server_call *call = &slot->call;
+	struct capos_sqe sqe = {.op = CAP_OP_RETURN,
+	                        .flags = CAPOS_SQE_QUIET,
+	                        .arg = call->call_id,
+	                        .status = status};
+
+	slot->sent_ncaps = 0;
+	if (status) {
+		release_moved(call->reply_caps, call->reply_ncaps);
+	} else {
+		memcpy(slot->sent_caps, call->reply_caps, sizeof(slot->sent_caps));
+		slot->sent_ncaps = call->reply_ncaps;
+		sqe.send_addr = (uintptr_t)slot->out;
+		sqe.send_len = call->msg.out_len;
+		sqe.send_caps = (uintptr_t)slot->sent_caps;
+		sqe.send_ncaps = slot->sent_ncaps;
+	}
+	if (cap_submit(&sqe, &slot->return_op))
+		release_moved(slot->sent_caps, slot->sent_ncaps);
+}
+
+static void handle_call(struct server *server, struct server_slot *slot,
+                        const struct capos_received *header)
+{
+	struct server_call *call = &slot->call;
+	uint32_t out_size = header->recv_len;
+	int result;
+
+	*call = (struct server_call){
+	        .server = server,
+	        .object = header->object,
+	        .interface = header->interface,
+	        .call_id = header->call_id,
+	        .caller = header->caller,
+	        .ncaps = header->ncaps,
+	};
+	memcpy(call->caps, slot->received_caps, header->ncaps * sizeof(call->caps[0]));
+	call->msg = (struct msg_call){
+	        .method = header->method,
+	        .in = slot->in + sizeof(*header),
+	        .in_len = header->length,
+	        .out = slot->out,
+	        .out_size = out_size < SLOT_OUT_SIZE ? out_size : SLOT_OUT_SIZE,
+	        .context = server->context,
+	};
+	result = server->ops->call(server, call);
+	if (result == MSG_DEFERRED)
+		release_moved(call->reply_caps, call->reply_ncaps);
+	else
+		submit_return(slot, status_of(result));
+	for (uint32_t i = 0; i < call->ncaps; i++)
+		release_quietly(call->caps[i]);
+}
+
+static void handle(struct server *server, struct server_slot *slot)
+{
+	const struct capos_received *header = (const struct capos_received *)slot->in;
+
+	switch (header->kind) {
+	case CAPOS_RECEIVED_CALL:
+		handle_call(server, slot, header);
+		break;
+	case CAPOS_RECEIVED_RELEASE:
+		if (server->ops->release)
+			server->ops->release(server, header->object);
+		break;
+	case CAPOS_RECEIVED_CANCEL:
+		/* Without the callback the server knows nothing of it and will answer some day,
+		 * which frees it. */
+		if (server->ops->cancel) {
+			server->ops->cancel(server, header->call_id);
+			return_status(header->call_id, STATUS_TRY_AGAIN);
+		}
+		break;
+	}
+}
+
+/* Handles what has arrived, in that order, and receives again with each slot. */
+static int handle_ready(struct server *server)
+{
+	struct server_buffer *b = server->buffers;
+
+	while (b->nready) {
+		struct server_slot *slot = b->ready[0];
+		int result = slot->receive_op.cqe.result;
+
+		b->nready--;
+		memmove(&b->ready[0], &b->ready[1], b->nready * sizeof(b->ready[0]));
+		if (result == CAP_EGONE || result == CAP_EBADCAP || result == CAP_ERIGHTS ||
+		    result == CAP_ETYPE || result == CAP_EFAULT)
+			return result;
+		if (result == CAP_OK)
+			handle(server, slot);
+		result = submit_receive(server, slot);
+		if (result)
+			return result;
+	}
+	return CAP_OK;
+}
+
+static int handle_event(struct server *server)
+{
+	uint64_t bits = server->event_bits;
+	int result;
+
+	if (!server->event_waiting) {
+		if (server->event_op.cqe.result)
+			return server->event_op.cqe.result;
+		bits |= server->event_op.cqe.value;
+		result = submit_event_wait(server);
+		if (result)
+			return result;
+	}
+	server->event_bits = 0;
+	if (bits && server->ops->event)
+		server->ops->event(server, bits);
+	return CAP_OK;
+}
+
+static void event_signalled(struct cap_op *op)
+{
+	struct server *server = op->context;
+
+	server->event_waiting = false;
+}
+
+static int start(struct server *server)
+{
+	struct server_buffer *b = server->buffers;
+
+	for (int i = 0; i < SERVER_RECEIVE_BUFFERS && server->endpoint != CAP_NULL; i++) {
+		int result = submit_receive(server, &b->slots[i]);
+		if (result)
+			return result;
+	}
+	return server->event_waiting ? CAP_OK : submit_event_wait(server);
+}
+
+int server_init(struct server *server, const struct server_ops *ops, cap_t endpoint, void *context)
+{
+	cap_t memory;
+	void *base;
+	int result;
+
+	*server = (struct server){.ops = ops, .endpoint = endpoint, .context = context};
+	result = cap_event_create(&server->event);
+	if (result)
+		return result;
+	result = cap_memory_create(SERVER_MEMORY, &memory);
+	if (result)
+		return result;
+	result = cap_memory_map(memory, 0, SERVER_MEMORY, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &base);
+	(void)cap_release(memory); /* the mapping keeps it */
+	if (result)
+		return result;
+	server->buffers = base;
+	server->event_op = (struct cap_op){.complete = event_signalled, .context = server};
+	for (int i = 0; i < SERVER_RECEIVE_BUFFERS; i++) {
+		struct server_slot *slot = &server->buffers->slots[i];
+
+		slot->owner = server->buffers;
+		slot->in = (uint8_t *)base + BUFFERS_SIZE + (size_t)i * SLOT_AREA_SIZE;
+		slot->out = slot->in + PAGES(SLOT_IN_SIZE);
+		slot->receive_op = (struct cap_op){.complete = received, .context = slot};
+		slot->return_op = (struct cap_op){.complete = return_failed, .context = slot};
+	}
+	return CAP_OK;
+}
+
+int server_run(struct server *server)
+{
+	int result = start(server);
+
+	while (!result) {
+		uint64_t timeout = CAPOS_FOREVER;
+
+		result = handle_ready(server);
+		if (!result)
+			result = handle_event(server);
+		if (result)
+			break;
+		if (server->ops->idle)
+			timeout = server->ops->idle(server);
+		/* A callback's own calls may have reaped more meanwhile. */
+		if (server->buffers->nready || !server->event_waiting)
+			timeout = 0;
+		result = cap_poll(timeout != 0, timeout);
+		if (result == CAP_ETIMEDOUT || result == CAP_EINTR)
+			result = CAP_OK;
+	}
+	return result;
+}
+
+cap_t server_take(struct server_call *call, uint16_t index)
+{
+	cap_t cap;
+
+	if (index >= call->ncaps)
+		return CAP_NULL;
+	cap = call->caps[index];
+	call->caps[index] = CAP_NULL;
+	return cap;
+}
+
+int server_give(struct server_call *call, cap_t cap, uint32_t rights, bool move)
+{
+	if (call->reply_ncaps == CAPOS_MESSAGE_CAPS_MAX) {
+		if (move)
+			release_quietly(cap);
+		return -1;
+	}
+	call->reply_caps[call->reply_ncaps] = (struct capos_send_cap){
+	        .cap = cap, .rights = rights, .flags = move ? CAPOS_SEND_MOVE : 0};
+	return (int)call->reply_ncaps++;
+}
+
+int server_give_object(struct server_call *call, uint64_t interface, uint64_t object)
+{
+	cap_t cap;
+
+	if (cap_mint(call->server->endpoint, interface, object, &cap))
+		return -1;
+	return server_give(call, cap, CAP_RIGHTS_ALL, true);
+}
+
+struct server_pending server_defer(const struct server_call *call)
+{
+	return (struct server_pending){.call_id = call->call_id, .recv_len = call->msg.out_size};
+}
+
+void server_answer(struct server *server, struct server_pending pending, int status,
+                   const void *message, uint32_t length, const struct capos_send_cap *caps,
+                   uint32_t ncaps)
+{
+	struct capos_sqe sqe = {
+	        .op = CAP_OP_RETURN, .arg = pending.call_id, .status = status_of(status)};
+	struct cap_op op = {0};
+	int result;
+
+	(void)server;
+	if (status) {
+		release_moved(caps, ncaps);
+		ncaps = 0;
+	} else {
+		sqe.send_addr = (uintptr_t)message;
+		sqe.send_len = length;
+		sqe.send_caps = (uintptr_t)caps;
+		sqe.send_ncaps = ncaps;
+	}
+	/* Waited for (it completes at once), because message and caps are only lent to us. */
+	result = cap_submit(&sqe, &op);
+	if (!result)
+		result = cap_await_uninterruptible(&op);
+	if (result)
+		reply_failed(result, pending.call_id, caps, ncaps);
+}
