@@ -1,1 +1,16 @@
 # SPDX-License-Identifier: MIT
+# The files service.
+
+FILES_PURE = services/files/data.c services/files/data.h services/files/handle.c \
+	services/files/handle.h services/files/load.c services/files/load.h services/files/pages.h \
+	services/files/path.c services/files/path.h services/files/slab.c services/files/tree.c \
+	services/files/tree.h
+
+noinst_PROGRAMS += services/files/files
+IMAGE_SBIN += services/files/files
+services_files_files_SOURCES = services/files/service.c services/files/store.c \
+	services/files/store.h $(FILES_PURE)
+services_files_files_CPPFLAGS = $(NATIVE_CPPFLAGS)
+services_files_files_CFLAGS = $(NATIVE_CFLAGS)
+services_files_files_LDFLAGS = $(NATIVE_LINK_FLAGS)
+services_files_files_LDADD = $(NATIVE_LIBS)

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of handles: a place is on the free list exactly while its inode is NULL.
+ */
+#include "handle.h"
+
+static struct handle_client *client_find(struct handle_table *table, uint64_t id)
+{
+	struct handle_client *empty = NULL;
+
+	for (uint32_t i = 0; i < HANDLE_CLIENTS_MAX; i++) {
+		struct handle_client *client = &table->clients[i];
+		if (client->count && client->id == id)
+			return client;
+		if (!client->count && !empty)
+			empty = client;
+	}
+	if (empty)
+		empty->id = id;
+	return empty;
+}
+
+int handle_open(struct handle_table *table, struct inode *inode, struct inode *root, uint32_t flags,
+                uint64_t client_id, uint64_t *word)
+{
+	struct handle_client *client = client_find(table, client_id);
+	uint32_t index;
+
+	if (!client || client->count >= HANDLES_PER_CLIENT)
+		return STATUS_NO_BUFFERS;
+	if (table->first_free) {
+		index = table->first_free - 1;
+		table->first_free = table->handles[index].next_free;
+	} else if (table->used < HANDLES_MAX) {
+		index = table->used++;
+	} else {
+		return STATUS_NO_BUFFERS;
+	}
+	struct handle *handle = &table->handles[index];
+	handle->inode = inode;
+	handle->root = root;
+	handle->flags = flags;
+	handle->client = (uint16_t)(client - table->clients);
+	handle->generation++;
+	client->count++;
+	inode_hold(inode);
+	if (root)
+		inode_hold(root);
+	*word = (uint64_t)handle->generation << 32 | index;
+	return STATUS_OK;
+}
+
+struct handle *handle_find(struct handle_table *table, uint64_t word)
+{
+	uint32_t index = (uint32_t)word;
+
+	if (index >= table->used || !table->handles[index].inode ||
+	    table->handles[index].generation != word >> 32)
+		return NULL;
+	return &table->handles[index];
+}
+
+void handle_close(struct handle_table *table, struct tree *tree, uint64_t word)
+{
+	struct handle *handle = handle_find(table, word);
+
+	if (!handle)
+		return;
+	inode_drop(tree, handle->inode);
+	if (handle->root)
+		inode_drop(tree, handle->root);
+	handle->inode = handle->root = NULL;
+	table->clients[handle->client].count--;
+	handle->next_free = table->first_free;
+	table->first_free = (uint32_t)(handle - table->handles) + 1;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From archive entries to inodes.  File contents stay in the archive (data.h); parents that have no
+ * entry are made.
+ */
+#include "load.h"
+
+#include <string.h>
+
+/* A directory's mode before, or without, an entry of its own. */
+#define IMPLIED_MODE 0755
+
+static int directory_at(struct tree *tree, struct inode *parent, const char *text, uint32_t length,
+                        struct inode **out)
+{
+	struct name *name = tree_lookup(tree, parent, text, length);
+
+	if (!name)
+		return tree_make_directory(tree, parent, text, length, IMPLIED_MODE, out);
+	*out = name->inode;
+	return name->inode->type == FILE_TYPE_DIRECTORY ? STATUS_OK : STATUS_NOT_DIRECTORY;
+}
+
+static int make(struct tree *tree, struct inode *parent, const char *text, uint32_t length,
+                const struct archive_file *file, struct inode **out)
+{
+	if (file->type == CAPOS_ARCHIVE_DIRECTORY)
+		return directory_at(tree, parent, text, length, out);
+	if (tree_lookup(tree, parent, text, length))
+		return STATUS_EXISTS;
+	if (file->type == CAPOS_ARCHIVE_SYMLINK)
+		return tree_make_symlink(
+		        tree, parent, text, length, (const char *)file->data,
+		        file->size > TREE_PATH_MAX ? TREE_PATH_MAX + 1 : (uint32_t)file->size, out);
+	int status = tree_make_file(tree, parent, text, length, file->mode, out);
+	if (status == STATUS_OK && file->size)
+		data_init(&(*out)->data, file->data, file->size, file->crc);
+	return status;
+}
+
+static int load_entry(struct tree *tree, const struct archive_file *file)
+{
+	struct inode *at = tree->top, *made;
+	const char *text = file->name;
+
+	for (;;) {
+		uint32_t length = (uint32_t)strcspn(text, "/");
+		if (!text[length]) {
+			int status = make(tree, at, text, length, file, &made);
+			if (status)
+				return status;
+			break;
+		}
+		int status = directory_at(tree, at, text, length, &at);
+		if (status)
+			return status;
+		text += length + 1;
+	}
+	if (made->type != FILE_TYPE_SYMLINK)
+		made->mode = (uint16_t)file->mode;
+	/* A time whose nanoseconds do not fit is taken as the nearest that does. */
+	int64_t limit = INT64_MAX / 1000000000;
+	int64_t seconds = file->mtime > limit ? limit : file->mtime < -limit ? -limit : file->mtime;
+	made->access_ns = made->modify_ns = seconds * 1000000000;
+	return STATUS_OK;
+}
+
+int load_archive(struct tree *tree, const struct archive *archive, const char **culprit)
+{
+	for (uint32_t i = 0; i < archive->count; i++) {
+		struct archive_file file = archive_entry(archive, i);
+		int status = load_entry(tree, &file);
+		if (status) {
+			*culprit = file.name;
+			return status;
+		}
+	}
+	return STATUS_OK;
+}
+
+int load_usual(struct tree *tree)
+{
+	static const struct {
+		const char *name;
+		uint16_t mode;
+	} usual[] = {{"dev", 0755}, {"tmp", 01777}, {"etc", 0755}, {"root", 0700}, {"proc", 0555}};
+
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+		uint32_t length = (uint32_t)strlen(usual[i].name);
+		if (tree_lookup(tree, tree->top, usual[i].name, length))
+			continue;
+		int status = tree_make_directory(tree, tree->top, usual[i].name, length,
+		                                 usual[i].mode, NULL);
+		if (status)
+			return status;
+	}
+	return STATUS_OK;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Path resolution: one pass over the components, a symlink's target put in front of what is left.
+ */
+#include "path.h"
+
+#include <string.h>
+
+struct walk {
+	struct tree *tree;
+	struct path_from from;
+	struct path_buffer *buffer;
+	int side; /* which half of the buffer the rest lies in */
+	const char *rest;
+	uint32_t left; /* bytes of it */
+	int symlinks;
+	bool follow;
+	struct inode *at;
+};
+
+/* ".." of a directory; accessDenied when it lies outside the root, where it would lead to what was
+ * never given. */
+static int parent_of(const struct walk *w, struct inode *directory, struct inode **out)
+{
+	*out = directory;
+	if (directory == w->from.root)
+		return STATUS_OK;
+	if (w->from.root != w->tree->top) {
+		const struct inode *up = directory;
+		while (up != w->from.root) {
+			if (up->directory.parent == up)
+				return STATUS_ACCESS_DENIED;
+			up = up->directory.parent;
+		}
+	}
+	*out = directory->directory.parent;
+	return STATUS_OK;
+}
+
+/* Puts the symlink's target before what is left of the path. */
+static int expand(struct walk *w, const struct symlink *link)
+{
+	char *into = w->buffer->text[!w->side];
+
+	if (++w->symlinks > PATH_SYMLINKS_MAX)
+		return STATUS_TOO_MANY_LINKS;
+	if (link->length + w->left > TREE_PATH_MAX)
+		return STATUS_NAME_TOO_LONG;
+	memcpy(into, link->target, link->length);
+	memcpy(into + link->length, w->rest, w->left);
+	w->side = !w->side;
+	w->rest = into;
+	w->left += link->length;
+	if (*into == '/')
+		w->at = w->from.root;
+	return STATUS_OK;
+}
+
+static uint32_t component_length(const struct walk *w)
+{
+	const char *slash = memchr(w->rest, '/', w->left);
+
+	return slash ? (uint32_t)(slash - w->rest) : w->left;
+}
+
+/* Whether nothing but slashes follows the component. */
+static bool is_last(const struct walk *w, uint32_t length, bool *slash)
+{
+	*slash = length < w->left;
+	while (length < w->left && w->rest[length] == '/')
+		length++;
+	return length == w->left;
+}
+
+static bool is_dots(const char *text, uint32_t length)
+{
+	return (length == 1 && text[0] == '.') || (length == 2 && text[0] == '.' && text[1] == '.');
+}
+
+/* One component.  *done: out says where the path leads. */
+static int step(struct walk *w, struct place *out, bool *done)
+{
+	uint32_t length = component_length(w);
+	const char *text = w->rest;
+	bool slash, last = is_last(w, length, &slash);
+
+	if (w->at->type != FILE_TYPE_DIRECTORY)
+		return STATUS_NOT_DIRECTORY;
+	if (length > TREE_NAME_MAX)
+		return STATUS_NAME_TOO_LONG;
+	if (is_dots(text, length)) {
+		int status = length == 2 ? parent_of(w, w->at, &w->at) : STATUS_OK;
+		*out = (struct place){.inode = w->at, .text = text, .length = length};
+		*done = last;
+		w->rest += length;
+		w->left -= length;
+		return status;
+	}
+	struct name *name = tree_lookup(w->tree, w->at, text, length);
+	if (name && name->inode->type == FILE_TYPE_SYMLINK && (!last || slash || w->follow)) {
+		w->rest += length;
+		w->left -= length;
+		return expand(w, &name->inode->symlink);
+	}
+	if (!name && !last)
+		return STATUS_NO_ENTRY;
+	*done = last;
+	*out = (struct place){.inode = name ? name->inode : NULL,
+	                      .directory = w->at,
+	                      .name = name,
+	                      .text = text,
+	                      .length = length,
+	                      .directory_wanted = slash};
+	if (name)
+		w->at = name->inode;
+	w->rest += length;
+	w->left -= length;
+	return STATUS_OK;
+}
+
+int path_resolve(struct tree *tree, struct path_from from, const char *path, uint32_t length,
+                 bool follow, struct path_buffer *buffer, struct place *out)
+{
+	struct walk w = {.tree = tree, .from = from, .buffer = buffer, .follow = follow};
+	bool done = false;
+
+	if (!length)
+		return STATUS_NO_ENTRY;
+	if (length > TREE_PATH_MAX)
+		return STATUS_NAME_TOO_LONG;
+	if (memchr(path, 0, length))
+		return STATUS_INVALID_ARGUMENT;
+	memcpy(buffer->text[0], path, length);
+	w.rest = buffer->text[0];
+	w.left = length;
+	w.at = path[0] == '/' ? from.root : from.start;
+	*out = (struct place){.inode = w.at};
+	while (!done) {
+		while (w.left && *w.rest == '/') {
+			w.rest++;
+			w.left--;
+		}
+		if (!w.left) { /* nothing but slashes, or a symlink to a path of that kind */
+			*out = (struct place){.inode = w.at};
+			break;
+		}
+		int status = step(&w, out, &done);
+		if (status)
+			return status;
+	}
+	if (out->inode && out->directory_wanted && out->inode->type != FILE_TYPE_DIRECTORY)
+		return STATUS_NOT_DIRECTORY;
+	return STATUS_OK;
+}
+
+int path_of(const struct inode *root, const struct inode *directory, char *buffer, uint32_t size,
+            uint32_t *length)
+{
+	uint32_t start = size - 1; /* written from the end, then moved to the front */
+
+	buffer[start] = 0;
+	if (directory == root)
+		buffer[--start] = '/';
+	while (directory != root) {
+		const struct name *name = directory->directory.name;
+		if (!name)
+			return STATUS_NO_ENTRY;
+		if (name->length + 1u > start)
+			return STATUS_NAME_TOO_LONG;
+		start -= name->length;
+		memcpy(buffer + start, name->text, name->length);
+		buffer[--start] = '/';
+		directory = name->parent;
+	}
+	*length = size - 1 - start;
+	memmove(buffer, buffer + start, *length + 1);
+	return STATUS_OK;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a path to a place in the tree.  Whatever the path and the symlinks on it say, what is
+ * reached lies at or below the root, except that a directory which was moved out from under it can
+ * still be used itself.
+ */
+#ifndef FILES_PATH_H
+#define FILES_PATH_H
+
+#include "tree.h"
+
+#define PATH_SYMLINKS_MAX 40 /* followed in one resolution, as on Linux */
+
+struct path_from {
+	struct inode *root;  /* where "/" and symlinks to absolute paths start, and ".." stops */
+	struct inode *start; /* where relative paths start */
+};
+
+struct place {
+	struct inode *inode; /* what is there; NULL: nothing, but it could be made in directory */
+	struct inode *directory; /* in which the last component is looked up; NULL: the path names
+	                          * no entry
+	                          * ("/", ".", "..") and inode is a directory */
+	struct name *name;       /* the entry; NULL as inode and directory say */
+	const char *text;        /* last component, in the resolution's buffer */
+	uint32_t length;
+	bool directory_wanted; /* the path ended in a slash */
+};
+
+/* Bytes that one resolution works in; place.text points into it. */
+struct path_buffer {
+	char text[2][TREE_PATH_MAX + 1];
+};
+
+/* Status.  follow: also a symlink at the end (one with a slash behind it is always followed). */
+int path_resolve(struct tree *tree, struct path_from from, const char *path, uint32_t length,
+                 bool follow, struct path_buffer *buffer, struct place *out);
+/* Writes the directory's path from root, with a leading slash and a final NUL that is not counted;
+ * noEntry: it was removed, or does not lie below root any more. */
+int path_of(const struct inode *root, const struct inode *directory, char *buffer, uint32_t size,
+            uint32_t *length);
+
+#endif

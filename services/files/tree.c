@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tree of files: every operation either happens whole or leaves the tree as it was; what can
+ * fail is done first.
+ */
+#include "tree.h"
+
+#include <string.h>
+
+#include <capos/archive_reader.h>
+
+/* FNV-1a over the directory's number and the name. */
+static struct name **bucket_of(struct tree *tree, const struct inode *directory, const char *text,
+                               uint32_t length)
+{
+	uint64_t hash = 0xcbf29ce484222325ull ^ directory->number;
+
+	for (uint32_t i = 0; i < length; i++)
+		hash = (hash ^ (uint8_t)text[i]) * 0x100000001b3ull;
+	return &tree->buckets[(hash ^ hash >> 32) % TREE_BUCKETS];
+}
+
+static size_t name_size(uint32_t length)
+{
+	return sizeof(struct name) + length;
+}
+
+/* ---- Inodes --------------------------------------------------------------------------------- */
+
+static struct inode *inode_create(struct tree *tree, uint16_t type, uint32_t mode)
+{
+	if (tree->inodes >= TREE_INODES_MAX)
+		return NULL;
+	struct inode *inode = slab_get(&tree->slab, sizeof(*inode));
+	if (!inode)
+		return NULL;
+	tree->inodes++;
+	inode->number = tree->next_number++;
+	inode->type = type;
+	inode->mode = mode & 07777;
+	inode->access_ns = inode->modify_ns = inode->change_ns = tree->now_ns;
+	return inode;
+}
+
+static void inode_destroy(struct tree *tree, struct inode *inode)
+{
+	if (inode->type == FILE_TYPE_REGULAR)
+		data_free(&inode->data, tree->source);
+	else if (inode->type == FILE_TYPE_SYMLINK)
+		slab_put(&tree->slab, inode->symlink.target, inode->symlink.length);
+	tree->inodes--;
+	slab_put(&tree->slab, inode, sizeof(*inode));
+}
+
+/* Destroys the inode when nothing needs it any more; a directory then lets go of its parent, and so
+ * on upwards. */
+static void inode_settle(struct tree *tree, struct inode *inode)
+{
+	while (inode && !inode->links && !inode->held) {
+		struct inode *parent = NULL;
+		if (inode->type == FILE_TYPE_DIRECTORY && inode->directory.parent != inode) {
+			parent = inode->directory.parent;
+			parent->held--;
+		}
+		inode_destroy(tree, inode);
+		inode = parent;
+	}
+}
+
+void inode_hold(struct inode *inode)
+{
+	inode->held++;
+}
+
+void inode_drop(struct tree *tree, struct inode *inode)
+{
+	inode->held--;
+	inode_settle(tree, inode);
+}
+
+void inode_stat(const struct inode *inode, struct file_stat *out)
+{
+	*out = (struct file_stat){
+	        .inode = inode->number,
+	        .type = inode->type,
+	        .mode = inode->mode,
+	        .links = inode->links,
+	        .access_ns = inode->access_ns,
+	        .modify_ns = inode->modify_ns,
+	        .change_ns = inode->change_ns,
+	};
+	if (inode->type == FILE_TYPE_REGULAR) {
+		out->size = inode->data.size;
+		out->blocks = data_blocks(&inode->data);
+	} else if (inode->type == FILE_TYPE_SYMLINK) {
+		out->size = inode->symlink.length;
+	}
+}
+
+void inode_set_times(struct tree *tree, struct inode *inode, int64_t access_ns, int64_t modify_ns)
+{
+	if (access_ns != INT64_MIN)
+		inode->access_ns = access_ns;
+	if (modify_ns != INT64_MIN)
+		inode->modify_ns = modify_ns;
+	inode->change_ns = tree->now_ns;
+}
+
+void inode_set_mode(struct tree *tree, struct inode *inode, uint32_t mode)
+{
+	inode->mode = mode & 07777;
+	inode->change_ns = tree->now_ns;
+}
+
+static void touched(struct tree *tree, struct inode *inode)
+{
+	inode->modify_ns = inode->change_ns = tree->now_ns;
+}
+
+/* ---- Names ---------------------------------------------------------------------------------- */
+
+struct name *tree_lookup(struct tree *tree, struct inode *directory, const char *text,
+                         uint32_t length)
+{
+	struct name *name = *bucket_of(tree, directory, text, length);
+
+	while (name && (name->parent != directory || name->length != length ||
+	                memcmp(name->text, text, length)))
+		name = name->hash_next;
+	return name;
+}
+
+struct name *tree_next(struct inode *directory, uint64_t position)
+{
+	struct name *name = directory->directory.first;
+
+	while (name && name->position <= position)
+		name = name->next;
+	return name;
+}
+
+static struct name *name_create(struct tree *tree, const char *text, uint32_t length)
+{
+	struct name *name = slab_get(&tree->slab, name_size(length));
+
+	if (!name)
+		return NULL;
+	name->length = (uint8_t)length;
+	memcpy(name->text, text, length);
+	return name;
+}
+
+/* Cannot fail: the name becomes an entry of directory for inode. */
+static void name_enter(struct tree *tree, struct name *name, struct inode *directory,
+                       struct inode *inode)
+{
+	struct directory *d = &directory->directory;
+	struct name **bucket = bucket_of(tree, directory, name->text, name->length);
+
+	name->parent = directory;
+	name->inode = inode;
+	name->hash_next = *bucket;
+	*bucket = name;
+	name->position = d->next_position++;
+	name->next = NULL;
+	name->previous = d->last;
+	if (d->last)
+		d->last->next = name;
+	else
+		d->first = name;
+	d->last = name;
+	inode->links++;
+	if (inode->type == FILE_TYPE_DIRECTORY) {
+		inode->directory.name = name;
+		inode->directory.parent = directory;
+		inode_hold(directory);
+		inode->links++;     /* its "." */
+		directory->links++; /* its ".." */
+	}
+	touched(tree, directory);
+}
+
+/* The entry is gone; the name's memory too.  The inode may be without names then: the caller
+ * settles it. */
+static void name_leave(struct tree *tree, struct name *name)
+{
+	struct inode *directory = name->parent, *inode = name->inode;
+	struct directory *d = &directory->directory;
+	struct name **link = bucket_of(tree, directory, name->text, name->length);
+
+	while (*link != name)
+		link = &(*link)->hash_next;
+	*link = name->hash_next;
+	if (name->previous)
+		name->previous->next = name->next;
+	else
+		d->first = name->next;
+	if (name->next)
+		name->next->previous = name->previous;
+	else
+		d->last = name->previous;
+	inode->links--;
+	if (inode->type == FILE_TYPE_DIRECTORY) {
+		inode->directory.name = NULL;
+		inode->links--;
+		directory->links--;
+	}
+	inode->change_ns = tree->now_ns;
+	touched(tree, directory);
+	slab_put(&tree->slab, name, name_size(name->length));
+}
+
+/* Whether a name can be entered there. */
+static int enter_check(const struct inode *directory, uint32_t length)
+{
+	if (length > TREE_NAME_MAX)
+		return STATUS_NAME_TOO_LONG;
+	if (!directory->links)
+		return STATUS_NO_ENTRY; /* removed, though held */
+	return STATUS_OK;
+}
+
+static int enter_new(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
+                     struct inode *inode, struct inode **out)
+{
+	struct name *name = name_create(tree, text, length);
+
+	if (!name) {
+		inode_destroy(tree, inode);
+		return STATUS_NO_SPACE;
+	}
+	name_enter(tree, name, directory, inode);
+	if (out)
+		*out = inode;
+	return STATUS_OK;
+}
+
+int tree_make_file(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
+                   uint32_t mode, struct inode **out)
+{
+	int status = enter_check(directory, length);
+
+	if (status)
+		return status;
+	struct inode *inode = inode_create(tree, FILE_TYPE_REGULAR, mode);
+	if (!inode)
+		return STATUS_NO_SPACE;
+	return enter_new(tree, directory, text, length, inode, out);
+}
+
+int tree_make_directory(struct tree *tree, struct inode *directory, const char *text,
+                        uint32_t length, uint32_t mode, struct inode **out)
+{
+	int status = enter_check(directory, length);
+
+	if (status)
+		return status;
+	struct inode *inode = inode_create(tree, FILE_TYPE_DIRECTORY, mode);
+	if (!inode)
+		return STATUS_NO_SPACE;
+	inode->directory.next_position = 1;
+	return enter_new(tree, directory, text, length, inode, out);
+}
+
+int tree_make_symlink(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
+                      const char *target, uint32_t target_length, struct inode **out)
+{
+	int status = enter_check(directory, length);
+
+	if (status)
+		return status;
+	if (!target_length)
+		return STATUS_NO_ENTRY;
+	if (target_length > TREE_PATH_MAX)
+		return STATUS_NAME_TOO_LONG;
+	if (memchr(target, 0, target_length))
+		return STATUS_INVALID_ARGUMENT;
+	struct inode *inode = inode_create(tree, FILE_TYPE_SYMLINK, 0777);
+	if (!inode)
+		return STATUS_NO_SPACE;
+	inode->symlink.target = slab_get(&tree->slab, target_length);
+	if (!inode->symlink.target) {
+		inode_destroy(tree, inode);
+		return STATUS_NO_SPACE;
+	}
+	inode->symlink.length = (uint16_t)target_length;
+	memcpy(inode->symlink.target, target, target_length);
+	return enter_new(tree, directory, text, length, inode, out);
+}
+
+int tree_link(struct tree *tree, struct inode *inode, struct inode *directory, const char *text,
+              uint32_t length)
+{
+	int status = enter_check(directory, length);
+
+	if (status)
+		return status;
+	if (inode->type == FILE_TYPE_DIRECTORY)
+		return STATUS_NOT_PERMITTED;
+	struct name *name = name_create(tree, text, length);
+	if (!name)
+		return STATUS_NO_SPACE;
+	name_enter(tree, name, directory, inode);
+	inode->change_ns = tree->now_ns;
+	return STATUS_OK;
+}
+
+int tree_remove(struct tree *tree, struct name *name, bool directory)
+{
+	struct inode *inode = name->inode;
+
+	if (directory && inode->type != FILE_TYPE_DIRECTORY)
+		return STATUS_NOT_DIRECTORY;
+	if (!directory && inode->type == FILE_TYPE_DIRECTORY)
+		return STATUS_IS_DIRECTORY;
+	if (directory && inode->directory.first)
+		return STATUS_NOT_EMPTY;
+	name_leave(tree, name);
+	inode_settle(tree, inode);
+	return STATUS_OK;
+}
+
+/* Whether directory is inode or lies below it. */
+static bool beneath(const struct inode *directory, const struct inode *inode)
+{
+	for (;;) {
+		if (directory == inode)
+			return true;
+		if (directory->directory.parent == directory)
+			return false;
+		directory = directory->directory.parent;
+	}
+}
+
+static int rename_check(const struct inode *moved, const struct inode *directory,
+                        const struct name *existing)
+{
+	if (moved->type == FILE_TYPE_DIRECTORY && beneath(directory, moved))
+		return STATUS_INVALID_ARGUMENT;
+	if (!existing)
+		return STATUS_OK;
+	const struct inode *old = existing->inode;
+	if (old->type == FILE_TYPE_DIRECTORY) {
+		if (moved->type != FILE_TYPE_DIRECTORY)
+			return STATUS_IS_DIRECTORY;
+		return old->directory.first ? STATUS_NOT_EMPTY : STATUS_OK;
+	}
+	return moved->type == FILE_TYPE_DIRECTORY ? STATUS_NOT_DIRECTORY : STATUS_OK;
+}
+
+int tree_rename(struct tree *tree, struct name *name, struct inode *directory, const char *text,
+                uint32_t length, struct name *existing)
+{
+	struct inode *moved = name->inode, *parent = name->parent;
+	struct inode *old = existing ? existing->inode : NULL;
+	int status = enter_check(directory, length);
+
+	if (status)
+		return status;
+	if (old == moved)
+		return STATUS_OK;
+	status = rename_check(moved, directory, existing);
+	if (status)
+		return status;
+	struct name *entered = name_create(tree, text, length);
+	if (!entered)
+		return STATUS_NO_SPACE;
+	if (existing)
+		name_leave(tree, existing);
+	inode_hold(moved);
+	name_leave(tree, name);
+	name_enter(tree, entered, directory, moved);
+	moved->change_ns = tree->now_ns;
+	if (moved->type == FILE_TYPE_DIRECTORY)
+		inode_drop(tree, parent); /* as its parent until now */
+	inode_drop(tree, moved);
+	if (old)
+		inode_settle(tree, old);
+	return STATUS_OK;
+}
+
+/* ---- Contents ------------------------------------------------------------------------------- */
+
+uint32_t tree_read(struct tree *tree, struct inode *file, uint64_t offset, void *buffer,
+                   uint32_t length)
+{
+	/* Only the first read after a change moves the access time, so that reading does not write.
+	 */
+	if (file->access_ns <= file->modify_ns)
+		file->access_ns = tree->now_ns;
+	return data_read(&file->data, offset, buffer, length);
+}
+
+int tree_write(struct tree *tree, struct inode *file, uint64_t offset, const void *buffer,
+               uint32_t length, uint32_t *written)
+{
+	int status = data_write(&file->data, tree->source, offset, buffer, length, written);
+
+	if (*written)
+		touched(tree, file);
+	return status;
+}
+
+int tree_truncate(struct tree *tree, struct inode *file, uint64_t size)
+{
+	int status = data_truncate(&file->data, tree->source, size);
+
+	if (status == STATUS_OK)
+		touched(tree, file);
+	return status;
+}
+
+int tree_check(struct inode *file)
+{
+	struct data *data = &file->data;
+
+	if (file->type != FILE_TYPE_REGULAR || !data->base_unchecked)
+		return STATUS_OK;
+	/* Nothing was written or cut before the first check, so base is whole. */
+	if (archive_crc32(0, data->base, data->base_size) != data->base_crc)
+		return STATUS_IO_ERROR;
+	data->base_unchecked = false;
+	return STATUS_OK;
+}
+
+/* ---- The whole ------------------------------------------------------------------------------ */
+
+int tree_init(struct tree *tree, struct page_source *source, int64_t now_ns)
+{
+	memset(tree, 0, sizeof(*tree));
+	tree->source = source;
+	tree->now_ns = now_ns;
+	tree->next_number = 1;
+	slab_init(&tree->slab, source);
+	tree->top = inode_create(tree, FILE_TYPE_DIRECTORY, 0755);
+	if (!tree->top)
+		return STATUS_NO_SPACE;
+	tree->top->links = 2;
+	tree->top->directory.next_position = 1;
+	tree->top->directory.parent = tree->top;
+	return STATUS_OK;
+}
+
+void tree_free(struct tree *tree)
+{
+	struct inode *directory = tree->top;
+
+	/* Depth first, without recursion: a directory's last entry goes before the directory. */
+	while (directory) {
+		struct name *name = directory->directory.last;
+		if (name && name->inode->type == FILE_TYPE_DIRECTORY &&
+		    name->inode->directory.last) {
+			directory = name->inode;
+		} else if (name) {
+			tree_remove(tree, name, name->inode->type == FILE_TYPE_DIRECTORY);
+		} else if (directory == tree->top) {
+			directory = NULL;
+		} else {
+			directory = directory->directory.parent;
+		}
+	}
+	inode_destroy(tree, tree->top);
+	tree->top = NULL;
+}

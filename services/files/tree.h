@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inodes and the directories that name them.  An inode lives while it has a name or is held (an
+ * open file, a directory with it as parent); every directory but the tree's top has exactly one
+ * name until it is removed.
+ */
+#ifndef FILES_TREE_H
+#define FILES_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <capos/schema/service.h>
+#include <capos/schema/status.h>
+
+#include "data.h"
+
+#define TREE_NAME_MAX 255u  /* POSIX NAME_MAX, as the schema says */
+#define TREE_PATH_MAX 4095u /* without the final NUL */
+/* Chains of names; directories of an image have some hundred entries, and a chain of ten costs no
+ * more than a call. */
+#define TREE_BUCKETS 4096u
+/* Keeps `links` and the counters in their types whatever the machine's memory; some 200 bytes each.
+ */
+#define TREE_INODES_MAX (1u << 22)
+
+struct inode;
+
+struct name {
+	struct name *hash_next;
+	struct name *next, *previous; /* of the same directory, by position */
+	struct inode *parent;         /* the directory */
+	struct inode *inode;          /* what is named */
+	uint64_t position;            /* grows along the list, never used twice in a directory */
+	uint8_t length;
+	char text[]; /* no final NUL */
+};
+
+struct directory {
+	struct name *first, *last;
+	uint64_t next_position;
+	struct inode *parent; /* held; the top's is itself and not held */
+	struct name *name;    /* its own in parent; NULL: top, or removed */
+};
+
+struct symlink {
+	char *target; /* no final NUL */
+	uint16_t length;
+};
+
+struct inode {
+	uint64_t number;
+	uint16_t type; /* enum file_type */
+	uint16_t mode; /* permission bits */
+	uint32_t links;
+	uint32_t held;
+	int64_t access_ns, modify_ns, change_ns; /* Unix time */
+	union {
+		struct data data;
+		struct directory directory;
+		struct symlink symlink;
+	};
+};
+
+struct tree {
+	struct page_source *source;
+	struct slab slab;
+	struct inode *top;
+	uint64_t inodes;
+	uint64_t next_number;
+	int64_t now_ns; /* set by the caller before each operation */
+	struct name *buckets[TREE_BUCKETS];
+};
+
+/* Status; noSpace. */
+int tree_init(struct tree *tree, struct page_source *source, int64_t now_ns);
+/* Gives everything back; nothing may be held. */
+void tree_free(struct tree *tree);
+
+void inode_hold(struct inode *inode);
+void inode_drop(struct tree *tree, struct inode *inode);
+void inode_stat(const struct inode *inode, struct file_stat *out);
+/* INT64_MIN leaves a time as it is. */
+void inode_set_times(struct tree *tree, struct inode *inode, int64_t access_ns, int64_t modify_ns);
+void inode_set_mode(struct tree *tree, struct inode *inode, uint32_t mode);
+
+/* The entry of that name, or NULL.  "." and ".." are path.c's business. */
+struct name *tree_lookup(struct tree *tree, struct inode *directory, const char *text,
+                         uint32_t length);
+/* First entry behind position, or NULL. */
+struct name *tree_next(struct inode *directory, uint64_t position);
+
+/* All of these: Status; text is a single component that does not exist in directory yet. */
+int tree_make_file(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
+                   uint32_t mode, struct inode **out);
+int tree_make_directory(struct tree *tree, struct inode *directory, const char *text,
+                        uint32_t length, uint32_t mode, struct inode **out);
+int tree_make_symlink(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
+                      const char *target, uint32_t target_length, struct inode **out);
+int tree_link(struct tree *tree, struct inode *inode, struct inode *directory, const char *text,
+              uint32_t length);
+
+int tree_remove(struct tree *tree, struct name *name, bool directory);
+/* Makes `name` the entry text of directory, in place of what has that name; existing: that entry,
+ * or NULL. */
+int tree_rename(struct tree *tree, struct name *name, struct inode *directory, const char *text,
+                uint32_t length, struct name *existing);
+
+/* Contents of regular files; times included. */
+uint32_t tree_read(struct tree *tree, struct inode *file, uint64_t offset, void *buffer,
+                   uint32_t length);
+int tree_write(struct tree *tree, struct inode *file, uint64_t offset, const void *buffer,
+               uint32_t length, uint32_t *written);
+int tree_truncate(struct tree *tree, struct inode *file, uint64_t size);
+/* Before bytes of the archive are used for the first time: ioError when they are not what the
+ * archive's checksum says. */
+int tree_check(struct inode *file);
+
+#endif
