@@ -115,7 +115,7 @@ enum cap_error {
 
 /* Most bytes in one message, and most capabilities beside it. */
 #define CAPOS_MESSAGE_MAX      65536u
-#define CAPOS_MESSAGE_CAPS_MAX 8u
+#define CAPOS_MESSAGE_CAPS_MAX 16u
 /* Most bytes in a message to an object that the kernel itself serves. */
 #define CAPOS_KERNEL_MESSAGE_MAX 8192u
 
