@@ -16,17 +16,20 @@
 struct account; /* who pays for frames: see process.h; NULL for the kernel itself */
 struct mapping;
 
+#define MEMOBJ_PAGES_MAX (1ull << 35) /* as much as user addresses can reach */
+
 enum memobj_kind { MEMOBJ_ANON, MEMOBJ_DMA, MEMOBJ_DEVICE };
 
 struct memobj {
 	uint32_t refs;
 	enum memobj_kind kind;
 	uint64_t size;        /* bytes as asked for */
-	uint64_t npages;
+	uint64_t npages;      /* size in pages, rounded up; at most MEMOBJ_PAGES_MAX */
 	struct account *account;
 	struct mapping *mappings; /* every mapping of it, linked by mapping.next_of_object */
 	paddr_t device_base;      /* MEMOBJ_DEVICE: physical address of page 0 */
-	void *frames;             /* private: two-level table of paddr_t */
+	void *frames;             /* private: radix tree of paddr_t */
+	unsigned height;          /* private: of that tree */
 };
 
 struct memobj *memobj_create(uint64_t size, struct account *account);       /* refs 1; NULL: no memory */
@@ -42,6 +45,8 @@ bool memobj_resize(struct memobj *m, uint64_t size);
 paddr_t memobj_frame(struct memobj *m, uint64_t index, bool write);
 /* The frame without making it present: PADDR_NONE when absent. */
 paddr_t memobj_peek(struct memobj *m, uint64_t index);
+/* Gives up the frames of a range of an anonymous object: they read as zeroes again. */
+void memobj_discard(struct memobj *m, uint64_t index, uint64_t count);
 /* Kernel access to an object's bytes; false when out of range or memory.  */
 bool memobj_read(struct memobj *m, uint64_t offset, void *to, uint64_t length);
 bool memobj_write(struct memobj *m, uint64_t offset, const void *from, uint64_t length);

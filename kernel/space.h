@@ -15,6 +15,7 @@ struct mapping {
 	struct memobj *object;
 	uint64_t offset;    /* in the object, of start */
 	uint32_t access;    /* CAP_RIGHT_READ|WRITE|EXEC */
+	uint32_t limit;     /* most that space_protect may make of it */
 	bool private_copy;  /* object belongs to this mapping alone (a slice made for it) */
 	bool kernel_owned;  /* ring, clock page: user cannot unmap, protect or replace it */
 	struct space *space;
@@ -27,18 +28,28 @@ struct space {
 	struct mapping *first;
 	struct account *account;
 	struct mapping *last_hit; /* cache of the last lookup */
+	uint64_t chosen_top;      /* addresses are chosen below this */
+	uint32_t count;           /* of mappings, at most SPACE_MAPPINGS_MAX */
+	uint32_t tables;          /* page-table frames, charged to account */
 };
+
+/* A list is searched on a fault, so its length is bounded; large programs have some hundreds. */
+#define SPACE_MAPPINGS_MAX 8192u
 
 bool space_init(struct space *s, struct account *account);
 void space_destroy(struct space *s); /* drops every mapping; not the current one's tables while loaded */
 
 /* All return CAP_OK or a negative cap_error; nothing is changed on error.  Addresses are checked against
  * CAPOS_USER_MIN/MAX.  space_map takes its own reference to object.  *address 0: chosen (top down below the stack
- * area, random within a window). private_copy: maps a slice. */
+ * area, random within a window). private_copy: maps a slice.  access may carry SPACE_LIMIT(rights): what
+ * space_protect may later make of the mapping; without it that is access itself, or anything for a private copy. */
+#define SPACE_LIMIT(rights) (((rights) & 7u) << 8)
 int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t size, uint32_t access,
               bool private_copy, bool kernel_owned, uint64_t *address);
 int space_unmap(struct space *s, uint64_t address, uint64_t size);
 int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t access);
+/* Takes a kernel-owned mapping out, whole: address is its start. */
+void space_unmap_kernel(struct space *s, uint64_t address);
 
 /* Resolves a fault or prepares kernel access: makes the page of address present with that access (one of
  * CAP_RIGHT_READ/WRITE/EXEC) and returns its frame; PADDR_NONE when it is not mapped so (or no memory: *no_memory). */
@@ -54,6 +65,7 @@ int space_futex_key(struct space *s, uint64_t address, struct memobj **object, u
 
 /* memobj.c calls these when frames of an object change under its mappings. */
 void space_forget_frame(struct memobj *object, uint64_t index);          /* unmap that page everywhere */
+void space_forget_frames(struct memobj *object, uint64_t index, uint64_t count);
 void space_write_protect(struct memobj *object, uint64_t index, uint64_t count); /* before sharing its frames */
 
 #endif

@@ -28,6 +28,11 @@ struct arch_thread {
 	uint8_t fpu[512] __attribute__((aligned(16))); /* FXSAVE area */
 };
 
+/* All physical memory that the kernel may touch is seen at its address plus this. */
+#ifndef ARCH_DIRECT_MAP
+#define ARCH_DIRECT_MAP 0xffff800000000000ull
+#endif
+
 /* ---- provided by arch/x86_64 ---- */
 void arch_thread_init(struct arch_thread *t, uint64_t entry, uint64_t stack, uint64_t argument, uint64_t fs_base,
                       uint64_t gs_base);
@@ -45,9 +50,16 @@ void arch_upcall(struct arch_thread *t, struct capos_upcall_frame *frame, uint64
 /* Page tables of one address space; level-4 root; kernel half shared. */
 paddr_t arch_table_create(void);
 void arch_table_destroy(paddr_t root);
-bool arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t access, bool device); /* false: no memory */
+/* 0: no memory; else 1 + the number of frames it took for tables (at most ARCH_TABLE_LEVELS - 1). */
+unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t access, bool device);
+#define ARCH_TABLE_LEVELS 4
 void arch_table_unmap(paddr_t root, uint64_t address);          /* also flushes when root is loaded */
 void arch_table_write_protect(paddr_t root, uint64_t address);
+/* The same for [start, end): absent parts cost nothing. */
+void arch_table_unmap_range(paddr_t root, uint64_t start, uint64_t end);
+void arch_table_write_protect_range(paddr_t root, uint64_t start, uint64_t end);
+/* The frame that user code would reach there (for writing), or PADDR_NONE; never device memory. */
+paddr_t arch_table_lookup(paddr_t root, uint64_t address, bool write);
 void arch_table_load(paddr_t root);                             /* no-op when loaded already */
 
 /* Time.  arch_clock_ns: monotonic.  arch_timer_set: one interrupt at or soon after that time; UINT64_MAX: none. */
@@ -71,6 +83,7 @@ volatile void *arch_map_device(paddr_t base, uint64_t size);
 void arch_random_seed(uint8_t *buffer, size_t size); /* RDSEED/RDRAND and timing, as much as there is; mixed by entropy.c */
 _Noreturn void arch_shutdown(void);
 _Noreturn void arch_halt_after_panic(void); /* resets, so that `-no-reboot` ends the emulator */
+void arch_backtrace(void); /* for panic: what on the stack looks like return addresses */
 void arch_serial_write(const char *text, size_t length);
 
 /* Boot facts, filled before kernel_main. */
@@ -89,6 +102,8 @@ _Noreturn void kernel_timer(void);
 _Noreturn void kernel_interrupt(unsigned vector);
 _Noreturn void kernel_user_fault(uint64_t address, uint32_t access, uint64_t error, const char *what);
 /* what: NULL for a page fault (address, access valid), else e.g. "divide error", "invalid opcode". */
+/* Address space of the current thread: a page fault in user mode is first offered to space_resolve(). */
+struct space *kernel_current_space(void);
 struct arch_thread *kernel_current(void); /* where entry.S saves registers: also cached in struct cpu */
 
 #endif
