@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A page source for tests of the files service: pages from the host's allocator, with a limit and a
+ * count of what is out, so that every test can end by finding that nothing leaked.
+ */
+#ifndef TESTS_FILES_SOURCE_H
+#define TESTS_FILES_SOURCE_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/files/pages.h"
+
+struct test_pages {
+	size_t out, limit;
+};
+
+static inline void *test_page_get(void *context)
+{
+	struct test_pages *pages = context;
+	void *page;
+
+	if (pages->out >= pages->limit)
+		return NULL;
+	page = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
+	memset(page, 0, PAGE_SIZE);
+	pages->out++;
+	return page;
+}
+
+static inline void test_page_put(void *context, void *page)
+{
+	struct test_pages *pages = context;
+
+	pages->out--;
+	free(page);
+}
+
+static inline struct page_source test_source(struct test_pages *pages)
+{
+	return (struct page_source){.get = test_page_get, .put = test_page_put, .context = pages};
+}
+
+#endif
