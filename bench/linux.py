@@ -68,13 +68,15 @@ class LinuxGuest:
         return initrd
 
     def start(self, prepared, memory=256):
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [self.qemu, "-machine", "q35", "-accel", "tcg", "-cpu", "max,erms=off,fsrm=off", "-m", str(memory),
              "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot", "-serial", "stdio",
              "-kernel", self.kernel, "-initrd", prepared.name,
              "-append", "console=ttyS0 quiet loglevel=0 mitigations=off nokaslr tsc=reliable panic=-1",
              "-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0,disable-legacy=on"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log)
+        process.initrd = prepared  # the file goes when nobody refers to it
+        return process
 
     @staticmethod
     def emulator(process):
