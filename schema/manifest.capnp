@@ -45,6 +45,9 @@ struct Holding {
 }
 
 struct NetworkConfig {
+  # init hands it to the service that exports a NetworkManager, as arguments after those of the manifest:
+  # "config=dhcp", "config=static" or "config=none", "hostname=NAME"; for static also "address=A", "netmask=M",
+  # "gateway=G" and one "nameserver=N" each.
   union {
     dhcp @0 :Void;
     static :group { addr @1 :Text; netmask @2 :Text; gateway @3 :Text; nameServers @4 :List(Text); }
