@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The client's end of a channel (capos/channel.h), for streams and sockets: opened from a reply,
+ * read and written straight from and to the program's buffers.  The server is woken only when it
+ * asked, once per call.
+ */
+#ifndef POSIX_CHAN_H
+#define POSIX_CHAN_H
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <capos/cap.h>
+#include <capos/channel.h>
+#include <capos/schema/network.h>
+
+struct chan {
+	struct channel channel;
+	void *memory;    /* the mapping; NULL: not open */
+	uint64_t mapped; /* bytes */
+	cap_t event;     /* the server's */
+	uint64_t event_bits;
+	uint32_t taken;       /* bytes taken out that the server has not been told of */
+	uint32_t errors_told; /* of channel's error_count */
+};
+
+/* Takes memory and event out of a reply's capabilities (they become CAP_NULL there) and opens the
+ * channel in them. CAP_OK or enum cap_error; then everything is released. */
+int chan_open(struct chan *c, const struct channel_ref *ref, struct capos_call *reply);
+void chan_close(struct chan *c);
+
+static inline uint32_t chan_status(struct chan *c)
+{
+	return atomic_load_explicit(&c->channel.shared->status, memory_order_acquire);
+}
+/* The Status of an error not told before, which counts as told from now on; 0: none. */
+uint32_t chan_take_error(struct chan *c);
+bool chan_has_error(struct chan *c);
+static inline bool chan_broken(const struct chan *c)
+{
+	return c->channel.receive.broken || c->channel.send.broken;
+}
+
+/* Bytes moved, 0 when there are none or no space.  skip: bytes of iov that are done already. */
+size_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, bool peek);
+size_t chan_write(struct chan *c, const struct iovec *iov, int n, size_t skip);
+/* After queue operations of one's own. */
+void chan_taken(struct chan *c, uint32_t bytes);
+void chan_put(struct chan *c);
+
+/* Asks to be woken for data, for space, for a change of status; the caller looks again afterwards.
+ */
+void chan_arm_read(struct chan *c);
+void chan_arm_write(struct chan *c);
+void chan_arm_status(struct chan *c);
+
+size_t iov_length(const struct iovec *iov, int n);
+
+#endif
