@@ -5,14 +5,14 @@
 LIBCAPOS_C = libcapos/arch/x86_64/syscall.c libcapos/cap.c libcapos/channel.c libcapos/error.c \
 	libcapos/format.c libcapos/image.c libcapos/log.c libcapos/msg.c libcapos/nicqueue.c \
 	libcapos/queue.c libcapos/self.c libcapos/start.c libcapos/time.c
-LIBCAPOS_HEADERS = libcapos/arch.h libcapos/ring.h libcapos/include/capos/archive_reader.h \
+LIBCAPOS_INCLUDES = libcapos/arch.h libcapos/ring.h libcapos/include/capos/archive_reader.h \
 	libcapos/include/capos/cap.h libcapos/include/capos/channel.h \
 	libcapos/include/capos/log.h libcapos/include/capos/msg.h \
 	libcapos/include/capos/nicqueue.h libcapos/include/capos/queue.h \
 	libcapos/include/capos/server.h libcapos/include/capos/start.h
 
 noinst_LIBRARIES += libcapos/libcapos.a
-libcapos_libcapos_a_SOURCES = $(LIBCAPOS_C) $(LIBCAPOS_HEADERS) libcapos/archive.c \
+libcapos_libcapos_a_SOURCES = $(LIBCAPOS_C) $(LIBCAPOS_INCLUDES) libcapos/archive.c \
 	libcapos/server.c libcapos/arch/x86_64/crt0.S
 nodist_libcapos_libcapos_a_SOURCES = $(GENERATED_SOURCES)
 libcapos_libcapos_a_CPPFLAGS = $(NATIVE_CPPFLAGS)

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Text of command line values into numbers and grants.
+ */
+#include "tools/capos/grant.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HOST_MAX 253 /* a host name, RFC 1035 2.3.4 in text */
+
+static bool number_of(const char *text, size_t length, uint64_t minimum, uint64_t maximum,
+                      uint64_t *out)
+{
+	uint64_t value = 0;
+
+	if (length == 0 || length > 18)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (!isdigit((unsigned char)text[i]))
+			return false;
+		value = value * 10 + (uint64_t)(text[i] - '0');
+	}
+	*out = value;
+	return value >= minimum && value <= maximum;
+}
+
+bool parse_number(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *out)
+{
+	return number_of(text, strlen(text), minimum, maximum, out);
+}
+
+static bool port_of(const char *text, size_t length, uint16_t *out)
+{
+	uint64_t value;
+
+	if (!number_of(text, length, 1, UINT16_MAX, &value))
+		return false;
+	*out = (uint16_t)value;
+	return true;
+}
+
+static bool host_is_valid(const char *host, size_t length)
+{
+	if (length == 0 || length > HOST_MAX)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)host[i];
+		if (!isalnum(c) && c != '.' && c != '-' && c != '_' && c != ':')
+			return false;
+	}
+	return true;
+}
+
+static const char *parse_connect(const char *text, struct grant *out)
+{
+	const char *colon = strrchr(text, ':');
+	const char *host = text;
+
+	if (colon == NULL)
+		return "connect= needs HOST:PORT";
+	size_t length = (size_t)(colon - text);
+	if (host[0] == '[' && length >= 2 && host[length - 1] == ']') {
+		host++;
+		length -= 2;
+	} else if (memchr(host, ':', length) != NULL) {
+		return "an IPv6 address stands in brackets: connect=[ADDRESS]:PORT";
+	}
+	if (!host_is_valid(host, length))
+		return "connect= needs a host name or address before the colon";
+	out->kind = GRANT_CONNECT;
+	out->host = host;
+	out->host_length = length;
+	if (strcmp(colon + 1, "*") == 0)
+		out->port = 0;
+	else if (!port_of(colon + 1, strlen(colon + 1), &out->port))
+		return "the port of connect= must be 1 to 65535, or * for any";
+	return NULL;
+}
+
+const char *parse_grant(const char *text, struct grant *out)
+{
+	static const char *const names[] = {"connect=HOST:PORT", "listen=PORT", "udp", "icmp",
+	                                    "resolve",           "none"};
+	static const enum grant_kind plain[] = {GRANT_UDP, GRANT_ICMP, GRANT_RESOLVE, GRANT_NONE};
+
+	*out = (struct grant){0};
+	if (strncmp(text, "connect=", 8) == 0)
+		return parse_connect(text + 8, out);
+	if (strncmp(text, "listen=", 7) == 0) {
+		out->kind = GRANT_LISTEN;
+		return port_of(text + 7, strlen(text + 7), &out->port)
+		               ? NULL
+		               : "the port of listen= must be 1 to 65535";
+	}
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		if (strcmp(text, names[i + 2]) == 0) {
+			out->kind = plain[i];
+			return NULL;
+		}
+	}
+	return "unknown grant; there are connect=HOST:PORT, listen=PORT, udp, icmp, resolve and "
+	       "none";
+}
+
+const char *parse_forward(const char *text, struct forward *out)
+{
+	static const char *const problem =
+	        "must be tcp:HOSTPORT:GUESTPORT or udp:HOSTPORT:GUESTPORT";
+
+	if (strncmp(text, "tcp:", 4) != 0 && strncmp(text, "udp:", 4) != 0)
+		return problem;
+	out->udp = text[0] == 'u';
+	const char *host_port = text + 4;
+	const char *colon = strchr(host_port, ':');
+	if (colon == NULL || !port_of(host_port, (size_t)(colon - host_port), &out->host_port) ||
+	    !port_of(colon + 1, strlen(colon + 1), &out->guest_port))
+		return problem;
+	return NULL;
+}
+
+void netmask_text(unsigned prefix, char out[16])
+{
+	uint32_t mask = prefix == 0 ? 0 : UINT32_MAX << (32 - prefix);
+
+	snprintf(out, 16, "%u.%u.%u.%u", mask >> 24, mask >> 16 & 0xff, mask >> 8 & 0xff,
+	         mask & 0xff);
+}
+
+bool is_ipv4(const char *text, size_t length)
+{
+	for (int part = 0; part < 4; part++) {
+		const char *dot = part < 3 ? memchr(text, '.', length) : text + length;
+		uint64_t value;
+		if (dot == NULL || !number_of(text, (size_t)(dot - text), 0, 255, &value))
+			return false;
+		length -= part < 3 ? (size_t)(dot - text) + 1 : (size_t)(dot - text);
+		text = dot + 1;
+	}
+	return length == 0;
+}
+
+#define NAME_MAX_LENGTH 32
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Insertions, deletions and replacements that turn a into b (Levenshtein); SIZE_MAX for long names.
+ */
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t length_a = strlen(a), length_b = strlen(b);
+	size_t row[NAME_MAX_LENGTH + 1];
+
+	if (length_a > NAME_MAX_LENGTH || length_b > NAME_MAX_LENGTH)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= length_b; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= length_a; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= length_b; j++) {
+			size_t above = row[j];
+			size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+			row[j] = least(least(above, row[j - 1]) + 1, replaced);
+			diagonal = above;
+		}
+	}
+	return row[length_b];
+}
+
+const char *nearest_name(const char *text, const char *const *names, size_t count)
+{
+	const char *nearest = NULL;
+	size_t best = SIZE_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t distance = edit_distance(text, names[i]);
+		if (distance < best) {
+			best = distance;
+			nearest = names[i];
+		}
+	}
+	/* Further away it is another word. */
+	return best <= 1 + strlen(text) / 3 ? nearest : NULL;
+}
