@@ -23,7 +23,8 @@ interface Directory {
   # A File or (stat.type) a Directory, which keeps this one's root.  flags: OpenFlags, or-ed.
   stat @1 (path :Text, followLink :Bool) -> (stat :FileStat);
   list @2 (position :UInt64) -> (entries :List(DirectoryEntry), next :UInt64);
-  # "." and ".." included.  position 0: from the start; next: where to go on, entries empty at the end.
+  # "." and ".." included; as many as fit the caller's buffer.  position 0: from the start; next: where to go on,
+  # entries empty at the end.
   makeDirectory @3 (path :Text, mode :UInt32) -> ();
   remove @4 (path :Text, directory :Bool) -> ();
   # A removed file lives on while it is held.
@@ -67,6 +68,7 @@ struct DirectoryEntry {
   inode @0 :UInt64;
   type @1 :FileType;
   name @2 :Text;
+  position @3 :UInt64;   # where list goes on behind this entry
 }
 
 interface File {

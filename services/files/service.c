@@ -168,25 +168,28 @@ static int directory_list(void *object, struct msg_call *call,
 
 	for (;; count++) {
 		struct directory_entry *entry = &files.entries[count];
-		uint64_t behind = position + 1;
-		if (position == 0) {
-			*entry = (struct directory_entry){at->number, FILE_TYPE_DIRECTORY,
-			                                  MSG_TEXT(".")};
-		} else if (position == 1) {
-			*entry = (struct directory_entry){up->number, FILE_TYPE_DIRECTORY,
-			                                  MSG_TEXT("..")};
+
+		if (count == LIST_MAX)
+			break;
+		if (position < 2) {
+			struct inode *inode = position ? up : at;
+			*entry = (struct directory_entry){.inode = inode->number,
+			                                  .type = FILE_TYPE_DIRECTORY,
+			                                  .name = {"..", (uint32_t)position + 1},
+			                                  .position = position + 1};
 		} else {
 			struct name *name = tree_next(at, position - 2);
 			if (!name)
 				break;
-			*entry = (struct directory_entry){
-			        name->inode->number, name->inode->type, {name->text, name->length}};
-			behind = name->position + 2;
+			*entry = (struct directory_entry){.inode = name->inode->number,
+			                                  .type = name->inode->type,
+			                                  .name = {name->text, name->length},
+			                                  .position = name->position + 2};
 		}
-		used += 3 + entry->name.len / 8 + 1;
-		if (used > room || count == LIST_MAX)
+		used += 4 + entry->name.len / 8 + 1; /* its data, its name's pointer, the name */
+		if (used > room)
 			break;
-		position = behind;
+		position = entry->position;
 	}
 	if (!count && used > room)
 		return STATUS_MESSAGE_TOO_LONG;
