@@ -1,4 +1,41 @@
 # SPDX-License-Identifier: MIT
 # The overlay over musl: every file that goes into the sysroot (ports/musl/build copies and compiles them).
 
-MUSL_OVERLAY =
+include $(srcdir)/libcapos-posix/sources.mk
+
+POSIX_OVERLAY_FILES = \
+	libcapos-posix/overlay/arch/x86_64/syscall_arch.h \
+	libcapos-posix/overlay/src/env/capos_auxv.c \
+	libcapos-posix/overlay/src/signal/x86_64/restore.s \
+	libcapos-posix/overlay/src/string/x86_64/memcmp.s \
+	libcapos-posix/overlay/src/string/x86_64/memcpy.s \
+	libcapos-posix/overlay/src/string/x86_64/memmove.s \
+	libcapos-posix/overlay/src/string/x86_64/memset.s \
+	libcapos-posix/overlay/src/thread/x86_64/__set_thread_area.s \
+	libcapos-posix/overlay/src/thread/x86_64/__unmapself.s \
+	libcapos-posix/overlay/src/thread/x86_64/clone.s \
+	libcapos-posix/overlay/src/thread/x86_64/syscall_cp.s
+
+TARGET_TOOLS = \
+	tools/target/gcc.specs \
+	tools/target/x86_64-capos-linux-musl-ar \
+	tools/target/x86_64-capos-linux-musl-as \
+	tools/target/x86_64-capos-linux-musl-cc \
+	tools/target/x86_64-capos-linux-musl-gcc \
+	tools/target/x86_64-capos-linux-musl-ld \
+	tools/target/x86_64-capos-linux-musl-nm \
+	tools/target/x86_64-capos-linux-musl-objcopy \
+	tools/target/x86_64-capos-linux-musl-objdump \
+	tools/target/x86_64-capos-linux-musl-pkg-config \
+	tools/target/x86_64-capos-linux-musl-ranlib \
+	tools/target/x86_64-capos-linux-musl-readelf \
+	tools/target/x86_64-capos-linux-musl-size \
+	tools/target/x86_64-capos-linux-musl-strip
+
+POSIX_FILES = libcapos-posix/sources.mk libcapos-posix/musl.mk $(POSIX_HEADERS) $(POSIX_SOURCES) \
+	$(POSIX_OVERLAY_FILES) $(TARGET_TOOLS)
+
+# $(SYSROOT)/.stamp depends on these; musl.mk then compiles what really changed.
+MUSL_OVERLAY = $(POSIX_FILES) $(POSIX_LIBCAPOS_SOURCES) ports/musl/build
+
+EXTRA_DIST += $(POSIX_FILES) ports/musl/build

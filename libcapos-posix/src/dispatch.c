@@ -27,7 +27,8 @@ static long missing(long number)
 	missing_calls++;
 	if (!(missing_named[bit / 64] & 1ull << bit % 64)) {
 		missing_named[bit / 64] |= 1ull << bit % 64;
-		log_line("posix: system call %ld is not implemented", number);
+		log_line("posix: system call %ld is not implemented (ENOSYS; %llu so far)", number,
+		         (unsigned long long)missing_calls);
 	}
 	return -ENOSYS;
 }
@@ -58,17 +59,16 @@ static long perform(long number, const long a[6], bool *restart)
 	}
 }
 
-long __capos_syscall(long number, long a, long b, long c, long d, long e, long f)
+void posix_syscall(struct capos_upcall_frame *frame)
 {
-	const long arguments[6] = {a, b, c, d, e, f};
-	struct signal_call call;
-	long result;
+	const long number = (long)frame->rdi;
+	const long arguments[6] = {(long)frame->rsi, (long)frame->rdx, (long)frame->rcx,
+	                           (long)frame->r8,  (long)frame->r9,  *(const long *)frame->rsp};
 	bool restart;
 
 	do {
-		signal_call_begin(&call);
+		signal_call_begin();
 		posix_start();
-		result = perform(number, arguments, &restart);
-	} while (signal_call_end(&call, &result, restart));
-	return result;
+		frame->rax = (uint64_t)perform(number, arguments, &restart);
+	} while (signal_call_end(frame, restart));
 }

@@ -9,29 +9,39 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <capos/abi.h>
+
 #include "fd.h"
 #include "posix.h"
 
-/* musl's hook for a system call (overlay/arch/x86_64/syscall_arch.h). */
-long __capos_syscall(long number, long a, long b, long c, long d, long e, long f);
+/* Called by arch/: a system call's, or an interrupted computation's registers. */
+void posix_syscall(struct capos_upcall_frame *frame);
+void posix_upcall(struct capos_upcall_frame *frame, void *fxsave);
+/* Provided by arch/. */
+void posix_upcall_entry(void);
+void posix_call_handler(void *handler, int signal, void *siginfo, void *context, void *stack);
 
-/* Once, on the first system call after the auxiliary vector is known: start block, signals,
- * descriptors 0 to 2. */
+/* From musl (overlay/src/env/capos_auxv.c): NULL until it is known. */
+const size_t *__capos_auxv(void);
+
+/* On the first system call after the auxiliary vector is known: start block, signals, descriptors 0
+ * to 2. */
 void posix_start(void);
-/* Binds the signals event; without one, timers' signals go to an event of the process's own. */
+/* Binds the signals event; without one, timers signal an event of the process's own. */
 void signal_start(void);
 cap_t signal_event(void); /* where a Timer signals; CAP_NULL: none could be made */
 
-/* One system call's part of the signal state; on the dispatcher's stack, since a handler may leave
- * by longjmp. */
-struct signal_call {
-	uint32_t upcall_mask; /* of the ring when the call began */
-};
-void signal_call_begin(struct signal_call *call);
-/* Delivers what is pending, restores the mask; true: make the call again. */
-bool signal_call_end(struct signal_call *call, long *result, bool restart);
+/* Around every system call: masks upcalls; delivers what is pending and unmasks. */
+void signal_call_begin(void);
+/* frame->rax holds the result; restart: the call may be made again after handlers with SA_RESTART.
+ * True: do so. */
+bool signal_call_end(struct capos_upcall_frame *frame, bool restart);
 
-/* The process's own event and its waiting operation. */
-void process_event_start(void);
+/* Ends the process as a signal's default action does. */
+_Noreturn void signal_terminate(int signal);
+/* Ends the process after handing over what the ring still holds. */
+_Noreturn void posix_exit(int code, int signal);
+
+uint64_t process_id(void);
 
 #endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a program's registers become a struct capos_upcall_frame and back: on a system call, and when a signal
+ * interrupts a computation.  Between entry and exit the frame is the program's truth: what a signal handler changes in
+ * its context is what goes on.
+ *
+ * Offsets are those of struct capos_upcall_frame (abi.h), checked in signal_frame.c.
+ */
+#define RAX 0
+#define RBX 8
+#define RCX 16
+#define RDX 24
+#define RSI 32
+#define RDI 40
+#define RBP 48
+#define RSP 56
+#define R8 64
+#define R9 72
+#define R10 80
+#define R11 88
+#define R12 96
+#define R13 104
+#define R14 112
+#define R15 120
+#define RIP 128
+#define RFLAGS 136
+#define FRAME_SIZE 144
+
+#define RING_UPCALL_FRAME 128
+
+	.text
+
+/*
+ * long __capos_syscall(long number, long a, long b, long c, long d, long e, long f): an ordinary C function to its
+ * caller.  In C: void posix_syscall(struct capos_upcall_frame *), whose rdi, rsi, rdx, rcx, r8, r9 and the word at rsp
+ * are the arguments, rax the result; rip and rsp are as they will be after the return.
+ */
+	.globl __capos_syscall
+	.hidden __capos_syscall
+	.type __capos_syscall, @function
+__capos_syscall:
+	lea 8(%rsp), %rax
+	sub $(FRAME_SIZE + 8), %rsp
+	mov %rbx, RBX(%rsp)
+	mov %rcx, RCX(%rsp)
+	mov %rdx, RDX(%rsp)
+	mov %rsi, RSI(%rsp)
+	mov %rdi, RDI(%rsp)
+	mov %rbp, RBP(%rsp)
+	mov %rax, RSP(%rsp)
+	mov %r8, R8(%rsp)
+	mov %r9, R9(%rsp)
+	mov %r12, R12(%rsp)
+	mov %r13, R13(%rsp)
+	mov %r14, R14(%rsp)
+	mov %r15, R15(%rsp)
+	mov -8(%rax), %rax
+	mov %rax, RIP(%rsp)
+	pushf
+	pop %rax
+	mov %rax, RFLAGS(%rsp)
+	mov %rsp, %rdi
+	.hidden posix_syscall
+	call posix_syscall
+	mov RBX(%rsp), %rbx
+	mov RDX(%rsp), %rdx
+	mov RSI(%rsp), %rsi
+	mov RDI(%rsp), %rdi
+	mov RBP(%rsp), %rbp
+	mov R12(%rsp), %r12
+	mov R13(%rsp), %r13
+	mov R14(%rsp), %r14
+	mov R15(%rsp), %r15
+	mov RAX(%rsp), %rax
+	mov RIP(%rsp), %rcx
+	mov RSP(%rsp), %rsp
+	jmp *%rcx
+	.size __capos_syscall, . - __capos_syscall
+
+/*
+ * Where the kernel continues a thread that has signals pending (Event.bindUpcall): upcalls are masked, rsp is aligned to
+ * 16 bytes below the red zone.  In C: void posix_upcall(struct capos_upcall_frame *, void *fxsave), which unmasks.  From
+ * then on another upcall may come, also between any two instructions below: it keeps its own frame further down.
+ */
+	.globl posix_upcall_entry
+	.hidden posix_upcall_entry
+	.type posix_upcall_entry, @function
+posix_upcall_entry:
+	sub $(FRAME_SIZE + 512), %rsp
+	fxsave64 FRAME_SIZE(%rsp)
+	cld
+	mov %gs:0, %rsi
+	add $RING_UPCALL_FRAME, %rsi
+	xor %ecx, %ecx
+1:	mov (%rsi, %rcx), %rax
+	mov %rax, (%rsp, %rcx)
+	add $8, %ecx
+	cmp $FRAME_SIZE, %ecx
+	jne 1b
+	mov %rsp, %rdi
+	lea FRAME_SIZE(%rsp), %rsi
+	.hidden posix_upcall
+	call posix_upcall
+	fxrstor64 FRAME_SIZE(%rsp)
+	mov %ss, %eax
+	mov RSP(%rsp), %rbx
+	mov RFLAGS(%rsp), %rcx
+	mov %cs, %edx
+	mov RIP(%rsp), %rsi
+	push %rax
+	push %rbx
+	push %rcx
+	push %rdx
+	push %rsi
+	mov 40 + RAX(%rsp), %rax
+	mov 40 + RBX(%rsp), %rbx
+	mov 40 + RCX(%rsp), %rcx
+	mov 40 + RDX(%rsp), %rdx
+	mov 40 + RSI(%rsp), %rsi
+	mov 40 + RDI(%rsp), %rdi
+	mov 40 + RBP(%rsp), %rbp
+	mov 40 + R8(%rsp), %r8
+	mov 40 + R9(%rsp), %r9
+	mov 40 + R10(%rsp), %r10
+	mov 40 + R11(%rsp), %r11
+	mov 40 + R12(%rsp), %r12
+	mov 40 + R13(%rsp), %r13
+	mov 40 + R14(%rsp), %r14
+	mov 40 + R15(%rsp), %r15
+	iretq
+	.size posix_upcall_entry, . - posix_upcall_entry
+
+/*
+ * posix_call_handler(handler, signal, siginfo, context, stack): calls the handler, on the given stack unless that is 0.
+ */
+	.globl posix_call_handler
+	.hidden posix_call_handler
+	.type posix_call_handler, @function
+posix_call_handler:
+	push %rbp
+	mov %rsp, %rbp
+	mov %rdi, %rax
+	mov %esi, %edi
+	mov %rdx, %rsi
+	mov %rcx, %rdx
+	test %r8, %r8
+	cmovnz %r8, %rsp
+	and $-16, %rsp
+	call *%rax
+	leave
+	ret
+	.size posix_call_handler, . - posix_call_handler
+
+	.section .note.GNU-stack, "", @progbits

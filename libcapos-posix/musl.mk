@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+# Read by musl's Makefile (at the end of config.mak, written by ports/musl/build): our own part of libc.
+#
+# All our objects become one, capos.o, in which every symbol but __capos_* is local: a program's own names can
+# neither replace ours nor collide with them.  TOP_SRCDIR, TOP_BUILDDIR and CAPOS_WARNINGS come from the caller.
+
+include $(TOP_SRCDIR)/libcapos-posix/sources.mk
+
+CAPOS_SOURCES = $(POSIX_SOURCES) $(POSIX_LIBCAPOS_SOURCES)
+CAPOS_GENERATED = schema/kernel.c schema/manifest.c schema/network.c schema/service.c schema/status.c
+CAPOS_OBJECTS = $(patsubst %,obj/capos/%.o,$(basename $(CAPOS_SOURCES) $(CAPOS_GENERATED)))
+CAPOS_CFLAGS = -std=gnu11 -ffreestanding -nostdinc -O2 -fvisibility=hidden -fno-stack-protector -fno-common \
+	-fno-strict-aliasing -fno-asynchronous-unwind-tables -fcf-protection=none \
+	-Wall -Wextra $(CAPOS_WARNINGS) -MMD -MP \
+	-I$(TOP_SRCDIR)/kernel/abi -I$(TOP_SRCDIR)/libcapos/include -I$(TOP_BUILDDIR)/gen/include \
+	-isystem arch/$(ARCH) -isystem arch/generic -isystem obj/include -isystem include \
+	-isystem $(shell $(CC) -print-file-name=include)
+
+AOBJS += obj/capos/capos.o
+LOBJS += obj/capos/capos.lo
+
+# What was built with other flags, or for another list of files, is built again.
+obj/capos/%.o: $(TOP_SRCDIR)/%.c $(TOP_SRCDIR)/libcapos-posix/musl.mk obj/include/bits/alltypes.h obj/include/bits/syscall.h
+	@mkdir -p $(@D)
+	$(CC) $(CAPOS_CFLAGS) -c -o $@ $<
+obj/capos/%.lo: $(TOP_SRCDIR)/%.c $(TOP_SRCDIR)/libcapos-posix/musl.mk obj/include/bits/alltypes.h obj/include/bits/syscall.h
+	@mkdir -p $(@D)
+	$(CC) $(CAPOS_CFLAGS) -fPIC -c -o $@ $<
+obj/capos/schema/%.o: $(TOP_BUILDDIR)/gen/schema/%.c $(TOP_SRCDIR)/libcapos-posix/musl.mk obj/include/bits/alltypes.h
+	@mkdir -p $(@D)
+	$(CC) $(CAPOS_CFLAGS) -c -o $@ $<
+obj/capos/schema/%.lo: $(TOP_BUILDDIR)/gen/schema/%.c $(TOP_SRCDIR)/libcapos-posix/musl.mk obj/include/bits/alltypes.h
+	@mkdir -p $(@D)
+	$(CC) $(CAPOS_CFLAGS) -fPIC -c -o $@ $<
+obj/capos/%.o: $(TOP_SRCDIR)/%.S
+	@mkdir -p $(@D)
+	$(CC) -c -o $@ $<
+obj/capos/%.lo: $(TOP_SRCDIR)/%.S
+	@mkdir -p $(@D)
+	$(CC) -c -o $@ $<
+
+obj/capos/capos.o: $(CAPOS_OBJECTS) $(TOP_SRCDIR)/libcapos-posix/sources.mk
+	$(CC) -r -nostdlib -o $@.tmp $(CAPOS_OBJECTS)
+	$(OBJCOPY) --wildcard --keep-global-symbol='__capos_*' $@.tmp $@
+	rm -f $@.tmp
+obj/capos/capos.lo: $(CAPOS_OBJECTS:.o=.lo) $(TOP_SRCDIR)/libcapos-posix/sources.mk
+	$(CC) -r -nostdlib -o $@.tmp $(CAPOS_OBJECTS:.o=.lo)
+	$(OBJCOPY) --wildcard --keep-global-symbol='__capos_*' $@.tmp $@
+	rm -f $@.tmp
+
+-include $(wildcard obj/capos/*/*.d obj/capos/*/*/*.d obj/capos/*/*/*/*.d)

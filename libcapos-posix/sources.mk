@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+# What libc is made of besides musl, for the top-level make (dependencies, distribution) and for musl.mk (compiling).
+# Paths are relative to the top of the source tree.
+
+POSIX_HEADERS = \
+	libcapos-posix/src/fd.h \
+	libcapos-posix/src/internal.h \
+	libcapos-posix/src/objects.h \
+	libcapos-posix/src/pages.h \
+	libcapos-posix/src/posix.h \
+	libcapos-posix/src/signal_calls.h \
+	libcapos-posix/src/signal_state.h \
+	libcapos-posix/src/syscalls.h
+
+POSIX_SOURCES = \
+	libcapos-posix/arch/x86_64/entry.S \
+	libcapos-posix/src/alloc.c \
+	libcapos-posix/src/clock.c \
+	libcapos-posix/src/dispatch.c \
+	libcapos-posix/src/errno.c \
+	libcapos-posix/src/fd.c \
+	libcapos-posix/src/futex.c \
+	libcapos-posix/src/io.c \
+	libcapos-posix/src/itimer.c \
+	libcapos-posix/src/memory.c \
+	libcapos-posix/src/objects.c \
+	libcapos-posix/src/pipe.c \
+	libcapos-posix/src/process.c \
+	libcapos-posix/src/signal.c \
+	libcapos-posix/src/signal_calls.c \
+	libcapos-posix/src/signal_state.c \
+	libcapos-posix/src/start.c \
+	libcapos-posix/src/wait.c
+
+# The parts of libcapos that a POSIX program needs.
+POSIX_LIBCAPOS_SOURCES = \
+	libcapos/arch/x86_64/syscall.c \
+	libcapos/cap.c \
+	libcapos/channel.c \
+	libcapos/error.c \
+	libcapos/format.c \
+	libcapos/log.c \
+	libcapos/msg.c \
+	libcapos/queue.c \
+	libcapos/self.c \
+	libcapos/start.c \
+	libcapos/time.c
+
+# Files that replace or join musl's, under libcapos-posix/overlay/.
+POSIX_OVERLAY = \
+	arch/x86_64/syscall_arch.h \
+	src/env/capos_auxv.c \
+	src/signal/x86_64/restore.s \
+	src/string/x86_64/memcmp.s \
+	src/string/x86_64/memcpy.s \
+	src/string/x86_64/memmove.s \
+	src/string/x86_64/memset.s \
+	src/thread/x86_64/__set_thread_area.s \
+	src/thread/x86_64/__unmapself.s \
+	src/thread/x86_64/clone.s \
+	src/thread/x86_64/syscall_cp.s
+
+# musl's files that go: the generic one beside each is right.
+POSIX_OVERLAY_REMOVED = src/process/x86_64/vfork.s

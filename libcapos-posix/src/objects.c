@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls on the kernel's objects: each function is one call, with its message on the stack.
+ */
+#include <string.h>
+
+#include <capos/cap.h>
+#include <capos/schema/kernel_client.h>
+
+#include "objects.h"
+
+#define OBJECT_BUFFER 512u /* holds any of these methods' messages, a process's name included */
+
+int object_process_status(struct object_process *out)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	const struct process_status_params params = {};
+	struct process_status_results results;
+	int result = process_status(CAP_SELF, &params, &results, &call);
+
+	if (!result)
+		*out = (struct object_process){.id = results.id,
+		                               .memory_pages = results.memory_pages,
+		                               .memory_limit_pages = results.memory_limit_pages,
+		                               .cpu_ns = results.cpu_ns};
+	return result;
+}
+
+int object_protect(uint64_t address, uint64_t size, uint32_t access)
+{
+	const struct process_protect_params params = {
+	        .address = address, .size = size, .access = access};
+	struct process_protect_results results;
+
+	return process_protect(CAP_SELF, &params, &results, NULL);
+}
+
+int object_bind_upcall(cap_t event, uint64_t entry)
+{
+	const struct event_bind_upcall_params params = {.entry = entry};
+	struct event_bind_upcall_results results;
+
+	return event_bind_upcall(event, &params, &results, NULL);
+}
+
+int object_timer_create(cap_t timer, cap_t *out)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	const struct timer_create_params params = {};
+	struct timer_create_results results;
+	int result = timer_create(timer, &params, &results, &call);
+
+	*out = CAP_NULL;
+	if (result)
+		return result;
+	if (results.timer_index >= call.ncaps)
+		return CAP_EMESSAGE;
+	*out = call.caps[results.timer_index];
+	return CAP_OK;
+}
+
+int object_timer_arm(cap_t timer, uint64_t deadline_ns, uint64_t interval_ns, cap_t event,
+                     uint64_t bits)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	const struct capos_send_cap send = {.cap = event, .rights = CAP_RIGHT_SIGNAL};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	const struct timer_arm_params params = {.deadline_ns = deadline_ns,
+	                                        .interval_ns = interval_ns,
+	                                        .event_index = 0,
+	                                        .bits = bits};
+	struct timer_arm_results results;
+
+	return timer_arm(timer, &params, &results, &call);
+}
+
+int object_timer_disarm(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns)
+{
+	const struct timer_disarm_params params = {};
+	struct timer_disarm_results results;
+	int result = timer_disarm(timer, &params, &results, NULL);
+
+	*remaining_ns = result ? 0 : results.remaining_ns;
+	*interval_ns = result ? 0 : results.interval_ns;
+	return result;
+}
+
+int object_timer_remaining(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns)
+{
+	const struct timer_remaining_params params = {};
+	struct timer_remaining_results results;
+	int result = timer_remaining(timer, &params, &results, NULL);
+
+	*remaining_ns = result ? 0 : results.remaining_ns;
+	*interval_ns = result ? 0 : results.interval_ns;
+	return result;
+}
+
+int object_entropy(cap_t source, void *buffer, uint32_t length)
+{
+	_Alignas(8) uint8_t message[OBJECT_ENTROPY_MAX + 128];
+	struct capos_call call = {.buffer = message, .size = sizeof(message)};
+	const struct entropy_source_read_params params = {.length = length};
+	struct entropy_source_read_results results;
+	int result = entropy_source_read(source, &params, &results, &call);
+
+	if (result)
+		return result;
+	if (results.data.len != length)
+		return CAP_EMESSAGE;
+	memcpy(buffer, results.data.ptr, length);
+	return CAP_OK;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's objects as the core of libcapos-posix uses them: plain functions over the generated
+ * stubs, whose names (process_wait, timer_create) would clash with fd.h's and POSIX's.  Results are
+ * CAP_OK or an enum cap_error.
+ */
+#ifndef POSIX_OBJECTS_H
+#define POSIX_OBJECTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <capos/abi.h>
+
+struct object_process {
+	uint64_t id, memory_pages, memory_limit_pages, cpu_ns;
+};
+
+int object_process_status(struct object_process *out); /* of this process */
+int object_protect(uint64_t address, uint64_t size, uint32_t access);
+
+int object_bind_upcall(cap_t event, uint64_t entry);
+
+int object_timer_create(cap_t timer, cap_t *out);
+int object_timer_arm(cap_t timer, uint64_t deadline_ns, uint64_t interval_ns, cap_t event,
+                     uint64_t bits);
+int object_timer_disarm(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns);
+int object_timer_remaining(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns);
+
+#define OBJECT_ENTROPY_MAX 256u                                  /* bytes per call */
+int object_entropy(cap_t source, void *buffer, uint32_t length); /* length <= OBJECT_ENTROPY_MAX */
+
+#endif
