@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `capos caps`: one line per capability that a process holds, as the kernel sees it.  The lines are
+ * made from SystemStatus alone, so they say what is, not what the manifest meant.
+ */
+#include <string.h>
+
+#include <capos/log.h>
+#include <capos/schema/kernel_client.h>
+#include <capos/schema/network.h>
+#include <capos/schema/service.h>
+
+#include "init.h"
+
+#define PROCESSES_MAX 64
+#define NAME_MAX      32
+
+struct holder {
+	uint64_t id;
+	char name[NAME_MAX];
+};
+
+static const char *const kind_names[] = {
+        [CAPABILITY_ENTRY_KIND_PROCESS] = "Process",
+        [CAPABILITY_ENTRY_KIND_SPAWNER] = "ProcessSpawner",
+        [CAPABILITY_ENTRY_KIND_MEMORY] = "MemoryObject",
+        [CAPABILITY_ENTRY_KIND_EVENT] = "Event",
+        [CAPABILITY_ENTRY_KIND_ENDPOINT] = "Endpoint",
+        [CAPABILITY_ENTRY_KIND_OBJECT] = "object",
+        [CAPABILITY_ENTRY_KIND_TIMER] = "Timer",
+        [CAPABILITY_ENTRY_KIND_ENTROPY] = "EntropySource",
+        [CAPABILITY_ENTRY_KIND_LOG] = "Log",
+        [CAPABILITY_ENTRY_KIND_POWER] = "PowerControl",
+        [CAPABILITY_ENTRY_KIND_SYSTEM_STATUS] = "SystemStatus",
+        [CAPABILITY_ENTRY_KIND_DEVICE_MANAGER] = "DeviceManager",
+        [CAPABILITY_ENTRY_KIND_DEVICE_MMIO] = "DeviceMmio",
+        [CAPABILITY_ENTRY_KIND_INTERRUPT] = "Interrupt",
+        [CAPABILITY_ENTRY_KIND_DMA_POOL] = "DMAPool",
+};
+
+static const char *capability_name(const struct capability_entry *e)
+{
+	const char *name = network_interface_name(e->interface);
+
+	if (!name)
+		name = service_interface_name(e->interface);
+	if (e->kind != CAPABILITY_ENTRY_KIND_OBJECT || !name)
+		name = kernel_interface_name(e->interface);
+	if (!name && e->kind < sizeof(kind_names) / sizeof(kind_names[0]))
+		name = kind_names[e->kind];
+	return name ? name : "unknown";
+}
+
+/* The rights, in words, separated by commas; only those that mean something for the kind. */
+static void rights_text(const struct capability_entry *e, char *out, uint32_t size)
+{
+	static const struct {
+		uint32_t right;
+		const char *name;
+	} names[] = {
+	        {CAP_RIGHT_READ, "read"},     {CAP_RIGHT_WRITE, "write"},
+	        {CAP_RIGHT_EXEC, "exec"},     {CAP_RIGHT_SIGNAL, "signal"},
+	        {CAP_RIGHT_WAIT, "wait"},     {CAP_RIGHT_RECV, "receive"},
+	        {CAP_RIGHT_MANAGE, "manage"}, {CAP_RIGHT_KILL, "kill"},
+	        {CAP_RIGHT_WATCH, "watch"},   {CAP_RIGHT_CALL, "call"},
+	        {CAP_RIGHT_COPY, "copy"},
+	};
+	uint32_t meaningful = CAP_RIGHT_CALL | CAP_RIGHT_COPY;
+	uint32_t length = 0;
+
+	if (e->kind == CAPABILITY_ENTRY_KIND_MEMORY)
+		meaningful |= CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_EXEC;
+	else if (e->kind == CAPABILITY_ENTRY_KIND_EVENT)
+		meaningful |= CAP_RIGHT_SIGNAL | CAP_RIGHT_WAIT;
+	else if (e->kind == CAPABILITY_ENTRY_KIND_ENDPOINT)
+		meaningful |= CAP_RIGHT_RECV;
+	else if (e->kind == CAPABILITY_ENTRY_KIND_PROCESS)
+		meaningful |= CAP_RIGHT_MANAGE | CAP_RIGHT_KILL | CAP_RIGHT_WATCH;
+	out[0] = 0;
+	for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!(e->rights & meaningful & names[i].right))
+			continue;
+		length += (uint32_t)fmt_snprintf(out + length, size - length, "%s%s",
+		                                 length ? "," : "", names[i].name);
+		if (length >= size)
+			return;
+	}
+}
+
+static void object_text(const struct capability_entry *e, char *out, uint32_t size)
+{
+	switch (e->kind) {
+	case CAPABILITY_ENTRY_KIND_DEVICE_MMIO:
+	case CAPABILITY_ENTRY_KIND_INTERRUPT:
+	case CAPABILITY_ENTRY_KIND_DMA_POOL:
+		fmt_snprintf(out, size, "pci %02x:%02x.%x", (unsigned)(e->object >> 8) & 0xff,
+		             (unsigned)(e->object >> 3) & 0x1f, (unsigned)e->object & 7);
+		break;
+	case CAPABILITY_ENTRY_KIND_OBJECT:
+		fmt_snprintf(out, size, "object %lu", (unsigned long)e->object);
+		break;
+	default:
+		out[0] = 0;
+	}
+}
+
+static void send_capability(const char *process, const struct capability_entry *e)
+{
+	char rights[96], object[32];
+
+	rights_text(e, rights, sizeof(rights));
+	object_text(e, object, sizeof(object));
+	control_send("caps %-15s %-18s %-15s %-28s %s", process, capability_name(e),
+	             e->server.len ? e->server.ptr : "kernel", rights[0] ? rights : "-", object);
+}
+
+static void send_process(const struct holder *holder)
+{
+	uint32_t index = 0;
+
+	do {
+		/* Not init_buffer: sending a line may use that. */
+		static _Alignas(8) uint8_t buffer[CAPOS_KERNEL_MESSAGE_MAX];
+		struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+		struct system_status_capabilities_params params = {.process_id = holder->id,
+		                                                   .first_index = index};
+		struct system_status_capabilities_results results;
+
+		/* A process may have ended since the list was made. */
+		if (system_status_capabilities(INIT_CAP(SYSTEM_STATUS), &params, &results, &call))
+			return;
+		for (uint32_t i = 0; i < results.list.count; i++) {
+			struct capability_entry entry;
+
+			if (!capability_entry_get(&results.list, i, &entry) &&
+			    entry.kind != CAPABILITY_ENTRY_KIND_NONE)
+				send_capability(holder->name, &entry);
+		}
+		if (results.next_index <= index)
+			return;
+		index = results.next_index;
+	} while (index);
+}
+
+void inventory_send(void)
+{
+	static struct holder holders[PROCESSES_MAX];
+	struct capos_call call = INIT_CALL();
+	struct system_status_processes_params params = {};
+	struct system_status_processes_results results;
+	uint32_t n = 0;
+	int result = system_status_processes(INIT_CAP(SYSTEM_STATUS), &params, &results, &call);
+
+	if (result)
+		init_fail(125, "the list of processes: %s", cap_error_text(result));
+	for (uint32_t i = 0; i < results.list.count && n < PROCESSES_MAX; i++) {
+		struct process_entry entry;
+
+		if (process_entry_get(&results.list, i, &entry))
+			continue;
+		holders[n].id = entry.id;
+		fmt_snprintf(holders[n].name, NAME_MAX, "%s", entry.name.ptr);
+		n++;
+	}
+	control_send("caps %-15s %-18s %-15s %-28s %s", "PROCESS", "CAPABILITY", "SERVER", "RIGHTS",
+	             "OBJECT");
+	for (uint32_t i = 0; i < n; i++)
+		send_process(&holders[i]);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * etc/resolv.conf, etc/hosts and etc/hostname, written through the files service as soon as their
+ * contents are known.  The program does not wait for them.  Files that the archive brought are left
+ * alone.
+ */
+#include <string.h>
+
+#include <capos/log.h>
+#include <capos/schema/network_client.h>
+#include <capos/schema/service_client.h>
+
+#include "init.h"
+
+#define NAME_SERVERS_MAX 4
+#define ATTEMPTS_MAX     3 /* each waits for an address as long as netstack does */
+#define FILES_TIMEOUT \
+	5000000000ull /* ns; a files service that does not answer must not stop init */
+#define DEFAULT_HOST "capos"
+
+static struct {
+	cap_t network, files;
+	struct init_call query;
+	bool asking;
+	int attempts;
+} names;
+
+/* Writes to the descriptor of a file that was just opened. */
+static int write_contents(cap_t file, const char *text, uint32_t length)
+{
+	struct capos_call call = INIT_CALL();
+	struct file_write_params params = {.data = MSG_DATA(text, length)};
+	struct file_write_results results;
+
+	call.timeout_ns = FILES_TIMEOUT;
+	return file_write(file, &params, &results, &call);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	struct capos_call call = INIT_CALL();
+	struct directory_open_params params = {.path = MSG_TEXT(path),
+	                                       .flags = OPEN_WRITE | OPEN_CREATE | OPEN_TRUNCATE,
+	                                       .mode = 0644};
+	struct directory_open_results results;
+	struct archive_file brought;
+	cap_t file;
+	int result;
+
+	if (names.files == CAP_NULL || !archive_find(&init.archive, path, &brought))
+		return;
+	call.timeout_ns = FILES_TIMEOUT;
+	result = directory_open(names.files, &params, &results, &call);
+	if (!result) {
+		file = results.file_index < call.ncaps ? call.caps[results.file_index] : CAP_NULL;
+		result = write_contents(file, text, (uint32_t)strlen(text));
+		cap_release(file);
+	}
+	if (result)
+		log_line("%s: %s", path, cap_error_text(result));
+}
+
+static const char *host_name(void)
+{
+	const struct network_config *c =
+	        init.request.has_network ? &init.request.network : &init.plan.network;
+
+	return c->host_name.len ? c->host_name.ptr : DEFAULT_HOST;
+}
+
+static void write_host_files(void)
+{
+	char text[320];
+
+	fmt_snprintf(text, sizeof(text), "%.255s\n", host_name());
+	write_file("etc/hostname", text);
+	fmt_snprintf(text, sizeof(text), "127.0.0.1\tlocalhost\n127.0.1.1\t%.255s\n", host_name());
+	write_file("etc/hosts", text);
+}
+
+static void ask(void)
+{
+	struct msg_builder builder;
+	struct network_manager_name_servers_params params = {};
+
+	msg_builder_init(&builder, names.query.buffer, sizeof(names.query.buffer));
+	names.asking =
+	        !network_manager_name_servers_params_write(&builder, &params) &&
+	        !init_call_submit(&names.query, names.network, NETWORK_MANAGER_INTERFACE,
+	                          NETWORK_MANAGER_NAME_SERVERS, msg_builder_length(&builder));
+	names.attempts++;
+}
+
+static void write_resolv_conf(const struct network_manager_name_servers_results *servers)
+{
+	char text[64 * NAME_SERVERS_MAX];
+	uint32_t length = 0, n = servers->addresses.count;
+
+	text[0] = 0;
+	for (uint32_t i = 0; i < n && i < NAME_SERVERS_MAX; i++) {
+		struct msg_data a;
+
+		if (msg_list_data(&servers->addresses, i, &a) || a.len != 4)
+			continue;
+		length += (uint32_t)fmt_snprintf(text + length, sizeof(text) - length,
+		                                 "nameserver %u.%u.%u.%u\n", a.ptr[0], a.ptr[1],
+		                                 a.ptr[2], a.ptr[3]);
+	}
+	if (length)
+		write_file("etc/resolv.conf", text);
+}
+
+static cap_t find(uint64_t interface)
+{
+	uint32_t service, export;
+
+	if (!plan_find_export(&init.plan, interface, NULL, &service, &export))
+		return CAP_NULL;
+	return init.exports[service][export];
+}
+
+void names_start(void)
+{
+	names.network = find(NETWORK_MANAGER_INTERFACE);
+	names.files = find(DIRECTORY_INTERFACE);
+	if (names.network != CAP_NULL)
+		ask();
+	write_host_files();
+}
+
+void names_step(void)
+{
+	struct network_manager_name_servers_results results;
+	struct msg_reader reader;
+
+	if (!names.asking || !names.query.op.done)
+		return;
+	names.asking = false;
+	for (uint32_t i = 0; i < names.query.op.cqe.ncaps; i++)
+		cap_release(names.query.caps[i]); /* none is promised; none is kept */
+	if (names.query.op.cqe.result) {
+		if (names.query.op.cqe.result > 0 && names.attempts < ATTEMPTS_MAX)
+			ask();
+		return;
+	}
+	msg_reader_init(&reader, names.query.buffer, names.query.op.cqe.length);
+	if (!network_manager_name_servers_results_read(&reader, &results))
+		write_resolv_conf(&results);
+}
