@@ -163,6 +163,7 @@ static int directory_list(void *object, struct msg_call *call,
 	struct directory_object *object_ = object;
 	struct inode *at = object_->from.start;
 	struct inode *up = at == object_->from.root ? at : at->directory.parent;
+	struct name *name = NULL;
 	uint64_t position = in->position;
 	uint32_t count = 0, room = call->out_size / 8, used = 8; /* words; the results' own part */
 
@@ -178,7 +179,7 @@ static int directory_list(void *object, struct msg_call *call,
 			                                  .name = {"..", (uint32_t)position + 1},
 			                                  .position = position + 1};
 		} else {
-			struct name *name = tree_next(at, position - 2);
+			name = name ? name->next : tree_next(at, position - 2);
 			if (!name)
 				break;
 			*entry = (struct directory_entry){.inode = name->inode->number,
