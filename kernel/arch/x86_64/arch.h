@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the rest of the kernel may ask of the architecture.  Everything x86-64 stays behind this header: the
- * page tables' format, traps, the interrupt controller, the clock, PCI's configuration access.
+ * What the rest of the kernel may ask of the architecture.  Everything x86-64 stays behind this
+ * header: the page tables' format, traps, the interrupt controller, the clock, PCI's configuration
+ * access.
  *
- * The kernel runs with interrupts off, on one stack per CPU; a thread in the kernel never sleeps there.  Entry
- * saves the thread's registers in its struct arch_thread, and arch_resume() leaves for good.
+ * The kernel runs with interrupts off, on one stack per CPU; a thread in the kernel never sleeps
+ * there.  Entry saves the thread's registers in its struct arch_thread, and arch_resume() leaves
+ * for good.
  */
 #ifndef ARCH_H
 #define ARCH_H
@@ -34,12 +36,14 @@ struct arch_thread {
 #endif
 
 /* ---- provided by arch/x86_64 ---- */
-void arch_thread_init(struct arch_thread *t, uint64_t entry, uint64_t stack, uint64_t argument, uint64_t fs_base,
-                      uint64_t gs_base);
-void arch_thread_save(struct arch_thread *t);    /* FPU, FS and GS bases, when another thread will run */
+void arch_thread_init(struct arch_thread *t, uint64_t entry, uint64_t stack, uint64_t argument,
+                      uint64_t fs_base, uint64_t gs_base);
+void arch_thread_save(
+        struct arch_thread *t); /* FPU, FS and GS bases, when another thread will run */
 void arch_thread_restore(struct arch_thread *t); /* the same, before resuming it */
 _Noreturn void arch_resume(struct arch_thread *t);
-_Noreturn void arch_idle(void); /* waits for an interrupt on an empty stack, which then calls into the kernel */
+_Noreturn void
+arch_idle(void); /* waits for an interrupt on an empty stack, which then calls into the kernel */
 static inline void arch_set_result(struct arch_thread *t, int64_t result)
 {
 	t->regs.rax = (uint64_t)result;
@@ -50,19 +54,22 @@ void arch_upcall(struct arch_thread *t, struct capos_upcall_frame *frame, uint64
 /* Page tables of one address space; level-4 root; kernel half shared. */
 paddr_t arch_table_create(void);
 void arch_table_destroy(paddr_t root);
-/* 0: no memory; else 1 + the number of frames it took for tables (at most ARCH_TABLE_LEVELS - 1). */
-unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t access, bool device);
+/* 0: no memory; else 1 + the number of frames it took for tables (at most ARCH_TABLE_LEVELS - 1).
+ */
+unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t access,
+                        bool device);
 #define ARCH_TABLE_LEVELS 4
-void arch_table_unmap(paddr_t root, uint64_t address);          /* also flushes when root is loaded */
+void arch_table_unmap(paddr_t root, uint64_t address); /* also flushes when root is loaded */
 void arch_table_write_protect(paddr_t root, uint64_t address);
 /* The same for [start, end): absent parts cost nothing. */
 void arch_table_unmap_range(paddr_t root, uint64_t start, uint64_t end);
 void arch_table_write_protect_range(paddr_t root, uint64_t start, uint64_t end);
 /* The frame that user code would reach there (for writing), or PADDR_NONE; never device memory. */
 paddr_t arch_table_lookup(paddr_t root, uint64_t address, bool write);
-void arch_table_load(paddr_t root);                             /* no-op when loaded already */
+void arch_table_load(paddr_t root); /* no-op when loaded already */
 
-/* Time.  arch_clock_ns: monotonic.  arch_timer_set: one interrupt at or soon after that time; UINT64_MAX: none. */
+/* Time.  arch_clock_ns: monotonic.  arch_timer_set: one interrupt at or soon after that time;
+ * UINT64_MAX: none. */
 uint64_t arch_clock_ns(void);
 void arch_timer_set(uint64_t deadline_ns);
 struct memobj *arch_clock_object(void); /* the clock page, to map read-only in every process */
@@ -75,12 +82,15 @@ void arch_msi_message(unsigned vector, uint64_t *address, uint32_t *data);
 
 uint32_t arch_pci_read(uint16_t address, uint16_t offset, unsigned width); /* bus<<8|dev<<3|fn */
 void arch_pci_write(uint16_t address, uint16_t offset, unsigned width, uint32_t value);
-/* First free physical window for BARs that firmware left unassigned (PVH boot has no firmware that assigns them). */
+/* First free physical window for BARs that firmware left unassigned (PVH boot has no firmware that
+ * assigns them). */
 void arch_pci_window(uint64_t *start, uint64_t *end);
 /* Kernel mapping of device memory (MSI-X tables); NULL when there is no room. */
 volatile void *arch_map_device(paddr_t base, uint64_t size);
 
-void arch_random_seed(uint8_t *buffer, size_t size); /* RDSEED/RDRAND and timing, as much as there is; mixed by entropy.c */
+void arch_random_seed(
+        uint8_t *buffer,
+        size_t size); /* RDSEED/RDRAND and timing, as much as there is; mixed by entropy.c */
 _Noreturn void arch_shutdown(void);
 _Noreturn void arch_halt_after_panic(void); /* resets, so that `-no-reboot` ends the emulator */
 void arch_backtrace(void); /* for panic: what on the stack looks like return addresses */
@@ -100,10 +110,14 @@ _Noreturn void kernel_main(void); /* memory ranges added, traps and clock ready,
 _Noreturn void kernel_syscall(uint64_t number, uint64_t a, uint64_t b); /* of the current thread */
 _Noreturn void kernel_timer(void);
 _Noreturn void kernel_interrupt(unsigned vector);
-_Noreturn void kernel_user_fault(uint64_t address, uint32_t access, uint64_t error, const char *what);
-/* what: NULL for a page fault (address, access valid), else e.g. "divide error", "invalid opcode". */
-/* Address space of the current thread: a page fault in user mode is first offered to space_resolve(). */
+_Noreturn void kernel_user_fault(uint64_t address, uint32_t access, uint64_t error,
+                                 const char *what);
+/* what: NULL for a page fault (address, access valid), else e.g. "divide error", "invalid opcode".
+ */
+/* Address space of the current thread: a page fault in user mode is first offered to
+ * space_resolve(). */
 struct space *kernel_current_space(void);
-struct arch_thread *kernel_current(void); /* where entry.S saves registers: also cached in struct cpu */
+struct arch_thread *
+kernel_current(void); /* where entry.S saves registers: also cached in struct cpu */
 
 #endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the loader to C.  PVH enters here: 32-bit protected mode, paging off, ebx the physical address of the
+ * start info.  The first page tables map the first 4 GiB three times (as they are, at the direct map, at the
+ * kernel's base) with large pages; memory.c then makes the real ones out of the same frames.
+ */
+#include "offsets.h"
+
+#define PHYSICAL(symbol) ((symbol) - KERNEL_BASE)
+
+#define CR0_PG      0x80000000
+#define CR0_WP_MP_PE 0x00010003
+#define CR4_PAE     0x20
+#define EFER_MSR    0xc0000080
+#define EFER_SCE_LME_NXE 0x901
+#define CPUID_LM    (1 << 29)
+#define CPUID_NX    (1 << 20)
+#define PRESENT_WRITE 3
+#define PRESENT_WRITE_LARGE 0x83
+
+	.section .note.Xen, "a", @note
+	.balign 4
+	.long 4, 8, 18 /* sizes of name and value; XEN_ELFNOTE_PHYS32_ENTRY */
+	.asciz "Xen"
+	.quad boot_entry
+
+	.section .boot, "ax"
+	.code32
+	.globl boot_entry
+boot_entry:
+	cli
+	cld
+	movl %ebx, %edi
+	movl $PHYSICAL(kernel_stack_top), %esp
+
+	movl $0x80000000, %eax
+	cpuid
+	cmpl $0x80000001, %eax
+	jb not_64bit
+	movl $0x80000001, %eax
+	cpuid
+	andl $(CPUID_LM | CPUID_NX), %edx
+	cmpl $(CPUID_LM | CPUID_NX), %edx
+	jne not_64bit
+
+	/* Four page directories of 2 MiB pages: 4 GiB. */
+	movl $PHYSICAL(boot_pd), %ecx
+	movl $PRESENT_WRITE_LARGE, %eax
+1:	movl %eax, (%ecx)
+	addl $8, %ecx
+	addl $0x200000, %eax
+	jnc 1b
+
+	movl $PHYSICAL(boot_pdpt), %ecx
+	movl $(PHYSICAL(boot_pd) + PRESENT_WRITE), %eax
+	movl $4, %edx
+1:	movl %eax, (%ecx)
+	addl $8, %ecx
+	addl $4096, %eax
+	decl %edx
+	jnz 1b
+	movl $(PHYSICAL(boot_pd) + PRESENT_WRITE), PHYSICAL(kernel_pdpt) + 510 * 8
+
+	movl $(PHYSICAL(boot_pdpt) + PRESENT_WRITE), PHYSICAL(kernel_pml4)
+	movl $(PHYSICAL(boot_pdpt) + PRESENT_WRITE), PHYSICAL(kernel_pml4) + 256 * 8
+	movl $(PHYSICAL(kernel_pdpt) + PRESENT_WRITE), PHYSICAL(kernel_pml4) + 511 * 8
+
+	movl $PHYSICAL(kernel_pml4), %eax
+	movl %eax, %cr3
+	movl $CR4_PAE, %eax
+	movl %eax, %cr4
+	movl $EFER_MSR, %ecx
+	xorl %edx, %edx
+	movl $EFER_SCE_LME_NXE, %eax
+	wrmsr
+	movl $(CR0_PG | CR0_WP_MP_PE), %eax
+	movl %eax, %cr0
+	lgdt boot_gdt_pointer
+	ljmp $SELECTOR_KERNEL_CODE, $boot_64
+
+/* Nothing of C works yet: the line goes out by hand. */
+not_64bit:
+	movl $no_64bit_text, %esi
+1:	movw $0x3fd, %dx
+2:	inb %dx, %al
+	testb $0x20, %al
+	jz 2b
+	lodsb
+	testb %al, %al
+	jz 3f
+	movw $0x3f8, %dx
+	outb %al, %dx
+	jmp 1b
+3:	movb $0x06, %al /* reset */
+	movw $0xcf9, %dx
+	outb %al, %dx
+	movb $0xfe, %al
+	outb %al, $0x64
+4:	hlt
+	jmp 4b
+
+	.code64
+boot_64:
+	movl $SELECTOR_KERNEL_DATA, %eax
+	movl %eax, %ss
+	xorl %eax, %eax
+	movl %eax, %ds
+	movl %eax, %es
+	movl %eax, %fs
+	movl %eax, %gs
+	movq $kernel_stack_top, %rsp
+	movl %edi, %edi
+	xorl %ebp, %ebp
+	movabsq $boot_main, %rax
+	call *%rax
+	ud2
+
+	.balign 8
+boot_gdt:
+	.quad 0
+	.quad 0x00209b0000000000 /* 64-bit code */
+	.quad 0x0000930000000000 /* data */
+boot_gdt_pointer:
+	.word . - boot_gdt - 1
+	.long boot_gdt
+no_64bit_text:
+	.asciz "PANIC: this processor lacks 64-bit mode or no-execute pages\n"
+
+	.section .bss
+	.balign 4096
+	.globl kernel_pml4, kernel_pdpt, boot_pdpt, boot_pd
+kernel_pml4:
+	.skip 4096
+kernel_pdpt:
+	.skip 4096
+boot_pdpt:
+	.skip 4096
+boot_pd:
+	.skip 4 * 4096
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page tables of address spaces: four levels, small pages only in the user half, the kernel half
+ * shared by all.  Whoever takes rights away from an entry of the loaded tables flushes it from the
+ * TLB here.
+ */
+#include <capos/abi.h>
+#include "x86.h"
+
+/* From this many entries on, loading the tables anew is cheaper than flushing one by one. */
+#define FLUSH_SINGLY 16u
+
+#define USER_ENTRIES (TABLE_ENTRIES / 2)
+
+static uint64_t *entries(uint64_t entry)
+{
+	return page_ptr(entry & PTE_FRAME);
+}
+
+static unsigned shift_of(unsigned level)
+{
+	return 12 + 9 * level;
+}
+
+static bool is_loaded(paddr_t root)
+{
+	return arch_this_cpu()->root == root;
+}
+
+void table_init(paddr_t root)
+{
+	arch_this_cpu()->root = root;
+	WRITE_REGISTER(cr3, root);
+}
+
+void arch_table_load(paddr_t root)
+{
+	if (!is_loaded(root))
+		table_init(root);
+}
+
+paddr_t arch_table_create(void)
+{
+	const size_t half = PAGE_SIZE / 2;
+	paddr_t root = page_alloc(false);
+
+	if (root != PADDR_NONE) {
+		char *table = page_ptr(root);
+		memset(table, 0, half);
+		memcpy(table + half, (char *)page_ptr(memory_kernel_root) + half, half);
+	}
+	return root;
+}
+
+static void free_table(paddr_t table, unsigned level, unsigned count)
+{
+	uint64_t *entry = entries(table);
+
+	for (unsigned i = 0; level > 0 && i < count; i++)
+		if ((entry[i] & PTE_PRESENT) != 0)
+			free_table(entry[i] & PTE_FRAME, level - 1, TABLE_ENTRIES);
+	page_put(table);
+}
+
+void arch_table_destroy(paddr_t root)
+{
+	assert(root != memory_kernel_root);
+	if (is_loaded(root))
+		table_init(memory_kernel_root);
+	free_table(root, ARCH_TABLE_LEVELS - 1, USER_ENTRIES);
+}
+
+/* The last-level entry of address; or NULL, with *reach: what one entry of the level that lacks
+ * covers. */
+static uint64_t *find_entry(paddr_t root, uint64_t address, uint64_t *reach)
+{
+	uint64_t *table = entries(root);
+
+	for (unsigned level = ARCH_TABLE_LEVELS - 1;; level--) {
+		uint64_t *entry = &table[address >> shift_of(level) & (TABLE_ENTRIES - 1)];
+		if (level == 0)
+			return entry;
+		if ((*entry & PTE_PRESENT) == 0) {
+			*reach = 1ull << shift_of(level);
+			return NULL;
+		}
+		table = entries(*entry);
+	}
+}
+
+static uint64_t protection(uint32_t access, bool device)
+{
+	uint64_t flags = PTE_PRESENT | PTE_USER | PTE_ACCESSED;
+
+	if ((access & CAP_RIGHT_WRITE) != 0)
+		flags |= PTE_WRITE | PTE_DIRTY;
+	if ((access & CAP_RIGHT_EXEC) == 0)
+		flags |= PTE_NO_EXECUTE;
+	if (device)
+		flags |= PTE_UNCACHED | PTE_WRITE_THROUGH;
+	return flags;
+}
+
+unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t access, bool device)
+{
+	uint64_t *table = entries(root);
+	unsigned taken = 0;
+
+	assert(address < CAPOS_USER_MAX && frame % PAGE_SIZE == 0);
+	for (unsigned level = ARCH_TABLE_LEVELS - 1; level > 0; level--) {
+		uint64_t *entry = &table[address >> shift_of(level) & (TABLE_ENTRIES - 1)];
+		if ((*entry & PTE_PRESENT) == 0) {
+			paddr_t page = page_alloc(true);
+			if (page == PADDR_NONE)
+				return 0; /* empty tables made so far stay; the next attempt finds
+				             them */
+			*entry = page | PTE_TABLE | PTE_USER;
+			taken++;
+		}
+		table = entries(*entry);
+	}
+	uint64_t *entry = &table[address >> PAGE_SHIFT & (TABLE_ENTRIES - 1)];
+	uint64_t old = *entry;
+	*entry = frame | protection(access, device);
+	if ((old & PTE_PRESENT) != 0 && old != *entry && is_loaded(root))
+		invlpg(address);
+	return 1 + taken;
+}
+
+/* Ands every present entry of [start, end) with keep. */
+static void change_range(paddr_t root, uint64_t start, uint64_t end, uint64_t keep)
+{
+	bool loaded = is_loaded(root);
+	unsigned changed = 0;
+
+	for (uint64_t address = start; address < end;) {
+		uint64_t reach;
+		uint64_t *entry = find_entry(root, address, &reach);
+		if (entry == NULL) {
+			address = (address & ~(reach - 1)) + reach;
+			continue;
+		}
+		if ((*entry & PTE_PRESENT) != 0 && (*entry & keep) != *entry) {
+			*entry &= keep;
+			if (loaded && ++changed <= FLUSH_SINGLY)
+				invlpg(address);
+		}
+		address += PAGE_SIZE;
+	}
+	if (changed > FLUSH_SINGLY)
+		table_init(root);
+}
+
+void arch_table_unmap_range(paddr_t root, uint64_t start, uint64_t end)
+{
+	change_range(root, start, end, 0);
+}
+
+void arch_table_write_protect_range(paddr_t root, uint64_t start, uint64_t end)
+{
+	change_range(root, start, end, ~(PTE_WRITE | PTE_DIRTY));
+}
+
+void arch_table_unmap(paddr_t root, uint64_t address)
+{
+	arch_table_unmap_range(root, address & ~(PAGE_SIZE - 1), address + 1);
+}
+
+void arch_table_write_protect(paddr_t root, uint64_t address)
+{
+	arch_table_write_protect_range(root, address & ~(PAGE_SIZE - 1), address + 1);
+}
+
+paddr_t arch_table_lookup(paddr_t root, uint64_t address, bool write)
+{
+	uint64_t reach;
+	uint64_t need = PTE_PRESENT | (write ? PTE_WRITE : 0);
+
+	if (address >= CAPOS_USER_MAX)
+		return PADDR_NONE;
+	const uint64_t *entry = find_entry(root, address, &reach);
+	if (entry == NULL || (*entry & (need | PTE_UNCACHED)) != need)
+		return PADDR_NONE;
+	return *entry & PTE_FRAME;
+}
