@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What belongs to one processor, and which thread it runs.
+ *
+ * Locking.  There is one processor and one lock, the kernel itself: it is taken by entering the
+ * kernel with interrupts off and given up by resuming a thread or going idle, and nobody sleeps
+ * while holding it. kernel_locked() says so in assertions.  With more processors this becomes a
+ * lock taken at entry, first; the order below it, for whoever splits it: scheduler, process,
+ * capability table, endpoint, event, timeouts, memory object, page allocator.
+ */
+#ifndef KERNEL_CPU_H
+#define KERNEL_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "kernel.h"
+#include "list.h"
+#include "page.h"
+#include <capos/abi.h>
+
+struct thread;
+
+/* Services run before programs: what they do is what programs wait for. */
+enum sched_rank { RANK_SERVICE, RANK_PROGRAM, RANK_COUNT };
+
+/* How long a thread may run while another of its class waits. */
+#define SLICE_NS 10000000ull
+/* How long a thread may go on after a thread of a better class became runnable: time to hand it a
+ * whole batch of work, since a switch of address spaces costs as much as copying 30 KB. */
+#define BATCH_NS 500000ull
+
+struct cpu {
+	struct thread *current; /* runs, or ran last; NULL: none */
+	struct thread *loaded;  /* whose FPU registers and segment bases are in the processor */
+	/* Runnable threads: first those that woke with time left in their slice, then those that
+	 * used it up. */
+	struct list woken[RANK_COUNT], expired[RANK_COUNT];
+	uint64_t switched_at; /* when current was switched to */
+	uint64_t slice_end;   /* of current */
+	uint64_t preempt_at;  /* when a better class takes over; UINT64_MAX: none waits */
+	uint64_t timer_at;    /* what the hardware timer is set to */
+	bool locked;
+	uint64_t context_switches, interrupts;
+	/* Buffers of the operation under way: message in, message out, and data that a reply points
+	 * to. */
+	uint8_t message_in[CAPOS_KERNEL_MESSAGE_MAX] __attribute__((aligned(8)));
+	uint8_t message_out[CAPOS_KERNEL_MESSAGE_MAX] __attribute__((aligned(8)));
+	uint8_t data[PAGE_SIZE] __attribute__((aligned(8)));
+};
+
+extern struct cpu the_cpu;
+static inline struct cpu *this_cpu(void)
+{
+	return &the_cpu;
+}
+static inline bool kernel_locked(void)
+{
+	return this_cpu()->locked;
+}
+
+void sched_init(void);
+void kernel_enter(void); /* first thing in every entry from the architecture */
+/* Makes a waiting or new thread runnable. */
+void sched_wake(struct thread *t);
+/* Makes a runnable thread the next of its class: a call was handed to it. */
+void sched_hand_over(struct thread *t);
+/* Takes a thread out of scheduling: it waits, or it ended. */
+void sched_block(struct thread *t);
+/* Ends every entry: resumes the current thread or another, or goes idle. */
+_Noreturn void sched_leave(void);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Endpoints, the objects served on them, and calls of those objects.
+ *
+ * Contract of all functions: kernel_locked().
+ */
+#ifndef KERNEL_ENDPOINT_H
+#define KERNEL_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <capos/abi.h>
+#include "list.h"
+
+struct process;
+struct thread;
+struct endpoint;
+struct object;
+struct call;
+
+/* Calls that one process may have made and servers not yet answered, cancelled ones included. */
+#define CALLS_MAX 4096u
+
+struct endpoint *endpoint_create(void); /* held once; NULL: no memory */
+/* A capability's count.  When the last is gone nobody can receive any more, and the endpoint ends.
+ */
+void endpoint_get(void *endpoint);
+void endpoint_put(void *endpoint);
+void endpoint_unref(struct endpoint *e); /* a reference of an operation */
+/* Ends those that lost their last holder since; runs before every return to user mode, not within
+ * whatever dropped the capability, so that chains of endpoints cannot exhaust the stack. */
+void endpoint_reap(void);
+/* The process ends: what it served ends, calls it was given fail with CAP_EGONE. */
+void endpoint_server_ends(struct process *p);
+
+void object_get(void *object);
+void object_put(void *object);
+
+/* The operations.  Results, or OP_PENDING. */
+int endpoint_mint(struct endpoint *e, uint64_t interface, uint64_t word, struct object **out);
+int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *sqe);
+int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe);
+int call_return(struct thread *t, const struct capos_sqe *sqe);
+/* The caller gives up: the server is told if it knows of the call, else the call is freed. */
+void call_abandon(struct call *call);
+
+/* For SystemStatus. */
+const char *object_server_name(const struct object *o);
+uint64_t object_interface(const struct object *o);
+uint64_t object_word(const struct object *o);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events: a word of bits that holders set and wait for, or a thread's set of pending signals.
+ *
+ * Contract of all functions: kernel_locked().
+ */
+#ifndef KERNEL_EVENT_H
+#define KERNEL_EVENT_H
+
+#include <stdint.h>
+#include <capos/abi.h>
+
+struct event;
+struct msg_call;
+struct op;
+struct thread;
+
+struct event *event_create(void); /* one count; NULL: no memory */
+void event_get(void *event);
+void event_put(void *event);
+void event_signal(struct event *e, uint64_t bits);
+/* WAIT: CAP_OK with *bits at once, or OP_PENDING, or an error. */
+int event_wait(struct event *e, struct thread *t, const struct capos_sqe *sqe, uint64_t *bits);
+void event_unbind(struct event *e); /* from its thread, giving the thread's count back */
+int event_call(void *event, struct msg_call *msg);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls of objects that the kernel itself serves: what a handler sees, and the table of kinds.
+ *
+ * A handler runs with the parameters in the kernel's own memory.  It takes the capabilities it
+ * keeps and gives those that go with the reply; whatever it does not take is dropped, whatever does
+ * not reach the caller too.
+ */
+#ifndef KERNEL_KCALL_H
+#define KERNEL_KCALL_H
+
+#include "cap.h"
+#include "thread.h"
+#include "transfer.h"
+#include <capos/msg.h>
+#include <capos/schema/kernel_server.h>
+
+struct kcall {
+	struct msg_call msg; /* first: a handler's struct msg_call is one of these */
+	struct thread *caller;
+	const struct capos_sqe *sqe;
+	uint32_t rights; /* of the capability called */
+	struct transfer in;
+	struct cap out[CAPOS_MESSAGE_CAPS_MAX];
+	uint32_t nout;
+};
+
+static inline struct kcall *kcall_of(struct msg_call *msg)
+{
+	return (struct kcall *)msg;
+}
+
+/* The capability sent at position index, of that kind and with those rights; still the call's.
+ * CAP_OK, CAP_EBADCAP (none sent there), CAP_ETYPE, CAP_ERIGHTS. */
+int kcall_arg(struct kcall *call, uint16_t index, enum cap_kind kind, uint32_t rights,
+              struct cap *out);
+/* Adds a capability with its count to the reply; its position. */
+uint16_t kcall_give(struct kcall *call, enum cap_kind kind, void *object, uint32_t rights);
+
+/* CALL on an object of the kernel: its result, or OP_PENDING. */
+int kcall_submit(struct thread *t, const struct capos_sqe *sqe, struct cap target,
+                 struct capos_cqe *cqe);
+
+struct kind {
+	uint64_t interface;        /* 0: has no methods in the kernel */
+	void (*get)(void *object); /* NULL: there is one, not counted */
+	void (*put)(void *object);
+	int (*call)(void *object, struct msg_call *msg);
+};
+extern const struct kind kinds[KIND_COUNT];
+
+/* Handlers of kinds of which there is one. */
+int entropy_call(void *object, struct msg_call *msg);
+int log_call(void *object, struct msg_call *msg);
+int power_call(void *object, struct msg_call *msg);
+int spawner_call(void *object, struct msg_call *msg);
+int status_call(void *object, struct msg_call *msg);
+int memory_call(void *object, struct msg_call *msg);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls, and what each operation of the ring does.  A handler answers with the operation's
+ * result, or with OP_PENDING when it has made a struct op that completes later; nothing in a
+ * submission can do more than fail.
+ */
+#include "submit.h"
+#include "cap.h"
+#include "endpoint.h"
+#include "event.h"
+#include "futex.h"
+#include "kcall.h"
+#include "kernel.h"
+#include "process.h"
+#include "thread.h"
+
+/* The capability named, if it is of that kind with that right. */
+static int find(struct thread *t, cap_t id, enum cap_kind kind, uint32_t right, struct cap *out)
+{
+	int error = cap_lookup(&t->process->caps, id, out);
+	if (error != CAP_OK)
+		return error;
+	if (out->kind != kind)
+		return CAP_ETYPE;
+	return (out->rights & right) == right ? CAP_OK : CAP_ERIGHTS;
+}
+
+static int op_nop(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	(void)t;
+	(void)sqe;
+	(void)cqe;
+	return CAP_OK;
+}
+
+static int op_call(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	struct cap cap;
+	int error = cap_lookup(&t->process->caps, sqe->cap, &cap);
+	if (error != CAP_OK)
+		return error;
+	if (!(cap.rights & CAP_RIGHT_CALL))
+		return CAP_ERIGHTS;
+	if (cap.kind == KIND_OBJECT)
+		return object_call(cap.object, t, sqe);
+	return kcall_submit(t, sqe, cap, cqe);
+}
+
+static int op_recv(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	struct cap cap;
+	(void)cqe;
+	int error = find(t, sqe->cap, KIND_ENDPOINT, CAP_RIGHT_RECV, &cap);
+	return error != CAP_OK ? error : endpoint_recv(cap.object, t, sqe);
+}
+
+static int op_return(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	(void)cqe;
+	return call_return(t, sqe);
+}
+
+static int op_release(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	struct cap cap;
+	(void)cqe;
+	int error = cap_remove(&t->process->caps, sqe->cap, &cap);
+	if (error == CAP_OK)
+		cap_put(cap);
+	return error;
+}
+
+static int op_cancel_other(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	(void)cqe;
+	return op_cancel(t, sqe->arg);
+}
+
+/* Puts a capability, whose count is passed, into the process's table and its id into the
+ * completion. */
+static int install(struct thread *t, struct cap cap, struct capos_cqe *cqe)
+{
+	int error = cap_insert(&t->process->caps, cap, &cqe->value);
+	if (error != CAP_OK)
+		cap_put(cap);
+	return error;
+}
+
+static int op_mint(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	struct cap cap;
+	struct object *object;
+	int error = find(t, sqe->cap, KIND_ENDPOINT, CAP_RIGHT_RECV, &cap);
+	if (error == CAP_OK)
+		error = cap_room(&t->process->caps,
+		                 1); /* a failure must not look like a release to the server */
+	if (error == CAP_OK)
+		error = endpoint_mint(cap.object, sqe->interface, sqe->arg, &object);
+	if (error != CAP_OK)
+		return error;
+	struct cap minted = {object, KIND_OBJECT, CAP_RIGHT_CALL | CAP_RIGHT_COPY};
+	return install(t, minted, cqe);
+}
+
+static int op_copy(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	struct cap cap;
+	int error = cap_lookup(&t->process->caps, sqe->cap, &cap);
+	if (error != CAP_OK)
+		return error;
+	if (!(cap.rights & CAP_RIGHT_COPY))
+		return CAP_ERIGHTS;
+	cap.rights &= sqe->arg & CAP_RIGHTS_ALL;
+	cap_get(cap);
+	return install(t, cap, cqe);
+}
+
+static int op_signal(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	struct cap cap;
+	(void)cqe;
+	int error = find(t, sqe->cap, KIND_EVENT, CAP_RIGHT_SIGNAL, &cap);
+	if (error == CAP_OK)
+		event_signal(cap.object, sqe->arg);
+	return error;
+}
+
+static int op_wait(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	struct cap cap;
+	int error = find(t, sqe->cap, KIND_EVENT, CAP_RIGHT_WAIT, &cap);
+	return error != CAP_OK ? error : event_wait(cap.object, t, sqe, &cqe->value);
+}
+
+static int op_futex_wait(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	(void)cqe;
+	return futex_wait(t, sqe);
+}
+
+static int op_futex_wake(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	return futex_wake(t, sqe, &cqe->value);
+}
+
+static int (*const handlers[CAP_OP_COUNT])(struct thread *, const struct capos_sqe *,
+                                           struct capos_cqe *) = {
+        [CAP_OP_NOP] = op_nop,
+        [CAP_OP_CALL] = op_call,
+        [CAP_OP_RECV] = op_recv,
+        [CAP_OP_RETURN] = op_return,
+        [CAP_OP_RELEASE] = op_release,
+        [CAP_OP_CANCEL] = op_cancel_other,
+        [CAP_OP_MINT] = op_mint,
+        [CAP_OP_COPY] = op_copy,
+        [CAP_OP_SIGNAL] = op_signal,
+        [CAP_OP_WAIT] = op_wait,
+        [CAP_OP_FUTEX_WAIT] = op_futex_wait,
+        [CAP_OP_FUTEX_WAKE] = op_futex_wake,
+};
+
+static int perform(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	if (sqe->op >= CAP_OP_COUNT)
+		return CAP_EOPCODE;
+	if (sqe->flags & ~CAPOS_SQE_QUIET)
+		return CAP_EINVAL;
+	for (unsigned i = 0; i < sizeof(sqe->reserved) / sizeof(sqe->reserved[0]); i++) {
+		if (sqe->reserved[i] != 0)
+			return CAP_EINVAL;
+	}
+	return handlers[sqe->op](t, sqe, cqe);
+}
+
+bool submit_all(struct thread *t)
+{
+	struct capos_sqe sqe;
+	while (ring_take(&t->ring, &sqe)) {
+		struct capos_cqe cqe = {.user_data = sqe.user_data};
+		cqe.result = perform(t, &sqe, &cqe);
+		if (current_thread() != t)
+			return false;
+		if (cqe.result == OP_PENDING)
+			continue;
+		if (cqe.result == CAP_OK && (sqe.flags & CAPOS_SQE_QUIET))
+			ring_drop(&t->ring);
+		else
+			ring_complete(&t->ring, &cqe);
+	}
+	return true;
+}
+
+/* ---- System calls -----------------------------------------------------------------------------
+ */
+
+static void enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
+{
+	if (min_complete > CAPOS_CQ_ENTRIES || ring_refresh(&t->ring) != CAP_OK) {
+		arch_set_result(&t->arch, CAP_EINVAL);
+		return;
+	}
+	if (!submit_all(t))
+		return;
+	t->entered = true;
+	t->timed_out = timeout_ns == 0;
+	t->wanted = (uint32_t)min_complete;
+	if (t->timed_out || thread_may_go_on(t))
+		return;
+	sched_block(t);
+	t->state = THREAD_WAITING;
+	if (timeout_ns == CAPOS_FOREVER)
+		return;
+	uint64_t now = arch_clock_ns();
+	timeout_set(&t->timeout,
+	            timeout_ns < UINT64_MAX - 1 - now ? now + timeout_ns : UINT64_MAX - 1);
+}
+
+_Noreturn void kernel_syscall(uint64_t number, uint64_t a, uint64_t b)
+{
+	kernel_enter();
+	struct thread *t = current_thread();
+	if (number == CAPOS_SYS_CAP_ENTER)
+		enter(t, a, b);
+	else if (number == CAPOS_SYS_EXIT)
+		process_end(t->process, a & 0xffff, NULL);
+	else
+		process_end(t->process, CAPOS_EXIT_STATUS(0, DEATH_SYSTEM_CALL), "bad system call");
+	sched_leave();
+}
+
+/* ---- Faults -----------------------------------------------------------------------------------
+ */
+
+struct space *kernel_current_space(void)
+{
+	return &current_thread()->process->space;
+}
+
+static const struct {
+	const char *what;
+	enum death death;
+} deaths[] = {
+        {"divide error", DEATH_ARITHMETIC},
+        {"floating-point error", DEATH_ARITHMETIC},
+        {"vector floating-point error", DEATH_ARITHMETIC},
+        {"invalid opcode", DEATH_INSTRUCTION},
+        {"breakpoint", DEATH_TRAP},
+        {"debug exception", DEATH_TRAP},
+        {"out of memory", DEATH_NO_MEMORY},
+};
+
+static enum death death_of(const char *what)
+{
+	for (unsigned i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++) {
+		if (strcmp(what, deaths[i].what) == 0)
+			return deaths[i].death;
+	}
+	return DEATH_ADDRESS;
+}
+
+_Noreturn void kernel_user_fault(uint64_t address, uint32_t access, uint64_t error,
+                                 const char *what)
+{
+	kernel_enter();
+	struct thread *t = current_thread();
+	uint64_t rip = t->arch.regs.rip;
+	char reason[PROCESS_REASON_MAX];
+	bool no_memory;
+	if (what == NULL) {
+		if (space_resolve(&t->process->space, address, access, &no_memory) != PADDR_NONE)
+			sched_leave();
+		what = no_memory ? "out of memory" : "page fault";
+	}
+	ksnprintf(reason, sizeof(reason), "%s at 0x%lx (rip 0x%lx, error 0x%lx)", what, address,
+	          rip, error);
+	process_end(t->process, CAPOS_EXIT_STATUS(0, death_of(what)), reason);
+	sched_leave();
+}
