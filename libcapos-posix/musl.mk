@@ -16,8 +16,11 @@ CAPOS_CFLAGS = -std=gnu11 -ffreestanding -nostdinc -O2 -fvisibility=hidden -fno-
 	-isystem arch/$(ARCH) -isystem arch/generic -isystem obj/include -isystem include \
 	-isystem $(shell $(CC) -print-file-name=include)
 
-AOBJS += obj/capos/capos.o
+# Where the compiler makes position-independent executables by default, musl's configure has set AOBJS to $(LOBJS).
 LOBJS += obj/capos/capos.lo
+ifeq ($(filter %.lo,$(AOBJS)),)
+AOBJS += obj/capos/capos.o
+endif
 
 # What was built with other flags, or for another list of files, is built again.
 obj/capos/%.o: $(TOP_SRCDIR)/%.c $(TOP_SRCDIR)/libcapos-posix/musl.mk obj/include/bits/alltypes.h obj/include/bits/syscall.h

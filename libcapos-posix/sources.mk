@@ -3,6 +3,7 @@
 # Paths are relative to the top of the source tree.
 
 POSIX_HEADERS = \
+	libcapos-posix/src/chan.h \
 	libcapos-posix/src/fd.h \
 	libcapos-posix/src/internal.h \
 	libcapos-posix/src/objects.h \
@@ -15,6 +16,7 @@ POSIX_HEADERS = \
 POSIX_SOURCES = \
 	libcapos-posix/arch/x86_64/entry.S \
 	libcapos-posix/src/alloc.c \
+	libcapos-posix/src/chan.c \
 	libcapos-posix/src/clock.c \
 	libcapos-posix/src/dispatch.c \
 	libcapos-posix/src/errno.c \
@@ -30,6 +32,7 @@ POSIX_SOURCES = \
 	libcapos-posix/src/signal_calls.c \
 	libcapos-posix/src/signal_state.c \
 	libcapos-posix/src/start.c \
+	libcapos-posix/src/stream.c \
 	libcapos-posix/src/wait.c
 
 # The parts of libcapos that a POSIX program needs.

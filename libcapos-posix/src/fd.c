@@ -4,6 +4,7 @@
  * a descriptor or a running call holds a reference; its kind is told once, when the last one goes.
  * Pure: knows no IPC.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 

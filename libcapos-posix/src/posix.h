@@ -4,17 +4,17 @@
  * it runs inside the dispatcher, with upcalls masked, on the program's stack: no malloc, no errno,
  * no thread-local storage, no stdio.
  *
- * Who provides what:
- *   src/syscalls.h lists every system call with its subject; each subject's files define its sys_
- * functions with the prototypes made there.  Arguments are as the Linux system call on x86-64 has
- * them (`man 2`), structures as musl's public headers have them; pointers of the program are used
- * as they are. socket*.c, poll.c, stream.c: subjects sockets and poll, stream_create() below
- *   file*.c, path*.c, dir*.c: subject files, including lseek, ftruncate, fchmod, fstat on
- * descriptors of any kind through the kind's operations everything else: io.c fd.c pipe.c memory.c
- * clock.c itimer.c signal*.c process.c futex.c
+ * syscalls.h lists every system call with its subject.  A subject's files define its sys_
+ * functions:
+ * - sockets, poll: socket*.c, poll.c; stream.c has stream_create() below.
+ * - files: file*.c, path*.c, dir*.c, for descriptors of any kind through the kind's operations.
+ * - All others: the file of that name, io.c, fd.c, pipe.c.
  *
- * Names: what musl's own files call is named __capos_*; every other global name here becomes local
- * to the library when it is linked, so it cannot collide with a program's.
+ * Arguments are as the Linux system call on x86-64 has them, structures as musl's public headers
+ * have them; pointers of the program are used as they are.
+ *
+ * What musl's own files call is named __capos_*; every other global name here becomes local to the
+ * library when it is linked, so it cannot collide with a program's.
  */
 #ifndef POSIX_POSIX_H
 #define POSIX_POSIX_H
@@ -26,15 +26,13 @@
 
 struct file;
 
-/* ---- Provided by stream.c ---------------------------------------------------------------------
- */
+/* ---- Provided by stream.c ---- */
 
 /* A description over a ByteStream; flags: O_RDONLY or O_WRONLY.  Attaches the channel at once.  0
  * or -errno; takes the capability over when it succeeds. */
 int stream_create(cap_t stream, int flags, struct file **out);
 
-/* ---- Signals ----------------------------------------------------------------------------------
- */
+/* ---- Signals ---- */
 
 /* Makes a signal pending for this process, delivered before the system call returns.  Writers of
  * pipes, streams and sockets answer -EPIPE; write and writev raise SIGPIPE for it, send* do it
@@ -49,8 +47,7 @@ int signal_mask_for_call(const uint64_t *set, uint64_t size);
 /* The running call answers EINTR even to handlers with SA_RESTART (a socket with SO_RCVTIMEO). */
 void signal_no_restart(void);
 
-/* ---- Time -------------------------------------------------------------------------------------
- */
+/* ---- Time ---- */
 
 struct timespec;
 /* Monotonic deadline so many nanoseconds from now, UINT64_MAX when that is beyond the clock's end.

@@ -43,8 +43,7 @@ static uint64_t saved_mask; /* to come back to after it, when has_saved_mask */
 static bool has_saved_mask;
 static bool no_restart;
 
-/* ---- What is pending ----------------------------------------------------------------------------
- */
+/* ---- What is pending ---- */
 
 bool signal_collect(void)
 {

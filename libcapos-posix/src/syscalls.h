@@ -5,10 +5,14 @@
  * they cannot disagree.
  *
  * SYSCALL(name, arguments, restart, subject)
- *   name       SYS_name is its number; `long sys_name(long, ...)` with that many parameters
- * implements it and answers a result >= 0 or -errno restart    RESTART: after a handler with
- * SA_RESTART an EINTR is not told but the call made again.  signal(7) has the list.  ONCE: always
- * told. subject    the source file's subject
+ *
+ * name: SYS_name is its number; sys_name(), with so many parameters of type long, implements it and
+ * answers a result >= 0 or -errno.
+ *
+ * restart: RESTART when an EINTR is not told but the call made again after a handler with
+ * SA_RESTART, as signal(7) lists them; ONCE when it is always told.
+ *
+ * subject: which source files have it.
  */
 #ifndef POSIX_SYSCALLS_H
 #define POSIX_SYSCALLS_H
