@@ -32,10 +32,10 @@ TARGET_TOOLS = \
 	tools/target/x86_64-capos-linux-musl-size \
 	tools/target/x86_64-capos-linux-musl-strip
 
-POSIX_FILES = libcapos-posix/sources.mk libcapos-posix/musl.mk $(POSIX_HEADERS) $(POSIX_SOURCES) \
+POSIX_FILES = libcapos-posix/sources.mk libcapos-posix/musl.mk $(POSIX_H) $(POSIX_C) \
 	$(POSIX_OVERLAY_FILES) $(TARGET_TOOLS)
 
 # $(SYSROOT)/.stamp depends on these; musl.mk then compiles what really changed.
-MUSL_OVERLAY = $(POSIX_FILES) $(POSIX_LIBCAPOS_SOURCES) ports/musl/build
+MUSL_OVERLAY = $(POSIX_FILES) $(POSIX_LIBCAPOS) ports/musl/build
 
 EXTRA_DIST += $(POSIX_FILES) ports/musl/build

@@ -6,7 +6,7 @@
 
 include $(TOP_SRCDIR)/libcapos-posix/sources.mk
 
-CAPOS_SOURCES = $(POSIX_SOURCES) $(POSIX_LIBCAPOS_SOURCES)
+CAPOS_SOURCES = $(POSIX_C) $(POSIX_LIBCAPOS)
 CAPOS_GENERATED = schema/kernel.c schema/manifest.c schema/network.c schema/service.c schema/status.c
 CAPOS_OBJECTS = $(patsubst %,obj/capos/%.o,$(basename $(CAPOS_SOURCES) $(CAPOS_GENERATED)))
 CAPOS_CFLAGS = -std=gnu11 -ffreestanding -nostdinc -O2 -fvisibility=hidden -fno-stack-protector -fno-common \

@@ -2,9 +2,10 @@
 # What libc is made of besides musl, for the top-level make (dependencies, distribution) and for musl.mk (compiling).
 # Paths are relative to the top of the source tree.
 
-POSIX_HEADERS = \
+POSIX_H = \
 	libcapos-posix/src/chan.h \
 	libcapos-posix/src/fd.h \
+	libcapos-posix/src/files.h \
 	libcapos-posix/src/internal.h \
 	libcapos-posix/src/objects.h \
 	libcapos-posix/src/pages.h \
@@ -13,19 +14,26 @@ POSIX_HEADERS = \
 	libcapos-posix/src/signal_state.h \
 	libcapos-posix/src/syscalls.h
 
-POSIX_SOURCES = \
+POSIX_C = \
 	libcapos-posix/arch/x86_64/entry.S \
 	libcapos-posix/src/alloc.c \
 	libcapos-posix/src/chan.c \
 	libcapos-posix/src/clock.c \
+	libcapos-posix/src/dir.c \
 	libcapos-posix/src/dispatch.c \
 	libcapos-posix/src/errno.c \
 	libcapos-posix/src/fd.c \
+	libcapos-posix/src/file.c \
+	libcapos-posix/src/file_device.c \
+	libcapos-posix/src/file_open.c \
 	libcapos-posix/src/futex.c \
 	libcapos-posix/src/io.c \
 	libcapos-posix/src/itimer.c \
 	libcapos-posix/src/memory.c \
 	libcapos-posix/src/objects.c \
+	libcapos-posix/src/path.c \
+	libcapos-posix/src/path_names.c \
+	libcapos-posix/src/path_stat.c \
 	libcapos-posix/src/pipe.c \
 	libcapos-posix/src/process.c \
 	libcapos-posix/src/signal.c \
@@ -36,7 +44,7 @@ POSIX_SOURCES = \
 	libcapos-posix/src/wait.c
 
 # The parts of libcapos that a POSIX program needs.
-POSIX_LIBCAPOS_SOURCES = \
+POSIX_LIBCAPOS = \
 	libcapos/arch/x86_64/syscall.c \
 	libcapos/cap.c \
 	libcapos/channel.c \
