@@ -118,12 +118,15 @@ struct kernel_frame { /* as trap_fatal in entry.S pushes it */
 
 _Noreturn void trap_panic(const struct kernel_frame *f);
 
+static uint64_t backtrace_from; /* stack pointer of the faulting code; 0: the panic's own */
+
 _Noreturn void trap_panic(const struct kernel_frame *f)
 {
 	klog("kernel: rax %016lx rbx %016lx rcx %016lx rdx %016lx", f->rax, f->rbx, f->rcx, f->rdx);
 	klog("kernel: rsi %016lx rdi %016lx rbp %016lx rsp %016lx", f->rsi, f->rdi, f->rbp, f->rsp);
 	klog("kernel: r8  %016lx r9  %016lx r10 %016lx r11 %016lx", f->r8, f->r9, f->r10, f->r11);
 	klog("kernel: r12 %016lx r13 %016lx r14 %016lx r15 %016lx", f->r12, f->r13, f->r14, f->r15);
+	backtrace_from = f->rsp;
 	panic("%s in the kernel at rip 0x%lx (error 0x%lx, address 0x%lx, stack 0x%lx)",
 	      exception_name(f->vector), f->rip, f->error, READ_REGISTER(cr2), f->rsp);
 }
@@ -132,16 +135,13 @@ _Noreturn void trap_panic(const struct kernel_frame *f)
  * first. */
 void arch_backtrace(void)
 {
-	uint64_t here = (uint64_t)__builtin_frame_address(0);
-	uint64_t top = (uint64_t)kernel_stack_top;
+	uint64_t from = backtrace_from != 0 ? backtrace_from : (uint64_t)__builtin_frame_address(0);
 	unsigned shown = 0;
 
-	if (here < (uint64_t)kernel_stack_guard || here >= (uint64_t)kernel_fault_stack_top)
+	if (from <= (uint64_t)kernel_stack_guard)
 		return;
-	if (here >= top)
-		here = top - 256; /* on the stack of fatal faults: the last entry's first frames */
-	for (const uint64_t *at = (const uint64_t *)(here & ~7ull);
-	     at < (const uint64_t *)top && shown < BACKTRACE_MAX; at++) {
+	for (const uint64_t *at = (const uint64_t *)(from & ~7ull);
+	     at < (const uint64_t *)kernel_stack_top && shown < BACKTRACE_MAX; at++) {
 		if (*at > (uint64_t)kernel_text_start && *at < (uint64_t)kernel_text_end) {
 			klog("kernel: called from 0x%lx", *at);
 			shown++;

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What kernel_fake.h promises: the architecture and the accounts as far as memory code needs them.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <capos/abi.h>
+#include "kernel/kernel.h"
+#include "kernel/page.h"
+#include "kernel/slab.h"
+#include "kernel/memobj.h"
+#include "kernel/arch/x86_64/arch.h"
+#include "tests/unit/kernel_fake.h"
+
+#define ENTRIES_MAX 8192u
+
+uint64_t fake_direct_map;
+static void *arena;
+static uint64_t free_at_start, live_at_start;
+
+static struct entry {
+	paddr_t root, frame;
+	uint64_t address;
+	uint32_t access;
+	bool device;
+} entries[ENTRIES_MAX];
+static unsigned entry_count;
+
+void fake_start(uint64_t pages)
+{
+	if (arena == NULL) {
+		arena = aligned_alloc(PAGE_SIZE, FAKE_ARENA_PAGES * PAGE_SIZE);
+		if (arena == NULL || pages > FAKE_ARENA_PAGES)
+			abort();
+		memset(arena, 0xa5, FAKE_ARENA_PAGES * PAGE_SIZE);
+		fake_direct_map = (uint64_t)arena - FAKE_ARENA_START;
+		page_add_range(FAKE_ARENA_START, FAKE_ARENA_START + pages * PAGE_SIZE);
+	}
+	free_at_start = page_free_count();
+	live_at_start = slab_live_objects();
+}
+
+/* A slab keeps one empty page for the next object, so some frames may stay away. */
+#define SLAB_SPARES 4u
+
+void fake_check_clean(void)
+{
+	if (slab_live_objects() != live_at_start || entry_count != 0 ||
+	    page_free_count() + SLAB_SPARES < free_at_start)
+		panic("not clean: %lu objects, %u table entries, %lu of %lu frames free",
+		      slab_live_objects(), entry_count, page_free_count(), free_at_start);
+}
+
+uint64_t fake_table_entries(void)
+{
+	return entry_count;
+}
+
+void panic(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	abort();
+}
+
+void klog(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+}
+
+/* ---- Accounts ------------------------------------------------------------------------------ */
+
+bool account_charge(struct account *account, uint64_t pages)
+{
+	struct fake_account *a = (struct fake_account *)account;
+	if (a->charged + pages > a->limit)
+		return false;
+	a->charged += pages;
+	return true;
+}
+
+void account_release(struct account *account, uint64_t pages)
+{
+	struct fake_account *a = (struct fake_account *)account;
+	assert(a->charged >= pages);
+	a->charged -= pages;
+}
+
+void account_get(struct account *account)
+{
+	((struct fake_account *)account)->refs++;
+}
+
+void account_put(struct account *account)
+{
+	((struct fake_account *)account)->refs--;
+}
+
+/* ---- Page tables --------------------------------------------------------------------------- */
+
+paddr_t arch_table_create(void)
+{
+	return page_alloc(true);
+}
+
+void arch_table_destroy(paddr_t root)
+{
+	arch_table_unmap_range(root, 0, CAPOS_USER_MAX);
+	page_put(root);
+}
+
+static struct entry *find(paddr_t root, uint64_t address)
+{
+	for (unsigned i = 0; i < entry_count; i++)
+		if (entries[i].root == root && entries[i].address == (address & ~(PAGE_SIZE - 1)))
+			return &entries[i];
+	return NULL;
+}
+
+unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t access, bool device)
+{
+	assert(address % PAGE_SIZE == 0 && frame % PAGE_SIZE == 0);
+	assert((access & CAP_RIGHT_WRITE) == 0 || (access & CAP_RIGHT_EXEC) == 0);
+	struct entry *e = find(root, address);
+	if (e == NULL) {
+		assert(entry_count < ENTRIES_MAX);
+		e = &entries[entry_count++];
+	}
+	*e = (struct entry){root, frame, address, access, device};
+	return 1;
+}
+
+void arch_table_unmap_range(paddr_t root, uint64_t start, uint64_t end)
+{
+	for (unsigned i = 0; i < entry_count;) {
+		struct entry *e = &entries[i];
+		if (e->root == root && e->address >= start && e->address < end)
+			*e = entries[--entry_count];
+		else
+			i++;
+	}
+}
+
+void arch_table_write_protect_range(paddr_t root, uint64_t start, uint64_t end)
+{
+	for (unsigned i = 0; i < entry_count; i++) {
+		struct entry *e = &entries[i];
+		if (e->root == root && e->address >= start && e->address < end)
+			e->access &= ~CAP_RIGHT_WRITE;
+	}
+}
+
+paddr_t arch_table_lookup(paddr_t root, uint64_t address, bool write)
+{
+	const struct entry *e = find(root, address);
+	if (e == NULL || e->device || (write && (e->access & CAP_RIGHT_WRITE) == 0))
+		return PADDR_NONE;
+	/* What the kernel is built on: a frame that can be stored to belongs to one object. */
+	if ((e->access & CAP_RIGHT_WRITE) != 0)
+		assert(page_refs(e->frame) == 1);
+	return e->frame;
+}
+
+void arch_random_seed(uint8_t *buffer, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		buffer[i] = (uint8_t)rand();
+}

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address spaces: the rules for mappings one by one, then a long random run against a model that
+ * knows for every page which bytes it must show.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <capos/abi.h>
+#include "kernel/kernel.h"
+#include "kernel/space.h"
+#include "tests/unit/kernel_fake.h"
+
+#define R   CAP_RIGHT_READ
+#define RW  (CAP_RIGHT_READ | CAP_RIGHT_WRITE)
+#define RX  (CAP_RIGHT_READ | CAP_RIGHT_EXEC)
+#define RWX (RW | CAP_RIGHT_EXEC)
+
+static struct fake_account payer;
+static struct space a, b;
+
+static int start(void **state)
+{
+	(void)state;
+	payer = (struct fake_account){.limit = 100000};
+	fake_start(FAKE_ARENA_PAGES);
+	assert_true(space_init(&a, fake_account(&payer)));
+	assert_true(space_init(&b, fake_account(&payer)));
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	space_destroy(&a);
+	space_destroy(&b);
+	fake_check_clean();
+	assert_int_equal(payer.charged, 0);
+	return 0;
+}
+
+/* Maps a new object at address (0: chosen), which the mapping alone holds. */
+static uint64_t map_new(struct space *s, uint64_t address, uint64_t pages, uint32_t access)
+{
+	struct memobj *m = memobj_create(pages * PAGE_SIZE, fake_account(&payer));
+	assert_int_equal(space_map(s, m, 0, pages * PAGE_SIZE, access, false, false, &address),
+	                 CAP_OK);
+	memobj_put(m);
+	return address;
+}
+
+static void bad_ranges_are_refused(void **state)
+{
+	(void)state;
+	struct memobj *m = memobj_create(PAGE_SIZE, NULL);
+	const struct {
+		uint64_t offset, size, address;
+		uint32_t access;
+		int error;
+	} cases[] = {
+	        {0, PAGE_SIZE, CAPOS_USER_MAX, R, CAP_EINVAL},
+	        {0, PAGE_SIZE, CAPOS_USER_MIN - PAGE_SIZE, R, CAP_EINVAL},
+	        {0, 2 * PAGE_SIZE, CAPOS_USER_MAX - PAGE_SIZE, R, CAP_EINVAL},
+	        {0, PAGE_SIZE, 0xffff800000000000, R, CAP_EINVAL},
+	        {0, PAGE_SIZE, 0x400001, R, CAP_EINVAL},
+	        {0, 0, 0x400000, R, CAP_EINVAL},
+	        {0, UINT64_MAX, 0x400000, R, CAP_EINVAL},
+	        {1, PAGE_SIZE, 0x400000, R, CAP_EINVAL},
+	        {UINT64_MAX & ~(PAGE_SIZE - 1), PAGE_SIZE * 2, 0x400000, R, CAP_EINVAL},
+	        {0, PAGE_SIZE, 0x400000, RWX, CAP_EINVAL},
+	        {0, CAPOS_USER_MAX, 0, R, CAP_ENOMEM},
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t address = cases[i].address;
+		assert_int_equal(space_map(&a, m, cases[i].offset, cases[i].size, cases[i].access,
+		                           false, false, &address),
+		                 cases[i].error);
+	}
+	assert_int_equal(space_unmap(&a, 0x400000, UINT64_MAX), CAP_EINVAL);
+	assert_int_equal(space_unmap(&a, 0x400000, 0), CAP_EINVAL);
+	assert_int_equal(space_protect(&a, 0x400000, PAGE_SIZE, R), CAP_EFAULT);
+	assert_int_equal(m->refs, 1);
+	memobj_put(m);
+}
+
+static void chosen_addresses_are_apart(void **state)
+{
+	(void)state;
+	uint64_t last = CAPOS_STACK_TOP - CAPOS_STACK_SIZE;
+
+	for (unsigned i = 0; i < 20; i++) {
+		uint64_t at = map_new(&a, 0, 3, RW);
+		assert_true(at + 3 * PAGE_SIZE <= last);
+		last = at;
+	}
+	struct memobj *m = memobj_create(PAGE_SIZE, NULL);
+	uint64_t taken = last + PAGE_SIZE;
+	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, R, false, false, &taken), CAP_EEXIST);
+	memobj_put(m);
+	/* A hole is found again. */
+	assert_int_equal(space_unmap(&a, last + 6 * PAGE_SIZE, 3 * PAGE_SIZE), CAP_OK);
+	assert_int_equal(map_new(&a, 0, 3, R), last + 6 * PAGE_SIZE);
+}
+
+static void rights_are_kept(void **state)
+{
+	(void)state;
+	uint64_t word = 5, at = map_new(&a, 0x400000, 2, R);
+	bool no_memory;
+
+	assert_int_equal(space_copy_out(&a, at, &word, 8), CAP_EFAULT);
+	assert_int_equal(space_copy_in(&a, &word, at, 8), CAP_OK);
+	assert_int_equal(word, 0);
+	assert_int_equal(space_resolve(&a, at, CAP_RIGHT_WRITE, &no_memory), PADDR_NONE);
+	assert_int_equal(space_resolve(&a, at, CAP_RIGHT_EXEC, &no_memory), PADDR_NONE);
+	assert_false(no_memory);
+	assert_int_equal(space_protect(&a, at, PAGE_SIZE, RW), CAP_ERIGHTS);
+	assert_int_equal(space_protect(&a, at, PAGE_SIZE, 0), CAP_OK);
+	assert_int_equal(space_copy_in(&a, &word, at, 8), CAP_EFAULT);
+	assert_int_equal(space_protect(&a, at, PAGE_SIZE, R), CAP_OK);
+	assert_int_equal(space_copy_in(&a, &word, at, 8), CAP_OK);
+
+	struct memobj *m = memobj_create(PAGE_SIZE, NULL);
+	uint64_t own = 0x500000, open = 0x600000;
+	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, R, true, false, &own), CAP_OK);
+	assert_int_equal(space_protect(&a, own, PAGE_SIZE, RW), CAP_OK);
+	assert_int_equal(space_protect(&a, own, PAGE_SIZE, RWX), CAP_EINVAL);
+	assert_int_equal(space_protect(&a, own, PAGE_SIZE, RX), CAP_OK);
+	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, R | SPACE_LIMIT(RW), false, false, &open),
+	                 CAP_OK);
+	assert_int_equal(space_protect(&a, open, PAGE_SIZE, RX), CAP_ERIGHTS);
+	assert_int_equal(space_protect(&a, open, PAGE_SIZE, RW), CAP_OK);
+	memobj_put(m);
+}
+
+static void the_kernels_mappings_stay(void **state)
+{
+	(void)state;
+	struct memobj *m = memobj_create(3 * PAGE_SIZE, NULL);
+	uint64_t at = 0x401000;
+
+	map_new(&a, 0x400000, 1, RW);
+	map_new(&a, 0x404000, 1, RW);
+	assert_int_equal(space_map(&a, m, 0, 3 * PAGE_SIZE, RW, false, true, &at), CAP_OK);
+	assert_int_equal(space_unmap(&a, 0x400000, 5 * PAGE_SIZE), CAP_EINVAL);
+	assert_int_equal(space_unmap(&a, 0x402000, PAGE_SIZE), CAP_EINVAL);
+	assert_int_equal(space_protect(&a, 0x401000, PAGE_SIZE, R), CAP_EINVAL);
+	assert_int_equal(a.count, 3);
+	space_unmap_kernel(&a, at);
+	assert_int_equal(a.count, 2);
+	assert_int_equal(m->refs, 1);
+	memobj_put(m);
+}
+
+static void frames_nobody_reaches_are_freed(void **state)
+{
+	(void)state;
+	uint8_t byte = 1;
+	uint64_t at = map_new(&a, 0x400000, 8, RW);
+
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(space_copy_out(&a, at + i * PAGE_SIZE, &byte, 1), CAP_OK);
+	uint64_t charged = payer.charged;
+	assert_int_equal(space_unmap(&a, at + 2 * PAGE_SIZE, 3 * PAGE_SIZE), CAP_OK);
+	assert_int_equal(payer.charged, charged - 3);
+	assert_int_equal(a.count, 2);
+	assert_int_equal(space_copy_in(&a, &byte, at + 2 * PAGE_SIZE, 1), CAP_EFAULT);
+	assert_int_equal(space_copy_in(&a, &byte, at + 5 * PAGE_SIZE, 1), CAP_OK);
+	assert_int_equal(byte, 1);
+	assert_int_equal(space_unmap(&a, at, 8 * PAGE_SIZE), CAP_OK);
+	assert_int_equal(payer.charged, charged - 8);
+}
+
+static void shrinking_takes_pages_from_mappings(void **state)
+{
+	(void)state;
+	struct memobj *m = memobj_create(4 * PAGE_SIZE, NULL);
+	uint64_t at = 0, other = 0;
+	uint8_t byte = 3;
+	bool no_memory;
+
+	assert_int_equal(space_map(&a, m, 0, 4 * PAGE_SIZE, RW, false, false, &at), CAP_OK);
+	assert_int_equal(space_map(&b, m, 0, 4 * PAGE_SIZE, RW, false, false, &other), CAP_OK);
+	assert_int_equal(space_copy_out(&a, at + 3 * PAGE_SIZE, &byte, 1), CAP_OK);
+	assert_int_equal(space_copy_in(&b, &byte, other + 3 * PAGE_SIZE, 1), CAP_OK);
+	assert_int_equal(byte, 3);
+	assert_true(memobj_resize(m, PAGE_SIZE));
+	assert_int_equal(space_copy_in(&b, &byte, other + 3 * PAGE_SIZE, 1), CAP_EFAULT);
+	assert_int_equal(space_resolve(&a, at + 3 * PAGE_SIZE, R, &no_memory), PADDR_NONE);
+	assert_false(no_memory);
+	assert_true(memobj_resize(m, 4 * PAGE_SIZE));
+	assert_int_equal(space_copy_in(&b, &byte, other + 3 * PAGE_SIZE, 1), CAP_OK);
+	assert_int_equal(byte, 0);
+	memobj_put(m);
+}
+
+static void futex_words_have_one_name(void **state)
+{
+	(void)state;
+	struct memobj *m = memobj_create(4 * PAGE_SIZE, NULL), *object;
+	uint64_t at = 0, other = 0, offset;
+	uint32_t value = 77, seen;
+
+	assert_int_equal(space_map(&a, m, 0, 4 * PAGE_SIZE, RW, false, false, &at), CAP_OK);
+	assert_int_equal(space_map(&b, m, PAGE_SIZE, 2 * PAGE_SIZE, RW, false, false, &other),
+	                 CAP_OK);
+	assert_int_equal(space_copy_out(&a, at + PAGE_SIZE + 12, &value, 4), CAP_OK);
+	assert_int_equal(space_futex_key(&b, other + 12, &object, &offset, &seen), CAP_OK);
+	assert_ptr_equal(object, m);
+	assert_int_equal(offset, PAGE_SIZE + 12);
+	assert_int_equal(seen, 77);
+	assert_int_equal(space_futex_key(&b, other + 2, &object, &offset, &seen), CAP_EINVAL);
+	assert_int_equal(space_futex_key(&b, other - 4, &object, &offset, &seen), CAP_EFAULT);
+	assert_int_equal(space_futex_key(&b, UINT64_MAX - 3, &object, &offset, &seen), CAP_EFAULT);
+	memobj_put(m);
+}
+
+static void device_memory_is_not_copied(void **state)
+{
+	(void)state;
+	struct memobj *m = memobj_create_device(0xfe000000, PAGE_SIZE);
+	uint64_t at = 0, word;
+	bool no_memory;
+
+	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, RW, true, false, &at), CAP_EINVAL);
+	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, RX, false, false, &at), CAP_EINVAL);
+	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, RW, false, false, &at), CAP_OK);
+	assert_int_equal(space_copy_in(&a, &word, at, 8), CAP_EFAULT);
+	assert_int_equal(space_resolve(&a, at, CAP_RIGHT_WRITE, &no_memory), 0xfe000000);
+	assert_int_equal(space_copy_in(&a, &word, at, 8), CAP_EFAULT);
+	memobj_put(m);
+}
+
+static void wild_addresses_fail(void **state)
+{
+	(void)state;
+	uint8_t bytes[64];
+	uint64_t at = map_new(&a, 0x400000, 1, RW);
+
+	assert_int_equal(space_copy_in(&a, bytes, at + PAGE_SIZE - 32, 64), CAP_EFAULT);
+	assert_int_equal(space_copy_in(&a, bytes, UINT64_MAX - 10, 64), CAP_EFAULT);
+	assert_int_equal(space_copy_in(&a, bytes, 0xffff800000100000, 64), CAP_EFAULT);
+	assert_int_equal(space_copy_out(&a, CAPOS_USER_MAX - 32, bytes, 64), CAP_EFAULT);
+	assert_int_equal(space_copy_out(&a, 0, bytes, 64), CAP_EFAULT);
+	assert_int_equal(space_copy_in(&a, bytes, 0, 0), CAP_OK);
+	assert_int_equal(space_copy_across(&a, at, &b, at, 8), CAP_EFAULT);
+}
+
+/* ---- The model ----------------------------------------------------------------------------- */
+
+#define BASE    0x10000000ull
+#define WINDOW  48u /* pages of each space that the run uses */
+#define OBJECTS 6u
+#define LENGTH  24u /* pages of an object */
+#define STEPS   20000u
+
+struct model {
+	int refs;
+	uint32_t value[LENGTH];
+};
+struct slot { /* one page of a space */
+	struct model *model;
+	unsigned page;
+	uint32_t access;
+};
+
+static struct memobj *object[OBJECTS];
+static struct model *object_model[OBJECTS];
+static struct slot slots[2][WINDOW];
+static struct space *const spaces[2] = {&a, &b};
+
+static struct model *model_new(const struct model *from, unsigned first)
+{
+	struct model *m = calloc(1, sizeof(*m));
+	m->refs = 1;
+	for (unsigned i = 0; from != NULL && first + i < LENGTH; i++)
+		m->value[i] = from->value[first + i];
+	return m;
+}
+
+static void model_put(struct model *m)
+{
+	if (m != NULL && --m->refs == 0)
+		free(m);
+}
+
+static unsigned below(unsigned n)
+{
+	return (unsigned)rand() % n;
+}
+
+static uint64_t address_of(unsigned page)
+{
+	return BASE + page * PAGE_SIZE;
+}
+
+static void step_map(unsigned s, unsigned page, unsigned count)
+{
+	unsigned o = below(OBJECTS), first = below(LENGTH - 1);
+	bool private_copy = below(2) != 0, is_free = true;
+	uint32_t access = below(3) != 0 ? RW : R;
+	uint64_t at = address_of(page);
+
+	if (first + count > LENGTH)
+		count = LENGTH - first;
+	for (unsigned i = 0; i < count; i++)
+		is_free &= slots[s][page + i].model == NULL;
+	int error = space_map(spaces[s], object[o], first * PAGE_SIZE, count * PAGE_SIZE, access,
+	                      private_copy, false, &at);
+	assert_int_equal(error, is_free ? CAP_OK : CAP_EEXIST);
+	if (error != CAP_OK)
+		return;
+	struct model *m = private_copy ? model_new(object_model[o], first) : object_model[o];
+	for (unsigned i = 0; i < count; i++) {
+		slots[s][page + i] = (struct slot){m, private_copy ? i : first + i, access};
+		m->refs++;
+	}
+	if (private_copy)
+		model_put(m);
+}
+
+static void step_unmap(unsigned s, unsigned page, unsigned count)
+{
+	assert_int_equal(space_unmap(spaces[s], address_of(page), count * PAGE_SIZE), CAP_OK);
+	for (unsigned i = page; i < page + count; i++) {
+		model_put(slots[s][i].model);
+		slots[s][i].model = NULL;
+	}
+}
+
+static void step_protect(unsigned s, unsigned page, unsigned count)
+{
+	int error = space_protect(spaces[s], address_of(page), count * PAGE_SIZE, R);
+	bool whole = true;
+
+	for (unsigned i = page; i < page + count; i++)
+		whole &= slots[s][i].model != NULL;
+	assert_int_equal(error, whole ? CAP_OK : CAP_EFAULT);
+	for (unsigned i = page; whole && i < page + count; i++)
+		slots[s][i].access = R;
+}
+
+static void step_store(unsigned s, unsigned page)
+{
+	uint32_t value = (uint32_t)rand();
+	struct slot *slot = &slots[s][page];
+	bool ok = slot->model != NULL && slot->access == RW;
+
+	assert_int_equal(space_copy_out(spaces[s], address_of(page) + 8, &value, sizeof(value)),
+	                 ok ? CAP_OK : CAP_EFAULT);
+	if (ok)
+		slot->model->value[slot->page] = value;
+}
+
+static void step_across(unsigned s, unsigned page, unsigned from)
+{
+	struct slot *target = &slots[s][page], *source = &slots[!s][from];
+	bool ok = source->model != NULL && target->model != NULL && target->access == RW;
+
+	assert_int_equal(space_copy_across(spaces[s], address_of(page), spaces[!s],
+	                                   address_of(from), PAGE_SIZE),
+	                 ok ? CAP_OK : CAP_EFAULT);
+	if (ok)
+		target->model->value[target->page] = source->model->value[source->page];
+}
+
+/* Replaces an object by a slice of another, as fork and files do. */
+static void step_slice(unsigned o)
+{
+	unsigned from = below(OBJECTS), first = below(LENGTH);
+	struct memobj *slice = memobj_slice(object[from], first * PAGE_SIZE, LENGTH * PAGE_SIZE,
+	                                    fake_account(&payer));
+	struct model *m = model_new(object_model[from], first);
+
+	assert_non_null(slice);
+	memobj_put(object[o]);
+	model_put(object_model[o]);
+	object[o] = slice;
+	object_model[o] = m;
+}
+
+static void check(unsigned s, unsigned page)
+{
+	uint32_t value = 0;
+	const struct slot *slot = &slots[s][page];
+	int error = space_copy_in(spaces[s], &value, address_of(page) + 8, sizeof(value));
+
+	assert_int_equal(error, slot->model != NULL ? CAP_OK : CAP_EFAULT);
+	if (error == CAP_OK)
+		assert_int_equal(value, slot->model->value[slot->page]);
+}
+
+static void random_run_agrees_with_the_model(void **state)
+{
+	(void)state;
+	srand(1);
+	for (unsigned o = 0; o < OBJECTS; o++) {
+		object[o] = memobj_create(LENGTH * PAGE_SIZE, fake_account(&payer));
+		object_model[o] = model_new(NULL, 0);
+	}
+	for (unsigned step = 0; step < STEPS; step++) {
+		unsigned s = below(2), page = below(WINDOW - 8), count = 1 + below(8);
+		switch (below(12)) {
+		case 0:
+		case 1:
+			step_map(s, page, count);
+			break;
+		case 2:
+			step_unmap(s, page, count);
+			break;
+		case 3:
+			step_protect(s, page, below(4) + 1);
+			break;
+		case 4:
+			step_slice(below(OBJECTS));
+			break;
+		case 5:
+			step_across(s, page, below(WINDOW));
+			break;
+		default:
+			step_store(s, page);
+			break;
+		}
+		check(below(2), below(WINDOW));
+		if (step % 100 == 0)
+			for (unsigned i = 0; i < 2 * WINDOW; i++)
+				check(i % 2, i / 2);
+	}
+	for (unsigned s = 0; s < 2; s++)
+		step_unmap(s, 0, WINDOW);
+	for (unsigned o = 0; o < OBJECTS; o++) {
+		memobj_put(object[o]);
+		model_put(object_model[o]);
+	}
+	assert_int_equal(fake_table_entries(), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup_teardown(bad_ranges_are_refused, start, stop),
+	        cmocka_unit_test_setup_teardown(chosen_addresses_are_apart, start, stop),
+	        cmocka_unit_test_setup_teardown(rights_are_kept, start, stop),
+	        cmocka_unit_test_setup_teardown(the_kernels_mappings_stay, start, stop),
+	        cmocka_unit_test_setup_teardown(frames_nobody_reaches_are_freed, start, stop),
+	        cmocka_unit_test_setup_teardown(shrinking_takes_pages_from_mappings, start, stop),
+	        cmocka_unit_test_setup_teardown(futex_words_have_one_name, start, stop),
+	        cmocka_unit_test_setup_teardown(device_memory_is_not_copied, start, stop),
+	        cmocka_unit_test_setup_teardown(wild_addresses_fail, start, stop),
+	        cmocka_unit_test_setup_teardown(random_run_agrees_with_the_model, start, stop),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
