@@ -58,18 +58,17 @@ static int append(char *path, const char *component, size_t length)
 	return CAP_OK;
 }
 
-/* Puts the link's target before what is still to be walked. */
+/* Puts the link's target before what is still to be walked: "", or a slash and more. */
 static int follow(struct walk *w, const struct archive_file *link, const char *rest)
 {
 	char joined[LOOKUP_PATH_MAX];
 	size_t tail = strlen(rest);
 
-	if (++w->links > LINKS_MAX || link->size + 1 + tail >= sizeof(joined))
+	if (++w->links > LINKS_MAX || link->size >= sizeof(joined) - tail)
 		return CAP_ETOOBIG;
 	memcpy(joined, link->data, link->size);
-	joined[link->size] = '/';
-	memcpy(joined + link->size + 1, rest, tail + 1);
-	memcpy(w->rest, joined, link->size + tail + 2);
+	memcpy(joined + link->size, rest, tail + 1);
+	strcpy(w->rest, joined);
 	drop_last(w->done);
 	if (w->rest[0] == '/')
 		w->done[0] = 0;

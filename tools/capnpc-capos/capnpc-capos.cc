@@ -582,9 +582,8 @@ class FileWriter
 		    << "\t\tresult = cap_call(cap, " << upper(tag) << "_INTERFACE, " << upper(tag) << "_"
 		    << upper(method) << ",\n\t\t\tmsg_builder_length(&builder), c, &length);\n"
 		    << "\tif (result == CAP_OK && out) {\n"
-		    << "\t\tstruct msg_reader reader;\n\n"
-		    << "\t\tmsg_reader_init(&reader, c->buffer, length);\n"
-		    << "\t\tresult = " << stem << "_results_read(&reader, out);\n"
+		    << "\t\tmsg_reader_init(&c->reader, c->buffer, length);\n" /* lists in out refer to it */
+		    << "\t\tresult = " << stem << "_results_read(&c->reader, out);\n"
 		    << "\t}\n"
 		    << "\tif (result != CAP_OK || !call) {\n"
 		    << "\t\tfor (uint32_t i = 0; i < c->ncaps; i++)\n"

@@ -4,6 +4,8 @@
  * calling thread's own ring, allocate nothing and may be used before any library is set up; they are not
  * to be called from an upcall that interrupted one of them (libcapos-posix masks upcalls meanwhile).
  *
+ * The last three words of the ring's user_word are the library's; the others are free for who links it.
+ *
  * Results: CAP_OK, a negative enum cap_error, or a positive Status of the server.
  */
 #ifndef CAPOS_CAP_H
@@ -37,13 +39,14 @@ int64_t cap_realtime(void);
  */
 struct cap_op {
 	bool done;
-	bool abandoned;
+	bool abandoned; /* cap_cancel was called for it */
 	struct capos_cqe cqe;
-	void (*complete)(struct cap_op *op); /* may be NULL; called by whoever reaps */
+	void (*complete)(struct cap_op *op); /* may be NULL; called by whoever reaps; may submit, must not wait */
 	void *context;
 };
 
-/* Queues a submission (enters the kernel only when the queue is full).  CAP_OK or CAP_EAGAIN: too much in flight. */
+/* Queues a submission (enters the kernel only when the queue is full).  CAP_OK or CAP_EAGAIN: too much in flight.  With
+ * CAPOS_SQE_QUIET in its flags the op becomes done only by failing. */
 int cap_submit(struct capos_sqe *sqe, struct cap_op *op);
 /* Queues a QUIET submission that needs no completion; failures of those are counted, not told. */
 int cap_submit_quiet(struct capos_sqe *sqe);
@@ -70,6 +73,7 @@ struct capos_call {
 	/* set on return */
 	cap_t caps[CAPOS_MESSAGE_CAPS_MAX]; /* received, the caller's now */
 	uint32_t ncaps;
+	struct msg_reader reader; /* of the results: their lists refer to it as long as they are in use */
 };
 
 /* Used by the stubs: calls with the message of params_length bytes in call->buffer; *reply_length bytes come back there. */
