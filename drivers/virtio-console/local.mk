@@ -12,5 +12,5 @@ drivers_virtio_console_virtio_console_SOURCES = \
 	$(VIRTIO_SOURCES)
 drivers_virtio_console_virtio_console_CPPFLAGS = $(NATIVE_CPPFLAGS) -I$(srcdir)
 drivers_virtio_console_virtio_console_CFLAGS = $(NATIVE_CFLAGS)
-drivers_virtio_console_virtio_console_LDFLAGS = $(NATIVE_LDFLAGS)
-drivers_virtio_console_virtio_console_LDADD = $(NATIVE_LDADD)
+drivers_virtio_console_virtio_console_LDFLAGS = $(NATIVE_LINK_FLAGS)
+drivers_virtio_console_virtio_console_LDADD = $(NATIVE_LIBS)

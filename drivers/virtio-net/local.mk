@@ -10,5 +10,5 @@ drivers_virtio_net_virtio_net_SOURCES = \
 	$(VIRTIO_SOURCES)
 drivers_virtio_net_virtio_net_CPPFLAGS = $(NATIVE_CPPFLAGS) -I$(srcdir)
 drivers_virtio_net_virtio_net_CFLAGS = $(NATIVE_CFLAGS)
-drivers_virtio_net_virtio_net_LDFLAGS = $(NATIVE_LDFLAGS)
-drivers_virtio_net_virtio_net_LDADD = $(NATIVE_LDADD)
+drivers_virtio_net_virtio_net_LDFLAGS = $(NATIVE_LINK_FLAGS)
+drivers_virtio_net_virtio_net_LDADD = $(NATIVE_LIBS)

@@ -73,13 +73,24 @@ static uint32_t resets;
 
 /* ---- The device ---------------------------------------------------------------------------- */
 
+static int negotiate(void)
+{
+	uint64_t wanted = FEATURE_CSUM | FEATURE_GUEST_CSUM | FEATURE_MRG_RXBUF | FEATURE_STATUS |
+	                  VIRTIO_F_EVENT_IDX;
+	int result = virtio_negotiate(&device, wanted, FEATURE_MAC);
+
+	/* Frames whose checksum is unfinished are only for a client that was told of the offload.
+	 */
+	if (result == CAP_OK && (device.features & FEATURE_GUEST_CSUM) &&
+	    !(device.features & FEATURE_CSUM))
+		result = virtio_negotiate(&device, wanted & ~FEATURE_GUEST_CSUM, FEATURE_MAC);
+	return result;
+}
+
 /* From reset to running; the buffers' owners are brought up to date. */
 static void start_device(void)
 {
-	int result = virtio_negotiate(&device,
-	                              FEATURE_CSUM | FEATURE_GUEST_CSUM | FEATURE_MRG_RXBUF |
-	                                      FEATURE_STATUS | VIRTIO_F_EVENT_IDX,
-	                              FEATURE_MAC);
+	int result = negotiate();
 
 	net.mergeable = device.features & FEATURE_MRG_RXBUF;
 	net.checksum_receive = device.features & FEATURE_GUEST_CSUM;
@@ -292,8 +303,10 @@ static int serve_attach(void *object, struct msg_call *call, const struct nic_at
 	wake = event;
 	wake_bits = in->wake_bits;
 
-	int memory_at = server_give(c, shared_memory,
-	                            CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_CALL, false);
+	/* COPY: to map it, the client sends it with a call. */
+	int memory_at = server_give(
+	        c, shared_memory,
+	        CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_CALL | CAP_RIGHT_COPY, false);
 	int event_at = server_give(c, server.event, CAP_RIGHT_SIGNAL, false);
 
 	if (memory_at < 0 || event_at < 0) {
