@@ -243,7 +243,9 @@ NO_IDIOM void *memmove(void *to, const void *from, size_t n)
 	unsigned char *d = to;
 	const unsigned char *s = from;
 
-	if ((uintptr_t)d - (uintptr_t)s >= n) {
+	if ((uintptr_t)d - (uintptr_t)s >= n && (uintptr_t)s - (uintptr_t)d >= n)
+		return memcpy(to, from, n);
+	if (d < s) {
 		for (; n >= 8; n -= 8, d += 8, s += 8)
 			*(word *)d = *(const word *)s;
 		for (; n > 0; n--)

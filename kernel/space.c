@@ -95,7 +95,7 @@ static void insert(struct space *s, struct mapping **link, struct mapping *m)
 	s->count++;
 }
 
-/* Takes *link out of the lists and frees it; its part of the page tables is empty already. */
+/* Takes *link out of the lists and frees it; nobody will use its part of the page tables again. */
 static void drop(struct space *s, struct mapping **link)
 {
 	struct mapping *m = *link;
@@ -116,10 +116,8 @@ void space_destroy(struct space *s)
 {
 	if (s->root == PADDR_NONE)
 		return;
-	while (s->first != NULL) {
-		arch_table_unmap_range(s->root, s->first->start, s->first->end);
+	while (s->first != NULL) /* its part of the tables goes with all of them */
 		drop(s, &s->first);
-	}
 	arch_table_destroy(s->root);
 	s->root = PADDR_NONE;
 	if (s->account != NULL && s->tables > 0)

@@ -133,11 +133,15 @@ static void change_range(paddr_t root, uint64_t start, uint64_t end, uint64_t ke
 	bool loaded = is_loaded(root);
 	unsigned changed = 0;
 
-	for (uint64_t address = start; address < end;) {
+	uint64_t *entry = NULL;
+	for (uint64_t address = start; address < end; address += PAGE_SIZE) {
 		uint64_t reach;
-		uint64_t *entry = find_entry(root, address, &reach);
+		if (address == start || address % LARGE_PAGE_SIZE == 0) /* the next table */
+			entry = find_entry(root, address, &reach);
+		else
+			entry++;
 		if (entry == NULL) {
-			address = (address & ~(reach - 1)) + reach;
+			address = (address & ~(reach - 1)) + reach - PAGE_SIZE;
 			continue;
 		}
 		if ((*entry & PTE_PRESENT) != 0 && (*entry & keep) != *entry) {
@@ -145,7 +149,6 @@ static void change_range(paddr_t root, uint64_t start, uint64_t end, uint64_t ke
 			if (loaded && ++changed <= FLUSH_SINGLY)
 				invlpg(address);
 		}
-		address += PAGE_SIZE;
 	}
 	if (changed > FLUSH_SINGLY)
 		table_init(root);
