@@ -6,6 +6,7 @@ include $(srcdir)/libcapos-posix/sources.mk
 POSIX_OVERLAY_FILES = \
 	libcapos-posix/overlay/arch/x86_64/syscall_arch.h \
 	libcapos-posix/overlay/src/env/capos_auxv.c \
+	libcapos-posix/overlay/src/network/res_msend.c \
 	libcapos-posix/overlay/src/signal/x86_64/restore.s \
 	libcapos-posix/overlay/src/string/x86_64/memcmp.s \
 	libcapos-posix/overlay/src/string/x86_64/memcpy.s \

@@ -4,14 +4,17 @@
 
 POSIX_H = \
 	libcapos-posix/src/chan.h \
+	libcapos-posix/src/dnspacket.h \
 	libcapos-posix/src/fd.h \
 	libcapos-posix/src/files.h \
+	libcapos-posix/src/icmp.h \
 	libcapos-posix/src/internal.h \
 	libcapos-posix/src/objects.h \
 	libcapos-posix/src/pages.h \
 	libcapos-posix/src/posix.h \
 	libcapos-posix/src/signal_calls.h \
 	libcapos-posix/src/signal_state.h \
+	libcapos-posix/src/socket.h \
 	libcapos-posix/src/syscalls.h
 
 POSIX_C = \
@@ -21,12 +24,16 @@ POSIX_C = \
 	libcapos-posix/src/clock.c \
 	libcapos-posix/src/dir.c \
 	libcapos-posix/src/dispatch.c \
+	libcapos-posix/src/dnspacket.c \
 	libcapos-posix/src/errno.c \
 	libcapos-posix/src/fd.c \
 	libcapos-posix/src/file.c \
 	libcapos-posix/src/file_device.c \
 	libcapos-posix/src/file_open.c \
 	libcapos-posix/src/futex.c \
+	libcapos-posix/src/icmp.c \
+	libcapos-posix/src/inet_address.c \
+	libcapos-posix/src/inet_interface.c \
 	libcapos-posix/src/io.c \
 	libcapos-posix/src/itimer.c \
 	libcapos-posix/src/memory.c \
@@ -35,10 +42,17 @@ POSIX_C = \
 	libcapos-posix/src/path_names.c \
 	libcapos-posix/src/path_stat.c \
 	libcapos-posix/src/pipe.c \
+	libcapos-posix/src/poll.c \
 	libcapos-posix/src/process.c \
+	libcapos-posix/src/resolver.c \
 	libcapos-posix/src/signal.c \
 	libcapos-posix/src/signal_calls.c \
 	libcapos-posix/src/signal_state.c \
+	libcapos-posix/src/socket.c \
+	libcapos-posix/src/socket_datagram.c \
+	libcapos-posix/src/socket_message.c \
+	libcapos-posix/src/socket_option.c \
+	libcapos-posix/src/socket_tcp.c \
 	libcapos-posix/src/start.c \
 	libcapos-posix/src/stream.c \
 	libcapos-posix/src/wait.c
@@ -61,6 +75,7 @@ POSIX_LIBCAPOS = \
 POSIX_OVERLAY = \
 	arch/x86_64/syscall_arch.h \
 	src/env/capos_auxv.c \
+	src/network/res_msend.c \
 	src/signal/x86_64/restore.s \
 	src/string/x86_64/memcmp.s \
 	src/string/x86_64/memcpy.s \

@@ -17,6 +17,9 @@
 #ifndef POSIX_SYSCALLS_H
 #define POSIX_SYSCALLS_H
 
+/* Of our own, far from Linux's numbers: the resolver's, made by overlay/src/network/res_msend.c. */
+#define SYS_resolve 0x43415000l
+
 #define POSIX_SYSCALLS(SYSCALL)                    \
 	/* io.c, fd.c, pipe.c */                   \
 	SYSCALL(read, 3, RESTART, io)              \
@@ -57,6 +60,8 @@
 	SYSCALL(ppoll, 5, ONCE, poll)              \
 	SYSCALL(select, 5, ONCE, poll)             \
 	SYSCALL(pselect6, 6, ONCE, poll)           \
+	/* resolver.c */                         \
+	SYSCALL(resolve, 4, RESTART, sockets)      \
 	/* file*.c, path*.c, dir*.c */             \
 	SYSCALL(open, 3, ONCE, files)              \
 	SYSCALL(openat, 4, ONCE, files)            \
