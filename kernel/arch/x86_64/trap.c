@@ -12,6 +12,7 @@
 #define VECTOR_FIRST_INTERRUPT 32u
 
 #define FAULT_WRITE (1u << 1)
+#define FAULT_USER  (1u << 2)
 #define FAULT_FETCH (1u << 4)
 
 #define BACKTRACE_MAX 16u
@@ -65,7 +66,12 @@ static _Noreturn void page_fault(uint64_t address, uint64_t error)
 	struct space *space = kernel_current_space();
 	bool no_memory = false;
 
-	if (address < CAPOS_USER_MAX && space != NULL &&
+	/*
+	 * Not FAULT_USER: the processor itself read there on the program's behalf, as some
+	 * emulators do for IRET and far RET in user mode, and SMAP forbids it.  Trying again would
+	 * never end.
+	 */
+	if (address < CAPOS_USER_MAX && space != NULL && (error & FAULT_USER) != 0 &&
 	    space_resolve(space, address, access, &no_memory) != PADDR_NONE)
 		arch_resume(arch_this_cpu()->thread);
 	kernel_user_fault(address, access, error, no_memory ? "out of memory" : NULL);
