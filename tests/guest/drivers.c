@@ -402,6 +402,27 @@ static void hostile(void)
 	      "statistics count what was dropped");
 }
 
+/* A client that ends with all its frames on the way, and the next one at once: the driver may have
+ * to reset the device to get the buffers back. */
+static void in_flight(void)
+{
+	bool all = true;
+
+	for (uint32_t round = 0; round < 20 && all; round++) {
+		for (uint32_t i = 0; i < queues.ntransmit; i++) {
+			struct nicqueue_descriptor d = {
+			        .buffer = i, .offset = NICQUEUE_HEADROOM, .length = ARP_LENGTH};
+
+			build_arp(queues.transmit_buffers + i * NICQUEUE_BUFFER_SIZE + d.offset);
+			queue_put(&queues.transmit_ready, &d, 1);
+		}
+		queue_publish_put(&queues.transmit_ready);
+		cap_signal(nic_event, nic_bits);
+		all = attach() && exchange(round);
+	}
+	check(all, "a client that ends with frames on the way leaves nothing behind");
+}
+
 /* ---- The rest -----------------------------------------------------------------------------------
  */
 
@@ -469,6 +490,7 @@ int main(int argc, char **argv)
 		facts();
 		by_call();
 		by_queue();
+		in_flight();
 		hostile();
 		fmt_snprintf(plan, sizeof(plan), "1..%u\n", ntests);
 		say(plan);
