@@ -102,32 +102,35 @@ posix_upcall_entry:
 	.hidden posix_upcall
 	call posix_upcall
 	fxrstor64 FRAME_SIZE(%rsp)
-	mov %ss, %eax
+	/*
+	 * Back without IRET, which emulators get wrong in user mode under SMAP: flags and address go right below the red
+	 * zone of the interrupted code (where the FXSAVE area ended), and RET drops the red zone's 128 bytes too.
+	 */
 	mov RSP(%rsp), %rbx
-	mov RFLAGS(%rsp), %rcx
-	mov %cs, %edx
-	mov RIP(%rsp), %rsi
-	push %rax
-	push %rbx
-	push %rcx
-	push %rdx
-	push %rsi
-	mov 40 + RAX(%rsp), %rax
-	mov 40 + RBX(%rsp), %rbx
-	mov 40 + RCX(%rsp), %rcx
-	mov 40 + RDX(%rsp), %rdx
-	mov 40 + RSI(%rsp), %rsi
-	mov 40 + RDI(%rsp), %rdi
-	mov 40 + RBP(%rsp), %rbp
-	mov 40 + R8(%rsp), %r8
-	mov 40 + R9(%rsp), %r9
-	mov 40 + R10(%rsp), %r10
-	mov 40 + R11(%rsp), %r11
-	mov 40 + R12(%rsp), %r12
-	mov 40 + R13(%rsp), %r13
-	mov 40 + R14(%rsp), %r14
-	mov 40 + R15(%rsp), %r15
-	iretq
+	mov RIP(%rsp), %rax
+	mov %rax, -136(%rbx)
+	mov RFLAGS(%rsp), %rax
+	mov %rax, -144(%rbx)
+	sub $144, %rbx
+	mov %rbx, RSP(%rsp)
+	mov RAX(%rsp), %rax
+	mov RBX(%rsp), %rbx
+	mov RCX(%rsp), %rcx
+	mov RDX(%rsp), %rdx
+	mov RSI(%rsp), %rsi
+	mov RDI(%rsp), %rdi
+	mov RBP(%rsp), %rbp
+	mov R8(%rsp), %r8
+	mov R9(%rsp), %r9
+	mov R10(%rsp), %r10
+	mov R11(%rsp), %r11
+	mov R12(%rsp), %r12
+	mov R13(%rsp), %r13
+	mov R14(%rsp), %r14
+	mov R15(%rsp), %r15
+	mov RSP(%rsp), %rsp
+	popfq
+	ret $128
 	.size posix_upcall_entry, . - posix_upcall_entry
 
 /*
