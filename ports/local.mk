@@ -33,6 +33,12 @@ $(SYSROOT)/lib/libc.a: $(SYSROOT)/.stamp
 
 include $(srcdir)/ports/busybox/local.mk
 
+# The parts of a build, by name.
+fetch: work/musl/.unpacked work/lwip/.unpacked work/busybox/.unpacked
+toolchain: gen/.stamp $(SYSROOT)/.stamp
+busybox: work/busybox/image.entries
+.PHONY: fetch toolchain busybox
+
 CLEAN_TARGETS += clean-ports
 clean-ports:
 	rm -rf work $(SYSROOT)

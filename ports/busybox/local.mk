@@ -3,8 +3,8 @@
 
 EXTRA_DIST += ports/busybox/build ports/busybox/config
 
-work/busybox/applets: work/busybox/.unpacked $(SYSROOT)/.stamp ports/busybox/build ports/busybox/config
+work/busybox/image.entries: work/busybox/.unpacked $(SYSROOT)/.stamp ports/busybox/build ports/busybox/config
 	$(say_port)$(PORT_ENV) MAKE='$(MAKE)' $(SHELL) $(srcdir)/ports/busybox/build
 
-IMAGE_DEPENDS += work/busybox/applets
-IMAGE_ENTRIES += `cat work/busybox/applets`
+IMAGE_DEPENDS += work/busybox/image.entries
+IMAGE_ENTRIES += `cat work/busybox/image.entries`
