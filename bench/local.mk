@@ -5,8 +5,9 @@ EXTRA_DIST += bench/bench.py bench/capos.py bench/linux.py bench/linux-guest ben
 BENCH_RUNS = 5
 
 bench: all
-	$(srcdir)/bench/linux-guest bench/linux $(DISTFILES) $(BUSYBOX_CONFIG)
-	$(PYTHON) $(srcdir)/bench/bench.py --capos $(CAPOS_COMMAND) --linux bench/linux --qemu $(QEMU) \
+	$(MKDIR_P) bench
+	$(srcdir)/bench/linux-guest bench/linux $(PORT_DISTFILES) $(srcdir)/ports/busybox/config
+	$(PYTHON) $(srcdir)/bench/bench.py --capos ./capos --linux bench/linux --qemu $(QEMU) \
 		--runs $(BENCH_RUNS) --json bench/result.json
 
 CLEAN_TARGETS += clean-bench

@@ -1,5 +1,13 @@
 # SPDX-License-Identifier: MIT
-# Unit tests on the host, programs in the guest, whole machines.
+# Unit tests on the host, programs in the guest, whole machines.  `make check` runs all, each as one test of
+# Automake's driver; what each found is in its log beside it.
+
+AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; export srcdir; \
+	CAPOS='$(abs_builddir)/capos'; export CAPOS; \
+	CAPOS_BUILDDIR='$(abs_builddir)'; export CAPOS_BUILDDIR; \
+	CAPOS_SRCDIR='$(abs_srcdir)'; export CAPOS_SRCDIR; \
+	CAPNP='$(CAPNP)'; export CAPNP; \
+	PYTHON='$(PYTHON)'; export PYTHON;
 
 include $(srcdir)/tests/unit/local.mk
 include $(srcdir)/tests/guest/local.mk

@@ -12,3 +12,14 @@ UNIT_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) -g -O1 -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all -pthread
 UNIT_LIBS = $(CMOCKA_LIBS)
 UNIT_TESTS =
+
+include $(srcdir)/tests/unit/drivers.mk
+include $(srcdir)/tests/unit/files.mk
+include $(srcdir)/tests/unit/kernel_memory.mk
+include $(srcdir)/tests/unit/libcapos.mk
+include $(srcdir)/tests/unit/posix.mk
+include $(srcdir)/tests/unit/schema.mk
+include $(srcdir)/tests/unit/tools.mk
+
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)

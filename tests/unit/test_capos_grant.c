@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Numbers, grants and forwards of the command line: what is taken, and that everything else is
+ * refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tools/capos/grant.h"
+
+static void numbers(void **state)
+{
+	static const char *const wrong[] = {
+	        "", "-1", "+1", " 1", "1 ", "0x10", "1e3", "101", "18446744073709551617"};
+	uint64_t value;
+
+	(void)state;
+	assert_true(parse_number("0", 0, 100, &value));
+	assert_int_equal(value, 0);
+	assert_true(parse_number("100", 1, 100, &value));
+	assert_int_equal(value, 100);
+	assert_false(parse_number("0", 1, 100, &value));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(parse_number(wrong[i], 0, 100, &value));
+}
+
+static void good_grants(void **state)
+{
+	struct grant grant;
+
+	(void)state;
+	assert_null(parse_grant("connect=example.org:80", &grant));
+	assert_int_equal(grant.kind, GRANT_CONNECT);
+	assert_int_equal(grant.host_length, strlen("example.org"));
+	assert_memory_equal(grant.host, "example.org", grant.host_length);
+	assert_int_equal(grant.port, 80);
+	assert_null(parse_grant("connect=10.0.2.2:*", &grant));
+	assert_int_equal(grant.port, 0);
+	assert_null(parse_grant("connect=[2001:db8::1]:443", &grant));
+	assert_memory_equal(grant.host, "2001:db8::1", grant.host_length);
+	assert_null(parse_grant("listen=65535", &grant));
+	assert_int_equal(grant.kind, GRANT_LISTEN);
+	assert_int_equal(grant.port, 65535);
+	assert_null(parse_grant("udp", &grant));
+	assert_int_equal(grant.kind, GRANT_UDP);
+	assert_null(parse_grant("icmp", &grant));
+	assert_int_equal(grant.kind, GRANT_ICMP);
+	assert_null(parse_grant("resolve", &grant));
+	assert_int_equal(grant.kind, GRANT_RESOLVE);
+	assert_null(parse_grant("none", &grant));
+	assert_int_equal(grant.kind, GRANT_NONE);
+}
+
+static void wrong_grants(void **state)
+{
+	static const char *const wrong[] = {
+	        "",
+	        "connect",
+	        "connect=",
+	        "connect=a",
+	        "connect=:80",
+	        "connect=a:",
+	        "connect=a:0",
+	        "connect=a:65536",
+	        "connect=a b:1",
+	        "connect=a:80 ",
+	        "connect=::1:80",
+	        "listen",
+	        "listen=",
+	        "listen=0",
+	        "listen=65536",
+	        "listen=x",
+	        "UDP",
+	        "udp=1",
+	        "icmp,udp",
+	        "none ",
+	};
+	struct grant grant;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_non_null(parse_grant(wrong[i], &grant));
+}
+
+static void forwards(void **state)
+{
+	static const char *const wrong[] = {"",         "tcp",       "tcp:80",
+	                                    "tcp:80:",  "tcp::80",   "tcp:0:80",
+	                                    "sctp:1:2", "tcp:1:2:3", "tcp:70000:1"};
+	struct forward forward;
+
+	(void)state;
+	assert_null(parse_forward("tcp:8080:80", &forward));
+	assert_false(forward.udp);
+	assert_int_equal(forward.host_port, 8080);
+	assert_int_equal(forward.guest_port, 80);
+	assert_null(parse_forward("udp:53:5353", &forward));
+	assert_true(forward.udp);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_non_null(parse_forward(wrong[i], &forward));
+}
+
+static void addresses(void **state)
+{
+	char mask[16];
+
+	(void)state;
+	assert_true(is_ipv4("10.0.2.15", 9));
+	assert_true(is_ipv4("255.255.255.255", 15));
+	assert_false(is_ipv4("10.0.2", 6));
+	assert_false(is_ipv4("10.0.2.256", 10));
+	assert_false(is_ipv4("10.0.2.1.", 9));
+	assert_false(is_ipv4("10..2.1", 7));
+	assert_false(is_ipv4("", 0));
+	netmask_text(24, mask);
+	assert_string_equal(mask, "255.255.255.0");
+	netmask_text(0, mask);
+	assert_string_equal(mask, "0.0.0.0");
+	netmask_text(32, mask);
+	assert_string_equal(mask, "255.255.255.255");
+	netmask_text(22, mask);
+	assert_string_equal(mask, "255.255.252.0");
+}
+
+static void near_names(void **state)
+{
+	static const char *const names[] = {"allow", "memory", "timeout", "net"};
+
+	(void)state;
+	assert_string_equal(nearest_name("memroy", names, 4), "memory");
+	assert_string_equal(nearest_name("alow", names, 4), "allow");
+	assert_string_equal(nearest_name("nett", names, 4), "net");
+	assert_null(nearest_name("frobnicate", names, 4));
+	assert_null(nearest_name("a-name-that-is-far-too-long-to-be-any-of-them", names, 4));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(numbers),      cmocka_unit_test(good_grants),
+	        cmocka_unit_test(wrong_grants), cmocka_unit_test(forwards),
+	        cmocka_unit_test(addresses),    cmocka_unit_test(near_names),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

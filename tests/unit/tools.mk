@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+# The host command's pure parts.
+
+UNIT_TESTS += tests/unit/test-capos-grant
+tests_unit_test_capos_grant_SOURCES = tests/unit/test_capos_grant.c tools/capos/grant.c
+tests_unit_test_capos_grant_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_capos_grant_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_capos_grant_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test-capos-archive
+tests_unit_test_capos_archive_SOURCES = tests/unit/test_capos_archive.c $(CAPOS_ARCHIVE_SOURCES)
+tests_unit_test_capos_archive_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_capos_archive_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_capos_archive_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test-capos-request
+tests_unit_test_capos_request_SOURCES = tests/unit/test_capos_request.c tools/capos/request.c \
+	tools/capos/grant.c libcapos/msg.c
+nodist_tests_unit_test_capos_request_SOURCES = gen/schema/manifest.c gen/schema/network.c
+tests_unit_test_capos_request_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_capos_request_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_capos_request_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test-capos-pump
+tests_unit_test_capos_pump_SOURCES = tests/unit/test_capos_pump.c tools/capos/pump.c \
+	tools/capos/log.c
+tests_unit_test_capos_pump_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_capos_pump_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_capos_pump_LDADD = $(UNIT_LIBS)
