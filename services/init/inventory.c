@@ -93,11 +93,11 @@ static void object_text(const struct capability_entry *e, char *out, uint32_t si
 	case CAPABILITY_ENTRY_KIND_DEVICE_MMIO:
 	case CAPABILITY_ENTRY_KIND_INTERRUPT:
 	case CAPABILITY_ENTRY_KIND_DMA_POOL:
-		fmt_snprintf(out, size, "pci %02x:%02x.%x", (unsigned)(e->object >> 8) & 0xff,
+		fmt_snprintf(out, size, " pci %02x:%02x.%x", (unsigned)(e->object >> 8) & 0xff,
 		             (unsigned)(e->object >> 3) & 0x1f, (unsigned)e->object & 7);
 		break;
 	case CAPABILITY_ENTRY_KIND_OBJECT:
-		fmt_snprintf(out, size, "object %lu", (unsigned long)e->object);
+		fmt_snprintf(out, size, " object %lu", (unsigned long)e->object);
 		break;
 	default:
 		out[0] = 0;
@@ -110,7 +110,7 @@ static void send_capability(const char *process, const struct capability_entry *
 
 	rights_text(e, rights, sizeof(rights));
 	object_text(e, object, sizeof(object));
-	control_send("caps %-15s %-18s %-15s %-28s %s", process, capability_name(e),
+	control_send("caps %-15s %-18s %-15s %-28s%s", process, capability_name(e),
 	             e->server.len ? e->server.ptr : "kernel", rights[0] ? rights : "-", object);
 }
 

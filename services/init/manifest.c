@@ -204,7 +204,7 @@ static int read_service_holding(struct plan *plan, const char *holder, struct pl
 		return problem(plan->problem, "manifest: %s: %s: service %s exports no %s", holder,
 		               name->ptr, plan->services[service].name, dot + 1);
 	h->service = (uint32_t)service;
-	h->export = (uint32_t)export;
+	h->export = (uint32_t) export;
 	return CAP_OK;
 }
 
@@ -296,7 +296,7 @@ int plan_read_manifest(struct plan *plan, const void *message, uint64_t length)
 	if (length > UINT32_MAX)
 		return problem(plan->problem, "manifest: too long");
 	msg_reader_init(&plan->reader, message, (uint32_t)length);
-	if (!length || manifest_read(&plan->reader, &manifest))
+	if (length < 8 || manifest_read(&plan->reader, &manifest))
 		return problem(plan->problem, "manifest: not a well-formed message");
 	if (manifest.services.count > PLAN_SERVICES_MAX)
 		return problem(plan->problem, "manifest: more than %d services", PLAN_SERVICES_MAX);
@@ -395,7 +395,7 @@ int plan_read_request(struct plan_request *r, const void *message, uint64_t leng
 	if (length > UINT32_MAX)
 		return problem(r->problem, "program: the request is too long");
 	msg_reader_init(&r->reader, message, (uint32_t)length);
-	if (!length || program_request_read(&r->reader, &request))
+	if (length < 8 || program_request_read(&r->reader, &request))
 		return problem(r->problem, "program: the request is not a well-formed message");
 	r->list_capabilities = request.list_capabilities;
 	r->resolve = request.resolve || request.ordinary_network;

@@ -210,7 +210,8 @@ static void release_exports(void)
 		for (uint32_t j = 0; j < init.plan.services[i].nexports; j++) {
 			uint64_t interface = init.plan.services[i].exports[j].interface;
 
-			if (interface == BYTE_STREAM_INTERFACE || interface == DIRECTORY_INTERFACE ||
+			if (interface == BYTE_STREAM_INTERFACE ||
+			    interface == DIRECTORY_INTERFACE ||
 			    interface == NETWORK_MANAGER_INTERFACE)
 				continue;
 			cap_release(init.exports[i][j]);
