@@ -15,6 +15,7 @@ UNIT_TESTS =
 
 include $(srcdir)/tests/unit/drivers.mk
 include $(srcdir)/tests/unit/files.mk
+include $(srcdir)/tests/unit/init.mk
 include $(srcdir)/tests/unit/kernel_memory.mk
 include $(srcdir)/tests/unit/libcapos.mk
 include $(srcdir)/tests/unit/posix.mk
