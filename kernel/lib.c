@@ -216,7 +216,11 @@ int ksnprintf(char *buffer, size_t size, const char *format, ...)
  * the loops into calls of themselves.
  */
 typedef uint64_t __attribute__((may_alias, aligned(1))) word;
+#ifdef __clang__
+#define NO_IDIOM __attribute__((no_builtin))
+#else
 #define NO_IDIOM __attribute__((optimize("no-tree-loop-distribute-patterns")))
+#endif
 
 NO_IDIOM void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {

@@ -103,6 +103,7 @@ void *slab_alloc(struct slab *slab)
 	if (page == NULL && (page = new_page(slab)) == NULL)
 		return NULL;
 	void **object = page->free;
+	assert(object != NULL); /* only pages with a free object are listed */
 	page->free = *object;
 	page->live++;
 	if (page->free == NULL)

@@ -212,6 +212,7 @@ static void split(struct space *s, struct mapping **link, uint64_t address, stru
 {
 	struct mapping *m = *link;
 
+	assert(spare != NULL);
 	*spare = *m;
 	spare->start = address;
 	spare->offset = m->offset + (address - m->start);

@@ -103,10 +103,10 @@ static void read_table(paddr_t at)
 		read_mcfg(table, length);
 }
 
-void acpi_init(paddr_t at)
+void acpi_init(paddr_t rsdp_at)
 {
 	const struct rsdp *rsdp =
-	        at != 0 ? (const struct rsdp *)arch_map_device(at, sizeof(*rsdp)) : NULL;
+	        rsdp_at != 0 ? (const struct rsdp *)arch_map_device(rsdp_at, sizeof(*rsdp)) : NULL;
 
 	if (rsdp == NULL || memcmp(rsdp->signature, "RSD PTR ", 8) != 0)
 		return;

@@ -170,7 +170,7 @@ static void set_rate(void)
 
 void clock_refine(void)
 {
-	struct sample now;
+	struct sample now = {0};
 
 	if (refined || arch_clock_ns() < REFINE_NS)
 		return;
@@ -266,14 +266,14 @@ static int64_t unix_time(void)
 		century = DEFAULT_CENTURY;
 	unsigned hour = (status & RTC_24_HOURS) != 0 ? f[2] : f[2] % 12 + (afternoon ? 12 : 0);
 	int64_t days = days_of((int64_t)century * 100 + f[5], f[4], f[3]);
-	return days * SECONDS_PER_DAY + hour * 3600 + f[1] * 60 + f[0];
+	return days * SECONDS_PER_DAY + (int64_t)hour * 3600 + (int64_t)f[1] * 60 + f[0];
 }
 
 /* ---- Start --------------------------------------------------------------------------------- */
 
 void clock_init(void)
 {
-	struct sample now;
+	struct sample now = {0};
 
 	do {
 		take_sample(&now);

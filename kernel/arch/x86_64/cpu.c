@@ -111,7 +111,7 @@ static void load_segments(struct arch_cpu *cpu)
 static void load_traps(void)
 {
 	for (unsigned vector = 0; vector < 256; vector++) {
-		uint64_t stub = (uint64_t)trap_stubs + vector * STUB_SIZE;
+		uint64_t stub = (uint64_t)trap_stubs + (uint64_t)vector * STUB_SIZE;
 		bool fatal = vector == 2 || vector == 8 || vector == 18;
 		idt[vector] = (struct gate){
 		        .offset_low = (uint16_t)stub,

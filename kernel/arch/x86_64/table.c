@@ -76,6 +76,7 @@ static uint64_t *find_entry(paddr_t root, uint64_t address, uint64_t *reach)
 {
 	uint64_t *table = entries(root);
 
+	*reach = PAGE_SIZE;
 	for (unsigned level = ARCH_TABLE_LEVELS - 1;; level--) {
 		uint64_t *entry = &table[address >> shift_of(level) & (TABLE_ENTRIES - 1)];
 		if (level == 0)
@@ -132,10 +133,10 @@ static void change_range(paddr_t root, uint64_t start, uint64_t end, uint64_t ke
 {
 	bool loaded = is_loaded(root);
 	unsigned changed = 0;
-
 	uint64_t *entry = NULL;
+	uint64_t reach = PAGE_SIZE;
+
 	for (uint64_t address = start; address < end; address += PAGE_SIZE) {
-		uint64_t reach;
 		if (address == start || address % LARGE_PAGE_SIZE == 0) /* the next table */
 			entry = find_entry(root, address, &reach);
 		else

@@ -243,7 +243,7 @@ struct acpi_facts {
 	uint8_t century_register;
 };
 extern struct acpi_facts acpi_facts;
-void acpi_init(paddr_t rsdp);
+void acpi_init(paddr_t rsdp_at);
 /* Values to write for soft-off; false when the tables don't say in the simple way. */
 bool acpi_find_s5(uint16_t *a, uint16_t *b);
 
