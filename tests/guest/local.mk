@@ -1,1 +1,3 @@
 # SPDX-License-Identifier: MIT
+
+include $(srcdir)/tests/guest/kernel.mk

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel's test starts: does what its argument says, which is mostly to come to a bad end.
+ */
+#include <string.h>
+
+#include <capos/cap.h>
+#include <capos/schema/kernel_client.h>
+
+#define OBJECT         CAP_GIVEN(1) /* or endpoint; CAP_GIVEN(0) is the log */
+#define TEST_INTERFACE 0x1234567890abcdefull
+
+static void wait_for_ever(void)
+{
+	cap_enter(1, CAPOS_FOREVER);
+}
+
+__attribute__((noinline)) static void touch(volatile uint64_t address)
+{
+	*(volatile uint8_t *)address = 1;
+}
+
+static void jump_to_data(void)
+{
+	static uint8_t code[] = {0xc3};
+	((void (*)(void))(uintptr_t)code)();
+}
+
+static void take_memory(void)
+{
+	cap_t memory;
+	uint8_t *a;
+	const uint64_t size = 64 << 20; /* the limit is 8 MiB */
+	cap_memory_create(size, &memory);
+	cap_memory_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, (void **)&a);
+	for (uint64_t i = 0; i < size; i += CAPOS_PAGE_SIZE)
+		((volatile uint8_t *)a)[i] = 1;
+}
+
+static void spin(void)
+{
+	for (;;)
+		__asm__ volatile("pause");
+}
+
+static void many_threads(void)
+{
+	static uint8_t stacks[20][4096];
+	for (unsigned i = 0; i < 20; i++) {
+		struct process_create_thread_params params = {
+		        .entry = (uint64_t)(i % 2 ? spin : wait_for_ever),
+		        .stack_pointer = (uint64_t)stacks[i] + 4096 - 8};
+		process_create_thread(CAP_SELF, &params, NULL, NULL);
+	}
+	cap_sleep(50000000);
+	cap_exit(CAPOS_EXIT_STATUS(3, 0));
+}
+
+static void serve_and_crash(void)
+{
+	static uint64_t buffer[32];
+	struct capos_sqe sqe = {.op = CAP_OP_RECV,
+	                        .cap = OBJECT,
+	                        .recv_addr = (uint64_t)buffer,
+	                        .recv_len = sizeof(buffer)};
+	struct cap_op op = {0};
+	cap_submit(&sqe, &op);
+	cap_await(&op, CAPOS_FOREVER);
+	touch(0x10);
+}
+
+static void call_and_crash(void)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_CALL, .cap = OBJECT, .interface = TEST_INTERFACE};
+	struct cap_op op = {0};
+	cap_submit(&sqe, &op);
+	cap_await(&op, 20000000); /* time for the server to receive it */
+	touch(0x10);
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 0 ? argv[0] : "";
+	if (strcmp(what, "exit") == 0)
+		return 7;
+	if (strcmp(what, "wait") == 0)
+		wait_for_ever();
+	if (strcmp(what, "null") == 0)
+		touch(0x10);
+	if (strcmp(what, "kernel") == 0)
+		touch(0xffff800000001000ull);
+	if (strcmp(what, "divide") == 0)
+		__asm__ volatile("xorl %%ecx, %%ecx; divl %%ecx" ::: "rax", "rcx", "rdx");
+	if (strcmp(what, "illegal") == 0)
+		__builtin_trap();
+	if (strcmp(what, "privileged") == 0)
+		__asm__ volatile("cli");
+	if (strcmp(what, "nx") == 0)
+		jump_to_data();
+	if (strcmp(what, "code") == 0)
+		touch((uint64_t)main);
+	if (strcmp(what, "syscall") == 0)
+		__asm__ volatile("syscall" ::"a"(60) : "rcx", "r11");
+	if (strcmp(what, "greedy") == 0)
+		take_memory();
+	if (strcmp(what, "threads") == 0)
+		many_threads();
+	if (strcmp(what, "server") == 0)
+		serve_and_crash();
+	if (strcmp(what, "client") == 0)
+		call_and_crash();
+	return 1;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's own test: a program that is started in init's place and so holds everything there
+ * is.
+ */
+#ifndef KERNEL_TEST_H
+#define KERNEL_TEST_H
+
+#include <capos/cap.h>
+#include <capos/schema/kernel_client.h>
+#include "tap.h"
+
+#define BOOT          CAP_GIVEN(0)
+#define SPAWNER       CAP_GIVEN(1)
+#define LOG           CAP_GIVEN(2)
+#define TIMER         CAP_GIVEN(3)
+#define ENTROPY       CAP_GIVEN(4)
+#define POWER         CAP_GIVEN(5)
+#define SYSTEM_STATUS CAP_GIVEN(6)
+#define DEVICES       CAP_GIVEN(7)
+
+#define TEST_INTERFACE 0x1234567890abcdefull
+
+/* Submits one entry and waits for its completion: its result. */
+int run(struct capos_sqe *sqe, struct capos_cqe *cqe);
+/* A thread of this process; its stack is used again by the third after it. */
+void start_thread(void (*entry)(uint64_t), uint64_t argument);
+_Noreturn void end_thread(void);
+/* The file of the boot archive as a MemoryObject. */
+cap_t find_file(const char *name);
+/* Starts the file as a process with one argument and these capabilities; CAP_OK with its Process
+ * capability. */
+int start_process(cap_t image, const char *argument, const struct capos_send_cap *caps,
+                  uint32_t ncaps, cap_t *process);
+/* Waits for its end and gives the capability up: its status. */
+uint32_t wait_for(cap_t process, char *reason, uint32_t size);
+
+void test_ring(void);
+void test_ipc(void);
+void test_memory(void);
+void test_time(void);
+void test_process(void);
+void test_devices(void);
+
+#endif

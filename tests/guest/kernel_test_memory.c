@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory objects and mappings: copy-on-write, slices, resizing, protection, and what a fault does.
+ */
+#include <string.h>
+
+#include "kernel_test.h"
+
+#define PAGE CAPOS_PAGE_SIZE
+#define RW   (CAP_RIGHT_READ | CAP_RIGHT_WRITE)
+
+static int map_at(cap_t memory, uint32_t access, bool private, uint64_t address)
+{
+	return cap_memory_map_at(memory, 0, PAGE, access, private, address);
+}
+
+static int protect(void *address, uint64_t size, uint32_t access)
+{
+	struct process_protect_params params = {
+	        .address = (uint64_t)address, .size = size, .access = access};
+	return process_protect(CAP_SELF, &params, NULL, NULL);
+}
+
+/* Whether the kernel would read (or write) there for us, found out by an operation that does. */
+static bool reachable(void *address, bool write)
+{
+	struct memory_object_read_params params = {};
+	uint64_t buffer[16];
+	struct msg_builder b;
+	msg_builder_init(&b, buffer, sizeof(buffer));
+	memory_object_read_params_write(&b, &params);
+	struct capos_sqe sqe = {.op = CAP_OP_CALL,
+	                        .cap = BOOT,
+	                        .interface = MEMORY_OBJECT_INTERFACE,
+	                        .method = MEMORY_OBJECT_READ,
+	                        .send_addr = write ? (uint64_t)buffer : (uint64_t)address,
+	                        .send_len = write ? msg_builder_length(&b) : 8,
+	                        .recv_addr = write ? (uint64_t)address : (uint64_t)buffer,
+	                        .recv_len = 128};
+	return run(&sqe, NULL) != CAP_EFAULT;
+}
+
+static void test_mappings(void)
+{
+	cap_t memory;
+	uint8_t *a, *b;
+	tap_equal(cap_memory_create(3 * PAGE, &memory), CAP_OK, "a memory object is made");
+	cap_memory_map(memory, 0, 3 * PAGE, RW, (void **)&a);
+	cap_memory_map(memory, PAGE, PAGE, CAP_RIGHT_READ, (void **)&b);
+	tap_ok(a[0] == 0 && a[3 * PAGE - 1] == 0, "its pages are zero");
+	a[PAGE] = 42;
+	tap_equal(b[0], 42, "two mappings show the same pages");
+	tap_ok(!reachable(b, true), "a read-only mapping is not written by the kernel either");
+	tap_equal(map_at(memory, RW, false, (uint64_t)a), CAP_EEXIST,
+	          "a range that is taken is refused");
+	tap_equal(map_at(memory, CAP_RIGHT_WRITE | CAP_RIGHT_EXEC, false, 0), CAP_EINVAL,
+	          "writable and executable is refused");
+	tap_equal(map_at(memory, RW, false, 0xffff800000000000ull), CAP_EINVAL,
+	          "a kernel address is refused");
+	tap_equal(map_at(memory, RW, false, (uint64_t)cap_ring()), CAP_EEXIST,
+	          "the ring is not mapped over");
+	tap_ok(cap_memory_unmap(cap_ring(), CAPOS_RING_SIZE) != CAP_OK, "nor unmapped");
+	cap_memory_unmap(a + PAGE, PAGE);
+	tap_ok(!reachable(a + PAGE, false) && reachable(a, true) && reachable(a + 2 * PAGE, true),
+	       "the middle of a mapping is taken out");
+	tap_equal(protect(a, 3 * PAGE, CAP_RIGHT_READ), CAP_EFAULT,
+	          "a range with a hole is not protected");
+	tap_equal(protect(a, PAGE, CAP_RIGHT_READ), CAP_OK, "a page is made read-only");
+	tap_ok(!reachable(a, true) && reachable(a, false), "and is");
+	cap_memory_unmap(a, 3 * PAGE);
+	tap_equal(b[0], 42, "the other mapping stays");
+	cap_memory_unmap(b, PAGE);
+	cap_release(memory);
+}
+
+static void test_copies(void)
+{
+	cap_t memory, slice = CAP_NULL, weak;
+	uint8_t *a, *b, *c;
+	uint64_t buffer[16];
+	cap_memory_create(2 * PAGE, &memory);
+	cap_memory_map(memory, 0, 2 * PAGE, RW, (void **)&a);
+	memset(a, 1, 2 * PAGE);
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct memory_object_slice_params params = {.offset = PAGE, .size = 2 * PAGE};
+	tap_equal(memory_object_slice(memory, &params, NULL, &call), CAP_OK, "a slice is made");
+	slice = call.caps[0];
+	cap_memory_map(slice, 0, 2 * PAGE, RW, (void **)&b);
+	tap_ok(b[0] == 1 && b[PAGE] == 0, "it shows the bytes, and zeroes past the end");
+	a[PAGE] = 2;
+	b[1] = 3;
+	tap_ok(b[0] == 1 && a[PAGE + 1] == 1, "neither side sees what the other wrote since");
+	cap_copy(memory, CAP_RIGHT_READ | CAP_RIGHT_COPY | CAP_RIGHT_CALL, &weak);
+	tap_equal(map_at(weak, RW, false, 0), CAP_ERIGHTS,
+	          "a shared writable mapping needs the right");
+	tap_equal(cap_memory_map_at(weak, 0, PAGE, RW, true, 0x10000000), CAP_OK,
+	          "a private one does not");
+	c = (uint8_t *)0x10000000;
+	c[0] = 9;
+	tap_ok(a[0] == 1 && c[0] == 9 && c[1] == 1, "and its stores are its own");
+	cap_memory_unmap(c, PAGE);
+	cap_memory_unmap(a, 2 * PAGE);
+	cap_memory_unmap(b, 2 * PAGE);
+	cap_release(weak);
+	cap_release(slice);
+	cap_release(memory);
+}
+
+static void test_resize(void)
+{
+	cap_t memory;
+	uint8_t *a;
+	cap_memory_create(2 * PAGE, &memory);
+	cap_memory_map(memory, 0, 4 * PAGE, RW, (void **)&a);
+	a[PAGE] = 1;
+	tap_ok(!reachable(a + 2 * PAGE, false), "there is nothing past the object's end");
+	struct memory_object_resize_params params = {.size = PAGE};
+	tap_equal(memory_object_resize(memory, &params, NULL, NULL), CAP_OK, "an object shrinks");
+	tap_ok(!reachable(a + PAGE, false), "its pages leave the mappings");
+	params.size = 4 * PAGE;
+	tap_equal(memory_object_resize(memory, &params, NULL, NULL), CAP_OK, "and grows");
+	tap_ok(a[PAGE] == 0 && a[3 * PAGE] == 0, "with zeroes");
+	tap_ok(memory_object_resize(BOOT, &params, NULL, NULL) == CAP_ERIGHTS,
+	       "the archive does not");
+	cap_memory_unmap(a, 4 * PAGE);
+	cap_release(memory);
+}
+
+static void test_limits(void)
+{
+	cap_t memory;
+	void *a;
+	tap_equal(cap_memory_create(UINT64_MAX, &memory), CAP_EINVAL,
+	          "an object larger than the address space is refused");
+	tap_equal(cap_memory_create(1ull << 40, &memory), CAP_OK,
+	          "one larger than the memory may be made");
+	tap_equal(cap_memory_map(memory, 0, 1ull << 40, RW, &a), CAP_OK, "and mapped");
+	((volatile uint8_t *)a)[1ull << 39] = 1;
+	tap_ok(((volatile uint8_t *)a)[1ull << 39] == 1, "only what is touched takes memory");
+	cap_memory_unmap(a, 1ull << 40);
+	cap_release(memory);
+}
+
+void test_memory(void)
+{
+	test_mappings();
+	test_copies();
+	test_resize();
+	test_limits();
+}

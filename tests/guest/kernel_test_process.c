@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes and their ends, and devices: children are the program "kernel_child", told by their
+ * argument what to do.
+ */
+#include <string.h>
+
+#include "kernel_test.h"
+
+static const struct capos_send_cap log_only[] = {{LOG, CAP_RIGHTS_ALL, 0}};
+
+static void ends_with(cap_t image, const char *argument, uint32_t status, const char *reason,
+                      const char *what)
+{
+	cap_t process;
+	char told[128] = "";
+	tap_equal(start_process(image, argument, log_only, 1, &process), CAP_OK, what);
+	tap_equal(wait_for(process, told, sizeof(told)), status, argument);
+	tap_ok(strncmp(told, reason, strlen(reason)) == 0, reason);
+}
+
+static void test_ends(cap_t image)
+{
+	ends_with(image, "exit", CAPOS_EXIT_STATUS(7, 0), "", "a process exits");
+	ends_with(image, "null", CAPOS_EXIT_STATUS(0, 11), "page fault at 0x10 ",
+	          "a process faults");
+	ends_with(image, "kernel", CAPOS_EXIT_STATUS(0, 11), "", "a process touches the kernel");
+	ends_with(image, "divide", CAPOS_EXIT_STATUS(0, 8), "divide error",
+	          "a process divides by zero");
+	ends_with(image, "illegal", CAPOS_EXIT_STATUS(0, 4), "invalid opcode",
+	          "a process runs what is no code");
+	ends_with(image, "privileged", CAPOS_EXIT_STATUS(0, 11), "general protection",
+	          "a process tries CLI");
+	ends_with(image, "nx", CAPOS_EXIT_STATUS(0, 11), "page fault",
+	          "a process jumps to its data");
+	ends_with(image, "code", CAPOS_EXIT_STATUS(0, 11), "page fault",
+	          "a process writes to its code");
+	ends_with(image, "syscall", CAPOS_EXIT_STATUS(0, 31), "bad system call",
+	          "a process makes a call there is not");
+	ends_with(image, "greedy", CAPOS_EXIT_STATUS(0, 9), "out of memory",
+	          "a process takes more memory than it may");
+	ends_with(image, "threads", CAPOS_EXIT_STATUS(3, 0), "",
+	          "a process ends with many threads");
+}
+
+static void test_kill(cap_t image)
+{
+	cap_t process, weak;
+	struct process_kill_params kill = {.status = CAPOS_EXIT_STATUS(0, 9)};
+	start_process(image, "wait", log_only, 1, &process);
+	cap_copy(process, CAP_RIGHT_CALL | CAP_RIGHT_WATCH, &weak);
+	tap_equal(process_kill(weak, &kill, NULL, NULL), CAP_ERIGHTS, "killing needs the right");
+	cap_release(weak);
+	struct process_status_params params = {};
+	struct process_status_results status = {};
+	uint64_t buffer[64];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	process_status(process, &params, &status, &call);
+	tap_ok(status.alive && status.threads == 1 && status.capabilities == 2 &&
+	               strcmp(status.name.ptr, "wait") == 0,
+	       "a process tells its status");
+	tap_equal(process_kill(process, &kill, NULL, NULL), CAP_OK, "a process is killed");
+	tap_equal(wait_for(process, NULL, 0), CAPOS_EXIT_STATUS(0, 9), "its status says so");
+}
+
+/* A child serves an object of ours and dies with a call open; another dies with a call made. */
+static void test_crash(cap_t image)
+{
+	cap_t endpoint, object, process;
+	cap_endpoint_create(&endpoint);
+	cap_mint(endpoint, TEST_INTERFACE, 5, &object);
+	struct capos_send_cap caps[] = {{LOG, CAP_RIGHTS_ALL, 0}, {endpoint, CAP_RIGHTS_ALL, 0}};
+	start_process(image, "server", caps, 2, &process);
+	struct capos_sqe sqe = {.op = CAP_OP_CALL, .cap = object, .interface = TEST_INTERFACE};
+	tap_equal(run(&sqe, NULL), CAP_EGONE, "a call whose server crashes fails");
+	tap_equal(wait_for(process, NULL, 0), CAPOS_EXIT_STATUS(0, 11), "the server crashed");
+	tap_equal(run(&sqe, NULL), CAP_EGONE, "its objects are gone");
+	cap_release(object);
+	cap_release(endpoint);
+
+	cap_endpoint_create(&endpoint);
+	cap_mint(endpoint, TEST_INTERFACE, 6, &object);
+	caps[1] = (struct capos_send_cap){object, CAP_RIGHTS_ALL, CAPOS_SEND_MOVE};
+	start_process(image, "client", caps, 2, &process);
+	uint64_t buffer[32];
+	const struct capos_received *r = (const struct capos_received *)buffer;
+	const uint32_t expected[] = {CAPOS_RECEIVED_CALL, CAPOS_RECEIVED_CANCEL,
+	                             CAPOS_RECEIVED_RELEASE};
+	uint64_t call = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		struct capos_sqe recv = {.op = CAP_OP_RECV,
+		                         .cap = endpoint,
+		                         .recv_addr = (uint64_t)buffer,
+		                         .recv_len = sizeof(buffer)};
+		run(&recv, NULL);
+		tap_equal(r->kind, expected[i], "a client that crashes: CALL, CANCEL, RELEASE");
+		if (i == 0)
+			call = r->call_id;
+	}
+	struct capos_sqe answer = {.op = CAP_OP_RETURN, .arg = call};
+	tap_equal(run(&answer, NULL), CAP_ECANCELED, "the answer to it says so");
+	wait_for(process, NULL, 0);
+	cap_release(endpoint);
+}
+
+static void test_images(cap_t image)
+{
+	cap_t broken, process;
+	uint8_t *bytes;
+	const struct {
+		uint32_t offset;
+		uint8_t value;
+		const char *what;
+	} cases[] = {
+	        {0, 0, "an image without the magic is refused"},
+	        {4, 1, "a 32-bit image is refused"},
+	        {18, 3, "an image of another machine is refused"},
+	        {27, 0x7f, "an entry outside the code is refused"},
+	        {34, 0xff, "headers outside the file are refused"},
+	        {54, 55, "headers of another size are refused"},
+	        {56, 0, "an image without headers is refused"},
+	        {56, 200, "too many headers are refused"},
+	};
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t buffer[16];
+		struct memory_object_slice_params params = {.size = 1 << 20};
+		struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+		memory_object_slice(image, &params, NULL, &call);
+		broken = call.caps[0];
+		cap_memory_map(broken, 0, 4096, CAP_RIGHT_READ | CAP_RIGHT_WRITE, (void **)&bytes);
+		bytes[cases[i].offset] = cases[i].value;
+		tap_equal(start_process(broken, "exit", log_only, 1, &process), CAP_ENOEXEC,
+		          cases[i].what);
+		cap_memory_unmap(bytes, 4096);
+		cap_release(broken);
+	}
+}
+
+static void test_fuzz(void)
+{
+	cap_t image = find_file("sbin/ring_fuzz"), process;
+	struct capos_send_cap caps[] = {
+	        {LOG, CAP_RIGHTS_ALL, 0},
+	        {TIMER, CAP_RIGHTS_ALL, 0},
+	        {ENTROPY, CAP_RIGHTS_ALL, 0},
+	        {SYSTEM_STATUS, CAP_RIGHTS_ALL, 0},
+	        {DEVICES, CAP_RIGHT_READ, 0},
+	        {SPAWNER, CAP_RIGHTS_ALL, 0},
+	        {image, CAP_RIGHT_READ | CAP_RIGHT_COPY | CAP_RIGHT_EXEC | CAP_RIGHT_CALL, 0}};
+	uint64_t start = cap_now();
+	tap_equal(start_process(image, "fuzz", caps, 7, &process), CAP_OK,
+	          "a hostile program starts");
+	tap_equal(wait_for(process, NULL, 0), CAPOS_EXIT_STATUS(0, 0),
+	          "it submits a million entries and ends");
+	tap_note("in %llu ms", (unsigned long long)((cap_now() - start) / 1000000));
+	cap_release(image);
+}
+
+void test_process(void)
+{
+	cap_t image = find_file("sbin/kernel_child");
+	test_ends(image);
+	test_kill(image);
+	test_crash(image);
+	test_images(image);
+	test_fuzz();
+	cap_release(image);
+}
+
+void test_devices(void)
+{
+	static uint64_t buffer[1024];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct device_manager_list_params params = {};
+	struct device_manager_list_results results = {};
+	tap_equal(device_manager_list(DEVICES, &params, &results, &call), CAP_OK,
+	          "devices are listed");
+	tap_ok(results.devices.count > 0, "there are some");
+	struct device_manager_open_params open = {.address = 0xffff};
+	tap_equal(device_manager_open(DEVICES, &open, NULL, NULL), CAP_ENOENT,
+	          "a device that is not there is not opened");
+}
