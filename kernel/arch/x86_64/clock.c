@@ -203,6 +203,7 @@ struct memobj *arch_clock_object(void)
 #define RTC_DATA        0x71
 #define RTC_STATUS_A    0x0a
 #define RTC_STATUS_B    0x0b
+#define RTC_ABSENT      0xff /* what a port without a device reads as */
 #define RTC_UPDATING    0x80
 #define RTC_BINARY      0x04
 #define RTC_24_HOURS    0x02
@@ -247,6 +248,8 @@ static int64_t unix_time(void)
 {
 	uint8_t f[RTC_FIELDS], again[RTC_FIELDS];
 
+	if (read_rtc(RTC_STATUS_A) == RTC_ABSENT)
+		return 0;
 	do { /* until two readings agree: none was made while the clock moved on */
 		read_rtc_fields(f);
 		read_rtc_fields(again);
