@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: MIT
 
 include $(srcdir)/tests/guest/kernel.mk
+include $(srcdir)/tests/guest/drivers.mk
