@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The kernel from inside: a test program in init's place, its children, and a hostile one.
 
-GUEST_KERNEL_PROGRAMS = tests/guest/kernel_test tests/guest/kernel_child tests/guest/ring_fuzz
-check_PROGRAMS += $(GUEST_KERNEL_PROGRAMS)
+KERNEL_TEST_BINARIES = tests/guest/kernel_test tests/guest/kernel_child tests/guest/ring_fuzz
+check_PROGRAMS += $(KERNEL_TEST_BINARIES)
 check_DATA += tests/guest/kernel.image
 EXTRA_DIST += tests/guest/kernel.sh
 TESTS += tests/guest/kernel.sh
@@ -29,7 +29,7 @@ tests_guest_ring_fuzz_CFLAGS = $(NATIVE_CFLAGS)
 tests_guest_ring_fuzz_LDFLAGS = $(NATIVE_LINK_FLAGS)
 tests_guest_ring_fuzz_LDADD = $(NATIVE_LIBS)
 
-tests/guest/kernel.image: tools/mkarchive/mkarchive kernel/capos.elf $(GUEST_KERNEL_PROGRAMS)
+tests/guest/kernel.image: tools/mkarchive/mkarchive kernel/capos.elf $(KERNEL_TEST_BINARIES)
 	$(say_image)tools/mkarchive/mkarchive $@.new \
 		file:sbin/init:0755:tests/guest/kernel_test \
 		file:sbin/kernel_child:0755:tests/guest/kernel_child \
