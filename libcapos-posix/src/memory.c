@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include <capos/cap.h>
+#include <capos/clock.h>
 
 #include "internal.h"
 #include "objects.h"
@@ -96,6 +97,16 @@ static long file_object(long fd, long protection, long flags, cap_t *memory)
 	return f->ops->memory(f, memory);
 }
 
+/* What is to be written and can never be there all at once is refused here, not by a fault later.
+ */
+static bool exceeds_memory(size_t size, long protection, long flags)
+{
+	const struct capos_clock_page *clock = (const struct capos_clock_page *)CAPOS_CLOCK_ADDR;
+
+	return protection & PROT_WRITE && !(flags & MAP_NORESERVE) &&
+	       size / PAGE_BYTES > clock->memory_pages;
+}
+
 long sys_mmap(long address, long length, long protection, long flags, long fd, long offset)
 {
 	size_t size = PAGES_SIZE((size_t)length);
@@ -112,6 +123,8 @@ long sys_mmap(long address, long length, long protection, long flags, long fd, l
 	if (size < (size_t)length || size > CAPOS_USER_MAX)
 		return -ENOMEM;
 	if (flags & MAP_ANONYMOUS) {
+		if (exceeds_memory(size, protection, flags))
+			return -ENOMEM;
 		result = errno_of(cap_memory_create(size, &memory));
 		return result ? result
 		              : map_object(memory, false, address, size, protection, flags, 0);

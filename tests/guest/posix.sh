@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Boots a machine for each POSIX guest test, and for what only the host sees: exit statuses and signals.  Runs in the
+# build directory.
+
+log=tests/guest/posix.log
+failed=0
+
+machine()
+{
+	./capos run --timeout 60 --log "$log" "$@" </dev/null
+}
+
+# check NAME EXPECTED STATUS
+check()
+{
+	if [ "$2" = "$3" ]; then
+		echo "ok - $1"
+	else
+		echo "not ok - $1: $3 instead of $2"
+		cat "$log"
+		failed=1
+	fi
+}
+
+for name in fds memory signals time; do
+	echo "# posix_$name"
+	machine -- "tests/guest/posix_$name"
+	check "posix_$name" 0 $?
+done
+echo "# posix_denied"
+machine --allow none -- tests/guest/posix_denied
+check "posix_denied" 0 $?
+
+machine -- sh -c 'exit 7'
+check "an exit status" 7 $?
+machine -- sh -c 'kill -TERM $$; sleep 5'
+check "a signal's default action" 143 $?
+
+# Ctrl-C: capos run passes SIGINT on, and a computing loop ends by it.
+machine -- sh -c 'while :; do :; done' &
+capos=$!
+sleep 2
+kill -INT "$capos"
+wait "$capos"
+check "SIGINT ends a computing loop" 130 $?
+machine -- sleep 30 &
+capos=$!
+sleep 2
+kill -INT "$capos"
+wait "$capos"
+check "SIGINT ends a blocked call" 130 $?
+
+exit $failed

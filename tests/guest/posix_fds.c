@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptors, vectors, pipes; what the process says of itself; what is absent and says so.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "posix_tap.h"
+
+static void descriptors(void)
+{
+	int fd = dup(1);
+
+	ok(fd > 2, "dup takes a free number");
+	ok(dup2(1, 50) == 50 && fcntl(50, F_GETFD) == 0, "dup2");
+	ok(fcntl(50, F_SETFD, FD_CLOEXEC) == 0 && fcntl(50, F_GETFD) == FD_CLOEXEC,
+	   "close-on-exec");
+	ok(fcntl(1, F_DUPFD_CLOEXEC, 60) == 60, "F_DUPFD_CLOEXEC");
+	ok(close(50) == 0 && close(60) == 0 && close(fd) == 0, "close");
+	fails(close(50), EBADF, "close again is EBADF");
+	fails(read(50, &fd, 1), EBADF, "read of nothing is EBADF");
+	fails(read(1, &fd, 1), EBADF, "read of what was opened for writing is EBADF");
+	fails(dup2(50, 51), EBADF, "dup2 of nothing is EBADF");
+	fails(fcntl(1, 12345), EINVAL, "an unknown fcntl is EINVAL");
+	fails(lseek(0, 0, SEEK_CUR), ESPIPE, "lseek of a stream is ESPIPE");
+	fails(ioctl(1, 0x12345678), ENOTTY, "an unknown ioctl is ENOTTY");
+}
+
+static void pipes(void)
+{
+	int fds[2], available;
+	char buffer[8192], second[3] = "";
+	struct iovec out[3] = {{"ab", 2}, {"", 0}, {"cde", 3}}, in[2] = {{buffer, 2}, {second, 3}};
+	struct pollfd p;
+	struct stat st;
+	ssize_t total = 0, n;
+	volatile int minus_one = -1, too_many = 100000; /* hidden from the compiler */
+
+	ok(pipe2(fds, O_NONBLOCK | O_CLOEXEC) == 0, "pipe2");
+	ok(fstat(fds[0], &st) == 0 && S_ISFIFO(st.st_mode), "a pipe is a FIFO");
+	fails(read(fds[0], buffer, 1), EAGAIN, "an empty pipe is EAGAIN");
+	ok(writev(fds[1], out, 3) == 5, "writev");
+	ok(ioctl(fds[0], FIONREAD, &available) == 0 && available == 5, "FIONREAD");
+	ok(readv(fds[0], in, 2) == 5 && !memcmp(buffer, "ab", 2) && !memcmp(second, "cde", 3),
+	   "readv");
+	fails(writev(fds[1], out, minus_one), EINVAL, "a negative count is EINVAL");
+	fails(writev(fds[1], out, too_many), EINVAL, "a count too large is EINVAL");
+	while ((n = write(fds[1], buffer, sizeof(buffer))) > 0)
+		total += n;
+	ok(total == 65536 && errno == EAGAIN, "a pipe holds 64 KiB");
+	p = (struct pollfd){.fd = fds[1], .events = POLLOUT};
+	ok(poll(&p, 1, 0) == 0, "a full pipe is not writable");
+	ok(read(fds[0], buffer, 4096) == 4096 && poll(&p, 1, 0) == 1 && p.revents == POLLOUT,
+	   "with PIPE_BUF free it is");
+	close(fds[1]);
+	p = (struct pollfd){.fd = fds[0], .events = POLLIN};
+	ok(poll(&p, 1, 0) == 1 && p.revents == (POLLIN | POLLHUP), "data, and no writer");
+	while ((n = read(fds[0], buffer, sizeof(buffer))) > 0)
+		total -= n;
+	ok(n == 0 && total == 4096, "then the end");
+	fails(pread(fds[0], buffer, 1, 0), ESPIPE, "pread of a pipe is ESPIPE");
+	close(fds[0]);
+}
+
+static void about_itself(void)
+{
+	struct utsname name;
+	struct rlimit limit;
+	struct rusage usage;
+	unsigned char random[2][300];
+
+	ok(getpid() > 0 && getpid() == (int)syscall(SYS_gettid), "getpid");
+	ok(getuid() == geteuid() && getgid() == getegid(), "ids");
+	ok(uname(&name) == 0 && !strcmp(name.machine, "x86_64"), "uname");
+	ok(getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= 64, "RLIMIT_NOFILE");
+	ok(getrusage(RUSAGE_SELF, &usage) == 0 && usage.ru_maxrss > 0, "getrusage");
+	ok(getrandom(random[0], 300, 0) == 300 && getrandom(random[1], 300, 0) == 300 &&
+	           memcmp(random[0], random[1], 300),
+	   "getrandom");
+	ok(sysconf(_SC_PAGESIZE) == 4096 && sysconf(_SC_CLK_TCK) == 100, "sysconf");
+	fails(wait(NULL), ECHILD, "wait without children is ECHILD");
+}
+
+static void limits(void)
+{
+	int last = -1, fd, opened = 0;
+
+	while ((fd = dup(0)) >= 0) {
+		last = fd;
+		opened++;
+	}
+	ok(errno == EMFILE && opened > 32, "the table fills: EMFILE");
+	while (last > 2)
+		close(last--);
+	fd = dup(0);
+	ok(fd == 3, "and empties");
+	close(fd);
+}
+
+int main(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	descriptors();
+	pipes();
+	about_itself();
+	limits();
+	return tap_finish();
+}

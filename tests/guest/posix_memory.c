@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Mappings and malloc.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "posix_tap.h"
+
+#define PAGE 4096u
+#define RW   (PROT_READ | PROT_WRITE)
+
+static char *map(size_t size, int protection)
+{
+	return mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static int all(const char *p, size_t n, char c)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != c)
+			return 0;
+	return 1;
+}
+
+static void anonymous(void)
+{
+	char *p = map(10 * PAGE, RW), *q;
+
+	ok(p != MAP_FAILED && all(p, 10 * PAGE, 0), "anonymous memory is zeroed");
+	memset(p, 'a', 10 * PAGE);
+	ok(munmap(p + 4 * PAGE, 2 * PAGE) == 0 && all(p, 4 * PAGE, 'a') &&
+	           all(p + 6 * PAGE, 4 * PAGE, 'a'),
+	   "a hole in the middle leaves the rest");
+	q = mmap(p + 4 * PAGE, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ok(q == p + 4 * PAGE && all(q, PAGE, 0), "MAP_FIXED_NOREPLACE into the hole");
+	q = mmap(p + 4 * PAGE, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ok(q == MAP_FAILED && errno == EEXIST, "again: EEXIST");
+	q = mmap(p, 2 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	ok(q == p && all(p, 2 * PAGE, 0) && p[2 * PAGE] == 'a', "MAP_FIXED replaces");
+	ok(mprotect(p, PAGE, PROT_READ) == 0 && p[0] == 0, "mprotect to read only");
+	ok(mprotect(p, PAGE, PROT_NONE) == 0 && mprotect(p, PAGE, RW) == 0, "to nothing and back");
+	p[0] = 'z';
+	ok(p[0] == 'z', "writable again");
+	ok(munmap(p, 10 * PAGE) == 0, "munmap over holes");
+	ok(munmap(p, 10 * PAGE) == 0, "munmap of nothing");
+	fails(mprotect(p, PAGE, RW), ENOMEM, "mprotect of nothing is ENOMEM");
+	p = map(16 * PAGE, PROT_NONE);
+	ok(p != MAP_FAILED && mprotect(p + PAGE, PAGE, RW) == 0,
+	   "a page of a reserved range made usable");
+	p[PAGE] = 'x';
+	ok(p[PAGE] == 'x', "and used");
+	munmap(p, 16 * PAGE);
+}
+
+static void refused(void)
+{
+	fails(mmap(NULL, PAGE, RW | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), EACCES,
+	      "nothing is writable and executable");
+	fails(mmap(NULL, 0, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), EINVAL,
+	      "a length of 0 is EINVAL");
+	fails(mmap(NULL, PAGE, RW, MAP_ANONYMOUS, -1, 0), EINVAL,
+	      "neither private nor shared is EINVAL");
+	fails(mmap(NULL, PAGE, RW, MAP_PRIVATE, 1000, 0), EBADF, "a bad descriptor is EBADF");
+	fails(mmap(NULL, (size_t)1 << 46, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM,
+	      "64 TiB are ENOMEM");
+	fails(munmap((void *)1, PAGE), EINVAL, "an odd address is EINVAL");
+}
+
+static void moving(void)
+{
+	char *p = map(4 * PAGE, RW), *q;
+
+	memset(p, 'm', 4 * PAGE);
+	q = mremap(p, 4 * PAGE, 64 * PAGE, MREMAP_MAYMOVE);
+	ok(q != MAP_FAILED && all(q, 4 * PAGE, 'm') && all(q + 4 * PAGE, 60 * PAGE, 0),
+	   "mremap grows");
+	ok(mremap(q, 64 * PAGE, 2 * PAGE, 0) == q && all(q, 2 * PAGE, 'm'), "and shrinks");
+	munmap(q, 2 * PAGE);
+}
+
+#define BLOCKS 500
+
+static void allocating(void)
+{
+	static unsigned char *blocks[BLOCKS];
+	static size_t sizes[BLOCKS];
+	int right = 1;
+
+	srand(1);
+	for (int round = 0; round < 20000; round++) {
+		int i = rand() % BLOCKS;
+		size_t size = rand() % 20 ? (size_t)rand() % 2000 : (size_t)rand() % 300000;
+
+		if (blocks[i] && sizes[i])
+			right &= blocks[i][0] == (unsigned char)i &&
+			         blocks[i][sizes[i] - 1] == (unsigned char)i;
+		blocks[i] = realloc(blocks[i], size + 1);
+		if (!blocks[i]) {
+			right = 0;
+			break;
+		}
+		sizes[i] = size;
+		if (size)
+			blocks[i][0] = blocks[i][size - 1] = (unsigned char)i;
+	}
+	for (int i = 0; i < BLOCKS; i++)
+		free(blocks[i]);
+	ok(right, "malloc, realloc and free, large and small");
+	void *large = malloc((size_t)1 << 45);
+	ok(!large && errno == ENOMEM, "malloc of too much is ENOMEM");
+	free(large);
+}
+
+static void files(void)
+{
+	int fd = open("/tmp/posix_memory", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	char *p;
+
+	ok(fd >= 0 && write(fd, "mapped file", 11) == 11, "a file to map");
+	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	ok(p != MAP_FAILED && memcmp(p, "mapped file", 12) == 0, "its bytes, and zeros after them");
+	if (p != MAP_FAILED) {
+		char buffer[11];
+
+		p[0] = 'M';
+		ok(pread(fd, buffer, 11, 0) == 11 && buffer[0] == 'm', "a store stays private");
+		munmap(p, PAGE);
+	}
+	close(fd);
+	unlink("/tmp/posix_memory");
+}
+
+int main(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	anonymous();
+	refused();
+	moving();
+	allocating();
+	files();
+	return tap_finish();
+}
