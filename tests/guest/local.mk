@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Programs that test from inside the guest and print TAP.
 
+include $(srcdir)/tests/guest/kernel.mk
 include $(srcdir)/tests/guest/drivers.mk
+include $(srcdir)/tests/guest/libcapos.mk
 include $(srcdir)/tests/guest/posix.mk
