@@ -1,1 +1,10 @@
 # SPDX-License-Identifier: MIT
+# Whole machines, from outside, by pytest.  SYSTEM_TESTS: the files of tests; each is one test of `make check`, so
+# that they run side by side.
+
+SYSTEM_TESTS = tests/system/test_run.py tests/system/test_network.py
+EXTRA_DIST += tests/system/conftest.py tests/system/pytest.sh $(SYSTEM_TESTS)
+
+TEST_EXTENSIONS = .py
+PY_LOG_COMPILER = $(SHELL) $(srcdir)/tests/system/pytest.sh
+TESTS += $(SYSTEM_TESTS)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""The network from end to end: BusyBox's ping, wget, nc, httpd and nslookup against real peers on this host."""
+
+import hashlib
+import random
+import shutil
+import subprocess
+import time
+import urllib.request
+
+import pytest
+from conftest import HOST, free_port
+
+
+def random_bytes(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+def test_ping(capos):
+    run = capos("busybox", "ping", "-c", "3", HOST)
+    assert run.returncode == 0, run.stderr
+    assert b"3 packets transmitted, 3 packets received" in run.stdout
+
+
+def test_wget(capos, http_server):
+    http_server.files["/hello"] = b"hello from the host\n"
+    run = capos("busybox", "wget", "-q", "-O", "-", http_server.url("/hello"))
+    assert (run.returncode, run.stdout) == (0, b"hello from the host\n"), run.stderr
+    assert http_server.requests == ["/hello"]
+
+
+def test_wget_of_what_is_not_there(capos, http_server):
+    run = capos("busybox", "wget", "-q", "-O", "-", http_server.url("/nothing"))
+    assert run.returncode == 1
+    assert b"404" in run.stderr
+
+
+def test_connection_refused(capos):
+    run = capos("busybox", "wget", "-q", "-O", "-", f"http://{HOST}:{free_port()}/")
+    assert run.returncode == 1
+    assert b"refused" in run.stderr
+
+
+def test_large_download_in_a_small_machine(capos, http_server):
+    body = random_bytes(100 << 20)
+    http_server.files["/random"] = body
+    for _ in range(2):
+        run = capos("busybox", "wget", "-q", "-O", "-", http_server.url("/random"), options=["--memory", "32"])
+        assert run.returncode == 0, run.stderr
+        assert len(run.stdout) == len(body)
+        assert hashlib.sha256(run.stdout).digest() == hashlib.sha256(body).digest()
+
+
+def test_guest_serves_through_a_forward(background, tmp_path):
+    page = tmp_path / "index.html"
+    page.write_bytes(random_bytes(300_000, 3))
+    port = free_port()
+    background("busybox", "httpd", "-f", "-p", "80", "-h", "/srv",
+               options=["--forward", f"tcp:{port}:80", "--file", f"{page}:/srv/index.html"])
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/index.html", timeout=10) as answer:
+                body = answer.read()
+            break
+        except OSError:
+            assert time.monotonic() < deadline, "the guest's server does not answer"
+            time.sleep(0.2)
+    assert body == page.read_bytes()
+
+
+# ---- Rights --------------------------------------------------------------------------------------
+
+
+def test_no_grant_no_connection(capos, http_server):
+    run = capos("busybox", "wget", "-q", "-O", "-", http_server.url("/hello"), options=["--allow", "none"])
+    assert run.returncode == 1
+    assert b"ermission denied" in run.stderr or b"not permitted" in run.stderr
+    assert http_server.connections == 0
+
+
+def test_grant_for_another_port(capos, http_server, tmp_path):
+    pcap = tmp_path / "frames"
+    run = capos("busybox", "wget", "-q", "-O", "-", http_server.url("/hello"),
+                options=["--allow", f"connect={HOST}:{http_server.port - 1}", "--pcap", pcap])
+    assert run.returncode == 1
+    assert b"ermission denied" in run.stderr
+    assert http_server.connections == 0
+    # Nothing of it on the wire either: no TCP segment to that port.
+    assert http_server.port.to_bytes(2, "big") not in pcap.read_bytes()
+
+
+def test_grant_for_this_port(capos, http_server):
+    http_server.files["/hello"] = b"allowed\n"
+    run = capos("busybox", "wget", "-q", "-O", "-", http_server.url("/hello"),
+                options=["--allow", f"connect={HOST}:{http_server.port}"])
+    assert (run.returncode, run.stdout) == (0, b"allowed\n"), run.stderr
+
+
+def test_ping_needs_its_grant(capos):
+    denied = capos("busybox", "ping", "-c", "1", HOST, options=["--allow", "udp"])
+    assert denied.returncode != 0
+    assert b"ermission denied" in denied.stderr or b"not permitted" in denied.stderr
+    assert capos("busybox", "ping", "-c", "1", HOST, options=["--allow", "icmp"]).returncode == 0
+
+
+def test_crashed_program_leaves_no_connection(background):
+    """A peer sees the end of a connection whose program was killed."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        process = background("busybox", "nc", HOST, str(listener.getsockname()[1]))
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(30)
+            connection.sendall(b"hello\n")
+            assert process.stdout.readline() == b"hello\n"
+            process.send_signal(15)
+            try:
+                assert connection.recv(100) == b""
+            except ConnectionResetError:
+                pass
+        assert process.wait(timeout=30) == 128 + 15
+
+
+def test_who_holds_what(capos):
+    run = capos(command="caps")
+    assert run.returncode == 0, run.stderr
+    text = run.stdout.decode()
+    assert "virtio-net" in text and "netstack" in text
+
+
+# ---- A real network: DHCP and DNS by dnsmasq ------------------------------------------------------
+
+
+def test_dhcp_dns_and_http_at_a_tap_device(tap_network, tmp_path):
+    body = random_bytes(3_000_000, 5)
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "file").write_bytes(body)
+    tap_network.start_dnsmasq()
+    tap_network.start_http(tmp_path / "www")
+
+    run = tap_network.capos("busybox", "wget", "-q", "-O", "-", "http://known.test/file")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == body
+    assert tap_network.POOL in (tmp_path / "leases").read_text()
+
+    run = tap_network.capos("busybox", "nslookup", "other.test")
+    assert run.returncode == 0, run.stderr + run.stdout
+    assert tap_network.NAMES["other.test"].encode() in run.stdout
+
+    run = tap_network.capos("busybox", "ping", "-c", "1", "nowhere.test")
+    assert run.returncode != 0
+    assert b"bad address" in run.stderr
+
+
+def test_static_address_at_a_tap_device(tap_network, tmp_path):
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "file").write_bytes(b"static\n")
+    tap_network.start_http(tmp_path / "www")
+    run = tap_network.capos("busybox", "wget", "-q", "-O", "-", f"http://{tap_network.ADDRESS}/file",
+                            options=["--address", "192.168.77.7/24"])
+    assert (run.returncode, run.stdout) == (0, b"static\n"), run.stderr
+
+
+@pytest.mark.skipif(shutil.which("tcpdump") is None, reason="needs tcpdump")
+def test_pcap_is_readable(capos, tmp_path):
+    pcap = tmp_path / "frames"
+    assert capos("busybox", "ping", "-c", "1", HOST, options=["--pcap", pcap]).returncode == 0
+    text = subprocess.run(["tcpdump", "-nr", pcap], capture_output=True, timeout=30, check=True).stdout
+    assert b"ICMP echo request" in text and b"ICMP echo reply" in text
