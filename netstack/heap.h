@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lwIP's memory: blocks of a few sizes, each with a quota, so that nothing that arrives or is asked
+ * for can make netstack larger than HEAP_SIZE, and a run on one kind of object leaves the others
+ * alone.  Taking and giving back take constant time; a page is touched when a block in it is first
+ * used.
+ */
+#ifndef NETSTACK_HEAP_H
+#define NETSTACK_HEAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* NULL when the quota of that size is used up, or no class is large enough. */
+void *heap_allocate(size_t size);
+void *heap_allocate_zeroed(size_t count, size_t size);
+void heap_free(void *block);
+
+struct heap_usage {
+	uint32_t size;  /* of a block in bytes */
+	uint32_t quota; /* blocks */
+	uint32_t used;
+	uint32_t peak;
+};
+/* Of the class with that number; false past the last. */
+int heap_usage(unsigned number, struct heap_usage *out);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The netstack process: what it holds ("nic", "entropy", "log", the endpoint "serve"), what the
+ * pure files need of the system, and the start.  It holds no device and no memory but its own, its
+ * clients' channels and the driver's buffers.
+ */
+#include <string.h>
+
+#include <capos/cap.h>
+#include <capos/clock.h>
+#include <capos/log.h>
+#include <capos/nicqueue.h>
+#include <capos/schema/kernel.h>
+#include <capos/schema/kernel_client.h>
+#include <capos/schema/network.h>
+#include <capos/schema/network_client.h>
+#include <capos/server.h>
+#include <capos/start.h>
+
+#include "datagram.h"
+#include "nic.h"
+#include "platform.h"
+#include "policy.h"
+#include "random.h"
+#include "resolver.h"
+#include "socket.h"
+#include "stack.h"
+
+#define BIT_NIC 0x1u /* as in service.h */
+/* A driver that does not answer for so long at start is not there. */
+#define ATTACH_TIMEOUT_NS (10 * SECOND_NS)
+/* Channels together take at most this share of the machine's memory. */
+#define CHANNEL_SHARE 4u
+
+extern struct server service;
+extern const struct server_ops service_ops;
+void service_start(void);
+
+/* ---- The platform
+ * --------------------------------------------------------------------------------- */
+
+uint64_t platform_now(void)
+{
+	return cap_now();
+}
+
+void *platform_memory_create(uint64_t size, uint64_t *handle)
+{
+	void *memory;
+
+	if (cap_memory_create(size, handle))
+		return NULL;
+	if (cap_memory_map(*handle, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &memory)) {
+		(void)cap_release(*handle);
+		return NULL;
+	}
+	return memory;
+}
+
+void platform_memory_destroy(void *memory, uint64_t size, uint64_t handle)
+{
+	(void)cap_memory_unmap(memory, size);
+	(void)cap_release(handle);
+}
+
+void platform_signal(uint64_t event, uint64_t bits)
+{
+	struct capos_sqe sqe = {
+	        .op = CAP_OP_SIGNAL, .flags = CAPOS_SQE_QUIET, .cap = event, .arg = bits};
+
+	/* A client's event that is none is the client's loss. */
+	(void)cap_submit_quiet(&sqe);
+}
+
+void platform_event_release(uint64_t event)
+{
+	(void)cap_release(event);
+}
+
+void platform_log(const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	va_start(args, format);
+	fmt_vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	log_line("%s", line);
+}
+
+_Noreturn void port_assert_failed(const char *message, int line, const char *file)
+{
+	log_fatal("lwIP is broken: %s (%s:%d)", message, file, line);
+}
+
+/* ---- Start
+ * ---------------------------------------------------------------------------------------- */
+
+static void seed_random(void)
+{
+	_Alignas(8) uint8_t buffer[256];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct entropy_source_read_params params = {.length = RANDOM_SEED_SIZE};
+	struct entropy_source_read_results results;
+	int result = entropy_source_read(start_cap("entropy"), &params, &results, &call);
+
+	if (result)
+		log_fatal("no entropy: %s", cap_error_text(result));
+	if (results.data.len != RANDOM_SEED_SIZE)
+		log_fatal("no entropy: too few bytes");
+	random_seed(results.data.ptr);
+	memset(buffer, 0, sizeof(buffer));
+}
+
+/* Maps what the driver answered to attach. */
+static int map_nic(const struct nic_attach_results *results, struct capos_call *call,
+                   struct nic_setup *setup)
+{
+	uint64_t size;
+
+	if (results->memory_index >= call->ncaps || results->event_index >= call->ncaps ||
+	    results->buffer_size != NICQUEUE_BUFFER_SIZE ||
+	    results->receive_buffers > NICQUEUE_ENTRIES ||
+	    results->transmit_buffers > NICQUEUE_ENTRIES || results->mac_address.len != 6)
+		return CAP_EMESSAGE;
+	*setup = (struct nic_setup){.receive_buffers = results->receive_buffers,
+	                            .transmit_buffers = results->transmit_buffers,
+	                            .mtu = results->mtu,
+	                            .driver_event = call->caps[results->event_index],
+	                            .driver_bits = results->event_bits};
+	memcpy(setup->mac, results->mac_address.ptr, 6);
+	size = NICQUEUE_MEMORY_SIZE(results->receive_buffers, results->transmit_buffers);
+	return cap_memory_map(call->caps[results->memory_index], 0, size,
+	                      CAP_RIGHT_READ | CAP_RIGHT_WRITE, &setup->memory);
+}
+
+static void attach_nic(cap_t nic)
+{
+	_Alignas(8) uint8_t buffer[512];
+	struct capos_send_cap wake = {.rights = CAP_RIGHT_SIGNAL | CAP_RIGHT_COPY};
+	struct capos_call call = {.send_caps = &wake,
+	                          .send_ncaps = 1,
+	                          .buffer = buffer,
+	                          .size = sizeof(buffer),
+	                          .timeout_ns = ATTACH_TIMEOUT_NS};
+	struct nic_attach_params params = {.wake_index = 0, .wake_bits = BIT_NIC};
+	struct nic_attach_results results;
+	struct nic_setup setup;
+	int result;
+
+	wake.cap = service.event;
+	result = nic_attach(nic, &params, &results, &call);
+	if (!result)
+		result = map_nic(&results, &call, &setup);
+	if (result) {
+		log_line("no network interface: %s", cap_error_text(result));
+		return;
+	}
+	if (nic_open(&setup))
+		log_line("no network interface: the driver's answer makes no sense");
+}
+
+static uint64_t machine_memory(void)
+{
+	const struct capos_clock_page *page = (const void *)(uintptr_t)CAPOS_CLOCK_ADDR;
+
+	return page->memory_pages * CAPOS_PAGE_SIZE;
+}
+
+int main(int argc, char **argv)
+{
+	struct stack_config config;
+	const char *wrong;
+	cap_t nic = start_cap("nic");
+	int result;
+
+	if (!stack_parse_arguments(argc, (const char *const *)argv, &config, &wrong))
+		log_fatal("unknown or malformed argument: %s", wrong);
+	result = server_init(&service, &service_ops, start_cap("serve"), NULL);
+	if (result)
+		log_fatal("cannot serve: %s", cap_error_text(result));
+	seed_random();
+	socket_set_budget(machine_memory() / CHANNEL_SHARE);
+	service_start();
+	resolver_on_answer(policy_learn);
+	stack_init();
+	if (icmp_init())
+		log_fatal("out of memory at start");
+	if (nic != CAP_NULL)
+		attach_nic(nic);
+	else
+		log_line("no network interface was given");
+	stack_configure(&config);
+	result = server_run(&service);
+	log_fatal("the endpoint is gone: %s", cap_error_text(result));
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The network interface: frames between the NIC driver's shared queues and lwIP, without a copy on
+ * the way in and with one on the way out.  Nothing in the shared memory is believed: a descriptor
+ * names a buffer that is in range and the driver's to hand over, or it is dropped.
+ */
+#ifndef NETSTACK_NIC_H
+#define NETSTACK_NIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lwip/netif.h"
+
+/* What Nic.attach answered. */
+struct nic_setup {
+	void *memory; /* NICQUEUE_MEMORY_SIZE(receive_buffers, transmit_buffers), stays mapped */
+	uint32_t receive_buffers, transmit_buffers;
+	uint16_t mtu;
+	uint8_t mac[6];
+	uint64_t driver_event, driver_bits; /* how to wake the driver */
+};
+
+/* Adds the interface to lwIP, up, without an address.  STATUS_OK or STATUS_INVALID_ARGUMENT. */
+int nic_open(const struct nic_setup *setup);
+/* NULL: not attached. */
+struct netif *nic_netif(void);
+
+/* Hands frames that have arrived to lwIP, at most `most`; how many there were. */
+unsigned nic_take_frames(unsigned most);
+/* Publishes what was sent and given back since the last time, and wakes the driver if it asked. */
+void nic_flush(void);
+/* Asks to be woken by the driver.  True when there is work after all. */
+bool nic_arm(void);
+
+/* Transmit buffers that are free now. */
+unsigned nic_transmit_space(void);
+/* True when there is not room for so many frames (or half of all buffers): whoever asked waits for
+ * nic_was_starved(). */
+bool nic_transmit_short(unsigned frames);
+/* Forgets that somebody found no transmit buffer; true when there was one and there is space again.
+ */
+bool nic_was_starved(void);
+
+struct nic_counters {
+	uint64_t received, transmitted;
+	uint64_t malformed; /* descriptors or frames that make no sense */
+	uint64_t no_memory; /* received frames dropped for lack of memory */
+	uint64_t no_buffer; /* frames not sent for lack of a transmit buffer */
+	uint64_t copied;    /* received frames that could not stay in their buffer */
+};
+const struct nic_counters *nic_counters(void);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What netstack's pure files need of their surroundings.  main.c and service.c provide it over
+ * capabilities, the unit tests over the host's memory and a clock that they move.
+ */
+#ifndef NETSTACK_PLATFORM_H
+#define NETSTACK_PLATFORM_H
+
+#include <stdint.h>
+
+#define SECOND_NS 1000000000ull
+#define MS_NS     1000000ull
+
+/* Monotonic nanoseconds. */
+uint64_t platform_now(void);
+
+/* Zeroed memory that can be handed to another process under *handle; NULL: none left.  The caller
+ * owns it. */
+void *platform_memory_create(uint64_t size, uint64_t *handle);
+void platform_memory_destroy(void *memory, uint64_t size, uint64_t handle);
+
+/* Wakes another process; told to the kernel when netstack next enters it. */
+void platform_signal(uint64_t event, uint64_t bits);
+void platform_event_release(uint64_t event);
+
+void platform_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
