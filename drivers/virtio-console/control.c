@@ -165,7 +165,7 @@ static void handle(struct console *c, const uint8_t *bytes, uint32_t length)
 static void post(struct console *c, uint32_t buffer)
 {
 	struct virtqueue_buffer b = {
-	        .address = c->control_in_address + buffer * CONSOLE_CONTROL_BUFFER_SIZE,
+	        .address = c->control_in_address + (uint64_t)buffer * CONSOLE_CONTROL_BUFFER_SIZE,
 	        .length = CONSOLE_CONTROL_BUFFER_SIZE,
 	        .device_writes = true,
 	};
@@ -185,7 +185,7 @@ void console_control_run(struct console *c)
 	for (uint32_t n = 0; n < CONSOLE_CONTROL_BUFFERS && can_answer(c); n++) {
 		if (virtqueue_take(in, &buffer, &length) != CAP_OK)
 			break;
-		memcpy(copy, c->control_in + buffer * CONSOLE_CONTROL_BUFFER_SIZE, length);
+		memcpy(copy, c->control_in + (size_t)buffer * CONSOLE_CONTROL_BUFFER_SIZE, length);
 		handle(c, copy, length);
 		post(c, buffer);
 	}

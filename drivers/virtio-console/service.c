@@ -86,9 +86,10 @@ static void start_device(void)
 	int result = virtio_negotiate(&device, VIRTIO_F_EVENT_IDX, FEATURE_MULTIPORT);
 
 	for (uint32_t i = 0; i < CONSOLE_QUEUES(console.nports) && result == CAP_OK; i++)
-		result = virtio_queue_setup(&device, &console.queues[i], (uint16_t)i,
-		                            queue_sizes[i], private_memory + i * QUEUE_BYTES,
-		                            private_pages, i * QUEUE_BYTES, slots[i]);
+		result =
+		        virtio_queue_setup(&device, &console.queues[i], (uint16_t)i, queue_sizes[i],
+		                           private_memory + (size_t)i * QUEUE_BYTES, private_pages,
+		                           i * QUEUE_BYTES, slots[i]);
 	if (result != CAP_OK) {
 		virtio_fail(&device);
 		log_fatal("the console device cannot be started: %s", cap_error_text(result));

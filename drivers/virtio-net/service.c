@@ -100,7 +100,7 @@ static void start_device(void)
 		                            private_memory, private_pages, 0, receive_slots);
 	if (result == CAP_OK)
 		result = virtio_queue_setup(&device, &net.transmit, QUEUE_TRANSMIT, transmit_size,
-		                            private_memory + QUEUE_BYTES, private_pages,
+		                            private_memory + (size_t)QUEUE_BYTES, private_pages,
 		                            QUEUE_BYTES, transmit_slots);
 	if (result != CAP_OK) {
 		virtio_fail(&device);
@@ -147,7 +147,7 @@ static void set_up(void)
 	if (result != CAP_OK)
 		log_fatal("no memory for the queues: %s", cap_error_text(result));
 	private_memory = base;
-	net.call_buffers = private_memory + 2 * QUEUE_BYTES;
+	net.call_buffers = private_memory + 2ul * QUEUE_BYTES;
 	net.call_pages = private_pages + 2 * QUEUE_BYTES / CAPOS_PAGE_SIZE;
 
 	uint64_t bytes = NICQUEUE_MEMORY_SIZE(NET_RECEIVE_BUFFERS, NET_TRANSMIT_BUFFERS);

@@ -189,6 +189,8 @@ int virtio_open(struct virtio_device *d, const char *name)
 		result = map_window(d, regions, &d->layout.notify, mapped, &d->notify);
 	if (result == CAP_OK)
 		result = map_window(d, regions, &d->layout.device, mapped, &d->config);
+	if (result == CAP_OK && (!d->common || !d->notify))
+		result = CAP_ENOENT;
 	if (result == CAP_OK) { /* whoever had it before may have left it running */
 		why = "it cannot be reset";
 		result = virtio_reset(d);

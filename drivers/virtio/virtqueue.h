@@ -26,9 +26,9 @@
  * boundary that its alignment does not force: a block of 256 entries has its descriptors in the
  * first page and both rings in the second.
  */
-#define VIRTQUEUE_MEMORY_SIZE(size)      (32u * (size))
-#define VIRTQUEUE_AVAILABLE_OFFSET(size) (16u * (size))
-#define VIRTQUEUE_USED_OFFSET(size)      (20u * (size))
+#define VIRTQUEUE_MEMORY_SIZE(size)      ((uint32_t)(32u * (size)))
+#define VIRTQUEUE_AVAILABLE_OFFSET(size) ((uint32_t)(16u * (size)))
+#define VIRTQUEUE_USED_OFFSET(size)      ((uint32_t)(20u * (size)))
 
 struct virtqueue_descriptor {
 	uint64_t address; /* as the device knows it */

@@ -291,7 +291,7 @@ static bool exchange(uint32_t buffer)
 	        .buffer = buffer, .offset = NICQUEUE_HEADROOM, .length = ARP_LENGTH};
 	uint64_t deadline = cap_now() + 5 * SECOND, bits;
 
-	build_arp(queues.transmit_buffers + buffer * NICQUEUE_BUFFER_SIZE + d.offset);
+	build_arp(queues.transmit_buffers + (size_t)buffer * NICQUEUE_BUFFER_SIZE + d.offset);
 	queue_put(&queues.transmit_ready, &d, 1);
 	if (queue_publish_put(&queues.transmit_ready))
 		cap_signal(nic_event, nic_bits);
@@ -299,8 +299,8 @@ static bool exchange(uint32_t buffer)
 		bool found = false;
 
 		while (queue_take(&queues.receive_ready, &d, 1)) {
-			const uint8_t *frame =
-			        queues.receive_buffers + d.buffer * NICQUEUE_BUFFER_SIZE + d.offset;
+			const uint8_t *frame = queues.receive_buffers +
+			                       (size_t)d.buffer * NICQUEUE_BUFFER_SIZE + d.offset;
 
 			found |= d.buffer < queues.nreceive && is_reply(frame, d.length);
 			queue_put(&queues.receive_free, &d, 1);
@@ -413,7 +413,8 @@ static void in_flight(void)
 			struct nicqueue_descriptor d = {
 			        .buffer = i, .offset = NICQUEUE_HEADROOM, .length = ARP_LENGTH};
 
-			build_arp(queues.transmit_buffers + i * NICQUEUE_BUFFER_SIZE + d.offset);
+			build_arp(queues.transmit_buffers + (size_t)i * NICQUEUE_BUFFER_SIZE +
+			          d.offset);
 			queue_put(&queues.transmit_ready, &d, 1);
 		}
 		queue_publish_put(&queues.transmit_ready);
