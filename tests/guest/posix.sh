@@ -37,14 +37,16 @@ check "an exit status" 7 $?
 machine -- sh -c 'kill -TERM $$; sleep 5'
 check "a signal's default action" 143 $?
 
-# Ctrl-C: capos run passes SIGINT on, and a computing loop ends by it.
-machine -- sh -c 'while :; do :; done' &
+# Ctrl-C: capos run passes SIGINT on, and a computing loop ends by it.  (Without job control the shell would start
+# what is in the background with SIGINT ignored.)
+set -m
+./capos run --timeout 60 --log "$log" -- sh -c 'while :; do :; done' </dev/null &
 capos=$!
 sleep 2
 kill -INT "$capos"
 wait "$capos"
 check "SIGINT ends a computing loop" 130 $?
-machine -- sleep 30 &
+./capos run --timeout 60 --log "$log" -- sleep 30 </dev/null &
 capos=$!
 sleep 2
 kill -INT "$capos"
