@@ -37,20 +37,14 @@ check "an exit status" 7 $?
 machine -- sh -c 'kill -TERM $$; sleep 5'
 check "a signal's default action" 143 $?
 
-# Ctrl-C: capos run passes SIGINT on, and a computing loop ends by it.  (Without job control the shell would start
-# what is in the background with SIGINT ignored.)
-set -m
-./capos run --timeout 60 --log "$log" -- sh -c 'while :; do :; done' </dev/null &
-capos=$!
-sleep 2
-kill -INT "$capos"
-wait "$capos"
+# Ctrl-C: capos run passes SIGINT on.
+interrupted()
+{
+	timeout --preserve-status -s INT 2 ./capos run --timeout 60 --log "$log" -- "$@" </dev/null
+}
+interrupted sh -c 'while :; do :; done'
 check "SIGINT ends a computing loop" 130 $?
-./capos run --timeout 60 --log "$log" -- sleep 30 </dev/null &
-capos=$!
-sleep 2
-kill -INT "$capos"
-wait "$capos"
+interrupted sleep 30
 check "SIGINT ends a blocked call" 130 $?
 
 exit $failed
