@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The whole kernel core on the host: everything above the architecture is the real code, and what
+ * would leave for user mode comes back to the test instead.  The test is the user: it writes
+ * submissions into the rings and enters.
+ */
+#ifndef CORE_FAKE_H
+#define CORE_FAKE_H
+
+#include "kernel/cpu.h"
+#include "kernel/process.h"
+#include "kernel/thread.h"
+
+#define USER_MEMORY 0x10000000ull /* where a user's memory is mapped */
+#define USER_SIZE   (64u * 1024u)
+
+extern uint64_t fake_now; /* nanoseconds */
+
+void core_start(void); /* once a program */
+/* A process with USER_MEMORY and one thread that is about to run. */
+struct process *user_create(const char *name);
+struct thread *user_thread(struct process *p);
+void user_end(struct process *p); /* kills it, from nowhere */
+/* cap_enter as that thread, which must not be asleep: its result, or USER_SLEEPS. */
+#define USER_SLEEPS INT64_MIN
+int64_t user_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns);
+void user_exit(struct thread *t, uint32_t status);
+/* Queues a submission. */
+void user_submit(struct thread *t, const struct capos_sqe *sqe);
+/* Submits, enters without waiting, and takes the first completion; result INT32_MAX when there is
+ * none. */
+struct capos_cqe user_run(struct thread *t, const struct capos_sqe *sqe);
+/* Takes the next completion; false: none. */
+bool user_take(struct thread *t, struct capos_cqe *cqe);
+/* The time comes for what is due. */
+void core_timer(void);
+/* User memory. */
+void user_write(struct process *p, uint64_t address, const void *bytes, uint64_t length);
+void user_read(struct process *p, uint64_t address, void *bytes, uint64_t length);
+/* Calls of a process on itself: the new capability. */
+cap_t user_event(struct thread *t);
+cap_t user_endpoint(struct thread *t);
+
+#endif
