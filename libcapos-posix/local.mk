@@ -3,19 +3,7 @@
 
 include $(srcdir)/libcapos-posix/sources.mk
 
-POSIX_OVERLAY_FILES = \
-	libcapos-posix/overlay/arch/x86_64/syscall_arch.h \
-	libcapos-posix/overlay/src/env/capos_auxv.c \
-	libcapos-posix/overlay/src/network/res_msend.c \
-	libcapos-posix/overlay/src/signal/x86_64/restore.s \
-	libcapos-posix/overlay/src/string/x86_64/memcmp.s \
-	libcapos-posix/overlay/src/string/x86_64/memcpy.s \
-	libcapos-posix/overlay/src/string/x86_64/memmove.s \
-	libcapos-posix/overlay/src/string/x86_64/memset.s \
-	libcapos-posix/overlay/src/thread/x86_64/__set_thread_area.s \
-	libcapos-posix/overlay/src/thread/x86_64/__unmapself.s \
-	libcapos-posix/overlay/src/thread/x86_64/clone.s \
-	libcapos-posix/overlay/src/thread/x86_64/syscall_cp.s
+POSIX_OVERLAY_FILES = $(POSIX_OVERLAY:%=libcapos-posix/overlay/%)
 
 TARGET_TOOLS = \
 	tools/target/gcc.specs \
@@ -37,6 +25,6 @@ POSIX_FILES = libcapos-posix/sources.mk libcapos-posix/musl.mk $(POSIX_H) $(POSI
 	$(POSIX_OVERLAY_FILES) $(TARGET_TOOLS)
 
 # $(SYSROOT)/.stamp depends on these; musl.mk then compiles what really changed.
-MUSL_OVERLAY = $(POSIX_FILES) $(POSIX_LIBCAPOS) ports/musl/build
+MUSL_OVERLAY = $(POSIX_FILES) $(POSIX_LIBCAPOS) $(POSIX_INTERFACES) ports/musl/build
 
 EXTRA_DIST += $(POSIX_FILES) ports/musl/build

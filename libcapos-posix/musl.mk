@@ -9,9 +9,11 @@ include $(TOP_SRCDIR)/libcapos-posix/sources.mk
 CAPOS_SOURCES = $(POSIX_C) $(POSIX_LIBCAPOS)
 CAPOS_GENERATED = schema/kernel.c schema/manifest.c schema/network.c schema/service.c schema/status.c
 CAPOS_OBJECTS = $(patsubst %,obj/capos/%.o,$(basename $(CAPOS_SOURCES) $(CAPOS_GENERATED)))
+# The names of all of Linux's system calls, for the log.
+CAPOS_NAMES = obj/capos/include/syscall_names.h
 CAPOS_CFLAGS = -std=gnu11 -ffreestanding -nostdinc -O2 -fvisibility=hidden -fno-stack-protector -fno-common \
 	-fno-strict-aliasing -fno-asynchronous-unwind-tables -fcf-protection=none \
-	-Wall -Wextra $(CAPOS_WARNINGS) -MMD -MP \
+	-Wall -Wextra $(CAPOS_WARNINGS) -MMD -MP -Iobj/capos/include \
 	-I$(TOP_SRCDIR)/kernel/abi -I$(TOP_SRCDIR)/libcapos/include -I$(TOP_BUILDDIR)/gen/include \
 	-isystem arch/$(ARCH) -isystem arch/generic -isystem obj/include -isystem include \
 	-isystem $(shell $(CC) -print-file-name=include)
@@ -21,6 +23,11 @@ LOBJS += obj/capos/capos.lo
 ifeq ($(filter %.lo,$(AOBJS)),)
 AOBJS += obj/capos/capos.o
 endif
+
+$(CAPOS_NAMES): obj/include/bits/syscall.h
+	@mkdir -p $(@D)
+	sed -n 's/^#define __NR_\([a-z0-9_]*\)[[:space:]].*/SYSCALL_NAME(\1)/p' $< >$@
+obj/capos/libcapos-posix/src/dispatch.o obj/capos/libcapos-posix/src/dispatch.lo: $(CAPOS_NAMES)
 
 # What was built with other flags, or for another list of files, is built again.
 obj/capos/%.o: $(TOP_SRCDIR)/%.c $(TOP_SRCDIR)/libcapos-posix/musl.mk obj/include/bits/alltypes.h obj/include/bits/syscall.h

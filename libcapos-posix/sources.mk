@@ -71,6 +71,17 @@ POSIX_LIBCAPOS = \
 	libcapos/start.c \
 	libcapos/time.c
 
+# Headers that they all include.
+POSIX_INTERFACES = \
+	kernel/abi/capos/abi.h \
+	kernel/abi/capos/clock.h \
+	libcapos/include/capos/cap.h \
+	libcapos/include/capos/channel.h \
+	libcapos/include/capos/log.h \
+	libcapos/include/capos/msg.h \
+	libcapos/include/capos/queue.h \
+	libcapos/include/capos/start.h
+
 # Files that replace or join musl's, under libcapos-posix/overlay/.
 POSIX_OVERLAY = \
 	arch/x86_64/syscall_arch.h \

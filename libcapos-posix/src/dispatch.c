@@ -18,18 +18,26 @@
 static uint64_t missing_calls;
 static uint64_t missing_named[SYSCALL_NUMBERS / 64];
 
+static const char *const syscall_names[SYSCALL_NUMBERS] = {
+#define SYSCALL_NAME(name) [SYS_##name] = #name,
+#include "syscall_names.h" /* made by musl.mk from musl's list of numbers */
+#undef SYSCALL_NAME
+};
+
 /* Counts it, and names it in the log the first time. */
 static long missing(long number)
 {
-	unsigned bit =
+	unsigned slot =
 	        number >= 0 && number < SYSCALL_NUMBERS ? (unsigned)number : SYSCALL_NUMBERS - 1;
+	const char *name = syscall_names[slot];
 
 	missing_calls++;
-	if (!(missing_named[bit / 64] & 1ull << bit % 64)) {
-		missing_named[bit / 64] |= 1ull << bit % 64;
-		log_line("posix: system call %ld is not implemented (ENOSYS; %llu so far)", number,
-		         (unsigned long long)missing_calls);
-	}
+	if (missing_named[slot / 64] & 1ull << slot % 64)
+		return -ENOSYS;
+	missing_named[slot / 64] |= 1ull << slot % 64;
+	log_line("posix: system call %s (%ld) is not implemented: ENOSYS, number %llu of this "
+	         "process",
+	         name ? name : "without a name", number, (unsigned long long)missing_calls);
 	return -ENOSYS;
 }
 
