@@ -110,8 +110,9 @@ static void send_capability(const char *process, const struct capability_entry *
 
 	rights_text(e, rights, sizeof(rights));
 	object_text(e, object, sizeof(object));
-	control_send("caps %-15s %-18s %-15s %-28s%s", process, capability_name(e),
-	             e->server.len ? e->server.ptr : "kernel", rights[0] ? rights : "-", object);
+	control_send("caps %-15s %-18s %-15s %-*s%s", process, capability_name(e),
+	             e->server.len ? e->server.ptr : "kernel", object[0] ? 28 : 0,
+	             rights[0] ? rights : "-", object);
 }
 
 static void send_process(const struct holder *holder)
