@@ -51,30 +51,41 @@ void pages_unmap(void *pages, size_t size)
 	cap_memory_unmap(pages, size);
 }
 
-/* Maps the object (whose capability it consumes) where the flags say.  Address or -errno. */
+/* At an address of the kernel's choice; sets *where. */
+static int map_anywhere(cap_t memory, bool private_copy, size_t length, uint32_t access,
+                        uint64_t offset, void **where)
+{
+	int result;
+
+	if (!private_copy)
+		return cap_memory_map(memory, offset, length, access, where);
+	/* Only the form with an address makes private mappings: find a free place first. */
+	result = cap_memory_map(memory, offset, length, CAP_RIGHT_READ, where);
+	if (!result)
+		result = cap_memory_unmap(*where, length);
+	if (!result)
+		result = cap_memory_map_at(memory, offset, length, access, true, (uint64_t)*where);
+	return result;
+}
+
+/* Maps the object (whose capability it consumes) where the flags say; without them the address is a
+ * wish, which the dynamic linker relies on for programs that cannot be moved.  Address or -errno.
+ */
 static long map_object(cap_t memory, bool private_copy, long address, size_t length,
                        long protection, long flags, uint64_t offset)
 {
+	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
 	uint32_t access = access_of(protection);
-	void *where = (void *)address;
-	int result;
+	void *where = (void *)(address & ~(long)(PAGE_BYTES - 1));
+	int result = CAP_EEXIST;
 
-	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
-		if (!(flags & MAP_FIXED_NOREPLACE))
-			cap_memory_unmap(where, length);
+	if (fixed && !(flags & MAP_FIXED_NOREPLACE))
+		cap_memory_unmap(where, length);
+	if (fixed || where)
 		result = cap_memory_map_at(memory, offset, length, access, private_copy,
-		                           (uint64_t)address);
-	} else if (private_copy) {
-		/* Only the form with an address makes private mappings: reserve a place first. */
-		result = cap_memory_map(memory, offset, length, CAP_RIGHT_READ, &where);
-		if (!result)
-			result = cap_memory_unmap(where, length);
-		if (!result)
-			result = cap_memory_map_at(memory, offset, length, access, true,
-			                           (uint64_t)where);
-	} else {
-		result = cap_memory_map(memory, offset, length, access, &where);
-	}
+		                           (uint64_t)where);
+	if (result && !fixed)
+		result = map_anywhere(memory, private_copy, length, access, offset, &where);
 	cap_release(memory);
 	return result ? errno_of(result) : (long)where;
 }

@@ -5,9 +5,9 @@ POSIX_TESTS = tests/guest/posix_denied tests/guest/posix_fds tests/guest/posix_m
 	tests/guest/posix_signals tests/guest/posix_time
 check_DATA += $(POSIX_TESTS)
 CLEANFILES += $(POSIX_TESTS) tests/guest/posix.log
-EXTRA_DIST += tests/guest/posix.sh tests/guest/posix_tap.h tests/guest/posix_denied.c tests/guest/posix_fds.c \
+EXTRA_DIST += tests/guest/libc.sh tests/guest/posix.sh tests/guest/posix_tap.h tests/guest/posix_denied.c tests/guest/posix_fds.c \
 	tests/guest/posix_memory.c tests/guest/posix_signals.c tests/guest/posix_time.c
-TESTS += tests/guest/posix.sh
+TESTS += tests/guest/libc.sh tests/guest/posix.sh
 
 POSIX_TEST_CC = $(SYSROOT)/bin/x86_64-capos-linux-musl-gcc -std=gnu11 -O2 $(WARNINGS)
 POSIX_TEST_DEPENDS = tests/guest/posix_tap.h $(SYSROOT)/.stamp

@@ -48,6 +48,12 @@ static void anonymous(void)
 	ok(p[0] == 'z', "writable again");
 	ok(munmap(p, 10 * PAGE) == 0, "munmap over holes");
 	ok(munmap(p, 10 * PAGE) == 0, "munmap of nothing");
+	q = mmap(p, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ok(q == p, "a wish for a free address is granted");
+	q = mmap(p, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ok(q != MAP_FAILED && q != p, "for a taken one not");
+	munmap(p, PAGE);
+	munmap(q, PAGE);
 	fails(mprotect(p, PAGE, RW), ENOMEM, "mprotect of nothing is ENOMEM");
 	p = map(16 * PAGE, PROT_NONE);
 	ok(p != MAP_FAILED && mprotect(p + PAGE, PAGE, RW) == 0,
