@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Log and PowerControl.  What a process writes appears line by line, each line under the process's
- * name, and cannot be taken for a line of anybody else's.
+ * name, never in the middle of another's.
  */
 #include "kcall.h"
 #include "kernel.h"

@@ -147,7 +147,7 @@ _Noreturn void kernel_main(void)
 	struct capos_archive_header *h = find_archive();
 	start_entropy(h);
 	pci_discover();
-	klog("%lu KiB of memory, %u PCI functions, boot archive of %lu KiB with %u entries",
+	klog("kernel: %lu KiB of memory, %u PCI functions, boot archive of %lu KiB with %u entries",
 	     (unsigned long)(page_total() * PAGE_SIZE / 1024), pci_count, h->total_size / 1024,
 	     h->count);
 	start_init(h);

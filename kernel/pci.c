@@ -51,7 +51,7 @@ static void place_bar(const struct pci_function *f, unsigned i, struct pci_bar *
 	uint64_t base = (window + bar->size - 1) & ~(bar->size - 1);
 	if (base < window || base > window_end || bar->size > window_end - base ||
 	    (!wide && base + bar->size > UINT32_MAX)) {
-		klog("pci %04x: no room for BAR %u", f->address, i);
+		klog("kernel: pci %04x: no room for BAR %u", f->address, i);
 		bar->size = 0;
 		return;
 	}
@@ -116,7 +116,7 @@ static void read_msix(struct pci_function *f)
 static void add_function(uint16_t address, uint32_t id)
 {
 	if (pci_count == PCI_FUNCTIONS_MAX) {
-		klog("pci %04x: more functions than the kernel has vectors for", address);
+		klog("kernel: pci %04x: more functions than the kernel has vectors for", address);
 		return;
 	}
 	struct pci_function *f = &pci_functions[pci_count++];
@@ -245,6 +245,10 @@ unsigned pci_regions(const struct pci_function *f, struct pci_region regions[PCI
 /* ---- Switching on and off ---------------------------------------------------------------------
  */
 
+/*
+ * A device may go on where it stopped as soon as bus mastering is back.  Only its driver knows how to reset it, and does
+ * so first of all; until then a driver that crashed may have left it addresses of memory that is somebody else's now.
+ */
 void pci_set_active(const struct pci_function *f, bool active)
 {
 	uint32_t command = get(f, CONFIG_COMMAND, 2) | COMMAND_NO_INTX;
