@@ -75,6 +75,18 @@ int cap_memory_map(cap_t memory, uint64_t offset, uint64_t size, uint32_t access
 	return result;
 }
 
+int cap_memory_map_private(cap_t memory, uint64_t offset, uint64_t size, uint32_t access,
+                           void **address)
+{
+	struct process_map_params params = {
+	        .offset = offset, .size = size, .access = access, .private = true};
+	uint64_t where;
+	int result = map(memory, &params, &where);
+
+	*address = (void *)(uintptr_t)where;
+	return result;
+}
+
 int cap_memory_map_at(cap_t memory, uint64_t offset, uint64_t size, uint32_t access,
                       bool private_copy, uint64_t address)
 {

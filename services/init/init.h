@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What init's IPC files share: its state, of which there is one, and one function set per file.
- * service.c runs the boot and the main loop, spawn.c starts processes, control.c talks to the host,
- * inventory.c lists capabilities, names.c writes the files under etc/.
+ * service.c runs the boot and the main loop, spawn.c starts processes, program.c the program,
+ * control.c talks to the host, inventory.c lists capabilities, names.c writes the files under etc/.
  */
 #ifndef INIT_INIT_H
 #define INIT_INIT_H
@@ -64,6 +64,9 @@ void init_wait(void);
 /* Tells the host that the program cannot be started, and turns the machine off. */
 _Noreturn void init_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+_Noreturn void init_power_off(void);
+#define EXIT_SYSTEM 125 /* the code of whatever is not the program's fault */
+
 /* ---- spawn.c ---- */
 /* The capabilities that a new process is given. */
 struct given {
@@ -89,6 +92,15 @@ int spawn_process(const struct spawn *what, struct given *given, struct init_pro
 int spawn_service(uint32_t index);
 /* Reads the answer of a process's wait call. */
 void process_ended(struct init_process *p, uint32_t *status, char *reason, uint32_t size);
+
+/* ---- program.c ---- */
+void program_start(void);
+/* Adds the network as far as the request's grants go; none without a grant. */
+void program_give_network(struct given *given);
+/* The program's wait call has been answered. */
+_Noreturn void program_ended(void);
+/* Tells the host that the program ended so. */
+_Noreturn void program_finish(unsigned code, unsigned signal);
 
 /* ---- control.c ---- */
 int control_attach(cap_t stream);

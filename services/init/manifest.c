@@ -171,7 +171,7 @@ static int read_service(struct plan *plan, const struct msg_list *list, uint32_t
 	return CAP_OK;
 }
 
-/* ---- Holdings ------------------------------------------------------------------------ */
+/* ---- Holdings ------------------------------------------------------------------- */
 
 static int read_kernel_holding(char *why, const char *holder, struct plan_holding *h,
                                const struct msg_text *name)

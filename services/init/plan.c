@@ -145,8 +145,7 @@ bool plan_find_export(const struct plan *plan, uint64_t interface, const char *n
 	return false;
 }
 
-/* ---- The network's configuration, as arguments
- * ---------------------------------------------------- */
+/* ---- The network's configuration, as arguments ---------------------------------- */
 
 struct arguments {
 	struct plan_service *service;

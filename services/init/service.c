@@ -17,13 +17,8 @@
 
 #include "init.h"
 
-#define SIGSEGV            11
-#define DEVICES_MAX        128
-#define NETWORK_ARGS_SIZE  1024
-#define EXIT_NOT_FOUND     127 /* as shells have it */
-#define EXIT_NO_PERMISSION 126
-#define EXIT_SYSTEM        125
-#define DEFAULT_PATH       "/bin:/usr/bin:/sbin:/usr/sbin"
+#define DEVICES_MAX       128
+#define NETWORK_ARGS_SIZE 1024
 
 _Alignas(8) uint8_t init_buffer[CAPOS_KERNEL_MESSAGE_MAX];
 struct init_state init;
@@ -51,7 +46,7 @@ int init_call_submit(struct init_call *call, cap_t cap, uint64_t interface, uint
 /* ---- The end ------------------------------------------------------------------------------------
  */
 
-static _Noreturn void power_off(void)
+void init_power_off(void)
 {
 	struct capos_call call = INIT_CALL();
 	struct power_control_shutdown_params params = {};
@@ -78,7 +73,7 @@ void init_fail(int code, const char *format, ...)
 	if (control_attached())
 		control_send("fail %d %s", code, text);
 	control_drain();
-	power_off();
+	init_power_off();
 }
 
 /* ---- Waiting ------------------------------------------------------------------------------------
@@ -109,7 +104,7 @@ static void report_services(void)
 		         CAPOS_EXIT_SIGNAL(status));
 		if ((int)i == init.console) {
 			log_line("without its console nobody is served: shutting down");
-			power_off();
+			init_power_off();
 		}
 	}
 }
@@ -122,8 +117,7 @@ void init_wait(void)
 	report_services();
 }
 
-/* ---- Services
- * ------------------------------------------------------------------------------------ */
+/* ---- Services ------------------------------------------------------------------- */
 
 static uint32_t list_devices(struct pci_device *devices)
 {
@@ -233,8 +227,7 @@ static void add_network_arguments(void)
 		init_fail(EXIT_SYSTEM, "the network's configuration is malformed or too long");
 }
 
-/* ---- Reading the archive
- * --------------------------------------------------------------------------- */
+/* ---- Reading the archive -------------------------------------------------------- */
 
 static void open_archive(void)
 {
@@ -279,189 +272,7 @@ static void read_request(void)
 		init_fail(EXIT_SYSTEM, "%s", init.request.problem);
 }
 
-/* ---- The program
- * --------------------------------------------------------------------------------- */
-
-static const char *variable(const char *const *env, const char *name)
-{
-	size_t length = strlen(name);
-
-	for (; *env; env++)
-		if (strncmp(*env, name, length) == 0 && (*env)[length] == '=')
-			return *env + length + 1;
-	return NULL;
-}
-
-static const char *const *program_environment(void)
-{
-	static const char *const defaults[][2] = {
-	        {"PATH", "PATH=" DEFAULT_PATH}, {"HOME", "HOME=/"},         {"TERM", "TERM=dumb"},
-	        {"USER", "USER=root"},          {"SHELL", "SHELL=/bin/sh"},
-	};
-	enum { DEFAULTS = sizeof(defaults) / sizeof(defaults[0]) };
-	static const char *env[PLAN_REQUEST_MAX + DEFAULTS + 1];
-	uint32_t n = init.request.nenv;
-
-	memcpy(env, init.request.env, n * sizeof(env[0]));
-	for (int i = 0; i < DEFAULTS; i++)
-		if (!variable(init.request.env, defaults[i][0]))
-			env[n++] = defaults[i][1];
-	env[n] = NULL;
-	return env;
-}
-
-static const char *const *program_arguments(const struct program *p)
-{
-	static const char *args[PLAN_REQUEST_MAX + LOOKUP_EXTRA_MAX + 1];
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; p->prefix[i]; i++)
-		args[n++] = p->prefix[i];
-	for (uint32_t i = p->skip; i < init.request.nargs; i++)
-		args[n++] = init.request.args[i];
-	args[n] = NULL;
-	return args;
-}
-
-static void find_program(struct program *p)
-{
-	const char *name = init.request.args[0];
-	const char *path = variable(init.request.env, "PATH");
-
-	switch (lookup_program(&init.archive, name, path ? path : DEFAULT_PATH, p)) {
-	case CAP_OK:
-		return;
-	case CAP_ENOENT:
-		init_fail(EXIT_NOT_FOUND, "%s: not found", name);
-	case CAP_ERIGHTS:
-		init_fail(EXIT_NO_PERMISSION, "%s: permission denied", name);
-	case CAP_EMESSAGE:
-		init_fail(EXIT_SYSTEM, "%s is corrupt in the boot archive", name);
-	case CAP_ENOEXEC:
-		init_fail(EXIT_NOT_FOUND, "%s: its interpreter is not found", name);
-	default:
-		init_fail(EXIT_NO_PERMISSION, "%s: too many links, or too long a path", name);
-	}
-}
-
-/* The network as far as the grants go; a program without a grant is given none. */
-static void give_network(struct given *given)
-{
-	struct capos_call call = INIT_CALL();
-	struct network_manager_restrict_params params = {
-	        .grants = {.count = init.request.ngrants, .items = init.request.grants}};
-	struct network_manager_restrict_results results;
-	uint32_t service, export;
-	int result;
-
-	if (!init.request.ngrants ||
-	    !plan_find_export(&init.plan, NETWORK_MANAGER_INTERFACE, NULL, &service, &export))
-		return;
-	result = network_manager_restrict(init.exports[service][export], &params, &results, &call);
-	if (!result && results.manager_index >= call.ncaps)
-		result = CAP_EMESSAGE;
-	if (!result)
-		result = given_add(given, "network", NETWORK_MANAGER_INTERFACE,
-		                   call.caps[results.manager_index], CAP_RIGHTS_ALL, true);
-	if (result)
-		init_fail(EXIT_SYSTEM, "the program's network: %s", cap_error_text(result));
-}
-
-static void give_program(struct given *given)
-{
-	uint32_t service, export;
-	int result = given_add_holdings(given, init.plan.program, init.plan.nprogram);
-
-	give_network(given);
-	if (!result && init.request.resolve &&
-	    plan_find_export(&init.plan, DNS_RESOLVER_INTERFACE, NULL, &service, &export))
-		result = given_add(given, "resolver", DNS_RESOLVER_INTERFACE,
-		                   init.exports[service][export], CAP_RIGHTS_ALL, false);
-	if (!result)
-		result = cap_event_create(&init.signals);
-	if (!result)
-		result = given_add(given, "signals", EVENT_INTERFACE, init.signals, CAP_RIGHTS_ALL,
-		                   false);
-	if (result)
-		init_fail(EXIT_SYSTEM, "the program's capabilities: %s", cap_error_text(result));
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
-static void start_program(void)
-{
-	static struct program program;
-	struct given given = {.n = 0};
-	struct spawn what = {.name = base_name(init.request.args[0]), .image = &program.image};
-	int result;
-
-	find_program(&program);
-	what.args = program_arguments(&program);
-	what.env = program_environment();
-	give_program(&given);
-	result = spawn_process(&what, &given, &init.program);
-	if (result == CAP_ENOEXEC)
-		init_fail(EXIT_NO_PERMISSION, "%s: %s", init.request.args[0],
-		          cap_error_text(result));
-	if (result == CAP_ETOOBIG)
-		init_fail(EXIT_NO_PERMISSION, "%s: too many arguments", init.request.args[0]);
-	if (result)
-		init_fail(EXIT_SYSTEM, "%s: %s", init.request.args[0], cap_error_text(result));
-	if (control_attached())
-		control_send("started");
-}
-
-/* ---- The program's end
- * ------------------------------------------------------------------------------ */
-
-static void drain(const char *name)
-{
-	struct capos_call call = INIT_CALL();
-	struct byte_stream_drain_params params = {};
-	struct byte_stream_drain_results results;
-	uint32_t service, export;
-
-	if (!plan_find_export(&init.plan, BYTE_STREAM_INTERFACE, name, &service, &export))
-		return;
-	if (byte_stream_drain(init.exports[service][export], &params, &results, &call))
-		log_line("%s was not drained", name);
-}
-
-static _Noreturn void finish(unsigned code, unsigned signal)
-{
-	if (!control_attached()) {
-		log_line("program exited %u %u", code, signal);
-		power_off();
-	}
-	drain("stdout");
-	drain("stderr");
-	control_send("exit %u %u", code, signal);
-	control_drain();
-	power_off();
-}
-
-static _Noreturn void program_ended(void)
-{
-	const char *name = init.program.name;
-	char reason[200];
-	uint32_t status;
-	unsigned code, signal;
-
-	process_ended(&init.program, &status, reason, sizeof(reason));
-	code = CAPOS_EXIT_CODE(status);
-	signal = CAPOS_EXIT_SIGNAL(status);
-	if (reason[0]) {
-		log_line("program %s was killed: %s", name, reason);
-		if (!signal)
-			signal = SIGSEGV;
-	}
-	finish(code, signal);
-}
+/* ---- The boot ------------------------------------------------------------------- */
 
 /* Asks each service something, so that all of them have set themselves up when the list is made. */
 static _Noreturn void list_capabilities(void)
@@ -474,14 +285,14 @@ static _Noreturn void list_capabilities(void)
 
 	init.request.grants[0] = (struct network_grant){.which = NETWORK_GRANT_ALL};
 	init.request.ngrants = 1;
-	give_network(&settled);
+	program_give_network(&settled);
 	for (uint32_t i = 0; i < settled.n; i++)
 		cap_release(settled.send[i].cap);
 	if (plan_find_export(&init.plan, DIRECTORY_INTERFACE, NULL, &service, &export))
 		(void)directory_space(init.exports[service][export], &params, &results, &call);
 	release_exports();
 	inventory_send();
-	finish(0, 0);
+	program_finish(0, 0);
 }
 
 int main(void)
@@ -503,7 +314,7 @@ int main(void)
 	start_services();
 	if (init.request.list_capabilities)
 		list_capabilities();
-	start_program();
+	program_start();
 	release_exports();
 	names_start();
 	for (;;) {

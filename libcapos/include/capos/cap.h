@@ -23,7 +23,8 @@ _Noreturn void cap_exit(uint32_t status);
 static inline struct capos_ring *cap_ring(void)
 {
 	struct capos_ring *ring;
-	__asm__("movq %%gs:0, %0" : "=r"(ring)); /* the thread never changes rings */
+	/* volatile: the thread keeps its ring, but code that forked goes on in another one's. */
+	__asm__ volatile("movq %%gs:0, %0" : "=r"(ring));
 	return ring;
 }
 
@@ -96,6 +97,8 @@ int cap_endpoint_create(cap_t *out);
 int cap_memory_create(uint64_t size, cap_t *out);
 int cap_memory_map(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, void **address);
 int cap_memory_map_at(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, bool private_copy, uint64_t address);
+/* As cap_memory_map, of a copy for this mapping alone, which a fork copies too. */
+int cap_memory_map_private(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, void **address);
 int cap_memory_unmap(void *address, uint64_t size);
 
 /* Text for an error or Status, e.g. "access denied". */
