@@ -124,6 +124,13 @@ int cap_insert(struct cap_table *t, struct cap cap, cap_t *id)
 	return CAP_OK;
 }
 
+static void put_in_free_list(struct cap_table *t, uint32_t index, struct cap_slot *slot)
+{
+	slot->object = t->first_free;
+	t->first_free = index;
+	t->free++;
+}
+
 int cap_remove(struct cap_table *t, cap_t id, struct cap *out)
 {
 	struct cap_slot *slot = slot_of(t, id);
@@ -136,10 +143,42 @@ int cap_remove(struct cap_table *t, cap_t id, struct cap *out)
 	t->live--;
 	if (slot->generation < CAP_GENERATION_MAX) {
 		slot->generation++;
-		slot->object = t->first_free;
-		t->first_free = CAP_INDEX(id);
-		t->free++;
+		put_in_free_list(t, CAP_INDEX(id), slot);
 	}
+	return CAP_OK;
+}
+
+/* The source's slot as the copy has it. */
+static void fork_slot(struct cap_table *to, uint32_t index, const struct cap_slot *source)
+{
+	struct cap_slot *slot = slot_at(to, index);
+	*slot = *source;
+	if (slot->kind != KIND_NONE && (slot->rights & CAP_RIGHT_COPY)) {
+		cap_get(slot_cap(slot));
+		to->live++;
+		return;
+	}
+	if (slot->kind != KIND_NONE && slot->generation < CAP_GENERATION_MAX)
+		slot->generation++;
+	slot->kind = KIND_NONE;
+	slot->rights = 0;
+	slot->object = 0;
+	if (slot->generation < CAP_GENERATION_MAX)
+		put_in_free_list(to, index, slot);
+}
+
+int cap_table_fork(struct cap_table *to, const struct cap_table *from)
+{
+	const uint32_t first = 2;
+	assert(to->next_unused == first && to->free == 0);
+	if (from->next_unused <= first)
+		return CAP_OK;
+	int error = cap_room(to, from->next_unused - first);
+	if (error != CAP_OK)
+		return error;
+	to->next_unused = from->next_unused;
+	for (uint32_t index = from->next_unused; index-- > first;)
+		fork_slot(to, index, slot_at(from, index));
 	return CAP_OK;
 }
 

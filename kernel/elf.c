@@ -65,7 +65,7 @@ static int zero_tail(struct space *space, uint64_t from, uint64_t to)
 	return from < to ? space_copy_out(space, from, zeroes, to - from) : CAP_OK;
 }
 
-static int map_segment(struct process *p, struct memobj *image, const struct elf_segment *s,
+static int map_segment(struct space *space, struct memobj *image, const struct elf_segment *s,
                        uint64_t bias)
 {
 	uint32_t access = CAP_RIGHT_READ | ((s->flags & PF_W) ? CAP_RIGHT_WRITE : 0) |
@@ -79,23 +79,23 @@ static int map_segment(struct process *p, struct memobj *image, const struct elf
 	if (s->filesz == 0)
 		file_pages_end = start;
 	else
-		error = space_map(&p->space, image, s->offset & ~(PAGE_SIZE - 1),
+		error = space_map(space, image, s->offset & ~(PAGE_SIZE - 1),
 		                  file_pages_end - start, access, true, false, &start);
 	if (error == CAP_OK && s->memsz > s->filesz && s->filesz > 0)
-		error = zero_tail(&p->space, file_end,
+		error = zero_tail(space, file_end,
 		                  memory_end < file_pages_end ? memory_end : file_pages_end);
 	if (error != CAP_OK || memory_end <= file_pages_end)
 		return error;
-	struct memobj *zeroed = memobj_create(memory_end - file_pages_end, p->account);
+	struct memobj *zeroed = memobj_create(memory_end - file_pages_end, space->account);
 	if (zeroed == NULL)
 		return CAP_ENOMEM;
-	error = space_map(&p->space, zeroed, 0, memory_end - file_pages_end, access, false, false,
+	error = space_map(space, zeroed, 0, memory_end - file_pages_end, access, true, false,
 	                  &file_pages_end);
 	memobj_put(zeroed);
 	return error;
 }
 
-int elf_load(struct process *p, struct memobj *image, uint64_t bias, uint64_t *entry)
+int elf_load(struct space *space, struct memobj *image, uint64_t bias, uint64_t *entry)
 {
 	struct elf_header h;
 	struct elf_segment segments[HEADERS_MAX];
@@ -112,7 +112,7 @@ int elf_load(struct process *p, struct memobj *image, uint64_t bias, uint64_t *e
 			continue;
 		if (!segment_ok(s, bias, image->size))
 			return CAP_ENOEXEC;
-		int error = map_segment(p, image, s, bias);
+		int error = map_segment(space, image, s, bias);
 		if (error != CAP_OK)
 			return error == CAP_ENOMEM ? CAP_ENOMEM : CAP_ENOEXEC;
 		if ((s->flags & PF_X) != 0 && h.entry >= s->vaddr && h.entry - s->vaddr < s->memsz)

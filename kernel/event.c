@@ -86,9 +86,11 @@ int event_wait(struct event *e, struct thread *t, const struct capos_sqe *sqe, u
 
 void event_unbind(struct event *e)
 {
-	e->bound->upcall_event = NULL;
-	e->bound->upcall_entry = 0;
+	struct thread *t = e->bound;
+	t->upcall_event = NULL;
+	t->upcall_entry = 0;
 	e->bound = NULL;
+	e->bits |= __atomic_exchange_n(&t->ring.header->upcall_bits, 0, __ATOMIC_ACQUIRE);
 	event_put(e);
 }
 

@@ -37,6 +37,8 @@ kernel_capos_elf_SOURCES += \
 	kernel/endpoint.c kernel/endpoint.h \
 	kernel/entropy.c kernel/entropy.h \
 	kernel/event.c kernel/event.h \
+	kernel/exec.c \
+	kernel/fork.c \
 	kernel/futex.c kernel/futex.h \
 	kernel/kcall.c kernel/kcall.h \
 	kernel/list.h \

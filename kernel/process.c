@@ -6,6 +6,7 @@
  */
 #include "process.h"
 #include "endpoint.h"
+#include "event.h"
 #include "kcall.h"
 #include "kernel.h"
 #include "slab.h"
@@ -121,21 +122,26 @@ no_account:
 	return NULL;
 }
 
-/* The stack, the clock page, and what is given. */
-static int furnish(struct process *p, const struct spawn *spawn)
+int process_furnish(struct space *space)
 {
-	struct memobj *stack = memobj_create(CAPOS_STACK_SIZE, p->account);
+	struct memobj *stack = memobj_create(CAPOS_STACK_SIZE, space->account);
 	if (stack == NULL)
 		return CAP_ENOMEM;
 	uint64_t address = CAPOS_STACK_TOP - CAPOS_STACK_SIZE;
-	int error = space_map(&p->space, stack, 0, CAPOS_STACK_SIZE,
-	                      CAP_RIGHT_READ | CAP_RIGHT_WRITE, false, false, &address);
+	int error = space_map(space, stack, 0, CAPOS_STACK_SIZE, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
+	                      true, false, &address);
 	memobj_put(stack);
 	if (error != CAP_OK)
 		return error;
 	uint64_t clock = CAPOS_CLOCK_ADDR;
-	error = space_map(&p->space, arch_clock_object(), 0, PAGE_SIZE, CAP_RIGHT_READ, false, true,
-	                  &clock);
+	return space_map(space, arch_clock_object(), 0, PAGE_SIZE, CAP_RIGHT_READ, false, true,
+	                 &clock);
+}
+
+/* Everything but the image. */
+static int furnish(struct process *p, const struct spawn *spawn)
+{
+	int error = process_furnish(&p->space);
 	if (error != CAP_OK)
 		return error;
 	error = space_copy_out(&p->space, CAPOS_STACK_TOP - spawn->start_length, spawn->start_block,
@@ -153,7 +159,7 @@ int process_spawn(const struct spawn *spawn, struct process **out)
 		return CAP_ENOMEM;
 	uint64_t entry;
 	struct thread *t;
-	int error = elf_load(p, spawn->image, spawn->load_bias, &entry);
+	int error = elf_load(&p->space, spawn->image, spawn->load_bias, &entry);
 	if (error == CAP_OK)
 		error = furnish(p, spawn);
 	if (error == CAP_OK)
@@ -175,6 +181,11 @@ int process_spawn(const struct spawn *spawn, struct process **out)
 
 /* ---- End --------------------------------------------------------------------------------------
  */
+
+void process_leave_space(void)
+{
+	arch_table_load(idle_root);
+}
 
 /* Answers one who waits, or already asks. */
 static void answer_waiter(struct process *p, struct op *op)
@@ -215,10 +226,15 @@ void process_end(struct process *p, uint32_t status, const char *reason)
 		thread_end(list_entry(node, struct thread, of_process));
 	endpoint_server_ends(p);
 	cap_table_destroy(&p->caps);
-	arch_table_load(idle_root);
+	process_leave_space();
 	space_destroy(&p->space);
 	while ((node = list_first(&p->waiters)) != NULL)
 		answer_waiter(p, list_entry(node, struct op, queue));
+	if (p->end_event != NULL) {
+		event_signal(p->end_event, p->end_bits);
+		event_put(p->end_event);
+		p->end_event = NULL;
+	}
 	process_put(p);
 }
 

@@ -14,12 +14,16 @@
 #include "list.h"
 #include "space.h"
 
+struct event;
 struct msg_call;
+struct thread;
 
 #define PROCESS_NAME_MAX     32u /* bytes, final NUL included */
 #define PROCESS_REASON_MAX   128u
 #define PROCESS_CALL_BUCKETS 64u
 #define PROCESS_THREADS_MAX  1024u
+/* Most bytes of a start block that exec reads. */
+#define PROCESS_START_BLOCK_MAX (1u << 20)
 
 /* The signal number told as the end of a process that the kernel ended (abi.h, "An exit status").
  */
@@ -56,6 +60,8 @@ struct process {
 	struct list waiters;                 /* struct op */
 	struct list of_all;
 	uint64_t cpu_ns;
+	struct event *end_event; /* one count; signalled end_bits when it ends; NULL: none */
+	uint64_t end_bits;
 	uint32_t status; /* CAPOS_EXIT_STATUS, once it ended */
 	char reason[PROCESS_REASON_MAX];
 };
@@ -82,6 +88,30 @@ struct spawn {
 };
 /* Starts it.  CAP_OK with one count in *out, or CAP_ENOEXEC, CAP_ENOMEM, CAP_ENOSLOT. */
 int process_spawn(const struct spawn *spawn, struct process **out);
+/* What every space of a process has: stack and clock page.  CAP_OK, CAP_ENOMEM. */
+int process_furnish(struct space *space);
+/* Makes the current page tables ones of no process, so that any space may be taken apart. */
+void process_leave_space(void);
+
+/* fork.c: a process like the caller's, with one thread that runs on from its registers given here. */
+struct fork {
+	uint64_t entry, stack, argument;
+	struct event *end_event; /* NULL: none; borrowed */
+	uint64_t end_bits;
+};
+/* CAP_OK with one count in *out, CAP_ENOMEM. */
+int process_fork(struct thread *caller, const struct fork *fork, struct process **out);
+
+/* exec.c: the caller's process, whose one thread it is, becomes another program's. */
+struct exec {
+	struct memobj *image;
+	uint64_t load_bias;
+	uint64_t block; /* the start block, in the caller's space */
+	uint32_t block_length;
+};
+/* CAP_OK, and the caller has ended; or CAP_ENOEXEC, CAP_ENOMEM, CAP_EFAULT, and nothing has changed. */
+int process_exec(struct thread *caller, const struct exec *exec);
+
 /* Ends it: everything that it held is released.  reason NULL: it ended by itself. */
 void process_end(struct process *p, uint32_t status, const char *reason);
 void process_set_name(struct process *p, const char *name, uint32_t length);
@@ -91,6 +121,6 @@ int process_call(void *process, struct msg_call *msg);
 
 /* elf.c: maps the image's segments.  CAP_OK with the address to start at, CAP_ENOEXEC, CAP_ENOMEM.
  */
-int elf_load(struct process *p, struct memobj *image, uint64_t bias, uint64_t *entry);
+int elf_load(struct space *space, struct memobj *image, uint64_t bias, uint64_t *entry);
 
 #endif

@@ -254,6 +254,78 @@ static int sleep_forever(void *object, struct msg_call *msg,
 	return op != NULL ? MSG_DEFERRED : CAP_ENOMEM;
 }
 
+/* The process, when it is the caller's own. */
+static int own(void *object, struct msg_call *msg, struct process **out)
+{
+	int error = managed(object, msg, out);
+	if (error != CAP_OK)
+		return error;
+	return kcall_of(msg)->caller->process == *out ? CAP_OK : CAP_ETYPE;
+}
+
+static int fork(void *object, struct msg_call *msg, const struct process_fork_params *params,
+                struct process_fork_results *results)
+{
+	struct process *p, *child;
+	struct cap event = {.object = NULL};
+	int error = own(object, msg, &p);
+	if (error != CAP_OK)
+		return error;
+	if (params->entry < CAPOS_USER_MIN || params->entry >= CAPOS_USER_MAX ||
+	    params->stack_pointer >= CAPOS_USER_MAX)
+		return CAP_EINVAL;
+	if (params->end_bits != 0)
+		error = kcall_arg(kcall_of(msg), params->end_event_index, KIND_EVENT,
+		                  CAP_RIGHT_SIGNAL, &event);
+	if (error != CAP_OK)
+		return error;
+	struct fork what = {.entry = params->entry,
+	                    .stack = params->stack_pointer,
+	                    .argument = params->argument,
+	                    .end_event = event.object,
+	                    .end_bits = params->end_bits};
+	error = process_fork(kcall_of(msg)->caller, &what, &child);
+	if (error == CAP_OK)
+		results->process_index =
+		        kcall_give(kcall_of(msg), KIND_PROCESS, child, CAP_RIGHTS_ALL);
+	return error;
+}
+
+static int exec(void *object, struct msg_call *msg, const struct process_exec_params *params,
+                struct process_exec_results *results)
+{
+	struct process *p;
+	struct cap image;
+	struct kcall *call = kcall_of(msg);
+	(void)results;
+	int error = own(object, msg, &p);
+	if (error != CAP_OK)
+		return error;
+	if (p->nthreads != 1)
+		return CAP_EBUSY;
+	if (params->block_length == 0 || params->block_length % 16 != 0)
+		return CAP_EINVAL;
+	if (params->block_length > PROCESS_START_BLOCK_MAX)
+		return CAP_ETOOBIG;
+	error = kcall_arg(call, params->image_index, KIND_MEMORY, CAP_RIGHT_READ | CAP_RIGHT_EXEC,
+	                  &image);
+	if (error != CAP_OK)
+		return error;
+	if (((struct memobj *)image.object)->kind != MEMOBJ_ANON)
+		return CAP_ETYPE;
+	struct exec what = {.image = image.object,
+	                    .load_bias = params->load_bias,
+	                    .block = params->block_address,
+	                    .block_length = params->block_length};
+	error = process_exec(call->caller, &what);
+	if (error != CAP_OK)
+		return error;
+	if (params->name.len > 0)
+		process_set_name(p, params->name.ptr, params->name.len);
+	transfer_unmove(&call->in, p);
+	return MSG_DEFERRED;
+}
+
 int process_call(void *process, struct msg_call *msg)
 {
 	static const struct process_ops ops = {
@@ -270,6 +342,8 @@ int process_call(void *process, struct msg_call *msg)
 	        .kill = kill,
 	        .set_name = set_name,
 	        .sleep_forever = sleep_forever,
+	        .fork = fork,
+	        .exec = exec,
 	};
 	return process_dispatch(&ops, process, msg);
 }

@@ -207,6 +207,52 @@ int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t 
 	return CAP_OK;
 }
 
+int space_fork(struct space *to, const struct space *from)
+{
+	struct mapping **link = &to->first;
+
+	assert(to->first == NULL);
+	for (const struct mapping *m = from->first; m != NULL; m = m->next) {
+		if (m->kernel_owned)
+			continue;
+		struct mapping *copy = slab_alloc(&mapping_slab);
+		if (copy == NULL)
+			return CAP_ENOMEM;
+		*copy = *m;
+		if (m->private_copy) {
+			copy->object =
+			        memobj_slice(m->object, m->offset, m->end - m->start, to->account);
+			copy->offset = 0;
+		} else {
+			memobj_get(m->object);
+		}
+		if (copy->object == NULL) {
+			slab_free(&mapping_slab, copy);
+			return CAP_ENOMEM;
+		}
+		insert(to, link, copy);
+		link = &copy->next;
+	}
+	to->chosen_top = from->chosen_top;
+	return CAP_OK;
+}
+
+static void adopt_mappings(struct space *s)
+{
+	for (struct mapping *m = s->first; m != NULL; m = m->next)
+		m->space = s;
+}
+
+void space_swap(struct space *a, struct space *b)
+{
+	struct space other = *a;
+
+	*a = *b;
+	*b = other;
+	adopt_mappings(a);
+	adopt_mappings(b);
+}
+
 /* Makes two mappings of *link, the second starting at address, using spare for it. */
 static void split(struct space *s, struct mapping **link, uint64_t address, struct mapping *spare)
 {

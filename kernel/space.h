@@ -46,6 +46,10 @@ void space_destroy(struct space *s); /* drops every mapping; not the current one
 #define SPACE_LIMIT(rights) (((rights) & 7u) << 8)
 int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t size, uint32_t access,
               bool private_copy, bool kernel_owned, uint64_t *address);
+/* Fills an empty space with the mappings of another but the kernel's: private copies as copies of their own, all others
+ * of the same objects.  CAP_OK or CAP_ENOMEM, and then the space is to be destroyed. */
+int space_fork(struct space *to, const struct space *from);
+void space_swap(struct space *a, struct space *b);
 int space_unmap(struct space *s, uint64_t address, uint64_t size);
 int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t access);
 /* Takes a kernel-owned mapping out, whole: address is its start. */

@@ -48,6 +48,21 @@ interface Process {
   setName @11 (name :Text) -> ();
   sleepForever @12 () -> ();
   # Never answers; for tests of CANCEL.
+
+  fork @13 (entry :UInt64, stackPointer :UInt64, argument :UInt64, endEventIndex :UInt16, endBits :UInt64)
+      -> (processIndex :UInt16);
+  # Of the calling process alone (else CAP_ETYPE): another process like it, of the same name, limit and class, with one
+  # thread that starts at entry with argument in rdi, the caller's fs base and floating-point registers, and a ring of
+  # its own.  Private mappings are copied (when written), all others shared; the ring is not copied.  Every capability
+  # with the right COPY is there under the same id, and ids that were stale stay stale; CAP_SELF is the new process's own.
+  # Nothing is in flight and no event is bound.  endBits, unless 0, are signalled to the event sent (SIGNAL right) when
+  # the new process has ended.  CAP_ENOMEM: then nothing was made.
+  exec @14 (imageIndex :UInt16, loadBias :UInt64, blockAddress :UInt64, blockLength :UInt32, name :Text) -> ();
+  # Of the calling process alone, when the caller is its one thread (else CAP_EBUSY): replaces its memory and thread by
+  # the image's, as ProcessSpawner.spawn starts it, and does not answer.  The start block is read from the caller's
+  # memory: at most 1 MiB (CAP_ETOOBIG), a multiple of 16.  name: its new name; empty: the old one.  Capabilities stay, but
+  # for those sent to be moved.  What the caller had in flight is withdrawn; signals that it was not told of stay in
+  # their event.  On an error nothing is changed.
 }
 
 interface ProcessSpawner {

@@ -129,6 +129,7 @@ static void run_all(void)
 	test_time();
 	test_devices();
 	test_process();
+	test_fork();
 }
 
 int main(void)

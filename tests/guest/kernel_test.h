@@ -40,6 +40,7 @@ void test_ipc(void);
 void test_memory(void);
 void test_time(void);
 void test_process(void);
+void test_fork(void);
 void test_devices(void);
 
 #endif

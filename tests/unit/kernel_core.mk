@@ -14,7 +14,7 @@ tests_unit_test_ring_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_ring_LDADD = $(UNIT_LIBS)
 
 KERNEL_UNIT_CORE = tests/unit/core_fake.c tests/unit/core_fake.h kernel/cap.c kernel/chacha20.c \
-	kernel/device.c kernel/elf.c kernel/endpoint.c kernel/entropy.c kernel/event.c \
+	kernel/device.c kernel/elf.c kernel/endpoint.c kernel/entropy.c kernel/event.c kernel/exec.c kernel/fork.c \
 	kernel/futex.c kernel/kcall.c kernel/log.c kernel/op.c kernel/pci.c kernel/process.c \
 	kernel/processcall.c kernel/ring.c kernel/sched.c kernel/spawner.c kernel/status.c \
 	kernel/submit.c kernel/thread.c kernel/timeout.c kernel/timerobj.c kernel/transfer.c \
