@@ -140,6 +140,7 @@ void core_start(void)
 	sched_init();
 	futex_init();
 	process_init();
+	arch_clock_object();
 	the_cpu.locked = false;
 }
 

@@ -18,6 +18,7 @@ include $(srcdir)/tests/unit/files.mk
 include $(srcdir)/tests/unit/init.mk
 include $(srcdir)/tests/unit/kernel_memory.mk
 include $(srcdir)/tests/unit/kernel_core.mk
+include $(srcdir)/tests/unit/kernel_parts.mk
 include $(srcdir)/tests/unit/libcapos.mk
 include $(srcdir)/tests/unit/posix.mk
 include $(srcdir)/tests/unit/schema.mk
