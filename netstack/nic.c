@@ -75,6 +75,8 @@ static void reclaim(void)
 		nic.transmit_ours[d.buffer] = true;
 		nic.transmit_free[nic.ntransmit_free++] = d.buffer;
 	}
+	/* The driver never waits for space there, but it has to see that there is some. */
+	queue_publish_take(&nic.queues.transmit_free);
 }
 
 unsigned nic_transmit_space(void)
