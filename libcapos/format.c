@@ -173,12 +173,12 @@ static void put_conversion(struct output *out, char conversion, struct spec *spe
 	}
 }
 
-int fmt_vsnprintf(char *buffer, size_t size, const char *format, va_list list)
+int fmt_vsnprintf(char *buffer, size_t size, const char *format, va_list args)
 {
 	struct output out = {.buffer = buffer, .size = size};
-	struct arguments args;
+	struct arguments rest;
 
-	va_copy(args.list, list);
+	va_copy(rest.list, args);
 	for (const char *p = format; *p; p++) {
 		struct spec spec;
 
@@ -186,12 +186,12 @@ int fmt_vsnprintf(char *buffer, size_t size, const char *format, va_list list)
 			put(&out, *p);
 			continue;
 		}
-		p = parse_spec(p + 1, &args, &spec);
+		p = parse_spec(p + 1, &rest, &spec);
 		if (!*p)
 			break;
-		put_conversion(&out, *p, &spec, &args);
+		put_conversion(&out, *p, &spec, &rest);
 	}
-	va_end(args.list);
+	va_end(rest.list);
 	if (size)
 		buffer[out.length < size ? out.length : size - 1] = 0;
 	return (int)out.length;
