@@ -35,15 +35,15 @@ static long check_protection(long protection)
 
 void *pages_map(size_t size)
 {
-	void *address = NULL;
+	uint64_t address = 0;
 	cap_t memory;
+	int result;
 
 	if (cap_memory_create(size, &memory))
 		return NULL;
-	if (cap_memory_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &address))
-		address = NULL;
+	result = object_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, true, &address);
 	cap_release(memory); /* the mapping keeps it */
-	return address;
+	return result ? NULL : (void *)address;
 }
 
 void pages_unmap(void *pages, size_t size)
@@ -51,41 +51,29 @@ void pages_unmap(void *pages, size_t size)
 	cap_memory_unmap(pages, size);
 }
 
-/* At an address of the kernel's choice; sets *where. */
-static int map_anywhere(cap_t memory, bool private_copy, size_t length, uint32_t access,
-                        uint64_t offset, void **where)
-{
-	int result;
-
-	if (!private_copy)
-		return cap_memory_map(memory, offset, length, access, where);
-	/* Only the form with an address makes private mappings: find a free place first. */
-	result = cap_memory_map(memory, offset, length, CAP_RIGHT_READ, where);
-	if (!result)
-		result = cap_memory_unmap(*where, length);
-	if (!result)
-		result = cap_memory_map_at(memory, offset, length, access, true, (uint64_t)*where);
-	return result;
-}
-
 /* Maps the object (whose capability it consumes) where the flags say; without them the address is a
  * wish, which the dynamic linker relies on for programs that cannot be moved.  Address or -errno.
  */
-static long map_object(cap_t memory, bool private_copy, long address, size_t length,
-                       long protection, long flags, uint64_t offset)
+static long map_object(cap_t memory, long address, size_t length, long protection, long flags,
+                       uint64_t offset)
 {
 	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+	bool private_copy = (flags & MAP_TYPE) == MAP_PRIVATE;
 	uint32_t access = access_of(protection);
-	void *where = (void *)(address & ~(long)(PAGE_BYTES - 1));
-	int result = CAP_EEXIST;
+	uint64_t where = (uint64_t)address & ~(uint64_t)(PAGE_BYTES - 1);
+	int result;
 
+	if (fixed && where < CAPOS_USER_MIN) {
+		cap_release(memory);
+		return -EPERM;
+	}
 	if (fixed && !(flags & MAP_FIXED_NOREPLACE))
-		cap_memory_unmap(where, length);
-	if (fixed || where)
-		result = cap_memory_map_at(memory, offset, length, access, private_copy,
-		                           (uint64_t)where);
-	if (result && !fixed)
-		result = map_anywhere(memory, private_copy, length, access, offset, &where);
+		cap_memory_unmap((void *)where, length);
+	result = object_map(memory, offset, length, access, private_copy, &where);
+	if (result && where && !fixed) {
+		where = 0;
+		result = object_map(memory, offset, length, access, private_copy, &where);
+	}
 	cap_release(memory);
 	return result ? errno_of(result) : (long)where;
 }
@@ -137,13 +125,11 @@ long sys_mmap(long address, long length, long protection, long flags, long fd, l
 		if (exceeds_memory(size, protection, flags))
 			return -ENOMEM;
 		result = errno_of(cap_memory_create(size, &memory));
-		return result ? result
-		              : map_object(memory, false, address, size, protection, flags, 0);
+		return result ? result : map_object(memory, address, size, protection, flags, 0);
 	}
 	result = file_object(fd, protection, flags, &memory);
 	return result ? result
-	              : map_object(memory, true, address, size, protection, flags,
-	                           (uint64_t)offset);
+	              : map_object(memory, address, size, protection, flags, (uint64_t)offset);
 }
 
 long sys_munmap(long address, long length)
@@ -179,8 +165,8 @@ static long grow_in_place(long address, size_t old_size, size_t new_size)
 
 	if (result)
 		return errno_of(result);
-	return map_object(memory, false, address + (long)old_size, new_size - old_size,
-	                  PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE, 0);
+	return map_object(memory, address + (long)old_size, new_size - old_size,
+	                  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED_NOREPLACE, 0);
 }
 
 /* Of readable and writable anonymous memory, which is what malloc asks it for; other memory faults

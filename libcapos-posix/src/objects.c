@@ -27,6 +27,27 @@ int object_process_status(struct object_process *out)
 	return result;
 }
 
+int object_map(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, bool private_copy,
+               uint64_t *address)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	const struct capos_send_cap send = {.cap = memory, .rights = CAP_RIGHTS_ALL};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	const struct process_map_params params = {.memory_index = 0,
+	                                          .offset = offset,
+	                                          .size = size,
+	                                          .address = *address,
+	                                          .access = access,
+	                                          .private = private_copy};
+	struct process_map_results results;
+	int result = process_map(CAP_SELF, &params, &results, &call);
+
+	if (!result)
+		*address = results.address;
+	return result;
+}
+
 int object_protect(uint64_t address, uint64_t size, uint32_t access)
 {
 	const struct process_protect_params params = {

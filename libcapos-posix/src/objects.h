@@ -17,6 +17,10 @@ struct object_process {
 };
 
 int object_process_status(struct object_process *out); /* of this process */
+/* *address 0: the kernel chooses; set to where it is.  private_copy: what is written there is this
+ * process's own, and a child's copy after fork. */
+int object_map(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, bool private_copy,
+               uint64_t *address);
 int object_protect(uint64_t address, uint64_t size, uint32_t access);
 
 int object_bind_upcall(cap_t event, uint64_t entry);
