@@ -72,6 +72,9 @@ void process_set_name(struct process *p, const char *name, uint32_t length)
 	for (uint32_t i = 0; i < length; i++)
 		p->name[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
 	p->name[length] = '\0';
+	/* Lines of the log that begin so are the kernel's. */
+	if (strcmp(p->name, "kernel") == 0 || strcmp(p->name, "PANIC") == 0)
+		p->name[0] = '?';
 }
 
 static void lists_init(struct process *p)

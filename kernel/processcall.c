@@ -236,9 +236,6 @@ static int set_name(void *object, struct msg_call *msg,
 	int error = managed(object, msg, &p);
 	if (error != CAP_OK)
 		return error;
-	/* Lines of the log that begin so are the kernel's. */
-	if (strcmp(params->name.ptr, "kernel") == 0 || strcmp(params->name.ptr, "PANIC") == 0)
-		return CAP_EINVAL;
 	process_set_name(p, params->name.ptr, params->name.len);
 	return CAP_OK;
 }
@@ -263,7 +260,7 @@ static int own(void *object, struct msg_call *msg, struct process **out)
 	return kcall_of(msg)->caller->process == *out ? CAP_OK : CAP_ETYPE;
 }
 
-static int fork(void *object, struct msg_call *msg, const struct process_fork_params *params,
+static int fork_method(void *object, struct msg_call *msg, const struct process_fork_params *params,
                 struct process_fork_results *results)
 {
 	struct process *p, *child;
@@ -342,7 +339,7 @@ int process_call(void *process, struct msg_call *msg)
 	        .kill = kill,
 	        .set_name = set_name,
 	        .sleep_forever = sleep_forever,
-	        .fork = fork,
+	        .fork = fork_method,
 	        .exec = exec,
 	};
 	return process_dispatch(&ops, process, msg);
