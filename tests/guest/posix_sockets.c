@@ -510,6 +510,7 @@ int main(int argc, char **argv)
 {
 	int fd;
 
+	setvbuf(stdout, NULL, _IOLBF, 0); /* so that what hangs is seen */
 	if (argc != 4 || inet_pton(AF_INET, argv[1], &host) != 1)
 		return 2;
 	fd = connected(atoi(argv[2]));
