@@ -3,10 +3,11 @@
 
 import hashlib
 import random
+import select
 import shutil
+import socket
 import subprocess
 import time
-import urllib.request
 
 import pytest
 from conftest import HOST, free_port
@@ -51,22 +52,42 @@ def test_large_download_in_a_small_machine(capos, http_server):
         assert hashlib.sha256(run.stdout).digest() == hashlib.sha256(body).digest()
 
 
-def test_guest_serves_through_a_forward(background, tmp_path):
-    page = tmp_path / "index.html"
-    page.write_bytes(random_bytes(300_000, 3))
-    port = free_port()
-    background("busybox", "httpd", "-f", "-p", "80", "-h", "/srv",
-               options=["--forward", f"tcp:{port}:80", "--file", f"{page}:/srv/index.html"])
+def reach_guest(port, process):
+    """A connection that the program took.  Before it listens, QEMU accepts and drops connections in its place."""
     deadline = time.monotonic() + 30
-    while True:
+    while time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/index.html", timeout=10) as answer:
-                body = answer.read()
-            break
+            connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+        except ConnectionRefusedError:
+            time.sleep(0.05)  # there is no QEMU yet
+            continue
+        try:
+            connection.sendall(b"hello from outside\n")
+            if select.select([process.stdout], [], [], 0.5)[0]:
+                return connection
         except OSError:
-            assert time.monotonic() < deadline, "the guest's server does not answer"
-            time.sleep(0.2)
-    assert body == page.read_bytes()
+            pass
+        connection.close()
+    pytest.fail("the guest does not answer")
+
+
+def test_guest_listens_behind_a_forward(background):
+    port = free_port()
+    process = background("busybox", "nc", "-l", "-p", "80",
+                         options=["--forward", f"tcp:{port}:80", "--allow", "listen=80"])
+    with reach_guest(port, process) as connection:
+        assert process.stdout.readline() == b"hello from outside\n"
+        process.stdin.write(b"hello from inside\n")
+        process.stdin.flush()
+        assert connection.recv(100) == b"hello from inside\n"
+        connection.shutdown(socket.SHUT_WR)
+        assert process.wait(timeout=30) == 0
+
+
+def test_listening_needs_its_grant(capos):
+    run = capos("busybox", "nc", "-l", "-p", "81", options=["--allow", "listen=80"])
+    assert run.returncode == 1
+    assert b"ermission denied" in run.stderr
 
 
 # ---- Rights --------------------------------------------------------------------------------------
@@ -106,8 +127,6 @@ def test_ping_needs_its_grant(capos):
 
 def test_crashed_program_leaves_no_connection(background):
     """A peer sees the end of a connection whose program was killed."""
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(60)
         process = background("busybox", "nc", HOST, str(listener.getsockname()[1]))
