@@ -23,7 +23,7 @@ check()
 	fi
 }
 
-for name in fds files memory signals time; do
+for name in fds memory signals time; do
 	echo "# posix_$name"
 	machine -- "tests/guest/posix_$name"
 	check "posix_$name" 0 $?
@@ -31,24 +31,6 @@ done
 echo "# posix_denied"
 machine --allow none -- tests/guest/posix_denied
 check "posix_denied" 0 $?
-
-echo "# posix_sockets"
-port_file=tests/guest/posix_peer.port
-rm -f "$port_file"
-"${PYTHON:-python3}" "$srcdir/tests/guest/posix_peer.py" >"$port_file" &
-peer=$!
-trap 'kill "$peer" 2>/dev/null' EXIT
-waited=0
-until [ -s "$port_file" ] || [ $waited -ge 100 ]; do
-	sleep 0.1
-	waited=$((waited + 1))
-done
-# A free port, by which the peer reaches the guest's listener.
-forwarded=$("${PYTHON:-python3}" -c 'import socket
-s = socket.create_server(("127.0.0.1", 0))
-print(s.getsockname()[1])')
-machine --forward "tcp:$forwarded:7777" -- tests/guest/posix_sockets 10.0.2.2 "$(cat "$port_file")" "$forwarded"
-check "posix_sockets" 0 $?
 
 machine -- sh -c 'exit 7'
 check "an exit status" 7 $?
