@@ -19,7 +19,7 @@ NETSTACK_PURE_C = netstack/checksum.c netstack/datagram.c netstack/dns_message.c
 	netstack/loop.c netstack/nic.c netstack/policy.c netstack/random.c netstack/resolver.c \
 	netstack/socket.c netstack/stack.c netstack/tcp.c netstack/tcp_open.c netstack/tcp_options.c \
 	netstack/timers.c
-NETSTACK_HEADERS = netstack/checksum.h netstack/datagram.h netstack/dns_message.h netstack/heap.h \
+NETSTACK_H = netstack/checksum.h netstack/datagram.h netstack/dns_message.h netstack/heap.h \
 	netstack/loop.h netstack/nic.h netstack/platform.h netstack/policy.h netstack/random.h \
 	netstack/resolver.h netstack/service.h netstack/socket.h netstack/stack.h netstack/tcp.h \
 	netstack/tcp_internal.h netstack/timers.h netstack/port/arch/cc.h netstack/port/hooks.h \
@@ -27,7 +27,7 @@ NETSTACK_HEADERS = netstack/checksum.h netstack/datagram.h netstack/dns_message.
 
 noinst_PROGRAMS += netstack/netstack
 IMAGE_SBIN += netstack/netstack
-netstack_netstack_SOURCES = $(NETSTACK_PURE_C) $(NETSTACK_HEADERS) netstack/heap.c netstack/main.c \
+netstack_netstack_SOURCES = $(NETSTACK_PURE_C) $(NETSTACK_H) netstack/heap.c netstack/main.c \
 	netstack/service.c netstack/service_datagram.c netstack/service_manager.c \
 	netstack/service_resolver.c netstack/service_tcp.c
 nodist_netstack_netstack_SOURCES = $(LWIP_C)
