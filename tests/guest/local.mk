@@ -6,3 +6,4 @@ include $(srcdir)/tests/guest/drivers.mk
 include $(srcdir)/tests/guest/init.mk
 include $(srcdir)/tests/guest/libcapos.mk
 include $(srcdir)/tests/guest/posix.mk
+include $(srcdir)/tests/guest/sockets.mk

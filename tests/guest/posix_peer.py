@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The host's side of posix_sockets.c: prints its control port, serves one client, and ends with it."""
+"""The host's side of posix_sockets.c: prints its control port and a free one, serves one client, and ends with it."""
 
 import socket
 import socketserver
@@ -103,7 +103,9 @@ def main():
     ports = [listen(f) for f in (echo, send_and_close, reset, bulk, sink, silent)]
     ports += [closed_port(), udp_echo()]
     control = socket.create_server(("", 0))
-    print(control.getsockname()[1], flush=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        forwarded = free.getsockname()[1]
+    print(control.getsockname()[1], forwarded, flush=True)
     client, _ = control.accept()
     stream = client.makefile("rw")
     print(*ports, file=stream, flush=True)
