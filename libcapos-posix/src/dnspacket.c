@@ -104,7 +104,7 @@ uint32_t dns_build_answer(const uint8_t *message, uint32_t end, unsigned rcode,
 		put16(record + 6, TTL);
 		put16(record + 8, TTL);
 		put16(record + 10, 4);
-		memcpy(record + 12, addresses + 4 * i, 4);
+		memcpy(record + 12, addresses + (size_t)4 * i, 4);
 	}
 	return at;
 }

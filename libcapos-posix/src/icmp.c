@@ -56,11 +56,11 @@ bool icmp_find_reply(const uint8_t *packet, size_t length, uint16_t identifier, 
 	if (length < IPV4_HEADER_MIN || packet[0] >> 4 != 4 ||
 	    packet[IPV4_PROTOCOL] != PROTOCOL_ICMP)
 		return false;
-	header = (packet[0] & 15u) * 4u;
+	header = (size_t)(packet[0] & 15u) * 4;
 	total = (size_t)packet[2] << 8 | packet[3];
 	if (header < IPV4_HEADER_MIN || total > length || total < header + ICMP_HEADER)
 		return false;
-	if (packet[header] != ICMP_ECHO_REPLY || memcmp(packet + header + 4, &identifier, 2))
+	if (packet[header] != ICMP_ECHO_REPLY || memcmp(packet + header + 4, &identifier, 2) != 0)
 		return false;
 	*start = header;
 	*end = total;

@@ -102,7 +102,7 @@ int inet_ioctl(unsigned long request, void *argument)
 	default:
 		return -ENOTTY;
 	}
-	if (strncmp(r->ifr_name, INTERFACE_NAME, IFNAMSIZ))
+	if (strncmp(r->ifr_name, INTERFACE_NAME, IFNAMSIZ) != 0)
 		return -ENODEV;
 	if (request == SIOCGIFFLAGS)
 		r->ifr_flags = IFF_UP | IFF_RUNNING | IFF_BROADCAST;

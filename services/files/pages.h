@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAGE_SIZE 4096u
+#define PAGE_SIZE 4096ul
 
 struct page_source {
 	void *(*get)(void *context); /* zeroed and page-aligned; NULL: no memory, or the limit is

@@ -75,7 +75,7 @@ void *slab_get(struct slab *slab, size_t size)
 		memset(object, 0, class_size[c]);
 	} else {
 		uint32_t index = (uint32_t)(SLAB_ROOM / class_size[c]) - page->untouched--;
-		object = (uint8_t *)(page + 1) + index * class_size[c];
+		object = (uint8_t *)(page + 1) + (size_t)index * class_size[c];
 	}
 	page->used++;
 	if (!page->free && !page->untouched)

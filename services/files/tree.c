@@ -125,7 +125,7 @@ struct name *tree_lookup(struct tree *tree, struct inode *directory, const char 
 	struct name *name = *bucket_of(tree, directory, text, length);
 
 	while (name && (name->parent != directory || name->length != length ||
-	                memcmp(name->text, text, length)))
+	                memcmp(name->text, text, length) != 0))
 		name = name->hash_next;
 	return name;
 }
