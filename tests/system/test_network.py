@@ -3,11 +3,9 @@
 
 import hashlib
 import random
-import select
 import shutil
 import socket
 import subprocess
-import time
 
 import pytest
 from conftest import HOST, free_port
@@ -52,35 +50,19 @@ def test_large_download_in_a_small_machine(capos, http_server):
         assert hashlib.sha256(run.stdout).digest() == hashlib.sha256(body).digest()
 
 
-def reach_guest(port, process):
-    """A connection that the program took.  Before it listens, QEMU accepts and drops connections in its place."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            connection = socket.create_connection(("127.0.0.1", port), timeout=20)
-        except ConnectionRefusedError:
-            time.sleep(0.05)  # there is no QEMU yet
-            continue
-        try:
-            connection.sendall(b"hello from outside\n")
-            if select.select([process.stdout], [], [], 0.5)[0]:
-                return connection
-        except OSError:
-            pass
-        connection.close()
-    pytest.fail("the guest does not answer")
-
-
 def test_guest_listens_behind_a_forward(background):
     port = free_port()
-    process = background("busybox", "nc", "-l", "-p", "80",
+    process = background("busybox", "nc", "-v", "-l", "-p", "80",
                          options=["--forward", f"tcp:{port}:80", "--allow", "listen=80"])
-    with reach_guest(port, process) as connection:
+    assert process.stderr.readline().startswith(b"listening on")
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(b"hello from outside\n")
         assert process.stdout.readline() == b"hello from outside\n"
         process.stdin.write(b"hello from inside\n")
         process.stdin.flush()
         assert connection.recv(100) == b"hello from inside\n"
         connection.shutdown(socket.SHUT_WR)
+        process.stdin.close()
         assert process.wait(timeout=30) == 0
 
 

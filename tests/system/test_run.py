@@ -98,6 +98,7 @@ def test_signals_reach_the_program(background, number):
 def test_program_may_catch_an_interrupt(background):
     process = background("busybox", "sh", "-c", "trap 'echo caught; exit 7' INT; echo ready; read line")
     started(process)
+    time.sleep(0.5)  # the shell looks at its traps between commands: it must be in its read
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=20) == 7
     assert process.stdout.read() == b"caught\n"
