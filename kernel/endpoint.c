@@ -216,6 +216,7 @@ static bool readable(struct space *s, uint64_t address, uint64_t length)
 
 static enum delivery deliver_call(struct call *call, struct op *op)
 {
+	assert(call->op != NULL); /* or it would not be in the queue any more */
 	struct process *from = call->op->thread->process, *to = op->thread->process;
 	struct capos_received head = {.kind = CAPOS_RECEIVED_CALL,
 	                              .method = call->method,
@@ -283,6 +284,7 @@ static void pump(struct endpoint *e)
 		struct notice *notice = list_entry(node, struct notice, queue);
 		struct op *op = list_entry(receiver, struct op, queue);
 		enum delivery delivery;
+		assert(op->thread != NULL);
 		list_remove(node);
 		if (notice->kind == CAPOS_RECEIVED_CALL)
 			delivery = deliver_call((struct call *)notice, op);

@@ -55,6 +55,6 @@ int log_call(void *object, struct msg_call *msg);
 int power_call(void *object, struct msg_call *msg);
 int spawner_call(void *object, struct msg_call *msg);
 int status_call(void *object, struct msg_call *msg);
-int memory_call(void *object, struct msg_call *msg);
+int memory_call(void *memory, struct msg_call *msg);
 
 #endif

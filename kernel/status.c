@@ -14,6 +14,8 @@
 #define ENTRY_BYTES (8 * 5 + PROCESS_NAME_MAX)
 /* Bytes of a reply beside the entries: root, its data and pointer, the list's tag. */
 #define REPLY_BYTES 64u
+/* As many as the page holds that the reply is made from. */
+#define ENTRIES_MAX (uint32_t)(PAGE_SIZE / sizeof(struct capability_entry))
 
 static int processes(void *object, struct msg_call *msg,
                      const struct system_status_processes_params *params,
@@ -81,8 +83,8 @@ static int capabilities(void *object, struct msg_call *msg,
 	if (msg->out_size < REPLY_BYTES + ENTRY_BYTES)
 		return CAP_ETOOBIG;
 	uint32_t most = (msg->out_size - REPLY_BYTES) / ENTRY_BYTES, count = 0;
-	if (most > sizeof(this_cpu()->data) / sizeof(entries[0]))
-		most = sizeof(this_cpu()->data) / sizeof(entries[0]);
+	if (most > ENTRIES_MAX)
+		most = ENTRIES_MAX;
 	for (uint32_t index = params->first_index; index < p->caps.next_unused; index++) {
 		struct cap cap;
 		if (!cap_at(&p->caps, index, &cap))

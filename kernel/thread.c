@@ -9,6 +9,8 @@
 #include "slab.h"
 #include "space.h"
 
+#define RING_PAGES (sizeof(struct capos_ring) / PAGE_SIZE)
+
 static struct slab threads = SLAB_INIT(struct thread);
 static uint64_t last_thread_id;
 
@@ -24,17 +26,17 @@ static void wait_is_over(struct timeout *timeout)
 static int ring_map(struct thread *t)
 {
 	struct process *p = t->process;
-	t->ring_object = memobj_create(CAPOS_RING_SIZE, p->account);
+	t->ring_object = memobj_create(sizeof(struct capos_ring), p->account);
 	if (t->ring_object == NULL)
 		return CAP_ENOMEM;
-	void *page[CAPOS_RING_SIZE / CAPOS_PAGE_SIZE];
-	for (unsigned i = 0; i < CAPOS_RING_SIZE / CAPOS_PAGE_SIZE; i++) {
+	void *page[RING_PAGES];
+	for (unsigned i = 0; i < RING_PAGES; i++) {
 		paddr_t frame = memobj_frame(t->ring_object, i, true);
 		if (frame == PADDR_NONE)
 			goto fail;
 		page[i] = page_ptr(frame);
 	}
-	int error = space_map(&p->space, t->ring_object, 0, CAPOS_RING_SIZE,
+	int error = space_map(&p->space, t->ring_object, 0, sizeof(struct capos_ring),
 	                      CAP_RIGHT_READ | CAP_RIGHT_WRITE, false, true, &t->ring_address);
 	if (error != CAP_OK)
 		goto fail;

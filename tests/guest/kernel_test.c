@@ -45,10 +45,10 @@ void end_thread(void)
 cap_t find_file(const char *name)
 {
 	struct memory_object_size_params size_params = {};
-	struct memory_object_size_results size;
+	struct memory_object_size_results size = {};
 	void *archive;
-	memory_object_size(BOOT, &size_params, &size, NULL);
-	if (cap_memory_map(BOOT, 0, size.size, CAP_RIGHT_READ, &archive) != CAP_OK)
+	if (memory_object_size(BOOT, &size_params, &size, NULL) != CAP_OK ||
+	    cap_memory_map(BOOT, 0, size.size, CAP_RIGHT_READ, &archive) != CAP_OK)
 		return CAP_NULL;
 	const struct capos_archive_header *h = archive;
 	const struct capos_archive_entry *e = (const struct capos_archive_entry *)(h + 1);
@@ -104,7 +104,7 @@ uint32_t wait_for(cap_t process, char *reason, uint32_t size)
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
 	int error = process_wait(process, &params, &results, &call);
 	tap_equal(error, CAP_OK, "the end of a process is told");
-	if (reason != NULL) {
+	if (reason != NULL && results.reason.ptr != NULL) {
 		uint32_t length = results.reason.len < size ? results.reason.len : size - 1;
 		memcpy(reason, results.reason.ptr, length);
 		reason[length] = '\0';

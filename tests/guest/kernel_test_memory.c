@@ -6,7 +6,7 @@
 
 #include "kernel_test.h"
 
-#define PAGE CAPOS_PAGE_SIZE
+#define PAGE (uint64_t) CAPOS_PAGE_SIZE
 #define RW   (CAP_RIGHT_READ | CAP_RIGHT_WRITE)
 
 static int map_at(cap_t memory, uint32_t access, bool private, uint64_t address)
@@ -59,7 +59,7 @@ static void test_mappings(void)
 	          "a kernel address is refused");
 	tap_equal(map_at(memory, RW, false, (uint64_t)cap_ring()), CAP_EEXIST,
 	          "the ring is not mapped over");
-	tap_ok(cap_memory_unmap(cap_ring(), CAPOS_RING_SIZE) != CAP_OK, "nor unmapped");
+	tap_ok(cap_memory_unmap(cap_ring(), sizeof(struct capos_ring)) != CAP_OK, "nor unmapped");
 	cap_memory_unmap(a + PAGE, PAGE);
 	tap_ok(!reachable(a + PAGE, false) && reachable(a, true) && reachable(a + 2 * PAGE, true),
 	       "the middle of a mapping is taken out");

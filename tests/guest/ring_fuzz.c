@@ -137,7 +137,7 @@ static void fill(struct capos_sqe *s)
 static void fill_arena(void)
 {
 	for (unsigned i = 0; i < 64; i++) {
-		uint64_t *at = (uint64_t *)&arena[below(sizeof(arena) / 8 - 2) * 8];
+		uint64_t *at = (uint64_t *)&arena[below(sizeof(arena) / 8 - 2) * (uint64_t)8];
 		at[0] = below(2)   ? any_cap()
 		        : below(2) ? (uint64_t)below(4) << 32 | (uint64_t)below(3) << 48
 		                   : random64();
