@@ -114,9 +114,12 @@ class Server:
         file, offset = self._body(size), 0
         while offset < size:
             offset += os.sendfile(connection.fileno(), file.fileno(), offset, size - offset)
-        connection.shutdown(socket.SHUT_WR)
-        while connection.recv(4096):
-            pass
+        try:
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(4096):
+                pass
+        except ConnectionError:
+            pass  # reset instead of closed: the guest has gone, all the same
         transfer.end = time.monotonic()
         transfer.bytes = size
         self._note(transfer)
