@@ -261,7 +261,7 @@ static int own(void *object, struct msg_call *msg, struct process **out)
 }
 
 static int fork_method(void *object, struct msg_call *msg, const struct process_fork_params *params,
-                struct process_fork_results *results)
+                       struct process_fork_results *results)
 {
 	struct process *p, *child;
 	struct cap event = {.object = NULL};
@@ -288,8 +288,9 @@ static int fork_method(void *object, struct msg_call *msg, const struct process_
 	return error;
 }
 
-static int exec(void *object, struct msg_call *msg, const struct process_exec_params *params,
-                struct process_exec_results *results)
+static int exec_process(void *object, struct msg_call *msg,
+                        const struct process_exec_params *params,
+                        struct process_exec_results *results)
 {
 	struct process *p;
 	struct cap image;
@@ -340,7 +341,7 @@ int process_call(void *process, struct msg_call *msg)
 	        .set_name = set_name,
 	        .sleep_forever = sleep_forever,
 	        .fork = fork_method,
-	        .exec = exec,
+	        .exec = exec_process,
 	};
 	return process_dispatch(&ops, process, msg);
 }

@@ -3,8 +3,12 @@
 # Paths are relative to the top of the source tree.
 
 POSIX_H = \
+	libcapos-posix/src/carried.h \
 	libcapos-posix/src/chan.h \
+	libcapos-posix/src/children.h \
 	libcapos-posix/src/dnspacket.h \
+	libcapos-posix/src/exec_state.h \
+	libcapos-posix/src/family.h \
 	libcapos-posix/src/fd.h \
 	libcapos-posix/src/files.h \
 	libcapos-posix/src/icmp.h \
@@ -21,15 +25,20 @@ POSIX_C = \
 	libcapos-posix/arch/x86_64/entry.S \
 	libcapos-posix/src/alloc.c \
 	libcapos-posix/src/chan.c \
+	libcapos-posix/src/children.c \
 	libcapos-posix/src/clock.c \
 	libcapos-posix/src/dir.c \
 	libcapos-posix/src/dispatch.c \
 	libcapos-posix/src/dnspacket.c \
 	libcapos-posix/src/errno.c \
+	libcapos-posix/src/exec.c \
+	libcapos-posix/src/exec_state.c \
+	libcapos-posix/src/family.c \
 	libcapos-posix/src/fd.c \
 	libcapos-posix/src/file.c \
 	libcapos-posix/src/file_device.c \
 	libcapos-posix/src/file_open.c \
+	libcapos-posix/src/fork.c \
 	libcapos-posix/src/futex.c \
 	libcapos-posix/src/icmp.c \
 	libcapos-posix/src/inet_address.c \
@@ -64,6 +73,7 @@ POSIX_LIBCAPOS = \
 	libcapos/channel.c \
 	libcapos/error.c \
 	libcapos/format.c \
+	libcapos/image.c \
 	libcapos/log.c \
 	libcapos/msg.c \
 	libcapos/queue.c \

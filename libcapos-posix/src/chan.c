@@ -5,6 +5,7 @@
  * not wake it for each.
  */
 #include "chan.h"
+#include "family.h"
 
 #include <capos/schema/kernel_client.h>
 
@@ -17,15 +18,16 @@ static cap_t take_cap(struct capos_call *reply, uint16_t index)
 	return cap;
 }
 
-static int map_memory(struct chan *c, cap_t memory)
+static int map_memory(struct chan *c)
 {
 	const struct memory_object_size_params params = {};
 	struct memory_object_size_results size;
-	int result = memory_object_size(memory, &params, &size, NULL);
+	int result = memory_object_size(c->object, &params, &size, NULL);
 
 	if (result)
 		return result;
-	result = cap_memory_map(memory, 0, size.size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &c->memory);
+	result = cap_memory_map(c->object, 0, size.size, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
+	                        &c->memory);
 	if (result) {
 		c->memory = NULL;
 		return result;
@@ -36,13 +38,12 @@ static int map_memory(struct chan *c, cap_t memory)
 
 int chan_open(struct chan *c, const struct channel_ref *ref, struct capos_call *reply)
 {
-	cap_t memory = take_cap(reply, ref->memory_index);
 	int result;
 
-	*c = (struct chan){.event = take_cap(reply, ref->event_index),
+	*c = (struct chan){.object = take_cap(reply, ref->memory_index),
+	                   .event = take_cap(reply, ref->event_index),
 	                   .event_bits = ref->event_bits};
-	result = memory && c->event ? map_memory(c, memory) : CAP_EMESSAGE;
-	cap_release(memory); /* the mapping stays */
+	result = c->object && c->event ? map_memory(c) : CAP_EMESSAGE;
 	if (result)
 		chan_close(c);
 	return result;
@@ -52,6 +53,7 @@ void chan_close(struct chan *c)
 {
 	if (c->memory)
 		cap_memory_unmap(c->memory, c->mapped);
+	cap_release(c->object);
 	cap_release(c->event);
 	*c = (struct chan){0};
 }
@@ -80,6 +82,67 @@ static void give_back(struct chan *c)
 	c->taken = 0;
 	if (queue_publish_take(&c->channel.receive))
 		cap_signal(c->event, c->event_bits);
+}
+
+/* Own indices are never read back but here, where another process of ours may have moved them; what
+ * the server could do with that harms this channel alone. */
+void chan_look(struct chan *c)
+{
+	struct channel *channel = &c->channel;
+
+	if (!c->common)
+		return;
+	channel->receive.local = atomic_load(&channel->shared->receive.head);
+	channel->send.local = atomic_load(&channel->shared->send.tail);
+}
+
+void chan_begin(struct chan *c)
+{
+	if (!c->common)
+		return;
+	family_lock(&c->channel.shared->client_lock);
+	chan_look(c);
+}
+
+void chan_end(struct chan *c)
+{
+	if (!c->common)
+		return;
+	give_back(c);
+	family_unlock(&c->channel.shared->client_lock);
+}
+
+void chan_make_common(struct chan *c)
+{
+	give_back(c);
+	c->common = true;
+}
+
+struct chan_state chan_save(struct chan *c)
+{
+	give_back(c);
+	return (struct chan_state){.object = c->object,
+	                           .event = c->event,
+	                           .event_bits = c->event_bits,
+	                           .errors_told = c->errors_told,
+	                           .common = c->common};
+}
+
+int chan_restore(struct chan *c, const struct chan_state *state)
+{
+	int result;
+
+	*c = (struct chan){.object = state->object,
+	                   .event = state->event,
+	                   .event_bits = state->event_bits,
+	                   .errors_told = (uint32_t)state->errors_told,
+	                   .common = true};
+	result = map_memory(c);
+	if (result)
+		return result;
+	chan_look(c); /* where the last image stopped */
+	c->common = state->common;
+	return CAP_OK;
 }
 
 void chan_taken(struct chan *c, uint32_t bytes)
@@ -115,6 +178,7 @@ size_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, bo
 {
 	size_t done = 0;
 
+	chan_begin(c);
 	for (int i = 0; i < n; i++) {
 		uint8_t *start;
 		uint32_t want = element_rest(&iov[i], &skip, &start), got;
@@ -129,6 +193,7 @@ size_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, bo
 	}
 	if (done && !peek)
 		chan_taken(c, (uint32_t)done);
+	chan_end(c);
 	return done;
 }
 
@@ -136,6 +201,7 @@ size_t chan_write(struct chan *c, const struct iovec *iov, int n, size_t skip)
 {
 	size_t done = 0;
 
+	chan_begin(c);
 	for (int i = 0; i < n; i++) {
 		uint8_t *start;
 		uint32_t want = element_rest(&iov[i], &skip, &start), put;
@@ -149,6 +215,7 @@ size_t chan_write(struct chan *c, const struct iovec *iov, int n, size_t skip)
 	}
 	if (done)
 		chan_put(c);
+	chan_end(c);
 	return done;
 }
 

@@ -18,10 +18,12 @@ struct chan {
 	struct channel channel;
 	void *memory;    /* the mapping; NULL: not open */
 	uint64_t mapped; /* bytes */
+	cap_t object;    /* of the memory */
 	cap_t event;     /* the server's */
 	uint64_t event_bits;
 	uint32_t taken;       /* bytes taken out that the server has not been told of */
 	uint32_t errors_told; /* of channel's error_count */
+	bool common;          /* other processes use it too */
 };
 
 /* Takes memory and event out of a reply's capabilities (they become CAP_NULL there) and opens the
@@ -44,6 +46,24 @@ static inline bool chan_broken(const struct chan *c)
 /* Bytes moved, 0 when there are none or no space.  skip: bytes of iov that are done already. */
 size_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, bool peek);
 size_t chan_write(struct chan *c, const struct iovec *iov, int n, size_t skip);
+/*
+ * Around queue operations of one's own.  A channel that is common to processes made by fork is
+ * theirs one at a time, and its queues' own indices are read back from the shared memory; for
+ * others both are nothing.
+ */
+void chan_begin(struct chan *c);
+void chan_end(struct chan *c);
+/* Before merely looking at how much there is. */
+void chan_look(struct chan *c);
+
+/* For fork and exec. */
+void chan_make_common(struct chan *c);
+struct chan_state { /* of 8 bytes each: travels as words */
+	uint64_t object, event, event_bits, errors_told, common;
+};
+struct chan_state chan_save(struct chan *c);
+int chan_restore(struct chan *c, const struct chan_state *state); /* CAP_OK or enum cap_error */
+
 /* After queue operations of one's own. */
 void chan_taken(struct chan *c, uint32_t bytes);
 void chan_put(struct chan *c);

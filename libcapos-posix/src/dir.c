@@ -12,6 +12,8 @@
 
 #include <capos/schema/service_client.h>
 
+#include "carried.h"
+#include "family.h"
 #include "files.h"
 #include "syscalls.h"
 
@@ -32,12 +34,12 @@ static ssize_t directory_read(struct file *f, const struct iovec *iov, int n)
 static off_t directory_seek(struct file *f, off_t offset, int whence)
 {
 	if (whence == SEEK_CUR)
-		offset += f->offset;
+		offset += *file_offset(f);
 	else if (whence != SEEK_SET)
 		return -EINVAL;
 	if (offset < 0)
 		return -EINVAL;
-	f->offset = offset;
+	*file_offset(f) = offset;
 	return offset;
 }
 
@@ -88,7 +90,7 @@ static size_t put_entry(const struct directory_entry *entry, uint8_t *to, size_t
 
 static ssize_t directory_getdents(struct file *f, void *buffer, size_t size)
 {
-	const struct directory_list_params params = {.position = (uint64_t)f->offset};
+	const struct directory_list_params params = {.position = (uint64_t)*file_offset(f)};
 	struct directory_list_results results;
 	struct capos_call call = FILES_CALL();
 	size_t done = 0;
@@ -109,13 +111,21 @@ static ssize_t directory_getdents(struct file *f, void *buffer, size_t size)
 		if (!length)
 			return done ? (ssize_t)done : -EINVAL;
 		done += length;
-		f->offset = (off_t)entry.position;
+		*file_offset(f) = (off_t)entry.position;
 	}
 	return (ssize_t)done;
 }
 
+static int directory_carry(struct file *f, struct carried *out)
+{
+	out->kind = CARRY_DIRECTORY;
+	out->object = object_of(f);
+	return 0;
+}
+
 static void directory_close(struct file *f)
 {
+	family_drop_offset(f->shared_offset);
 	cap_release(object_of(f));
 }
 
@@ -127,6 +137,8 @@ static const struct file_ops directory_ops = {
         .utimens = directory_utimens,
         .getdents = directory_getdents,
         .close = directory_close,
+        .fork = file_fork,
+        .carry = directory_carry,
 };
 
 int file_open_directory(cap_t object, int flags, struct file **out)

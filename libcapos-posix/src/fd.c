@@ -51,6 +51,17 @@ struct file *fd_file(int fd)
 	return fd >= 0 && fd < FD_MAX ? slots[fd].file : NULL;
 }
 
+int fd_each(fd_visit *visit, void *context)
+{
+	int result = 0;
+
+	for (int fd = 0; fd < FD_MAX && !result; fd++) {
+		if (slots[fd].file)
+			result = visit(fd, slots[fd].file, slots[fd].close_on_exec, context);
+	}
+	return result;
+}
+
 int fd_install(struct file *f, int from, bool close_on_exec)
 {
 	int fd = from > lowest_free ? from : lowest_free;

@@ -19,6 +19,9 @@ struct iovec;
 struct stat;
 struct msghdr;
 struct file;
+struct membership;
+struct carried;
+struct family_offset;
 
 /* Any pointer may be NULL: then the call answers as the comment says. */
 struct file_ops {
@@ -48,6 +51,14 @@ struct file_ops {
 	void (*close)(struct file *f);   /* the last reference is gone: release everything it owns,
 	                                    not f itself */
 	const struct socket_ops *socket; /* NULL: ENOTSOCK for socket calls */
+	/* A child is about to be made that has the description too: whatever both move is made
+	 * common.  May be called again for one that is common already.  0 or -errno. */
+	int (*fork)(struct file *f, const struct membership *child);
+	/* In the child: lets go of what only the parent goes on with. */
+	void (*forked)(struct file *f);
+	/* Tells the next image of this process what it needs to have the same description.  0 or
+	 * -errno.  NULL: it cannot be carried over exec. */
+	int (*carry)(struct file *f, struct carried *out);
 };
 
 struct sockaddr;
@@ -68,10 +79,11 @@ struct socket_ops {
 struct file {
 	const struct file_ops *ops;
 	uint32_t refs;
-	int flags;     /* O_ACCMODE, O_NONBLOCK, O_APPEND, ... */
-	uint64_t kind; /* FILE_KIND_* for fstat and /proc, else unused */
-	void *data;    /* the kind's own */
-	off_t offset;  /* of files */
+	int flags;                           /* O_ACCMODE, O_NONBLOCK, O_APPEND, ... */
+	uint64_t kind;                       /* FILE_KIND_* for fstat and /proc, else unused */
+	void *data;                          /* the kind's own */
+	off_t offset;                        /* of files */
+	struct family_offset *shared_offset; /* in place of offset, once it is common with others */
 };
 
 /* A new description with one reference, zeroed; NULL: no memory. */
@@ -83,15 +95,20 @@ void file_put(struct file *f); /* closes and frees at 0 */
  * caller's). */
 int fd_install(struct file *f, int from, bool close_on_exec);
 struct file *fd_file(int fd); /* borrowed; NULL: EBADF */
+/* Calls visit for each descriptor, lowest first, until it answers other than 0; that answer, or 0.
+ */
+typedef int fd_visit(int fd, struct file *f, bool close_on_exec, void *context);
+int fd_each(fd_visit *visit, void *context);
 
 /* Waiting: every fd kind is woken through the process's one event.  Sleeps until the event is
  * signalled, the deadline (monotonic ns, UINT64_MAX none) passes: -ETIMEDOUT, or a signal is
  * pending: -EINTR.  Usage: loop { look at the shared words; arm (want_data, ...); look again;
  * process_wait }.  Spurious wake-ups happen. */
 int process_wait(uint64_t deadline_ns);
-/* What to hand to servers as wakeIndex / wakeBits. */
+/* What to hand to servers as wakeIndex / wakeBits: all bits, of which each of the processes that
+ * share the event by fork waits for one. */
 uint64_t process_event(void); /* cap_t of the process's event; send a copy with CAP_RIGHT_SIGNAL */
-#define PROCESS_WAKE_BITS 1ull
+#define PROCESS_WAKE_BITS UINT64_MAX
 
 int errno_of(int capos_result); /* cap_error or Status to a negative errno; 0 for CAP_OK */
 

@@ -10,7 +10,9 @@
 
 #include <capos/schema/service_client.h>
 
+#include "carried.h"
 #include "chan.h"
+#include "family.h"
 #include "files.h"
 
 _Alignas(8) uint8_t files_message[CAPOS_MESSAGE_MAX];
@@ -58,10 +60,10 @@ static ssize_t regular_pread(struct file *f, const struct iovec *iov, int n, off
 
 static ssize_t regular_read(struct file *f, const struct iovec *iov, int n)
 {
-	ssize_t result = regular_pread(f, iov, n, f->offset);
+	ssize_t result = regular_pread(f, iov, n, *file_offset(f));
 
 	if (result > 0)
-		f->offset += result;
+		*file_offset(f) += result;
 	return result;
 }
 
@@ -141,11 +143,11 @@ static ssize_t write_all(struct file *f, bool append, const struct iovec *iov, i
 
 static ssize_t regular_write(struct file *f, const struct iovec *iov, int n)
 {
-	uint64_t end = (uint64_t)f->offset;
-	ssize_t result = write_all(f, f->flags & O_APPEND, iov, n, (uint64_t)f->offset, &end);
+	uint64_t end = (uint64_t)*file_offset(f);
+	ssize_t result = write_all(f, f->flags & O_APPEND, iov, n, (uint64_t)*file_offset(f), &end);
 
 	if (result > 0)
-		f->offset = (off_t)end;
+		*file_offset(f) = (off_t)end;
 	return result;
 }
 
@@ -176,7 +178,7 @@ static off_t regular_seek(struct file *f, off_t offset, int whence)
 	int result;
 
 	if (whence == SEEK_CUR) {
-		base = f->offset;
+		base = *file_offset(f);
 	} else if (whence == SEEK_END || whence == SEEK_DATA || whence == SEEK_HOLE) {
 		result = get_stat(f, &stat);
 		if (result)
@@ -195,7 +197,7 @@ static off_t regular_seek(struct file *f, off_t offset, int whence)
 		return -EOVERFLOW;
 	if (base < 0)
 		return -EINVAL;
-	f->offset = base;
+	*file_offset(f) = base;
 	return base;
 }
 
@@ -250,8 +252,26 @@ static int regular_memory(struct file *f, uint64_t *memory)
 	return *memory ? 0 : -EIO;
 }
 
+off_t *file_offset(struct file *f)
+{
+	return f->shared_offset ? family_offset_of(f->shared_offset) : &f->offset;
+}
+
+int file_fork(struct file *f, const struct membership *child)
+{
+	return family_share_offset(&f->shared_offset, f->offset, *child);
+}
+
+static int regular_carry(struct file *f, struct carried *out)
+{
+	out->kind = CARRY_REGULAR;
+	out->object = object_of(f);
+	return 0;
+}
+
 static void regular_close(struct file *f)
 {
+	family_drop_offset(f->shared_offset);
 	cap_release(object_of(f));
 }
 
@@ -267,6 +287,8 @@ static const struct file_ops regular_ops = {
         .utimens = regular_utimens,
         .memory = regular_memory,
         .close = regular_close,
+        .fork = file_fork,
+        .carry = regular_carry,
 };
 
 int file_open_regular(cap_t object, int flags, struct file **out)

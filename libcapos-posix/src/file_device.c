@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 
+#include "carried.h"
 #include "chan.h"
 #include "files.h"
 #include "syscalls.h"
@@ -108,30 +109,41 @@ static int device_fstat(struct file *f, struct stat *st)
 	return 0;
 }
 
+static int device_carry(struct file *f, struct carried *out)
+{
+	out->kind = CARRY_DEVICE;
+	out->detail = device_of(f)->minor;
+	return 0;
+}
+
 static const struct file_ops null_ops = {.read = null_read,
                                          .write = null_write,
                                          .pread = device_pread,
                                          .pwrite = device_pwrite,
                                          .seek = device_seek,
-                                         .stat = device_fstat};
+                                         .stat = device_fstat,
+                                         .carry = device_carry};
 static const struct file_ops zero_ops = {.read = zero_read,
                                          .write = null_write,
                                          .pread = device_pread,
                                          .pwrite = device_pwrite,
                                          .seek = device_seek,
-                                         .stat = device_fstat};
+                                         .stat = device_fstat,
+                                         .carry = device_carry};
 static const struct file_ops full_ops = {.read = zero_read,
                                          .write = full_write,
                                          .pread = device_pread,
                                          .pwrite = device_pwrite,
                                          .seek = device_seek,
-                                         .stat = device_fstat};
+                                         .stat = device_fstat,
+                                         .carry = device_carry};
 static const struct file_ops random_ops = {.read = random_read,
                                            .write = null_write,
                                            .pread = device_pread,
                                            .pwrite = device_pwrite,
                                            .seek = device_seek,
-                                           .stat = device_fstat};
+                                           .stat = device_fstat,
+                                           .carry = device_carry};
 
 static const struct device devices[] = {
         {"null", &null_ops, 3},     {"zero", &zero_ops, 5},      {"full", &full_ops, 7},
@@ -229,4 +241,15 @@ int device_stat(const char *path, struct stat *st)
 		return 1;
 	stat_of(device, st);
 	return 0;
+}
+
+int device_restore(const struct carried *in, struct file **out)
+{
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		if (devices[i].minor != in->detail)
+			continue;
+		*out = file_create(devices[i].ops, in->flags, (void *)(uintptr_t)&devices[i]);
+		return *out ? 0 : -ENOMEM;
+	}
+	return -EINVAL;
 }

@@ -223,7 +223,7 @@ long sys_sendfile(long out_fd, long in_fd, long offset, long count)
 		return -EINVAL;
 	file_get(in);
 	file_get(out);
-	result = send_range(out, in, position ? position : &in->offset, (size_t)count);
+	result = send_range(out, in, position ? position : file_offset(in), (size_t)count);
 	file_put(in);
 	file_put(out);
 	if (result == -EPIPE)

@@ -44,4 +44,27 @@ _Noreturn void posix_exit(int code, int signal);
 
 uint64_t process_id(void);
 
+/* ---- fork and exec ---- */
+
+/* In the child, each once: what belongs to one process begins anew. */
+void process_forked(void);
+void wait_forked(void);
+void itimer_forked(void);
+void signal_forked(cap_t own_event);
+
+/* execve's other half: takes up what the image before this one left, whose capability is state. */
+void exec_restore(cap_t state);
+void wait_restore(cap_t event);
+uint64_t process_group(void);
+void process_set_group(uint64_t group);
+cap_t itimer_timer(void);
+void itimer_restore(cap_t timer);
+void path_state(cap_t *directory, unsigned *mask);
+void path_restore(cap_t directory, unsigned mask);
+
+/* arch/: calls make(stack, argument) and answers what it does; a process that was made to start at
+ * posix_fork_entry with that stack comes back from here too, with 1. */
+long posix_fork_here(long (*make)(uint64_t stack, void *argument), void *argument);
+void posix_fork_entry(void);
+
 #endif

@@ -19,6 +19,22 @@
 
 static cap_t timer; /* made at the first use from the Timer that the process was given */
 
+cap_t itimer_timer(void)
+{
+	return timer;
+}
+
+void itimer_restore(cap_t carried)
+{
+	timer = carried;
+}
+
+void itimer_forked(void)
+{
+	cap_release(timer);
+	timer = CAP_NULL;
+}
+
 static int own_timer(void)
 {
 	cap_t given;

@@ -11,20 +11,95 @@
 
 #define OBJECT_BUFFER 512u /* holds any of these methods' messages, a process's name included */
 
-int object_process_status(struct object_process *out)
+int object_status_of(cap_t process, struct object_process *out)
 {
 	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
 	const struct process_status_params params = {};
 	struct process_status_results results;
-	int result = process_status(CAP_SELF, &params, &results, &call);
+	int result = process_status(process, &params, &results, &call);
 
 	if (!result)
 		*out = (struct object_process){.id = results.id,
 		                               .memory_pages = results.memory_pages,
 		                               .memory_limit_pages = results.memory_limit_pages,
-		                               .cpu_ns = results.cpu_ns};
+		                               .cpu_ns = results.cpu_ns,
+		                               .alive = results.alive};
 	return result;
+}
+
+int object_process_status(struct object_process *out)
+{
+	return object_status_of(CAP_SELF, out);
+}
+
+int object_memory_size(cap_t memory, uint64_t *size)
+{
+	const struct memory_object_size_params params = {};
+	struct memory_object_size_results results;
+	int result = memory_object_size(memory, &params, &results, NULL);
+
+	*size = result ? 0 : results.size;
+	return result;
+}
+
+int object_exit_status(cap_t process, uint32_t *status)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	const struct process_wait_params params = {};
+	struct process_wait_results results;
+	int result = process_wait(process, &params, &results, &call);
+
+	*status = result ? 0 : results.status;
+	return result;
+}
+
+int object_kill(cap_t process, uint32_t status)
+{
+	const struct process_kill_params params = {.status = status};
+	struct process_kill_results results;
+
+	return process_kill(process, &params, &results, NULL);
+}
+
+int object_fork(uint64_t entry, uint64_t stack, cap_t event, uint64_t end_bits, cap_t *process)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	const struct capos_send_cap send = {.cap = event, .rights = CAP_RIGHT_SIGNAL};
+	struct capos_call call = {.send_caps = &send,
+	                          .send_ncaps = event != CAP_NULL,
+	                          .buffer = buffer,
+	                          .size = sizeof(buffer)};
+	const struct process_fork_params params = {
+	        .entry = entry, .stack_pointer = stack, .end_bits = event ? end_bits : 0};
+	struct process_fork_results results;
+	int result = process_fork(CAP_SELF, &params, &results, &call);
+
+	*process = CAP_NULL;
+	if (result)
+		return result;
+	if (results.process_index >= call.ncaps)
+		return CAP_EMESSAGE;
+	*process = call.caps[results.process_index];
+	return CAP_OK;
+}
+
+int object_exec(cap_t image, uint64_t load_bias, const void *block, uint32_t length,
+                const char *name)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	const struct capos_send_cap send = {
+	        .cap = image, .rights = CAP_RIGHTS_ALL, .flags = CAPOS_SEND_MOVE};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	const struct process_exec_params params = {.load_bias = load_bias,
+	                                           .block_address = (uint64_t)block,
+	                                           .block_length = length,
+	                                           .name = MSG_TEXT(name)};
+	struct process_exec_results results;
+
+	return process_exec(CAP_SELF, &params, &results, &call);
 }
 
 int object_map(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, bool private_copy,

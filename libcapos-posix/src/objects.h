@@ -14,9 +14,21 @@
 
 struct object_process {
 	uint64_t id, memory_pages, memory_limit_pages, cpu_ns;
+	bool alive;
 };
 
 int object_process_status(struct object_process *out); /* of this process */
+int object_memory_size(cap_t memory, uint64_t *size);
+int object_status_of(cap_t process, struct object_process *out);
+int object_exit_status(cap_t process, uint32_t *status); /* waits for its end */
+int object_kill(cap_t process, uint32_t status);
+
+/* A process like this one that starts at entry with that stack; the event is told of its end. */
+int object_fork(uint64_t entry, uint64_t stack, cap_t event, uint64_t end_bits, cap_t *process);
+/* Another program in this process; comes back only when that is refused.  The image's capability
+ * goes when it works. */
+int object_exec(cap_t image, uint64_t load_bias, const void *block, uint32_t length,
+                const char *name);
 /* *address 0: the kernel chooses; set to where it is.  private_copy: what is written there is this
  * process's own, and a child's copy after fork. */
 int object_map(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, bool private_copy,

@@ -11,10 +11,23 @@
 #include <capos/start.h>
 
 #include "files.h"
+#include "internal.h"
 #include "syscalls.h"
 
 static cap_t working_directory; /* CAP_NULL: the root */
 static unsigned mask = 022;
+
+void path_state(cap_t *directory, unsigned *bits)
+{
+	*directory = working_directory;
+	*bits = mask;
+}
+
+void path_restore(cap_t directory, unsigned bits)
+{
+	working_directory = directory;
+	mask = bits;
+}
 
 cap_t path_root(void)
 {

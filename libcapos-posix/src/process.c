@@ -16,6 +16,8 @@
 #include <capos/clock.h>
 #include <capos/start.h>
 
+#include "children.h"
+#include "family.h"
 #include "internal.h"
 #include "objects.h"
 #include "pages.h"
@@ -26,6 +28,8 @@
 
 _Noreturn void posix_exit(int code, int signal)
 {
+	family_leave(family_self());
+	family_wake();      /* readers of its pipes, for whom this may be the end */
 	cap_poll(false, 0); /* quiet signals to servers may still be queued */
 	cap_exit(CAPOS_EXIT_STATUS(code, signal));
 }
@@ -41,9 +45,28 @@ long sys_exit(long status)
 	posix_exit((int)status & 0xff, 0);
 }
 
+static uint64_t id, group;
+
+void process_forked(void)
+{
+	id = 0;
+}
+
+/* Children are in their parent's group. */
+uint64_t process_group(void)
+{
+	if (!group)
+		group = process_id();
+	return group;
+}
+
+void process_set_group(uint64_t carried)
+{
+	group = carried;
+}
+
 uint64_t process_id(void)
 {
-	static uint64_t id;
 	struct object_process process;
 
 	if (!id && !object_process_status(&process))
@@ -67,21 +90,16 @@ long sys_set_tid_address(long address)
 	return (long)process_id();
 }
 
-/* The parent is not in sight, as across a Linux process namespace. */
-long sys_getppid(void)
-{
-	return 0;
-}
-
-/* Each program is alone in a group and a session of its own. */
+/* A program and its descendants are one group and one session. */
 long sys_getpgrp(void)
 {
-	return (long)process_id();
+	return (long)process_group();
 }
 
 long sys_getpgid(long pid)
 {
-	return !pid || pid == (long)process_id() ? (long)process_id() : -ESRCH;
+	return !pid || pid == (long)process_id() || child_known(pid) ? (long)process_group()
+	                                                             : -ESRCH;
 }
 
 long sys_getsid(long pid)
@@ -171,7 +189,7 @@ static long limit_of(long resource, struct rlimit *limit)
 		limit->rlim_cur = limit->rlim_max = 0;
 		return 0;
 	case RLIMIT_NPROC:
-		limit->rlim_cur = limit->rlim_max = 1;
+		limit->rlim_cur = limit->rlim_max = FAMILY_MEMBERS;
 		return 0;
 	case RLIMIT_AS:
 	case RLIMIT_DATA:
@@ -216,8 +234,10 @@ long sys_getrusage(long who, long out)
 	if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
 		return -EINVAL;
 	memset(usage, 0, sizeof(*usage));
-	if (who == RUSAGE_CHILDREN) /* it has none */
+	if (who == RUSAGE_CHILDREN) {
+		children_usage(usage);
 		return 0;
+	}
 	if (object_process_status(&process))
 		return -EINVAL;
 	usage->ru_utime.tv_sec = (time_t)(process.cpu_ns / 1000000000);
@@ -306,10 +326,4 @@ long sys_sched_yield(void)
 {
 	cap_poll(false, 0);
 	return 0;
-}
-
-long sys_wait4(long pid, long status, long options, long usage)
-{
-	(void)pid, (void)status, (void)options, (void)usage;
-	return -ECHILD;
 }

@@ -16,6 +16,7 @@
 #include <capos/log.h>
 #include <capos/start.h>
 
+#include "children.h"
 #include "internal.h"
 #include "objects.h"
 #include "signal_calls.h"
@@ -57,6 +58,8 @@ bool signal_collect(void)
 		int code = signal == SIGALRM ? SI_KERNEL : SI_USER;
 
 		signal_state_add(&signals, signal, (struct signal_origin){.code = code});
+		if (signal == SIGCHLD)
+			children_changed();
 	}
 	return bits != 0;
 }
@@ -284,6 +287,24 @@ cap_t signal_event(void)
 	return event;
 }
 
+/* From here on signals come by this event; upcalls are masked until the running call ends. */
+static void bind_event(void)
+{
+	int result;
+
+	mask_upcalls();
+	result = object_bind_upcall(event, (uint64_t)posix_upcall_entry);
+	if (result)
+		log_line("posix: signals cannot be delivered: %s", cap_error_text(result));
+}
+
+void signal_forked(cap_t own)
+{
+	event = own;
+	signals.pending = 0;
+	bind_event();
+}
+
 void signal_start(void)
 {
 	int result;
@@ -296,8 +317,5 @@ void signal_start(void)
 			return;
 		}
 	}
-	mask_upcalls();
-	result = object_bind_upcall(event, (uint64_t)posix_upcall_entry);
-	if (result)
-		log_line("posix: signals cannot be delivered: %s", cap_error_text(result));
+	bind_event();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls about signals.  A process can signal itself alone: it holds no capability to
- * another.
+ * System calls about signals.  A process can signal itself, its children and its parent: it holds
+ * no capability to another.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -11,6 +11,7 @@
 
 #include <capos/cap.h>
 
+#include "children.h"
 #include "internal.h"
 #include "signal_calls.h"
 #include "syscalls.h"
@@ -179,13 +180,17 @@ static long signal_self(long signal, int code)
 	return 0;
 }
 
-/* The process is alone in its group and session, so 0, -1 and its own group mean itself. */
+/* A group is this process and its children, as far as it holds them. */
 long sys_kill(long pid, long signal)
 {
-	long self = (long)process_id();
-
-	if (pid != 0 && pid != -1 && pid != self && pid != -self)
+	if (signal != 0 && !valid(signal))
+		return -EINVAL;
+	if (pid > 0 && pid != (long)process_id())
+		return children_signal(pid, (int)signal);
+	if (pid <= 0 && pid != -1 && pid != 0 && pid != -(long)process_group())
 		return -ESRCH;
+	if (pid <= 0)
+		children_signal_all((int)signal);
 	return signal_self(signal, SI_USER);
 }
 

@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include <capos/schema/network_client.h>
 #include <capos/start.h>
 
+#include "carried.h"
 #include "posix.h"
 #include "socket.h"
 #include "syscalls.h"
@@ -133,6 +135,7 @@ static int unread_bytes(struct socket *s)
 {
 	struct channel_datagram header;
 
+	chan_look(&s->chan);
 	if (s->kind == SOCKET_TCP)
 		return (int)queue_readable(&s->chan.channel.receive);
 	if (channel_take_datagram(&s->chan.channel.receive, &header, &header, 0, true) < 0)
@@ -163,6 +166,44 @@ static void socket_close(struct file *f)
 	posix_free(s);
 }
 
+static int socket_fork(struct file *f, const struct membership *child)
+{
+	(void)child;
+	chan_make_common(&socket_of(f)->chan);
+	return 0;
+}
+
+/* The parent's connect is answered to the parent; here the channel's status tells how it went. */
+static void socket_forked(struct file *f)
+{
+	struct socket *s = socket_of(f);
+
+	posix_free(s->connect);
+	s->connect = NULL;
+}
+
+static int socket_carry(struct file *f, struct carried *out)
+{
+	struct socket *s = socket_of(f);
+
+	if (s->connect) /* exec withdraws the call */
+		return -EBUSY;
+	out->kind = CARRY_SOCKET;
+	out->object = s->object;
+	out->chan = chan_save(&s->chan);
+	out->socket = (struct carried_socket){.kind = (uint8_t)s->kind,
+	                                      .state = (uint8_t)s->state,
+	                                      .read_shut = s->read_shut,
+	                                      .write_shut = s->write_shut,
+	                                      .error = s->error,
+	                                      .receive_timeout = s->receive_timeout,
+	                                      .send_timeout = s->send_timeout,
+	                                      .number = s->number,
+	                                      .ping_id = s->ping_id};
+	memcpy(out->socket.peer, &s->peer, sizeof(s->peer));
+	return 0;
+}
+
 static const struct file_ops tcp_file_ops = {
         .read = socket_read,
         .write = socket_write,
@@ -171,6 +212,9 @@ static const struct file_ops tcp_file_ops = {
         .ioctl = socket_ioctl,
         .close = socket_close,
         .socket = &socket_tcp_ops,
+        .fork = socket_fork,
+        .forked = socket_forked,
+        .carry = socket_carry,
 };
 
 static const struct file_ops datagram_file_ops = {
@@ -181,6 +225,8 @@ static const struct file_ops datagram_file_ops = {
         .ioctl = socket_ioctl,
         .close = socket_close,
         .socket = &socket_datagram_ops,
+        .fork = socket_fork,
+        .carry = socket_carry,
 };
 
 int socket_file(enum socket_kind kind, enum socket_state state, cap_t object,
@@ -206,6 +252,33 @@ int socket_file(enum socket_kind kind, enum socket_state state, cap_t object,
 	s->number = ++last_number;
 	if (kind == SOCKET_PING)
 		sys_getrandom((long)&s->ping_id, sizeof(s->ping_id), 0);
+	return 0;
+}
+
+int socket_restore(const struct carried *in, struct file **out)
+{
+	const struct carried_socket *saved = &in->socket;
+	struct chan chan;
+	struct socket *s;
+	int result;
+
+	if (saved->kind >= SOCKET_KINDS || saved->state > SOCKET_LISTENING)
+		return -EINVAL;
+	result = errno_of(chan_restore(&chan, &in->chan));
+	if (!result)
+		result = socket_file(saved->kind, saved->state, in->object, &chan, 0, out);
+	if (result)
+		return result;
+	s = socket_of(*out);
+	(*out)->flags = in->flags;
+	s->error = saved->error;
+	s->read_shut = saved->read_shut;
+	s->write_shut = saved->write_shut;
+	s->receive_timeout = saved->receive_timeout;
+	s->send_timeout = saved->send_timeout;
+	s->number = saved->number;
+	s->ping_id = saved->ping_id;
+	memcpy(&s->peer, saved->peer, sizeof(s->peer));
 	return 0;
 }
 

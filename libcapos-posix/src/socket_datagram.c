@@ -81,14 +81,14 @@ static int destination(struct socket *s, const struct msghdr *message,
 /* One attempt: 0, -EAGAIN without space, or why not. */
 static int put_record(struct socket *s, const struct channel_datagram *header, const void *payload)
 {
-	int result = channel_put_datagram(&s->chan.channel.send, header, payload);
+	int result;
 
-	if (result == CAP_ETOOBIG)
-		return -EMSGSIZE;
-	if (result)
-		return errno_of(result);
-	chan_put(&s->chan);
-	return 0;
+	chan_begin(&s->chan);
+	result = channel_put_datagram(&s->chan.channel.send, header, payload);
+	if (!result)
+		chan_put(&s->chan);
+	chan_end(&s->chan);
+	return result == CAP_ETOOBIG ? -EMSGSIZE : errno_of(result);
 }
 
 static int try_send(struct socket *s, const struct msghdr *message,
@@ -153,14 +153,19 @@ static ssize_t datagram_sendmsg(struct file *f, const struct msghdr *message, in
 static ssize_t take_record(struct socket *s, struct channel_datagram *header, void *buffer,
                            size_t size, bool peek, size_t *copied)
 {
-	uint32_t before = s->chan.channel.receive.local;
-	int result = channel_take_datagram(&s->chan.channel.receive, header, buffer,
-	                                   size < PAYLOAD_MAX ? (uint32_t)size : PAYLOAD_MAX, peek);
+	struct queue *receive = &s->chan.channel.receive;
+	uint32_t before;
+	int result;
 
+	chan_begin(&s->chan);
+	before = receive->local;
+	result = channel_take_datagram(receive, header, buffer,
+	                               size < PAYLOAD_MAX ? (uint32_t)size : PAYLOAD_MAX, peek);
+	if (result >= 0 && !peek)
+		chan_taken(&s->chan, receive->local - before);
+	chan_end(&s->chan);
 	if (result < 0)
 		return errno_of(result);
-	if (!peek)
-		chan_taken(&s->chan, s->chan.channel.receive.local - before);
 	*copied = (size_t)result;
 	return header->length;
 }
@@ -282,6 +287,7 @@ unsigned socket_datagram_poll(struct file *f, unsigned wanted, bool arm)
 			chan_arm_write(&s->chan);
 		chan_arm_status(&s->chan);
 	}
+	chan_look(&s->chan);
 	if (queue_readable(&s->chan.channel.receive) || s->read_shut)
 		events |= POLLIN | POLLRDNORM;
 	if (s->write_shut || queue_writable(send) >= WRITABLE_ROOM ||

@@ -18,6 +18,17 @@
 /* ---- connect ----------------------------------------------------------------------------------
  */
 
+/* Of a connect that another process began: how it went is in the channel. */
+static void settle_by_status(struct socket *s)
+{
+	if (chan_status(&s->chan) & CHANNEL_CONNECTED)
+		s->state = SOCKET_CONNECTED;
+	else if (!(chan_status(&s->chan) & CHANNEL_CONNECTING))
+		s->state = SOCKET_FRESH;
+	else
+		chan_arm_status(&s->chan);
+}
+
 /* Takes note of a connect that was answered.  Reaps without entering the kernel. */
 static void settle_connect(struct socket *s)
 {
@@ -25,6 +36,10 @@ static void settle_connect(struct socket *s)
 
 	if (s->state != SOCKET_CONNECTING)
 		return;
+	if (!s->connect) {
+		settle_by_status(s);
+		return;
+	}
 	if (!s->connect->op.done)
 		cap_poll(false, 0);
 	if (!s->connect->op.done)
@@ -141,13 +156,16 @@ static ssize_t receive_nothing(struct socket *s, uint32_t status)
 
 static ssize_t discard(struct socket *s, size_t length)
 {
-	uint32_t there = queue_readable(&s->chan.channel.receive);
+	uint32_t there;
 
+	chan_begin(&s->chan);
+	there = queue_readable(&s->chan.channel.receive);
 	if (there > length)
 		there = (uint32_t)length;
 	queue_advance(&s->chan.channel.receive, there);
 	if (there)
 		chan_taken(&s->chan, there);
+	chan_end(&s->chan);
 	return there;
 }
 
@@ -267,6 +285,7 @@ static unsigned events_now(struct socket *s)
 	struct queue *send = &s->chan.channel.send;
 	unsigned events = 0;
 
+	chan_look(&s->chan);
 	if (s->state == SOCKET_CONNECTING)
 		return 0;
 	if (s->state == SOCKET_LISTENING)

@@ -15,6 +15,7 @@
 #include <capos/log.h>
 #include <capos/start.h>
 
+#include "carried.h"
 #include "internal.h"
 
 static ssize_t denied_transfer(struct file *f, const struct iovec *iov, int n)
@@ -37,10 +38,24 @@ static int denied_stat(struct file *f, struct stat *st)
 	return 0;
 }
 
+static int denied_carry(struct file *f, struct carried *out)
+{
+	(void)f;
+	out->kind = CARRY_DENIED;
+	return 0;
+}
+
 static const struct file_ops denied_ops = {.read = denied_transfer,
                                            .write = denied_transfer,
                                            .poll = denied_poll,
-                                           .stat = denied_stat};
+                                           .stat = denied_stat,
+                                           .carry = denied_carry};
+
+int denied_restore(const struct carried *in, struct file **out)
+{
+	*out = file_create(&denied_ops, in->flags, NULL);
+	return *out ? 0 : -ENOMEM;
+}
 
 static void open_standard(int fd, const char *name, int flags)
 {
@@ -78,6 +93,7 @@ void posix_start(void)
 {
 	static bool started;
 	const size_t *auxv;
+	cap_t carried;
 
 	if (__builtin_expect(started, 1))
 		return;
@@ -87,6 +103,11 @@ void posix_start(void)
 	started = true;
 	read_start_block(auxv);
 	signal_start();
+	carried = start_cap("posix.state");
+	if (carried) {
+		exec_restore(carried);
+		return;
+	}
 	open_standard(0, "stdin", O_RDONLY);
 	open_standard(1, "stdout", O_WRONLY);
 	open_standard(2, "stderr", O_WRONLY);

@@ -12,6 +12,7 @@
 
 #include <capos/schema/service_client.h>
 
+#include "carried.h"
 #include "chan.h"
 #include "fd.h"
 #include "posix.h"
@@ -110,6 +111,8 @@ static unsigned events_now(struct file *f)
 	uint32_t status = chan_status(&s->chan);
 	unsigned events = 0;
 
+	chan_look(&s->chan);
+
 	if (can_read(f)) {
 		if (queue_readable(&s->chan.channel.receive))
 			events |= POLLIN | POLLRDNORM;
@@ -158,6 +161,7 @@ static int stream_ioctl(struct file *f, unsigned long request, void *argument)
 
 	switch (request) {
 	case FIONREAD:
+		chan_look(&s->chan);
 		*(int *)argument = can_read(f) ? (int)queue_readable(&s->chan.channel.receive) : 0;
 		return 0;
 	case FIONBIO:
@@ -177,12 +181,31 @@ static void stream_close(struct file *f)
 	posix_free(s);
 }
 
+static int stream_fork(struct file *f, const struct membership *child)
+{
+	(void)child;
+	chan_make_common(&((struct stream *)f->data)->chan);
+	return 0;
+}
+
+static int stream_carry(struct file *f, struct carried *out)
+{
+	struct stream *s = f->data;
+
+	out->kind = CARRY_STREAM;
+	out->object = s->object;
+	out->chan = chan_save(&s->chan);
+	return 0;
+}
+
 static const struct file_ops read_ops = {
         .read = stream_read,
         .poll = stream_poll,
         .stat = stream_stat,
         .ioctl = stream_ioctl,
         .close = stream_close,
+        .fork = stream_fork,
+        .carry = stream_carry,
 };
 
 static const struct file_ops write_ops = {
@@ -191,6 +214,8 @@ static const struct file_ops write_ops = {
         .stat = stream_stat,
         .ioctl = stream_ioctl,
         .close = stream_close,
+        .fork = stream_fork,
+        .carry = stream_carry,
 };
 
 static int attach(struct stream *s, cap_t object)
@@ -211,7 +236,8 @@ static int attach(struct stream *s, cap_t object)
 	return result;
 }
 
-int stream_create(cap_t object, int flags, struct file **out)
+/* The description, its channel attached anew or, when carried is given, as it was before exec. */
+static int create(cap_t object, int flags, const struct carried *carried, struct file **out)
 {
 	struct stream *s = posix_alloc(sizeof(*s));
 	bool write = (flags & O_ACCMODE) == O_WRONLY;
@@ -219,7 +245,7 @@ int stream_create(cap_t object, int flags, struct file **out)
 
 	if (!s)
 		return -ENOMEM;
-	result = attach(s, object);
+	result = carried ? chan_restore(&s->chan, &carried->chan) : attach(s, object);
 	if (result) {
 		posix_free(s);
 		return errno_of(result);
@@ -235,4 +261,14 @@ int stream_create(cap_t object, int flags, struct file **out)
 	s->object = object;
 	s->number = ++last_number;
 	return 0;
+}
+
+int stream_create(cap_t object, int flags, struct file **out)
+{
+	return create(object, flags, NULL, out);
+}
+
+int stream_restore(const struct carried *in, struct file **out)
+{
+	return create(in->object, in->flags, in, out);
 }

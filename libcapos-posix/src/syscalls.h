@@ -60,7 +60,7 @@
 	SYSCALL(ppoll, 5, ONCE, poll)              \
 	SYSCALL(select, 5, ONCE, poll)             \
 	SYSCALL(pselect6, 6, ONCE, poll)           \
-	/* resolver.c */                         \
+	/* resolver.c */                           \
 	SYSCALL(resolve, 4, RESTART, sockets)      \
 	/* file*.c, path*.c, dir*.c */             \
 	SYSCALL(open, 3, ONCE, files)              \
@@ -167,7 +167,13 @@
 	SYSCALL(set_robust_list, 2, ONCE, process) \
 	SYSCALL(arch_prctl, 2, ONCE, process)      \
 	SYSCALL(sched_yield, 0, ONCE, process)     \
+	/* fork.c, exec.c, children.c */           \
+	SYSCALL(fork, 0, ONCE, process)            \
+	SYSCALL(vfork, 0, ONCE, process)           \
+	SYSCALL(clone, 5, ONCE, process)           \
+	SYSCALL(execve, 3, ONCE, process)          \
 	SYSCALL(wait4, 4, RESTART, process)        \
+	SYSCALL(waitid, 5, RESTART, process)       \
 	SYSCALL(futex, 6, ONCE, threads)
 
 #define POSIX_LONGS_0 void

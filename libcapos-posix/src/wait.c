@@ -8,6 +8,8 @@
 
 #include <capos/cap.h>
 
+#include "children.h"
+#include "family.h"
 #include "internal.h"
 #include "signal_calls.h"
 
@@ -26,7 +28,7 @@ uint64_t process_event(void)
 static int submit_wait(void)
 {
 	struct capos_sqe sqe = {
-	        .op = CAP_OP_WAIT, .cap = process_event(), .arg = PROCESS_WAKE_BITS};
+	        .op = CAP_OP_WAIT, .cap = process_event(), .arg = family_wait_bit()};
 
 	if (in_flight || !sqe.cap)
 		return 0;
@@ -36,6 +38,16 @@ static int submit_wait(void)
 	return 0;
 }
 
+void wait_forked(void)
+{
+	in_flight = false;
+}
+
+void wait_restore(cap_t carried)
+{
+	event = carried;
+}
+
 int process_wait(uint64_t deadline_ns)
 {
 	uint64_t now, left = CAPOS_FOREVER;
@@ -43,6 +55,8 @@ int process_wait(uint64_t deadline_ns)
 
 	if (signal_waiting())
 		return -EINTR;
+	if (children_look()) /* somebody may wait for just that */
+		return 0;
 	result = submit_wait();
 	if (result)
 		return result;

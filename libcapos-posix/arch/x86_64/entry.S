@@ -154,4 +154,37 @@ posix_call_handler:
 	ret
 	.size posix_call_handler, . - posix_call_handler
 
+/*
+ * long posix_fork_here(long (*make)(uint64_t stack, void *argument), void *argument): answers what make does.  A process
+ * made to start at posix_fork_entry with that stack, of which it has a copy, comes back here with 1.
+ */
+	.globl posix_fork_here
+	.hidden posix_fork_here
+	.type posix_fork_here, @function
+posix_fork_here:
+	push %rbp
+	push %rbx
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	sub $8, %rsp
+	mov %rdi, %rax
+	mov %rsp, %rdi
+	call *%rax
+1:	add $8, %rsp
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbx
+	pop %rbp
+	ret
+	.globl posix_fork_entry
+	.hidden posix_fork_entry
+posix_fork_entry:
+	mov $1, %eax
+	jmp 1b
+	.size posix_fork_here, . - posix_fork_here
+
 	.section .note.GNU-stack, "", @progbits

@@ -31,7 +31,7 @@ struct channel_shared {
 	uint32_t send_size;
 	_Atomic uint32_t client_wants_status; /* client asks to be woken when status, error or pending change; server
 	                                       * clears */
-	uint32_t reserved;
+	_Atomic uint32_t client_lock; /* of the client's processes among themselves; nothing to the server */
 	struct queue_shared receive; /* server produces */
 	struct queue_shared send;    /* client produces */
 };
