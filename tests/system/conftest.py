@@ -157,7 +157,7 @@ class TapNetwork:
     """A network namespace with a tap device, dnsmasq for DHCP and DNS, and whatever else a test starts in it."""
 
     ADDRESS = "192.168.77.1"
-    POOL = "192.168.77.50"
+    POOL = ("192.168.77.50", "192.168.77.99")  # each machine has a MAC address, and so a lease, of its own
     NAMES = {"known.test": "192.168.77.1", "other.test": "192.168.77.9"}
 
     def __init__(self, directory):
@@ -195,9 +195,10 @@ class TapNetwork:
         names = [f"--address=/{name}/{address}" for name, address in self.NAMES.items()]
         self.log = self.directory / "dnsmasq.log"
         self.start(
-            dnsmasq, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
+            dnsmasq, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--local=/test/",
+            "--user=root",
             f"--interface={self.interface}", "--bind-interfaces", "--except-interface=lo",
-            f"--dhcp-range={self.POOL},{self.POOL},255.255.255.0,1h", "--dhcp-authoritative", "--no-ping",
+            f"--dhcp-range={','.join(self.POOL)},255.255.255.0,1h", "--dhcp-authoritative", "--no-ping",
             f"--dhcp-leasefile={self.directory}/leases", f"--pid-file={self.directory}/dnsmasq.pid",
             "--log-queries", "--log-dhcp", f"--log-facility={self.log}", *names,
         )

@@ -108,9 +108,10 @@ static void add_network(struct args *args, const struct settings *settings)
 		/* Others may be on that network: the last bytes must differ. */
 		if (getrandom(mac + 3, 3, 0) != 3)
 			die("the host gives no random bytes: %s", strerror(errno));
-		add_option(
-		        args, "-netdev",
-		        must_format("tap,id=net,ifname=%s,script=no,downscript=no", settings->tap));
+		add_option(args, "-netdev",
+		           must_format("tap,id=net,ifname=%s,script=no,downscript=no%s",
+		                       settings->tap,
+		                       settings->pcap != NULL ? ",vnet_hdr=off" : ""));
 	} else {
 		char *value = must_format("user,id=net");
 		for (size_t i = 0; i < settings->nforwards; i++) {
