@@ -192,7 +192,7 @@ class TapNetwork:
 
     def start_dnsmasq(self):
         dnsmasq = shutil.which("dnsmasq", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-        names = [f"--address=/{name}/{address}" for name, address in self.NAMES.items()]
+        names = [f"--host-record={name},{address}" for name, address in self.NAMES.items()]
         self.log = self.directory / "dnsmasq.log"
         self.start(
             dnsmasq, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--local=/test/",
