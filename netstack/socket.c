@@ -234,6 +234,11 @@ void socket_flush(void)
 
 void socket_set_status(struct socket *s, uint32_t set, uint32_t clear)
 {
+	uint32_t status = (s->status & ~clear) | set;
+
+	if (status == s->status) /* by our own record: the program may write into the shared one */
+		return;
+	s->status = status;
 	s->wake |= channel_set_status(&s->channel, set, clear);
 	socket_mark(s);
 }

@@ -107,6 +107,7 @@ struct socket {
 	struct channel channel;
 	struct channel client;
 	uint64_t memory_handle;
+	uint32_t status; /* what was told in the channel */
 	uint64_t wake_event, wake_bits;
 	bool wake, publish_receive, publish_send, dirty, flushing;
 	struct socket *next_dirty;

@@ -92,8 +92,10 @@ void stack_init(void)
 	timers_init();
 	lwip_init();
 	loop = netif_find("lo0");
-	if (loop) /* what never leaves this process needs no sums */
-		NETIF_SET_CHECKSUM_CTRL(loop, NETIF_CHECKSUM_DISABLE_ALL);
+	/* What never leaves this process needs no sums, but for those that programs see and check.
+	 */
+	if (loop)
+		NETIF_SET_CHECKSUM_CTRL(loop, NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_CHECK_ICMP);
 	config.mode = STACK_NONE;
 }
 

@@ -24,6 +24,7 @@
 /* A neighbour that did not answer for so long is not there; as long as Linux waits. */
 #define NEIGHBOUR_NS  (3 * SECOND_NS)
 #define POLL_INTERVAL 2 /* lwIP's half seconds */
+#define RTO_AFTER_SYN 6 /* half seconds, RFC 6298, 5.7 */
 
 /* ---- Ends
  * ----------------------------------------------------------------------------------------- */
@@ -312,6 +313,9 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
 		abort_connection(s, STATUS_TIMED_OUT);
 		return ERR_ABRT;
 	}
+	/* RFC 6298: each SYN waits twice as long as the one before; lwIP leaves that to us. */
+	if (s->tcp.phase == TCP_CONNECTING)
+		pcb->rto = (s16_t)((LWIP_TCP_RTO_TIME << pcb->nrtx) / TCP_SLOW_INTERVAL);
 	if (s->tcp.phase == TCP_CONNECTING && now - s->tcp.started >= NEIGHBOUR_NS &&
 	    !stack_neighbour_known(s->peer.address)) {
 		/* Freed here and now, which only a callback that answers ERR_ABRT may do. */
@@ -341,6 +345,9 @@ void tcp_internal_established(struct socket *s)
 	if (pcb->rcv_wnd > most)
 		pcb->rcv_wnd = pcb->rcv_ann_wnd = most;
 	s->tcp.phase = TCP_OPEN;
+	tcp_poll(pcb, on_poll, POLL_INTERVAL);
+	if (pcb->rto > RTO_AFTER_SYN) /* after lost SYNs, until there is a measurement */
+		pcb->rto = RTO_AFTER_SYN;
 	s->local = (struct endpoint){*ip_2_ip4(&pcb->local_ip), pcb->local_port};
 	s->peer = (struct endpoint){*ip_2_ip4(&pcb->remote_ip), pcb->remote_port};
 	socket_set_status(s, CHANNEL_CONNECTED, CHANNEL_CONNECTING | CHANNEL_EOF | CHANNEL_CLOSED);
@@ -353,7 +360,7 @@ void tcp_internal_adopt(struct socket *s, struct tcp_pcb *pcb)
 	tcp_recv(pcb, on_receive);
 	tcp_sent(pcb, on_sent);
 	tcp_err(pcb, on_error);
-	tcp_poll(pcb, on_poll, POLL_INTERVAL);
+	tcp_poll(pcb, on_poll, 1);
 	tcp_setprio(pcb, TCP_PRIO_NORMAL);
 	tcp_internal_apply_options(s);
 }

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# netstack: its pure parts alone, and the whole stack without the IPC, over a fake NIC.
+
+UNIT_TESTS += tests/unit/test-netstack-pure
+tests_unit_test_netstack_pure_SOURCES = tests/unit/test_netstack_pure.c netstack/checksum.c \
+	netstack/dns_message.c netstack/heap.c netstack/policy.c netstack/random.c
+nodist_tests_unit_test_netstack_pure_SOURCES = work/lwip/src/core/def.c \
+	work/lwip/src/core/ipv4/ip4_addr.c
+tests_unit_test_netstack_pure_CPPFLAGS = $(UNIT_CPPFLAGS) $(LWIP_CPPFLAGS)
+tests_unit_test_netstack_pure_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_netstack_pure_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test-netstack
+tests_unit_test_netstack_SOURCES = tests/unit/test_netstack.c tests/unit/netstack_host.c \
+	tests/unit/netstack_host.h $(NETSTACK_PURE_C) libcapos/channel.c libcapos/nicqueue.c \
+	libcapos/queue.c
+nodist_tests_unit_test_netstack_SOURCES = $(LWIP_C)
+tests_unit_test_netstack_CPPFLAGS = $(UNIT_CPPFLAGS) $(LWIP_CPPFLAGS)
+tests_unit_test_netstack_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_netstack_LDADD = $(UNIT_LIBS)
