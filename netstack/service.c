@@ -266,6 +266,7 @@ static uint64_t on_idle(struct server *server)
 	while (loop_turn() && ++turns < TURNS_MAX)
 		;
 	loop_flush();
+	service_network_progress();
 	if (turns == TURNS_MAX || loop_arm())
 		return 0;
 	deadline = loop_deadline();

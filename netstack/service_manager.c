@@ -11,12 +11,16 @@
 #include "tcp.h"
 
 #define WAITING_MAX 64u
+/* How long the end of connections is waited for: some retransmissions of a FIN. */
+#define SETTLE_NS (5 * SECOND_NS)
 
 /* ---- The address, for which calls may have to wait
  * ------------------------------------------------- */
 
+enum awaited { CONFIG, NAME_SERVERS, SETTLED };
 struct waiting {
-	bool used, name_servers;
+	bool used;
+	enum awaited what;
 	struct server_pending pending;
 	uint64_t deadline;
 };
@@ -56,15 +60,15 @@ static void fill_name_servers(struct network_manager_name_servers_results *out)
 	out->addresses.items = data;
 }
 
-static int wait_for_network(struct msg_call *call, bool name_servers)
+static int wait_for(struct msg_call *call, enum awaited what, uint64_t most_ns)
 {
 	for (struct waiting *w = waiting; w < waiting + WAITING_MAX; w++) {
 		if (w->used)
 			continue;
 		*w = (struct waiting){.used = true,
-		                      .name_servers = name_servers,
+		                      .what = what,
 		                      .pending = server_defer(server_call_of(call)),
-		                      .deadline = platform_now() + STACK_WAIT_NS};
+		                      .deadline = platform_now() + most_ns};
 		nwaiting++;
 		return MSG_DEFERRED;
 	}
@@ -78,9 +82,13 @@ static void answer_waiting(struct waiting *w, int status)
 	struct msg_builder builder;
 
 	service_message(&builder, w->pending.recv_len);
-	if (!status && w->name_servers) {
+	if (!status && w->what == NAME_SERVERS) {
 		fill_name_servers(&servers);
 		status = network_manager_name_servers_results_write(&builder, &servers);
+	} else if (!status && w->what == SETTLED) {
+		const struct network_manager_settle_results settled = {};
+
+		status = network_manager_settle_results_write(&builder, &settled);
 	} else if (!status) {
 		fill_config(&config);
 		status = network_manager_get_config_results_write(&builder, &config);
@@ -97,9 +105,14 @@ void service_network_progress(void)
 	int status;
 	bool known = network_known(&status);
 
-	for (struct waiting *w = waiting; nwaiting && w < waiting + WAITING_MAX; w++)
-		if (w->used && (known || w->deadline <= now))
+	for (struct waiting *w = waiting; nwaiting && w < waiting + WAITING_MAX; w++) {
+		if (!w->used)
+			continue;
+		if (w->what == SETTLED && (tcp_all_settled() || w->deadline <= now))
+			answer_waiting(w, w->deadline <= now ? STATUS_TIMED_OUT : STATUS_OK);
+		else if (w->what != SETTLED && (known || w->deadline <= now))
 			answer_waiting(w, status);
+	}
 }
 
 bool service_network_cancel(uint64_t call_id)
@@ -132,7 +145,7 @@ static int get_config(void *object, struct msg_call *call,
 
 	(void)object, (void)in;
 	if (!network_known(&status))
-		return wait_for_network(call, false);
+		return wait_for(call, CONFIG, STACK_WAIT_NS);
 	if (!status)
 		fill_config(out);
 	return status;
@@ -146,10 +159,19 @@ static int name_servers(void *object, struct msg_call *call,
 
 	(void)object, (void)in;
 	if (!network_known(&status))
-		return wait_for_network(call, true);
+		return wait_for(call, NAME_SERVERS, STACK_WAIT_NS);
 	if (!status)
 		fill_name_servers(out);
 	return status;
+}
+
+static int settle(void *object, struct msg_call *call,
+                  const struct network_manager_settle_params *in,
+                  struct network_manager_settle_results *out)
+{
+	(void)object, (void)in, (void)out;
+	/* Answered behind the frames that are on their way to the driver now. */
+	return wait_for(call, SETTLED, SETTLE_NS);
 }
 
 /* ---- Sockets
@@ -324,6 +346,7 @@ static int listen_authority(void *object, struct msg_call *call,
 
 const struct network_manager_ops manager_ops = {
         .get_config = get_config,
+        .settle = settle,
         .create_tcp_listener = create_tcp_listener,
         .connect_tcp = connect_tcp,
         .create_udp_socket = create_udp_socket,

@@ -380,6 +380,20 @@ bool tcp_socket_flushed(const struct socket *s)
 	return !t->pcb || t->phase != TCP_OPEN || (t->fin_sent && !t->send_taken);
 }
 
+bool tcp_all_settled(void)
+{
+	unsigned i = 0;
+
+	for (struct socket *s; (s = socket_next(&i));)
+		if (s->closed && s->kind == SOCKET_TCP && !tcp_socket_flushed(s))
+			return false;
+	/* Whoever called tcp_close has no socket any more; lwIP waits for the FIN's acknowledgement. */
+	for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
+		if (pcb->state == FIN_WAIT_1 || pcb->state == CLOSING || pcb->state == LAST_ACK)
+			return false;
+	return true;
+}
+
 /* Frees an orphan that has nothing more to say. */
 static bool buried(struct socket *s)
 {

@@ -32,6 +32,8 @@ int tcp_socket_shutdown(struct socket *s, bool receive, bool send);
 void tcp_socket_close(struct socket *s);
 /* True when nothing is left to send or be acknowledged. */
 bool tcp_socket_flushed(const struct socket *s);
+/* Whether no connection that its program has left still has something to deliver. */
+bool tcp_all_settled(void);
 
 int tcp_socket_set_option(struct socket *s, uint16_t option, int32_t value);
 int tcp_socket_get_option(const struct socket *s, uint16_t option, int32_t *value);

@@ -59,6 +59,9 @@ interface NetworkManager {
   # Waits as getConfig does.
   connectAuthority @9 (host :Text, port :UInt16) -> (authorityIndex :UInt16);
   listenAuthority @10 (port :UInt16) -> (authorityIndex :UInt16);
+  settle @11 () -> ();
+  # Answers when the peers of all TCP sockets whose capabilities are gone have acknowledged what was sent and its end, at most
+  # after five seconds (timedOut).  Whoever turns the machine off asks this first, or what a program sent last is lost.
 }
 
 struct ChannelRef {

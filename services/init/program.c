@@ -166,6 +166,22 @@ static void drain(const char *name)
 		log_line("%s was not drained", name);
 }
 
+/* What the program sent last is still on its way when its sockets are closed by its end. */
+static void settle_network(void)
+{
+	struct capos_call call = INIT_CALL();
+	struct network_manager_settle_params params = {};
+	struct network_manager_settle_results results;
+	uint32_t service, export;
+	int result;
+
+	if (!plan_find_export(&init.plan, NETWORK_MANAGER_INTERFACE, NULL, &service, &export))
+		return;
+	result = network_manager_settle(init.exports[service][export], &params, &results, &call);
+	if (result)
+		log_line("connections were not finished: %s", cap_error_text(result));
+}
+
 void program_finish(unsigned code, unsigned signal)
 {
 	if (!control_attached()) {
@@ -174,6 +190,7 @@ void program_finish(unsigned code, unsigned signal)
 	}
 	drain("stdout");
 	drain("stderr");
+	settle_network();
 	control_send("exit %u %u", code, signal);
 	control_drain();
 	init_power_off();
