@@ -99,7 +99,7 @@ static void send_bytes(const char *bytes, uint32_t length)
 			continue;
 		queue_want_space(q);
 		if (!queue_writable(q) && !q->broken)
-			init_wait();
+			init_wait(CAPOS_FOREVER);
 		queue_dont_want_space(q);
 		if (q->broken)
 			return;

@@ -59,8 +59,8 @@ struct init_state {
 extern struct init_state init;
 
 /* ---- service.c ---- */
-/* Sleeps until something happens, then takes note of services that ended. */
-void init_wait(void);
+/* Sleeps until something happens or time (ns) is up, then takes note of services that ended. */
+void init_wait(uint64_t timeout_ns);
 /* Tells the host that the program cannot be started, and turns the machine off. */
 _Noreturn void init_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -116,8 +116,10 @@ void control_drain(void);
 void inventory_send(void);
 
 /* ---- names.c ---- */
-/* Starts to find out the name servers; names_step writes the files when that is done. */
+/* Starts to find out the name servers; names_step writes the file when that is done. */
 void names_start(void);
 void names_step(void);
+/* Waits for that, if the program can make use of it. */
+void names_wait(void);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * etc/resolv.conf, etc/hosts and etc/hostname, written through the files service as soon as their
- * contents are known.  The program does not wait for them.  Files that the archive brought are left
- * alone.
+ * etc/resolv.conf, etc/hosts and etc/hostname, written through the files service before the program
+ * starts.  The name servers come by DHCP: a program that can ask them itself (it may send UDP) is
+ * started when they are known, but not kept waiting for a network that is silent; any other starts
+ * at once.  Files that the archive brought are left alone.
  */
 #include <string.h>
 
@@ -16,6 +17,8 @@
 #define ATTEMPTS_MAX     3 /* each waits for an address as long as netstack does */
 #define FILES_TIMEOUT \
 	5000000000ull /* ns; a files service that does not answer must not stop init */
+/* ns; DHCP answers in some milliseconds where it does at all. */
+#define SERVERS_WAIT 3000000000ull
 #define DEFAULT_HOST "capos"
 
 static struct {
@@ -146,4 +149,30 @@ void names_step(void)
 	msg_reader_init(&reader, names.query.buffer, names.query.op.cqe.length);
 	if (!network_manager_name_servers_results_read(&reader, &results))
 		write_resolv_conf(&results);
+}
+
+/* Only for these the file's contents matter: names are looked up by DnsResolver. */
+static bool may_ask_servers(void)
+{
+	for (uint32_t i = 0; i < init.request.ngrants; i++) {
+		uint16_t which = init.request.grants[i].which;
+
+		if (which == NETWORK_GRANT_ALL || which == NETWORK_GRANT_UDP)
+			return true;
+	}
+	return false;
+}
+
+void names_wait(void)
+{
+	uint64_t deadline = cap_now() + SERVERS_WAIT;
+	uint64_t now;
+
+	if (!may_ask_servers())
+		return;
+	names_step(); /* the answer may have come with that to another call */
+	while (names.asking && (now = cap_now()) < deadline) {
+		init_wait(deadline - now);
+		names_step();
+	}
 }

@@ -109,9 +109,9 @@ static void report_services(void)
 	}
 }
 
-void init_wait(void)
+void init_wait(uint64_t timeout_ns)
 {
-	cap_poll(true, CAPOS_FOREVER);
+	cap_poll(true, timeout_ns);
 	if (init.wake.done)
 		watch_event();
 	report_services();
@@ -314,14 +314,15 @@ int main(void)
 	start_services();
 	if (init.request.list_capabilities)
 		list_capabilities();
+	names_start();
+	names_wait();
 	program_start();
 	release_exports();
-	names_start();
 	for (;;) {
 		control_receive();
 		names_step();
 		if (init.program.wait.op.done)
 			program_ended();
-		init_wait();
+		init_wait(CAPOS_FOREVER);
 	}
 }
