@@ -2,7 +2,7 @@
 # Whole machines, from outside, by pytest.  SYSTEM_TESTS: the files of tests; each is one test of `make check`, so
 # that they run side by side.
 
-SYSTEM_TESTS = tests/system/test_run.py tests/system/test_network.py
+SYSTEM_TESTS = tests/system/test_run.py tests/system/test_network.py tests/system/test_processes.py
 EXTRA_DIST += tests/system/conftest.py tests/system/pytest.sh $(SYSTEM_TESTS)
 
 TEST_EXTENSIONS = .py
