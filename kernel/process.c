@@ -72,9 +72,9 @@ void process_set_name(struct process *p, const char *name, uint32_t length)
 	for (uint32_t i = 0; i < length; i++)
 		p->name[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
 	p->name[length] = '\0';
-	/* Lines of the log that begin so are the kernel's. */
-	if (strcmp(p->name, "kernel") == 0 || strcmp(p->name, "PANIC") == 0)
-		p->name[0] = '?';
+	/* Every line of the log has a name, and those that begin so are the kernel's. */
+	if (length == 0 || strcmp(p->name, "kernel") == 0 || strcmp(p->name, "PANIC") == 0)
+		ksnprintf(p->name, sizeof(p->name), "unnamed");
 }
 
 static void lists_init(struct process *p)

@@ -146,7 +146,7 @@ static void test_fuzz(void)
 	        {SYSTEM_STATUS, CAP_RIGHTS_ALL, 0},
 	        {DEVICES, CAP_RIGHT_READ, 0},
 	        {SPAWNER, CAP_RIGHTS_ALL, 0},
-	        {image, CAP_RIGHT_READ | CAP_RIGHT_COPY | CAP_RIGHT_EXEC | CAP_RIGHT_CALL, 0}};
+	        {image, CAP_RIGHT_READ | CAP_RIGHT_COPY | CAP_RIGHT_CALL, 0}};
 	uint64_t start = cap_now();
 	tap_equal(start_process(image, "fuzz", caps, 7, &process), CAP_OK,
 	          "a hostile program starts");
