@@ -3,7 +3,8 @@
 # that they run side by side.
 
 SYSTEM_TESTS = tests/system/test_run.py tests/system/test_network.py tests/system/test_processes.py
-EXTRA_DIST += tests/system/conftest.py tests/system/pytest.sh $(SYSTEM_TESTS)
+EXTRA_DIST += tests/system/conftest.py tests/system/machine.py tests/system/peers.py \
+	tests/system/tapnet.py tests/system/pytest.sh $(SYSTEM_TESTS)
 
 TEST_EXTENSIONS = .py
 PY_LOG_COMPILER = $(SHELL) $(srcdir)/tests/system/pytest.sh
