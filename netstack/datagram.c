@@ -21,8 +21,6 @@
 #include "lwip/raw.h"
 #include "lwip/udp.h"
 
-#define PORT_FIRST 0xc000u
-#define PORT_COUNT 0x4000u
 #define PORT_TRIES 128u
 /* Datagrams that one socket sends before others have their turn. */
 #define BURST 64u
@@ -90,8 +88,7 @@ static int ensure_port(struct socket *s)
 	for (unsigned tries = PORT_TRIES; !pcb->local_port; tries--) {
 		if (!tries)
 			return STATUS_NO_BUFFERS;
-		(void)udp_bind(pcb, &pcb->local_ip,
-		               (uint16_t)(PORT_FIRST + random_below(PORT_COUNT)));
+		(void)udp_bind(pcb, &pcb->local_ip, random_port());
 	}
 	return STATUS_OK;
 }

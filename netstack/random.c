@@ -8,7 +8,7 @@
 #include "platform.h"
 #include "random.h"
 
-static uint8_t number_key[16], sequence_key[16];
+static uint8_t number_key[16], sequence_key[16], port_key[16];
 static uint64_t counter;
 
 static inline uint64_t rotate(uint64_t x, int n)
@@ -59,7 +59,8 @@ uint64_t siphash(const uint8_t key[16], const void *data, size_t length)
 void random_seed(const uint8_t seed[RANDOM_SEED_SIZE])
 {
 	memcpy(number_key, seed, sizeof(number_key));
-	memcpy(sequence_key, seed + sizeof(number_key), sizeof(sequence_key));
+	memcpy(sequence_key, seed + 16, sizeof(sequence_key));
+	memcpy(port_key, seed + 32, sizeof(port_key));
 }
 
 uint32_t port_random(void)
@@ -77,6 +78,20 @@ uint32_t random_below(uint32_t bound)
 		value = port_random();
 	while (value < unfair);
 	return value % bound;
+}
+
+uint16_t random_port(void)
+{
+	return (uint16_t)(EPHEMERAL_FIRST + random_below(EPHEMERAL_COUNT));
+}
+
+uint16_t next_port(uint32_t remote_address, uint16_t remote_port)
+{
+	static uint32_t next; /* over all peers */
+	uint32_t peer[2] = {remote_address, remote_port};
+	uint32_t offset = (uint32_t)siphash(port_key, peer, sizeof(peer));
+
+	return (uint16_t)(EPHEMERAL_FIRST + (offset + next++) % EPHEMERAL_COUNT);
 }
 
 uint32_t port_initial_sequence(uint32_t local_address, uint16_t local_port, uint32_t remote_address,

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RANDOM_SEED_SIZE 32
+#define RANDOM_SEED_SIZE 48
 
 /* SipHash-2-4 (Aumasson and Bernstein) of length bytes under a key of 16 bytes. */
 uint64_t siphash(const uint8_t key[16], const void *data, size_t length);
@@ -19,6 +19,20 @@ void random_seed(const uint8_t seed[RANDOM_SEED_SIZE]);
 uint32_t port_random(void);
 /* 0 .. bound-1, evenly; bound > 0. */
 uint32_t random_below(uint32_t bound);
+
+/* Ports that netstack chooses itself: half of all, as RFC 6056 wants many. */
+#define EPHEMERAL_FIRST 0x8000u
+#define EPHEMERAL_COUNT 0x8000u
+
+/* Any of them (RFC 6056, algorithm 1): for questions to name servers, and for sockets without a
+ * fixed peer. */
+uint16_t random_port(void);
+/*
+ * The next one for connections to that peer (RFC 6056, algorithm 3): unpredictable from elsewhere,
+ * and none comes again before all others did, since the peer may still have the former connection
+ * of that port in TIME_WAIT.
+ */
+uint16_t next_port(uint32_t remote_address, uint16_t remote_port);
 
 /* RFC 6528: a clock of 4 microseconds plus a keyed hash of the connection.  Addresses in network
  * order. */

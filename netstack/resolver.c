@@ -21,8 +21,6 @@
 #define CACHE_MAX   64u
 #define DNS_PORT    53u
 #define PORT_TRIES  16u
-#define PORT_FIRST  0xc000u /* RFC 6335's dynamic ports */
-#define PORT_COUNT  0x4000u
 /* A server that does not answer is asked again, or the next one, after so long. */
 static const uint8_t attempt_seconds[] = {1, 1, 2, 2, 4};
 #define ATTEMPTS (sizeof(attempt_seconds))
@@ -177,7 +175,7 @@ static bool open_port(struct query *q, ip4_addr_t server)
 	if (!q->pcb)
 		return false;
 	for (unsigned i = 0; i < PORT_TRIES; i++) {
-		uint16_t port = (uint16_t)(PORT_FIRST + random_below(PORT_COUNT));
+		uint16_t port = random_port();
 
 		if (udp_bind(q->pcb, IP_ANY_TYPE, port) != ERR_OK)
 			continue;

@@ -387,7 +387,8 @@ bool tcp_all_settled(void)
 	for (struct socket *s; (s = socket_next(&i));)
 		if (s->closed && s->kind == SOCKET_TCP && !tcp_socket_flushed(s))
 			return false;
-	/* Whoever called tcp_close has no socket any more; lwIP waits for the FIN's acknowledgement. */
+	/* Whoever called tcp_close has no socket any more; lwIP waits for the FIN's
+	 * acknowledgement. */
 	for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
 		if (pcb->state == FIN_WAIT_1 || pcb->state == CLOSING || pcb->state == LAST_ACK)
 			return false;

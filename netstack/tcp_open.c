@@ -20,8 +20,6 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 
-#define PORT_FIRST  0xc000u /* RFC 6335's dynamic ports */
-#define PORT_COUNT  0x4000u
 #define PORT_TRIES  128u
 #define BACKLOG_MAX 255u /* lwIP counts in a byte */
 
@@ -49,8 +47,7 @@ static int bind_to(struct socket *s, struct endpoint to)
 	unsigned tries = to.port ? 1 : PORT_TRIES;
 
 	while (tries--) {
-		uint16_t port =
-		        to.port ? to.port : (uint16_t)(PORT_FIRST + random_below(PORT_COUNT));
+		uint16_t port = to.port ? to.port : next_port(s->peer.address.addr, s->peer.port);
 
 		if (tcp_bind(s->tcp.pcb, &address, port) == ERR_OK) {
 			s->local = (struct endpoint){to.address, port};
@@ -396,7 +393,7 @@ int tcp_socket_listen(struct socket *s, uint32_t backlog)
 	if (t->phase != TCP_IDLE)
 		return STATUS_INVALID_ARGUMENT;
 	if (!policy_listen(s->policy, chosen ? 0 : s->local.port) &&
-	    !(s->local.port >= PORT_FIRST && policy_listen(s->policy, 0)))
+	    !(s->local.port >= EPHEMERAL_FIRST && policy_listen(s->policy, 0)))
 		return STATUS_ACCESS_DENIED;
 	status = ensure_pcb(s);
 	if (!status && chosen)
