@@ -27,3 +27,10 @@ nodist_tests_unit_test_endpoint_SOURCES = gen/schema/kernel.c
 tests_unit_test_endpoint_CPPFLAGS = $(KERNEL_UNIT_CPPFLAGS)
 tests_unit_test_endpoint_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_endpoint_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test_fork
+tests_unit_test_fork_SOURCES = tests/unit/test_fork.c $(KERNEL_UNIT_CORE) $(KERNEL_MEMORY_SOURCES)
+nodist_tests_unit_test_fork_SOURCES = gen/schema/kernel.c
+tests_unit_test_fork_CPPFLAGS = $(KERNEL_UNIT_CPPFLAGS)
+tests_unit_test_fork_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_fork_LDADD = $(UNIT_LIBS)
