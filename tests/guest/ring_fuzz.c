@@ -16,8 +16,8 @@
 #define NAMES     64u /* values of user_data in use, so that everything pending can be cancelled */
 #define POOL      40u /* capabilities that are made again from time to time */
 #define INTERFACE 0x600dull
-#define GIVEN     7u    /* capabilities that it was started with; the first is the log */
-#define SLOT      1024u /* the arena in pieces, for RECV */
+#define GIVEN     7u      /* capabilities that it was started with; the first is the log */
+#define SLOT      1024ull /* the arena in pieces, for RECV */
 
 static uint64_t state = 0x9e3779b97f4a7c15ull;
 static _Alignas(4096) uint8_t arena[16384]; /* the only memory of ours that pointers may name */
@@ -128,7 +128,7 @@ static bool spared(const struct capos_sqe *s)
 /* Where RECVs of this program put calls, to answer some of them. */
 static uint64_t some_call_id(void)
 {
-	return ((const struct capos_received *)&arena[(uint64_t)below(8) * SLOT])->call_id;
+	return ((const struct capos_received *)&arena[below(8) * SLOT])->call_id;
 }
 
 static void fill(struct capos_sqe *s)
@@ -151,7 +151,7 @@ static void fill(struct capos_sqe *s)
 	                        .recv_len = any_length(),
 	                        .recv_ncaps = chance(20) ? any_length() : below(20)};
 	if (s->op == CAP_OP_RECV && !chance(4)) {
-		s->recv_addr = (uint64_t)&arena[(uint64_t)below(8) * SLOT];
+		s->recv_addr = (uint64_t)&arena[below(8) * SLOT];
 		s->recv_len = SLOT;
 	}
 	if (s->op == CAP_OP_RETURN && !chance(4))
