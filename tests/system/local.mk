@@ -2,9 +2,10 @@
 # Whole machines, from outside, by pytest.  SYSTEM_TESTS: the files of tests; each is one test of `make check`, so
 # that they run side by side.
 
-SYSTEM_TESTS = tests/system/test_run.py tests/system/test_network.py tests/system/test_processes.py
+SYSTEM_TESTS = tests/system/test_run.py tests/system/test_network.py tests/system/test_processes.py \
+	tests/system/test_rights.py
 EXTRA_DIST += tests/system/conftest.py tests/system/machine.py tests/system/peers.py \
-	tests/system/tapnet.py tests/system/pytest.sh $(SYSTEM_TESTS)
+	tests/system/tapnet.py tests/system/attempt.c tests/system/pytest.sh $(SYSTEM_TESTS)
 
 TEST_EXTENSIONS = .py
 PY_LOG_COMPILER = $(SHELL) $(srcdir)/tests/system/pytest.sh
