@@ -278,6 +278,27 @@ static bool parent_alive(void)
 	return parent.process && !object_status_of(parent.process, &status) && status.alive;
 }
 
+/* Signals of a terminal go to the whole foreground group.  Here the host tells the first program of
+ * them, and each process its children, with this bit beside: a number that musl keeps for itself
+ * and nobody sends. */
+#define RELAYED SIGNAL_BIT(32)
+#define FOR_THE_GROUP \
+	(SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGWINCH))
+
+uint64_t children_relay(uint64_t bits)
+{
+	uint64_t passed = bits & FOR_THE_GROUP;
+	bool first_program = !parent.pid;
+
+	if (passed && (first_program || bits & RELAYED)) {
+		for (const struct child *c = children; c < children + FAMILY_MEMBERS; c++) {
+			if (c->pid && !c->ended)
+				cap_signal(c->signals, passed | RELAYED);
+		}
+	}
+	return bits & ~RELAYED;
+}
+
 long children_signal(long pid, int signal)
 {
 	const struct child *c = find((uint64_t)pid);

@@ -33,6 +33,9 @@ void children_changed(void);
 /* Takes note of ends since the last look; true: SIGCHLD came since then. */
 bool children_look(void);
 
+/* Passes on to the children what the user's keyboard means for the whole group: of the bits that
+ * came by the signals event those that are for this process. */
+uint64_t children_relay(uint64_t bits);
 /* 0 or -errno. */
 long children_signal(long pid, int signal);
 void children_signal_all(int signal);

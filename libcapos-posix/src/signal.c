@@ -52,7 +52,7 @@ bool signal_collect(void)
 	uint64_t bits = 0;
 
 	if (__atomic_load_n(place, __ATOMIC_RELAXED)) /* the exchange alone would cost every call */
-		bits = __atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL);
+		bits = children_relay(__atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL));
 	for (uint64_t rest = bits; rest; rest &= rest - 1) {
 		int signal = __builtin_ctzll(rest) + 1;
 		int code = signal == SIGALRM ? SI_KERNEL : SI_USER;

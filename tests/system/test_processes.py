@@ -4,6 +4,7 @@
 import concurrent.futures
 import random
 import re
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -30,6 +31,16 @@ def test_time_tells_the_status(capos):
 def test_time_of_a_killed_program(capos):
     run = capos("busybox", "time", "sh", "-c", "kill -9 $$")
     assert b"Command terminated by signal 9" in run.stderr
+
+
+def test_ctrl_c_reaches_children(background):
+    process = background("busybox", "time", "sh", "-c", "echo started; busybox sleep 100; echo not reached")
+    assert process.stdout.readline() == b"started\n"
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (signal.SIGINT, b""), err  # time answers the signal's number
+    assert b"Command terminated by signal 2" in err
 
 
 def test_shell_runs_programs(capos):
