@@ -11,15 +11,17 @@
 #include <stdint.h>
 
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
-#define assert(condition)                                                                          \
-	do {                                                                                       \
-		if (__builtin_expect(!(condition), 0))                                             \
-			panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #condition);      \
+#define assert(condition)                                                                     \
+	do {                                                                                  \
+		if (__builtin_expect(!(condition), 0))                                        \
+			panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #condition); \
 	} while (0)
 
-/* Lines go to the serial port. %s %d %u %x %p %c with l, ll, z, width and 0, as libcapos's fmt_snprintf. */
+/* Lines go to the serial port. %s %d %u %x %p %c with l, ll, z, width and 0, as libcapos's
+ * fmt_snprintf. */
 void klog(const char *format, ...) __attribute__((format(printf, 1, 2)));
-int ksnprintf(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int ksnprintf(char *buffer, size_t size, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
 int kvsnprintf(char *buffer, size_t size, const char *format, va_list args);
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
@@ -29,6 +31,6 @@ int memcmp(const void *a, const void *b, size_t n);
 size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
 
-#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Physical page frames: every frame in use has a reference count; at 0 it is free.  Frames are seen by the
- * kernel through the direct map.  Contract everywhere in the kernel: interrupts are off (kernel_locked()).
+ * Physical page frames: every frame in use has a reference count; at 0 it is free.  Frames are seen
+ * by the kernel through the direct map.  Contract everywhere in the kernel: interrupts are off
+ * (kernel_locked()).
  */
 #ifndef KERNEL_PAGE_H
 #define KERNEL_PAGE_H
@@ -14,21 +15,21 @@ typedef uint64_t paddr_t;
 #define PAGE_SIZE  4096ull
 #define PAGE_SHIFT 12
 
-/* Adds usable physical memory (boot only).  Frames are handed out from ranges lazily, so memory that is never used is
- * never touched. */
+/* Adds usable physical memory (boot only).  Frames are handed out from ranges lazily, so memory
+ * that is never used is never touched. */
 void page_add_range(paddr_t start, paddr_t end);
 
-paddr_t page_alloc(bool zero);       /* count 1; PADDR_NONE when there is none */
-void page_get(paddr_t page);         /* one more reference */
-void page_put(paddr_t page);         /* one fewer; frees at 0 */
+paddr_t page_alloc(bool zero); /* count 1; PADDR_NONE when there is none */
+void page_get(paddr_t page);   /* one more reference */
+void page_put(paddr_t page);   /* one fewer; frees at 0 */
 uint32_t page_refs(paddr_t page);
 uint64_t page_total(void);
 uint64_t page_free_count(void);
-/* Marks frames of a range that came from elsewhere (the boot archive) as in use with count 1, so that page_put frees
- * them. Returns false when there is no memory for the bookkeeping. */
+/* Marks frames of a range that came from elsewhere (the boot archive) as in use with count 1, so
+ * that page_put frees them. Returns false when there is no memory for the bookkeeping. */
 bool page_adopt(paddr_t start, paddr_t end);
 
-void *page_ptr(paddr_t page);        /* direct map */
+void *page_ptr(paddr_t page); /* direct map */
 paddr_t page_of_ptr(const void *direct_map_pointer);
 
 #endif

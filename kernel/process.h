@@ -93,7 +93,8 @@ int process_furnish(struct space *space);
 /* Makes the current page tables ones of no process, so that any space may be taken apart. */
 void process_leave_space(void);
 
-/* fork.c: a process like the caller's, with one thread that runs on from its registers given here. */
+/* fork.c: a process like the caller's, with one thread that runs on from its registers given here.
+ */
 struct fork {
 	uint64_t entry, stack, argument;
 	struct event *end_event; /* NULL: none; borrowed */
@@ -109,7 +110,8 @@ struct exec {
 	uint64_t block; /* the start block, in the caller's space */
 	uint32_t block_length;
 };
-/* CAP_OK, and the caller has ended; or CAP_ENOEXEC, CAP_ENOMEM, CAP_EFAULT, and nothing has changed. */
+/* CAP_OK, and the caller has ended; or CAP_ENOEXEC, CAP_ENOMEM, CAP_EFAULT, and nothing has
+ * changed. */
 int process_exec(struct thread *caller, const struct exec *exec);
 
 /* Ends it: everything that it held is released.  reason NULL: it ended by itself. */

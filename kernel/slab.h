@@ -16,7 +16,10 @@ struct slab {
 	uint64_t live;
 	struct slab *next; /* private: list of all slabs for counting */
 };
-#define SLAB_INIT(type) {.name = #type, .size = sizeof(type)}
+#define SLAB_INIT(type)                             \
+	{                                           \
+		.name = #type, .size = sizeof(type) \
+	}
 
 void *slab_alloc(struct slab *slab); /* zeroed; NULL when out of memory */
 void slab_free(struct slab *slab, void *object);

@@ -192,8 +192,9 @@ struct family_offset *family_offset_at(uint32_t number)
 /* ---- Locks --------------------------------------------------------------------------------------
  */
 
-#define LOCK_WAITED 0x80000000u /* somebody sleeps for it; below: the holder's member number + 1 \
-	                         */
+#define LOCK_WAITED                                                                  \
+	0x80000000u /* somebody sleeps for it; below: the holder's member number + 1 \
+	             */
 
 /* Sleeps until the word is no longer what was seen, or the deadline. */
 static void sleep_on(_Atomic uint32_t *word, uint32_t seen, uint64_t deadline)

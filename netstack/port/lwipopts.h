@@ -41,7 +41,7 @@
 #define ARP_TABLE_SIZE 32 /* neighbours on one link; most machines talk to the gateway alone */
 #define ARP_QUEUEING \
 	1 /* more than the last packet waits for an address: the first burst of UDP is not lost */
-#define ARP_QUEUE_LEN 48 /* ... nor a datagram of 64 KiB, in its pieces */
+#define ARP_QUEUE_LEN                 48 /* ... nor a datagram of 64 KiB, in its pieces */
 #define ETHARP_SUPPORT_STATIC_ENTRIES 0
 #define ETHARP_TABLE_MATCH_NETIF      1 /* loopback never sees the link's neighbours */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads a flat Manifest message from stdin with generated readers and writes it to stdout again with generated
- * builders; tests/unit/schema-roundtrip holds it against the stock `capnp` tool.
+ * Reads a flat Manifest message from stdin with generated readers and writes it to stdout again
+ * with generated builders; tests/unit/schema-roundtrip holds it against the stock `capnp` tool.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +94,8 @@ int main(void)
 	manifest.services = copy_services(&manifest.services);
 	manifest.program = copy_holdings(&manifest.program);
 	if (manifest.network.which == NETWORK_CONFIG_STATIC)
-		manifest.network.static_.name_servers = copy_texts(&manifest.network.static_.name_servers);
+		manifest.network.static_.name_servers =
+		        copy_texts(&manifest.network.static_.name_servers);
 	msg_builder_init(&builder, out, sizeof(out));
 	check(manifest_write(&builder, &manifest), "writing");
 	length = msg_builder_length(&builder);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The message codec: what generated code builds it reads back, and nothing that is read, however it was damaged,
- * leads outside the message or costs more than the message's size allows.
+ * The message codec: what generated code builds it reads back, and nothing that is read, however it
+ * was damaged, leads outside the message or costs more than the message's size allows.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,9 +24,12 @@ static uint32_t build_sample(void *buffer, uint32_t size, int *result)
 	        {.name = {"log", 3}, .which = HOLDING_KERNEL, .kernel = {"log", 3}},
 	        {.name = {"device", 6},
 	         .which = HOLDING_DEVICE,
-	         .device = {.vendor = 0x1af4, .ids = {.count = 2, .items = ids}, .dma_limit_pages = 77}},
+	         .device = {.vendor = 0x1af4,
+	                    .ids = {.count = 2, .items = ids},
+	                    .dma_limit_pages = 77}},
 	};
-	static const struct export serves[] = {{.name = {"nic", 3}, .interface = {"Nic", 3}, .word = UINT64_MAX}};
+	static const struct export serves[] = {
+	        {.name = {"nic", 3}, .interface = {"Nic", 3}, .word = UINT64_MAX}};
 	static const struct service services[] = {{.name = {"virtio-net", 10},
 	                                           .args = {.count = 2, .items = args},
 	                                           .holds = {.count = 2, .items = holds},
@@ -79,7 +82,8 @@ static int walk(const void *bytes, uint32_t length, uint64_t *sum)
 			result = holding_get(&s.holds, j, &h);
 			if (result != CAP_OK)
 				return result;
-			for (uint32_t k = 0; h.which == HOLDING_DEVICE && k < h.device.ids.count; k++) {
+			for (uint32_t k = 0; h.which == HOLDING_DEVICE && k < h.device.ids.count;
+			     k++) {
 				uint16_t id;
 
 				result = msg_list_u16(&h.device.ids, k, &id);
@@ -192,7 +196,8 @@ static void test_damaged_messages_never_lead_outside(void **state)
 static void test_text_without_end_is_refused(void **state)
 {
 	/* Export.name: a list of two bytes "ab". */
-	uint64_t message[] = {0x0002000100000000ull, 0, (4u | 1u) | (uint64_t)(2u << 3 | 2u) << 32, 0, 0x6261};
+	uint64_t message[] = {0x0002000100000000ull, 0, (4u | 1u) | (uint64_t)(2u << 3 | 2u) << 32,
+	                      0, 0x6261};
 	struct msg_reader reader;
 	struct export e;
 
@@ -208,7 +213,12 @@ static void test_text_without_end_is_refused(void **state)
 static void test_elements_without_content_cannot_multiply_work(void **state)
 {
 	/* Manifest.services: a composite list that claims 2^29 elements of no words. */
-	uint64_t message[] = {0x0003000000000000ull, 8u | 1u | (uint64_t)7 << 32, 0, 0, ((1ull << 29) - 1) << 2, 0};
+	uint64_t message[] = {0x0003000000000000ull,
+	                      8u | 1u | (uint64_t)7 << 32,
+	                      0,
+	                      0,
+	                      ((1ull << 29) - 1) << 2,
+	                      0};
 	struct msg_reader reader;
 	struct manifest m;
 
@@ -237,7 +247,8 @@ static int answer_send(void *object, struct msg_call *call, const struct tcp_soc
 	return CAP_OK;
 }
 
-static int answer_later(void *object, struct msg_call *call, const struct tcp_socket_recv_params *in,
+static int answer_later(void *object, struct msg_call *call,
+                        const struct tcp_socket_recv_params *in,
                         struct tcp_socket_recv_results *out)
 {
 	(void)object, (void)call, (void)in, (void)out;
@@ -255,9 +266,10 @@ static void test_dispatch_runs_the_method_and_refuses_others(void **state)
 
 	(void)state;
 	msg_builder_init(&builder, in, sizeof(in));
-	assert_int_equal(tcp_socket_send_params_write(
-	                         &builder, &(struct tcp_socket_send_params){.data = MSG_DATA("hello", 5)}),
-	                 CAP_OK);
+	assert_int_equal(
+	        tcp_socket_send_params_write(
+	                &builder, &(struct tcp_socket_send_params){.data = MSG_DATA("hello", 5)}),
+	        CAP_OK);
 
 	struct msg_call call = {.method = TCP_SOCKET_SEND,
 	                        .in = in,

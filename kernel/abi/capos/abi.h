@@ -34,8 +34,8 @@
 #define CAPOS_FOREVER UINT64_MAX
 
 /* An exit status: the code (0..255) in bits 0-7; in bits 8-15 the signal that ended it, or 0. */
-#define CAPOS_EXIT_STATUS(code, signal) (((uint32_t)(code) & 0xff) | (((uint32_t)(signal) & 0xff) << 8))
-#define CAPOS_EXIT_CODE(status)         ((status) & 0xff)
+#define CAPOS_EXIT_STATUS(code, signal) (((uint32_t)(code)&0xff) | (((uint32_t)(signal)&0xff) << 8))
+#define CAPOS_EXIT_CODE(status)         ((status)&0xff)
 #define CAPOS_EXIT_SIGNAL(status)       (((status) >> 8) & 0xff)
 
 /* ---- Capability ids ------------------------------------------------------------------------
@@ -121,32 +121,35 @@ enum cap_error {
 
 enum capos_op {
 	CAP_OP_NOP = 0, /* completes with 0 */
-	/* cap, interface, method, send_*, recv_*: calls a method.  Completes when the server answers;
-	 * length, ncaps: what was received. */
+	/* cap, interface, method, send_*, recv_*: calls a method.  Completes when the server
+	 * answers; length, ncaps: what was received. */
 	CAP_OP_CALL = 1,
-	/* cap: an endpoint with RECV right.  recv_*: where a struct capos_received and, after it, the
-	 * message go (recv_len counts both).  Completes with length: bytes of message. */
+	/* cap: an endpoint with RECV right.  recv_*: where a struct capos_received and, after it,
+	 * the message go (recv_len counts both).  Completes with length: bytes of message. */
 	CAP_OP_RECV = 2,
-	/* arg: call id; status: 0 or a positive Status; send_*: the reply.  Completes at once; to a call
-	 * that was cancelled it completes with CAP_ECANCELED and the capabilities stay the sender's. */
+	/* arg: call id; status: 0 or a positive Status; send_*: the reply.  Completes at once; to a
+	 * call that was cancelled it completes with CAP_ECANCELED and the capabilities stay the
+	 * sender's. */
 	CAP_OP_RETURN = 3,
 	CAP_OP_RELEASE = 4, /* cap: give the capability up */
-	/* arg: user_data of a pending operation of this ring.  That one completes with CAP_ECANCELED;
-	 * this one with 0, or CAP_ENOENT when none is pending. */
+	/* arg: user_data of a pending operation of this ring.  That one completes with
+	 * CAP_ECANCELED; this one with 0, or CAP_ENOENT when none is pending. */
 	CAP_OP_CANCEL = 5,
-	/* cap: endpoint with RECV right; arg: the object word, interface: its interface id.  Makes an
-	 * object served there; completes with value: a capability to it.  The server is told by
+	/* cap: endpoint with RECV right; arg: the object word, interface: its interface id.  Makes
+	 * an object served there; completes with value: a capability to it.  The server is told by
 	 * CAPOS_RECEIVED_RELEASE when the last capability to it is gone. */
 	CAP_OP_MINT = 6,
-	CAP_OP_COPY = 7,   /* cap; arg: rights to keep.  Completes with value: another capability to it */
+	CAP_OP_COPY =
+	        7, /* cap; arg: rights to keep.  Completes with value: another capability to it */
 	CAP_OP_SIGNAL = 8, /* cap: Event with SIGNAL right; arg: bits to set */
-	/* cap: Event with WAIT right; arg: mask.  Completes when a bit of mask is set, with value: those
-	 * bits, which are cleared. */
+	/* cap: Event with WAIT right; arg: mask.  Completes when a bit of mask is set, with value:
+	 * those bits, which are cleared. */
 	CAP_OP_WAIT = 9,
-	/* send_addr: a 4-byte aligned word; arg: the value it is expected to have.  Completes with 0 when
-	 * woken, CAP_EAGAIN at once when the word differs. */
+	/* send_addr: a 4-byte aligned word; arg: the value it is expected to have.  Completes with
+	 * 0 when woken, CAP_EAGAIN at once when the word differs. */
 	CAP_OP_FUTEX_WAIT = 10,
-	CAP_OP_FUTEX_WAKE = 11, /* send_addr: word; arg: most to wake.  Completes with value: woken */
+	CAP_OP_FUTEX_WAKE =
+	        11, /* send_addr: word; arg: most to wake.  Completes with value: woken */
 	CAP_OP_COUNT = 12,
 };
 
@@ -206,8 +209,8 @@ struct capos_received {
 enum capos_received_kind {
 	CAPOS_RECEIVED_CALL = 1,
 	CAPOS_RECEIVED_RELEASE = 2, /* object: its last capability is gone */
-	CAPOS_RECEIVED_CANCEL = 3,  /* call_id: the caller no longer waits; answer it all the same (the
-	                             * RETURN frees it; its result is CAP_ECANCELED) */
+	CAPOS_RECEIVED_CANCEL = 3,  /* call_id: the caller no longer waits; answer it all the same
+	                             * (the  RETURN frees it; its result is CAP_ECANCELED) */
 };
 
 /* ---- Upcalls --------------------------------------------------------------------------------

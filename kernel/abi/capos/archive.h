@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The boot archive: one header, a table of entries, then the files, each from the start of a page so
- * that its pages can be mapped as they lie.  All integers are little-endian; every offset and size is
- * checked against the archive's size before use.
+ * The boot archive: one header, a table of entries, then the files, each from the start of a page
+ * so that its pages can be mapped as they lie.  All integers are little-endian; every offset and
+ * size is checked against the archive's size before use.
  */
 #ifndef CAPOS_ARCHIVE_H
 #define CAPOS_ARCHIVE_H
@@ -22,7 +22,8 @@ struct capos_archive_header {
 	uint64_t total_size; /* bytes of the whole archive, a multiple of the page size */
 	uint32_t checksum;   /* CRC-32 (IEEE 802.3) of the entry table */
 	uint32_t reserved;
-	uint8_t seed[CAPOS_ARCHIVE_SEED]; /* fresh random bytes from the host; the kernel wipes them */
+	uint8_t seed[CAPOS_ARCHIVE_SEED]; /* fresh random bytes from the host; the kernel wipes them
+	                                   */
 	uint8_t pad[32];
 };
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ring client: operations on capabilities, one at a time or many in flight.  All functions work on the
- * calling thread's own ring, allocate nothing and may be used before any library is set up; they are not
- * to be called from an upcall that interrupted one of them (libcapos-posix masks upcalls meanwhile).
+ * The ring client: operations on capabilities, one at a time or many in flight.  All functions work
+ * on the calling thread's own ring, allocate nothing and may be used before any library is set up;
+ * they are not to be called from an upcall that interrupted one of them (libcapos-posix masks
+ * upcalls meanwhile).
  *
- * The last three words of the ring's user_word are the library's; the others are free for who links it.
+ * The last three words of the ring's user_word are the library's; the others are free for who links
+ * it.
  *
  * Results: CAP_OK, a negative enum cap_error, or a positive Status of the server.
  */
@@ -35,27 +37,29 @@ int64_t cap_realtime(void);
 /* ---- Asynchronous ------------------------------------------------------------------------- */
 
 /*
- * An operation in flight.  The caller owns it and keeps it, and every buffer named in the submission, until
- * it is done.  user_data of the submission is overwritten with its address.
+ * An operation in flight.  The caller owns it and keeps it, and every buffer named in the
+ * submission, until it is done.  user_data of the submission is overwritten with its address.
  */
 struct cap_op {
 	bool done;
 	bool abandoned; /* cap_cancel was called for it */
 	struct capos_cqe cqe;
-	void (*complete)(struct cap_op *op); /* may be NULL; called by whoever reaps; may submit, must not wait */
+	void (*complete)(struct cap_op *op); /* may be NULL; called by whoever reaps; may submit,
+	                                        must not wait */
 	void *context;
 };
 
-/* Queues a submission (enters the kernel only when the queue is full).  CAP_OK or CAP_EAGAIN: too much in flight.  With
- * CAPOS_SQE_QUIET in its flags the op becomes done only by failing. */
+/* Queues a submission (enters the kernel only when the queue is full).  CAP_OK or CAP_EAGAIN: too
+ * much in flight.  With CAPOS_SQE_QUIET in its flags the op becomes done only by failing. */
 int cap_submit(struct capos_sqe *sqe, struct cap_op *op);
 /* Queues a QUIET submission that needs no completion; failures of those are counted, not told. */
 int cap_submit_quiet(struct capos_sqe *sqe);
-/* Enters once: submits what is queued, waits for at least one completion (or wait=false: none) up to timeout_ns, and
- * reaps all there are.  CAP_OK, CAP_ETIMEDOUT, CAP_EINTR (signals pending), each after reaping. */
+/* Enters once: submits what is queued, waits for at least one completion (or wait=false: none) up
+ * to timeout_ns, and reaps all there are.  CAP_OK, CAP_ETIMEDOUT, CAP_EINTR (signals pending), each
+ * after reaping. */
 int cap_poll(bool wait, uint64_t timeout_ns);
-/* Waits until op is done: its result; or CAP_ETIMEDOUT, CAP_EINTR with op still in flight.  uninterruptible: signals are
- * left pending and waiting goes on without using the processor up. */
+/* Waits until op is done: its result; or CAP_ETIMEDOUT, CAP_EINTR with op still in flight.
+ * uninterruptible: signals are left pending and waiting goes on without using the processor up. */
 int cap_await(struct cap_op *op, uint64_t timeout_ns);
 int cap_await_uninterruptible(struct cap_op *op);
 /* Cancels op and waits until it is done (cancelled, or completed in the meantime). */
@@ -67,20 +71,24 @@ void cap_cancel(struct cap_op *op);
 struct capos_call {
 	const struct capos_send_cap *send_caps;
 	uint32_t send_ncaps;
-	void *buffer;      /* 8-byte aligned: first the parameters' message, then the results'; results point into it */
-	uint32_t size;     /* of buffer */
-	bool interruptible; /* CAP_EINTR by a signal cancels the call */
+	void *buffer;  /* 8-byte aligned: first the parameters' message, then the results'; results
+	                  point into it */
+	uint32_t size; /* of buffer */
+	bool interruptible;  /* CAP_EINTR by a signal cancels the call */
 	uint64_t timeout_ns; /* 0: none; else the call is cancelled then: CAP_ETIMEDOUT */
 	/* set on return */
 	cap_t caps[CAPOS_MESSAGE_CAPS_MAX]; /* received, the caller's now */
 	uint32_t ncaps;
-	struct msg_reader reader; /* of the results: their lists refer to it as long as they are in use */
+	struct msg_reader
+	        reader; /* of the results: their lists refer to it as long as they are in use */
 };
 
-/* Used by the stubs: calls with the message of params_length bytes in call->buffer; *reply_length bytes come back there. */
-int cap_call(cap_t cap, uint64_t interface, uint16_t method, uint32_t params_length, struct capos_call *call,
-             uint32_t *reply_length);
-/* A buffer for stubs called with call == NULL: enough for scalars; capabilities received are released. */
+/* Used by the stubs: calls with the message of params_length bytes in call->buffer; *reply_length
+ * bytes come back there. */
+int cap_call(cap_t cap, uint64_t interface, uint16_t method, uint32_t params_length,
+             struct capos_call *call, uint32_t *reply_length);
+/* A buffer for stubs called with call == NULL: enough for scalars; capabilities received are
+ * released. */
 #define CAP_STUB_BUFFER 1024u
 
 int cap_release(cap_t cap);
@@ -96,9 +104,11 @@ int cap_event_create(cap_t *out);
 int cap_endpoint_create(cap_t *out);
 int cap_memory_create(uint64_t size, cap_t *out);
 int cap_memory_map(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, void **address);
-int cap_memory_map_at(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, bool private_copy, uint64_t address);
+int cap_memory_map_at(cap_t memory, uint64_t offset, uint64_t size, uint32_t access,
+                      bool private_copy, uint64_t address);
 /* As cap_memory_map, of a copy for this mapping alone, which a fork copies too. */
-int cap_memory_map_private(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, void **address);
+int cap_memory_map_private(cap_t memory, uint64_t offset, uint64_t size, uint32_t access,
+                           void **address);
 int cap_memory_unmap(void *address, uint64_t size);
 
 /* Text for an error or Status, e.g. "access denied". */

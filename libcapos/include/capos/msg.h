@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cap'n Proto messages for generated code: bounds-checked reading of bytes that somebody else wrote,
- * and building into a buffer of the caller's.  Nothing here allocates, blocks or knows of IPC; the
- * kernel, processes and host tools use the same code.
+ * Cap'n Proto messages for generated code: bounds-checked reading of bytes that somebody else
+ * wrote, and building into a buffer of the caller's.  Nothing here allocates, blocks or knows of
+ * IPC; the kernel, processes and host tools use the same code.
  *
  * Encoding: https://capnproto.org/encoding.html.  A capOS message is one segment without the stream
  * framing; `capnp decode --flat` and `capnp encode --flat` read and write the same bytes.
@@ -33,20 +33,20 @@ struct msg_text {
 	uint32_t len;
 };
 
-#define MSG_TEXT(s)      ((struct msg_text){.ptr = (s), .len = (uint32_t)__builtin_strlen(s)})
-#define MSG_DATA(p, n)   ((struct msg_data){.ptr = (const uint8_t *)(p), .len = (uint32_t)(n)})
+#define MSG_TEXT(s)    ((struct msg_text){.ptr = (s), .len = (uint32_t)__builtin_strlen(s)})
+#define MSG_DATA(p, n) ((struct msg_data){.ptr = (const uint8_t *)(p), .len = (uint32_t)(n)})
 
-/* A message being read.  The buffer must be 8-byte aligned and unchanged while anything read from it
- * is in use. */
+/* A message being read.  The buffer must be 8-byte aligned and unchanged while anything read from
+ * it is in use. */
 struct msg_reader {
 	const uint8_t *base;
 	uint32_t words;
 	int64_t budget; /* words that may still be visited */
 };
 
-/* A list.  When building, set items (a C array of the element's type: uint64_t, struct msg_text, struct
- * foo, ...) and count.  When read, count is set and elements are taken by the functions below or the
- * generated foo_get(). */
+/* A list.  When building, set items (a C array of the element's type: uint64_t, struct msg_text,
+ * struct foo, ...) and count.  When read, count is set and elements are taken by the functions
+ * below or the generated foo_get(). */
 struct msg_list {
 	uint32_t count;
 	const void *items;
@@ -59,8 +59,8 @@ struct msg_list {
 	uint8_t depth;
 };
 
-/* Elements of lists of scalars, text and data.  CAP_EINVAL when index >= count, CAP_EMESSAGE when the
- * list is of another kind. */
+/* Elements of lists of scalars, text and data.  CAP_EINVAL when index >= count, CAP_EMESSAGE when
+ * the list is of another kind. */
 int msg_list_bool(const struct msg_list *list, uint32_t index, bool *out);
 int msg_list_u8(const struct msg_list *list, uint32_t index, uint8_t *out);
 int msg_list_u16(const struct msg_list *list, uint32_t index, uint16_t *out);
@@ -69,8 +69,8 @@ int msg_list_u64(const struct msg_list *list, uint32_t index, uint64_t *out);
 int msg_list_text(const struct msg_list *list, uint32_t index, struct msg_text *out);
 int msg_list_data(const struct msg_list *list, uint32_t index, struct msg_data *out);
 
-/* A message being built; base must be 8-byte aligned.  Unused space is zeroed as it is taken.  After an
- * error everything fails with that error. */
+/* A message being built; base must be 8-byte aligned.  Unused space is zeroed as it is taken. After
+ * an error everything fails with that error. */
 struct msg_builder {
 	uint8_t *base;
 	uint32_t size_words;
@@ -87,8 +87,9 @@ static inline uint32_t msg_builder_length(const struct msg_builder *b)
 }
 
 /*
- * One call for a generated NAME_dispatch(): which method, the parameters' message, where the results'
- * message goes.  context belongs to whoever dispatches (the kernel's call, a server's call).
+ * One call for a generated NAME_dispatch(): which method, the parameters' message, where the
+ * results' message goes.  context belongs to whoever dispatches (the kernel's call, a server's
+ * call).
  */
 struct msg_call {
 	uint16_t method;
@@ -100,45 +101,44 @@ struct msg_call {
 	void *context;
 };
 
-/* What a handler answers when the reply will come later; dispatch passes it on and builds nothing. */
+/* What a handler answers when the reply will come later; dispatch passes it on and builds nothing.
+ */
 #define MSG_DEFERRED INT32_MIN
 
 /*
- * What tools/capnpc-capos generates for schema/FILE.capnp: <capos/schema/FILE.h>, FILE_server.h, FILE_client.h and
- * FILE.c (which needs nothing but msg.c, memset and memcpy).  C names are
- * snake case: TcpSocket.localAddress is tcp_socket_local_address.
+ * What tools/capnpc-capos generates for schema/FILE.capnp: <capos/schema/FILE.h>, FILE_server.h,
+ * FILE_client.h and FILE.c (which needs nothing but msg.c, memset and memcpy).  C names are snake
+ * case: TcpSocket.localAddress is tcp_socket_local_address.
  *
  *   struct Foo { a @0 :UInt16; t @1 :Text; d @2 :Data; l @3 :List(Bar); s @4 :Bar; u :group {...} }
- *     struct foo { uint16_t a; struct msg_text t; struct msg_data d; struct msg_list l; struct bar s;
- *                  struct { ... } u; };
- *     int foo_read(struct msg_reader *, struct foo *);           root of a message; 0 or CAP_EMESSAGE
- *     int foo_write(struct msg_builder *, const struct foo *);   as root; 0 or CAP_ETOOBIG
- *     int foo_get(const struct msg_list *, uint32_t index, struct foo *);
- *     A union adds `uint16_t which` (enum foo_which: FOO_MEMBER constants) to its struct or group; members stay plain
- *     fields, of which only the chosen one is read or written.  Void members have no field.  A name that is a C keyword gains a final '_'.
- *     Recursive types are refused by the generator.
- *   enum Color { red @0; }        enum color { COLOR_RED = 0 };  fields of it are uint16_t
- *   const                         #define, upper snake case
- *   interface Foo { bar @0 (x :UInt8) -> (y :UInt8); }
- *     #define FOO_INTERFACE 0x...ull                             type id
- *     enum foo_method { FOO_BAR = 0, FOO_METHOD_COUNT };
+ *     struct foo { uint16_t a; struct msg_text t; struct msg_data d; struct msg_list l; struct bar
+ * s; struct { ... } u; }; int foo_read(struct msg_reader *, struct foo *);           root of a
+ * message; 0 or CAP_EMESSAGE int foo_write(struct msg_builder *, const struct foo *);   as root; 0
+ * or CAP_ETOOBIG int foo_get(const struct msg_list *, uint32_t index, struct foo *); A union adds
+ * `uint16_t which` (enum foo_which: FOO_MEMBER constants) to its struct or group; members stay
+ * plain fields, of which only the chosen one is read or written.  Void members have no field.  A
+ * name that is a C keyword gains a final '_'. Recursive types are refused by the generator. enum
+ * Color { red @0; }        enum color { COLOR_RED = 0 };  fields of it are uint16_t const #define,
+ * upper snake case interface Foo { bar @0 (x :UInt8) -> (y :UInt8); } #define FOO_INTERFACE
+ * 0x...ull                             type id enum foo_method { FOO_BAR = 0, FOO_METHOD_COUNT };
  *     struct foo_bar_params, struct foo_bar_results              as above, with _read and _write
  *     const char *foo_method_name(uint16_t method);
  *     in <capos/schema/FILE_server.h>:
  *     struct foo_ops { int (*bar)(void *object, struct msg_call *, const struct foo_bar_params *,
  *                                 struct foo_bar_results *); };
  *     int foo_dispatch(const struct foo_ops *, void *object, struct msg_call *);
- *       Reads the parameters, zeroes the results, runs the handler, and when that answers CAP_OK writes the
- *       results.  Otherwise passes the answer on.  CAP_EMETHOD: no such method, or its pointer is NULL.
- *     in <capos/schema/FILE_client.h>, inline, over capos/cap.h:
- *     int foo_bar(cap_t, const struct foo_bar_params *, struct foo_bar_results *, struct capos_call *);
- *       Results: as cap_call, or CAP_ETOOBIG (parameters do not fit the buffer), CAP_EMESSAGE (bad reply).  On anything
- *       but CAP_OK no capability is left with the caller.  call NULL: only for methods whose results hold no
+ *       Reads the parameters, zeroes the results, runs the handler, and when that answers CAP_OK
+ * writes the results.  Otherwise passes the answer on.  CAP_EMETHOD: no such method, or its pointer
+ * is NULL. in <capos/schema/FILE_client.h>, inline, over capos/cap.h: int foo_bar(cap_t, const
+ * struct foo_bar_params *, struct foo_bar_results *, struct capos_call *); Results: as cap_call, or
+ * CAP_ETOOBIG (parameters do not fit the buffer), CAP_EMESSAGE (bad reply).  On anything but CAP_OK
+ * no capability is left with the caller.  call NULL: only for methods whose results hold no
  *       pointers (else CAP_EINVAL); received capabilities are released.
  *   const char *FILE_interface_name(uint64_t type_id);             "TcpSocket", or NULL
  */
 
-/* ---- For generated code only ------------------------------------------------------------------ */
+/* ---- For generated code only ------------------------------------------------------------------
+ */
 
 struct msg_struct { /* a struct in a message being read; all NULL/0 for a null pointer */
 	struct msg_reader *reader;
@@ -155,26 +155,31 @@ struct msg_slot { /* a struct in a message being built */
 };
 
 int msg_read_root(struct msg_reader *reader, struct msg_struct *out);
-uint64_t msg_get_bits(const struct msg_struct *s, uint32_t bit_offset, uint32_t bits); /* 0 beyond the data */
+uint64_t msg_get_bits(const struct msg_struct *s, uint32_t bit_offset,
+                      uint32_t bits); /* 0 beyond the data */
 int msg_get_struct(const struct msg_struct *s, uint16_t pointer, struct msg_struct *out);
 int msg_get_text(const struct msg_struct *s, uint16_t pointer, struct msg_text *out);
 int msg_get_data(const struct msg_struct *s, uint16_t pointer, struct msg_data *out);
-int msg_get_list(const struct msg_struct *s, uint16_t pointer, uint8_t element_size, struct msg_list *out);
+int msg_get_list(const struct msg_struct *s, uint16_t pointer, uint8_t element_size,
+                 struct msg_list *out);
 int msg_list_struct(const struct msg_list *list, uint32_t index, struct msg_struct *out);
 
-int msg_write_root(struct msg_builder *b, uint16_t data_words, uint16_t pointers, struct msg_slot *out);
-void msg_set_bits(const struct msg_slot *s, uint32_t bit_offset, uint32_t bits, uint64_t value);
-int msg_set_struct(const struct msg_slot *s, uint16_t pointer, uint16_t data_words, uint16_t pointers,
+int msg_write_root(struct msg_builder *b, uint16_t data_words, uint16_t pointers,
                    struct msg_slot *out);
+void msg_set_bits(const struct msg_slot *s, uint32_t bit_offset, uint32_t bits, uint64_t value);
+int msg_set_struct(const struct msg_slot *s, uint16_t pointer, uint16_t data_words,
+                   uint16_t pointers, struct msg_slot *out);
 int msg_set_text(const struct msg_slot *s, uint16_t pointer, struct msg_text text);
 int msg_set_data(const struct msg_slot *s, uint16_t pointer, struct msg_data data);
-/* Lists: scalars (element_size 1..5) from list->items at once; text and data likewise; of structs element by element. */
-int msg_set_scalar_list(const struct msg_slot *s, uint16_t pointer, uint8_t element_size, const struct msg_list *list);
+/* Lists: scalars (element_size 1..5) from list->items at once; text and data likewise; of structs
+ * element by element. */
+int msg_set_scalar_list(const struct msg_slot *s, uint16_t pointer, uint8_t element_size,
+                        const struct msg_list *list);
 int msg_set_text_list(const struct msg_slot *s, uint16_t pointer, const struct msg_list *list);
 int msg_set_data_list(const struct msg_slot *s, uint16_t pointer, const struct msg_list *list);
-int msg_set_struct_list(const struct msg_slot *s, uint16_t pointer, uint32_t count, uint16_t data_words,
-                        uint16_t pointers, struct msg_slot *first);
-struct msg_slot msg_struct_list_at(const struct msg_slot *first, uint16_t data_words, uint16_t pointers,
-                                   uint32_t index);
+int msg_set_struct_list(const struct msg_slot *s, uint16_t pointer, uint32_t count,
+                        uint16_t data_words, uint16_t pointers, struct msg_slot *first);
+struct msg_slot msg_struct_list_at(const struct msg_slot *first, uint16_t data_words,
+                                   uint16_t pointers, uint32_t index);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A server's loop: receives on one endpoint with several buffers, dispatches, answers at once or later.
- * Single-threaded: handlers and event callbacks never run at the same time.
+ * A server's loop: receives on one endpoint with several buffers, dispatches, answers at once or
+ * later. Single-threaded: handlers and event callbacks never run at the same time.
  */
 #ifndef CAPOS_SERVER_H
 #define CAPOS_SERVER_H
@@ -34,34 +34,38 @@ static inline struct server_call *server_call_of(struct msg_call *msg)
 
 /* Takes received capability number index; CAP_NULL when there is none.  The caller owns it then. */
 cap_t server_take(struct server_call *call, uint16_t index);
-/* Adds a capability to the reply, moved or copied; its position, or -1 when there is no place (then a moved one is
- * released). */
+/* Adds a capability to the reply, moved or copied; its position, or -1 when there is no place (then
+ * a moved one is released). */
 int server_give(struct server_call *call, cap_t cap, uint32_t rights, bool move);
 /* Mints an object of this server and gives it; position or -1. */
 int server_give_object(struct server_call *call, uint64_t interface, uint64_t object);
 
-/* A call that was answered with MSG_DEFERRED, to be answered later exactly once.  Copy what is needed. */
+/* A call that was answered with MSG_DEFERRED, to be answered later exactly once.  Copy what is
+ * needed. */
 struct server_pending {
 	uint64_t call_id;
 	uint32_t recv_len; /* size of the caller's reply buffer */
 };
 struct server_pending server_defer(const struct server_call *call);
 /* status 0 and a message built by foo_bar_results_write, or a positive Status without one. */
-void server_answer(struct server *server, struct server_pending pending, int status, const void *message,
-                   uint32_t length, const struct capos_send_cap *caps, uint32_t ncaps);
+void server_answer(struct server *server, struct server_pending pending, int status,
+                   const void *message, uint32_t length, const struct capos_send_cap *caps,
+                   uint32_t ncaps);
 
 struct server_ops {
-	/* Dispatches by call->interface and call->object with a generated foo_dispatch.  Answers as that does;
-	 * negative results other than MSG_DEFERRED reach the caller as Status.invalidArgument, CAP_EMETHOD as
-	 * notSupported. */
+	/* Dispatches by call->interface and call->object with a generated foo_dispatch.  Answers as
+	 * that does; negative results other than MSG_DEFERRED reach the caller as
+	 * Status.invalidArgument, CAP_EMETHOD as notSupported. */
 	int (*call)(struct server *server, struct server_call *call);
-	void (*release)(struct server *server, uint64_t object); /* no capability to it is left; may be NULL */
-	void (*cancel)(struct server *server, uint64_t call_id); /* a deferred call's caller gave up: forget it (no
-	                                                          * server_answer needed); may be NULL */
+	void (*release)(struct server *server,
+	                uint64_t object); /* no capability to it is left; may be NULL */
+	void (*cancel)(struct server *server,
+	               uint64_t call_id); /* a deferred call's caller gave up: forget it (no
+	                                   * server_answer needed); may be NULL */
 	/* The server's event was signalled. bits: those set.  May be NULL. */
 	void (*event)(struct server *server, uint64_t bits);
-	/* Before it sleeps: last look at shared queues.  Returns how long to sleep at most in nanoseconds
-	 * (CAPOS_FOREVER), 0 when there is more to do.  May be NULL. */
+	/* Before it sleeps: last look at shared queues.  Returns how long to sleep at most in
+	 * nanoseconds (CAPOS_FOREVER), 0 when there is more to do.  May be NULL. */
 	uint64_t (*idle)(struct server *server);
 };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The start block: what stands at a new process's stack pointer.  It is Linux's layout (System V ABI for x86-64,
- * 3.4.1: argc, argv, NULL, envp, NULL, auxiliary vector, strings) so that musl's start code runs on it, with one
- * entry more: AT_CAPOS_START points to a StartInfo message of schema/manifest.capnp.
+ * The start block: what stands at a new process's stack pointer.  It is Linux's layout (System V
+ * ABI for x86-64, 3.4.1: argc, argv, NULL, envp, NULL, auxiliary vector, strings) so that musl's
+ * start code runs on it, with one entry more: AT_CAPOS_START points to a StartInfo message of
+ * schema/manifest.capnp.
  */
 #ifndef CAPOS_START_H
 #define CAPOS_START_H
@@ -34,14 +35,16 @@ struct start_params {
 	uint8_t random[16]; /* AT_RANDOM */
 };
 
-/* Spawner: reads what the auxiliary vector needs from an ELF file's bytes.  CAP_OK or CAP_ENOEXEC. */
+/* Spawner: reads what the auxiliary vector needs from an ELF file's bytes.  CAP_OK or CAP_ENOEXEC.
+ */
 int start_image_facts(const void *file, uint64_t size, uint64_t load_bias, struct start_image *out);
-/* Spawner: builds the block in buffer as it will stand when it ends at CAPOS_STACK_TOP.  *length is a multiple of 16.
- * CAP_OK or CAP_ETOOBIG. */
-int start_block_build(const struct start_params *params, void *buffer, uint32_t size, uint32_t *length);
+/* Spawner: builds the block in buffer as it will stand when it ends at CAPOS_STACK_TOP.  *length is
+ * a multiple of 16. CAP_OK or CAP_ETOOBIG. */
+int start_block_build(const struct start_params *params, void *buffer, uint32_t size,
+                      uint32_t *length);
 
-/* New process: finds a capability by name in its own start block; CAP_NULL when it was not given one.
- * start_init is called by the start code with the initial stack pointer. */
+/* New process: finds a capability by name in its own start block; CAP_NULL when it was not given
+ * one. start_init is called by the start code with the initial stack pointer. */
 void start_init(const uint64_t *stack);
 cap_t start_cap(const char *name);
 /* The index-th, for listing; false past the end. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What libcapos-posix must know of musl's private state: where the auxiliary vector is, as soon as musl knows.
+ * What libcapos-posix must know of musl's private state: where the auxiliary vector is, as soon as
+ * musl knows.
  */
 #include "libc.h"
 

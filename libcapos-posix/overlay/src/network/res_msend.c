@@ -17,8 +17,7 @@ int __res_msend_rc(int nqueries, const unsigned char *const *queries, const int 
 {
 	(void)conf; /* name servers are the resolver's business */
 	for (int i = 0; i < nqueries; i++) {
-		long length =
-		        __syscall_cp(SYS_resolve, queries[i], qlens[i], answers[i], asize);
+		long length = __syscall_cp(SYS_resolve, queries[i], qlens[i], answers[i], asize);
 
 		alens[i] = length > 0 ? (int)length : 0;
 	}
