@@ -103,6 +103,9 @@ int service_listen(struct msg_call *call, struct policy *policy, uint16_t port, 
 	if (status)
 		return status;
 	s->listener_object = true;
+	/* Connections of a former listener that are ending do not hold the port; another listener
+	 * does. */
+	s->options.reuse_address = true;
 	if (port)
 		status = tcp_socket_bind(s, (struct endpoint){.port = port});
 	if (!status)

@@ -5,5 +5,6 @@ include $(srcdir)/tests/guest/kernel.mk
 include $(srcdir)/tests/guest/drivers.mk
 include $(srcdir)/tests/guest/init.mk
 include $(srcdir)/tests/guest/libcapos.mk
+include $(srcdir)/tests/guest/netstack.mk
 include $(srcdir)/tests/guest/posix.mk
 include $(srcdir)/tests/guest/sockets.mk
