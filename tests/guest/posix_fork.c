@@ -304,6 +304,48 @@ static void pipes(void)
 	handle(SIGPIPE, SIG_DFL);
 }
 
+/* Writers and a second reader die at any moment, the pipe's lock in hand or not. */
+static void killed_at_work(void)
+{
+	static char buffer[8192];
+	int wrong = 0, stuck = 0;
+
+	for (int round = 0; round < 60; round++) {
+		int fds[2];
+		pid_t writer, reader;
+		ssize_t got;
+
+		pipe(fds);
+		writer = fork();
+		if (!writer) {
+			memset(buffer, 'a', sizeof(buffer));
+			for (;;)
+				if (write(fds[1], buffer, 1 + (size_t)round * 97 % sizeof(buffer)) <
+				    0)
+					_exit(1);
+		}
+		reader = fork();
+		if (!reader)
+			for (;;)
+				if (read(fds[0], buffer, sizeof(buffer)) <= 0)
+					_exit(0);
+		close(fds[1]);
+		for (int i = 0; i < round; i++)
+			wrong += read(fds[0], buffer, sizeof(buffer)) <= 0 || buffer[0] != 'a';
+		kill(round % 2 ? writer : reader, SIGKILL);
+		kill(round % 2 ? reader : writer, SIGKILL);
+		alarm(10);
+		while ((got = read(fds[0], buffer, sizeof(buffer))) > 0)
+			wrong += buffer[0] != 'a' || buffer[got - 1] != 'a';
+		stuck += got != 0;
+		alarm(0);
+		waitpid(writer, NULL, 0);
+		waitpid(reader, NULL, 0);
+		close(fds[0]);
+	}
+	ok(!wrong && !stuck, "who is killed at a pipe harms nobody else");
+}
+
 /* ---- execve -------------------------------------------------------------------------------------
  */
 
@@ -459,6 +501,7 @@ int main(int argc, char **argv)
 	signals();
 	descriptors();
 	pipes();
+	killed_at_work();
 	executes();
 	library_calls();
 	many();
