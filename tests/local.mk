@@ -12,3 +12,6 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; export srcdir; \
 include $(srcdir)/tests/unit/local.mk
 include $(srcdir)/tests/guest/local.mk
 include $(srcdir)/tests/system/local.mk
+
+TESTS += tests/lint
+EXTRA_DIST += tests/lint

@@ -30,6 +30,7 @@ static int map_file(const char *path, struct mapped *out)
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+	*out = (struct mapped){.data = ""};
 	if (fd < 0)
 		return errno;
 	int error = fstat(fd, &st) == 0 ? 0 : errno;

@@ -14,8 +14,8 @@
 
 #define MEMORY_DEFAULT 256
 #define MEMORY_MIN     16
-#define MEMORY_MAX     (1u << 20) /* MiB: 1 TiB */
-#define TIMEOUT_MAX    (365u * 24 * 3600)
+#define MEMORY_MAX     (1u << 20)         /* MiB: 1 TiB */
+#define TIMEOUT_MAX    UINT64_C(31536000) /* seconds: a year */
 
 #define RUN   (1u << COMMAND_RUN)
 #define IMAGE (1u << COMMAND_IMAGE)

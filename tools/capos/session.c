@@ -27,13 +27,13 @@
 #include "tools/capos/pump.h"
 
 /* A guest needs well under a second; a loaded host with software emulation may need many. */
-#define BOOT_SECONDS 30
+#define BOOT_SECONDS INT64_C(30)
 /* A machine under KVM that has not said a word by then hangs: TCG is tried. */
-#define KVM_SILENCE_SECONDS 5
+#define KVM_SILENCE_SECONDS INT64_C(5)
 /* A second Ctrl-C this soon after the first ends the machine. */
-#define INSIST_SECONDS 2
+#define INSIST_SECONDS INT64_C(2)
 /* After SIGTERM or SIGHUP the program has this long to end. */
-#define TERMINATE_SECONDS 5
+#define TERMINATE_SECONDS INT64_C(5)
 #define CONTROL_LINE      8192
 #define EMULATOR_TEXT     4096
 
@@ -248,7 +248,7 @@ static void output_refused(struct session *s, enum pump_index index)
 
 static void pumps_move(struct session *s, const struct pollfd *set)
 {
-	for (int i = 0; i < PUMP_COUNT; i++) {
+	for (size_t i = 0; i < PUMP_COUNT; i++) {
 		struct pump *pump = &s->pumps[i];
 		if (set[2 * i].fd >= 0 && set[2 * i].revents != 0)
 			pump_read(pump);

@@ -111,7 +111,7 @@ enum cap_error {
 #define CAPOS_PAGE_SIZE  4096u
 #define CAPOS_SQ_ENTRIES 32u
 #define CAPOS_CQ_ENTRIES 128u
-#define CAPOS_RING_SIZE  (3u * CAPOS_PAGE_SIZE)
+#define CAPOS_RING_SIZE  12288u /* three pages */
 
 /* Most bytes in one message, and most capabilities beside it. */
 #define CAPOS_MESSAGE_MAX      65536u
@@ -251,7 +251,7 @@ _Static_assert(sizeof(struct capos_cqe) == 32, "completion layout");
 _Static_assert(sizeof(struct capos_send_cap) == 16, "capability transfer layout");
 _Static_assert(sizeof(struct capos_received) == 64, "received header layout");
 _Static_assert(offsetof(struct capos_ring, sq) == CAPOS_PAGE_SIZE, "submissions on their own page");
-_Static_assert(offsetof(struct capos_ring, cq) == 2 * CAPOS_PAGE_SIZE, "completions too");
+_Static_assert(offsetof(struct capos_ring, cq) == 2 * (size_t)CAPOS_PAGE_SIZE, "completions too");
 _Static_assert(sizeof(struct capos_ring) == CAPOS_RING_SIZE, "ring layout");
 
 /* ---- Addresses ------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls of musl on capOS: every one is a call of the dispatcher in libcapos-posix, never an instruction.  There
- * is no VDSO either: the dispatcher reads the time from the clock page.
+ * System calls of musl on capOS: every one is a call of the dispatcher in libcapos-posix, never an
+ * instruction.  There is no VDSO either: the dispatcher reads the time from the clock page.
  */
 #define __SYSCALL_LL_E(x) (x)
 #define __SYSCALL_LL_O(x) (x)
 
-__attribute__((__visibility__("hidden"))) long __capos_syscall(long, long, long, long, long, long, long);
+__attribute__((__visibility__("hidden"))) long __capos_syscall(long, long, long, long, long, long,
+                                                               long);
 
 static __inline long __syscall0(long n)
 {
