@@ -28,6 +28,9 @@ enum sched_rank { RANK_SERVICE, RANK_PROGRAM, RANK_COUNT };
 /* How long a thread may go on after a thread of a better class became runnable: time to hand it a
  * whole batch of work, since a switch of address spaces costs as much as copying 30 KB. */
 #define BATCH_NS 500000ull
+/* A thread that slept this long is in the middle of no batch: it takes over at once when it wakes,
+ * so that a lone request goes out while whoever made it gets ready to wait. */
+#define QUIET_NS 300000ull
 
 struct cpu {
 	struct thread *current; /* runs, or ran last; NULL: none */

@@ -6,7 +6,7 @@
  *
  * The hardware timer is set only for a deadline that matters: the queue's first, and the end of a
  * slice or batch when somebody waits for it.  A timer that was set for something no longer wanted
- * is left to fire once.
+ * is left to fire once, but for an idle processor, which it would only disturb.
  */
 #include "cpu.h"
 #include "arch/x86_64/arch.h"
@@ -59,8 +59,11 @@ void sched_wake(struct thread *t)
 	assert(kernel_locked() && t->state == THREAD_WAITING);
 	t->state = THREAD_RUNNABLE;
 	enqueue(cpu, t, false);
-	if (cpu->current != NULL && t->rank < cpu->current->rank && cpu->preempt_at == UINT64_MAX)
-		cpu->preempt_at = arch_clock_ns() + BATCH_NS;
+	if (cpu->current == NULL || t->rank >= cpu->current->rank || cpu->preempt_at != UINT64_MAX)
+		return;
+	cpu->preempt_at = arch_clock_ns();
+	if (cpu->preempt_at - t->slept_at < QUIET_NS)
+		cpu->preempt_at += BATCH_NS;
 }
 
 void sched_hand_over(struct thread *t)
@@ -85,6 +88,7 @@ void sched_block(struct thread *t)
 	assert(kernel_locked());
 	if (cpu->current == t) {
 		account_time(cpu, t, arch_clock_ns());
+		t->slept_at = cpu->switched_at;
 		cpu->current = NULL;
 	}
 	list_remove(&t->run);
@@ -149,7 +153,7 @@ static void set_timer(struct cpu *cpu)
 		if (rank_waits(cpu, t->rank) && cpu->slice_end < deadline)
 			deadline = cpu->slice_end;
 	}
-	if (deadline < cpu->timer_at) {
+	if (deadline < cpu->timer_at || (t == NULL && deadline != cpu->timer_at)) {
 		cpu->timer_at = deadline;
 		arch_timer_set(deadline);
 	}

@@ -30,6 +30,7 @@ struct thread {
 	enum thread_state state;
 	uint8_t rank;        /* enum sched_rank */
 	uint64_t slice_left; /* nanoseconds */
+	uint64_t slept_at;   /* when it last began to wait */
 	struct ring ring;
 	struct memobj *ring_object; /* one count: its frames stay where the ring's pointers say */
 	uint64_t ring_address;
