@@ -7,6 +7,7 @@
  *
  * UDP and ICMP send and wait a second for the answer; what was sent and not answered is "silent".
  */
+#define _GNU_SOURCE /* EAI_NODATA */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -118,6 +119,8 @@ static const char *try_resolve(const char *name)
 		return "EAI_NONAME";
 	case EAI_AGAIN:
 		return "EAI_AGAIN";
+	case EAI_NODATA:
+		return "EAI_NODATA";
 	case EAI_FAIL:
 		return "EAI_FAIL";
 	}
