@@ -40,6 +40,7 @@ struct policy {
 static struct policy root;
 static struct policy policies[POLICIES_MAX];
 static struct grant grants[GRANTS_MAX];
+static unsigned ngrants; /* ever used: the others' memory is never touched */
 
 struct policy *policy_root(void)
 {
@@ -92,6 +93,8 @@ int policy_grant(struct policy *policy, enum grant_kind kind, const char *host, 
 		g++;
 	if (g == grants + GRANTS_MAX || policy->ngrants == POLICY_GRANTS_MAX)
 		return STATUS_NO_BUFFERS;
+	if (g >= grants + ngrants)
+		ngrants = (unsigned)(g - grants) + 1;
 	*g = (struct grant){.used = true, .kind = kind, .port = port};
 	memcpy(g->host, canonical, sizeof(canonical));
 	if (kind == GRANT_CONNECT && ip4addr_aton(canonical, &address)) {
@@ -235,7 +238,7 @@ const char *policy_host(const struct policy *policy, uint16_t *port)
 
 void policy_learn(const char *name, const struct dns_answer *answer)
 {
-	for (struct grant *g = grants; g < grants + GRANTS_MAX; g++) {
+	for (struct grant *g = grants; g < grants + ngrants; g++) {
 		if (!g->used || g->numeric || strcmp(g->host, name) != 0)
 			continue;
 		for (unsigned i = 0; i < answer->count; i++)

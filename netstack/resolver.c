@@ -63,8 +63,8 @@ void resolver_on_answer(void (*learn)(const char *name, const struct dns_answer 
 	on_answer = learn;
 }
 
-/* ---- Cache
- * ---------------------------------------------------------------------------------------- */
+/* ---- Cache -------------------------------------------------------------------------------------
+ */
 
 static const struct dns_answer *cache_find(const char *name)
 {
@@ -95,8 +95,8 @@ static void cache_add(const char *name, const struct dns_answer *answer)
 	oldest->expires = platform_now() + ttl * SECOND_NS;
 }
 
-/* ---- Questions
- * ------------------------------------------------------------------------------------ */
+/* ---- Questions ---------------------------------------------------------------------------------
+ */
 
 static void close_port(struct query *q)
 {
@@ -254,8 +254,8 @@ uint64_t resolver_deadline(void)
 	return deadline;
 }
 
-/* ---- Lookups
- * -------------------------------------------------------------------------------------- */
+/* ---- Lookups -----------------------------------------------------------------------------------
+ */
 
 static bool ends_with(const char *name, const char *end)
 {

@@ -24,6 +24,7 @@
 #define DEFAULT_TTL 64u
 
 static struct socket sockets[SOCKETS_MAX];
+static unsigned nsockets; /* slots ever used: the others' memory is never touched */
 static struct socket *first_dirty, *last_dirty;
 static struct socket *to_flush[SOCKETS_MAX];
 static unsigned nto_flush;
@@ -35,8 +36,8 @@ void socket_set_budget(uint64_t bytes)
 	budget = bytes;
 }
 
-/* ---- Table
- * ---------------------------------------------------------------------------------------- */
+/* ---- Table -------------------------------------------------------------------------------------
+ */
 
 static int create_channel(struct socket *s)
 {
@@ -71,6 +72,8 @@ int socket_create(enum socket_kind kind, struct policy *policy, struct socket **
 		s++;
 	if (s == sockets + SOCKETS_MAX || !policy_charge(policy))
 		return STATUS_NO_BUFFERS;
+	if (s >= sockets + nsockets)
+		nsockets = (unsigned)(s - sockets) + 1;
 	*s = (struct socket){.kind = kind, .generation = s->generation + 1};
 	s->options = (struct socket_options){.linger = -1,
 	                                     .time_to_live = DEFAULT_TTL,
@@ -139,7 +142,7 @@ struct socket *socket_of_word(uint64_t word)
 
 struct socket *socket_next(unsigned *index)
 {
-	while (*index < SOCKETS_MAX) {
+	while (*index < nsockets) {
 		struct socket *s = &sockets[(*index)++];
 
 		if (s->kind != SOCKET_FREE)
@@ -169,14 +172,14 @@ void socket_woken(uint64_t bits)
 	for (bits >>= SOCKET_BITS_FIRST; bits; bits &= bits - 1) {
 		unsigned slot = (unsigned)__builtin_ctzll(bits);
 
-		for (; slot < SOCKETS_MAX; slot += BIT_CLASSES)
+		for (; slot < nsockets; slot += BIT_CLASSES)
 			if (sockets[slot].kind != SOCKET_FREE)
 				socket_mark(&sockets[slot]);
 	}
 }
 
-/* ---- Work
- * ----------------------------------------------------------------------------------------- */
+/* ---- Work --------------------------------------------------------------------------------------
+ */
 
 void socket_mark(struct socket *s)
 {

@@ -100,7 +100,6 @@ struct socket {
 	enum socket_kind kind;
 	uint32_t generation;
 	bool closed;                        /* no longer an object: ends in the background */
-	bool exported;                      /* an object word of it is out */
 	bool by_message;                    /* its channel's other end is `client` */
 	bool listener_object, makes_object; /* TcpListener; connect answers with a capability */
 	struct policy *policy;
@@ -120,8 +119,8 @@ struct socket {
 	};
 };
 
-/* ---- Table
- * ---------------------------------------------------------------------------------------- */
+/* ---- Table -------------------------------------------------------------------------------------
+ */
 
 /* How much memory all channels together may take. */
 void socket_set_budget(uint64_t bytes);
@@ -146,8 +145,8 @@ void socket_set_wake(struct socket *s, uint64_t event, uint64_t bits);
 uint64_t socket_bits(const struct socket *s);
 void socket_woken(uint64_t bits);
 
-/* ---- Work
- * ----------------------------------------------------------------------------------------- */
+/* ---- Work --------------------------------------------------------------------------------------
+ */
 
 /* Something happened to it: it will be looked at in this turn. */
 void socket_mark(struct socket *s);

@@ -21,8 +21,8 @@ static struct stack_config config;
 static ip4_addr_t told; /* the address at the last stack_changed() */
 static bool told_once;
 
-/* ---- Arguments
- * ------------------------------------------------------------------------------------ */
+/* ---- Arguments ---------------------------------------------------------------------------------
+ */
 
 /* The text behind "key=", or NULL. */
 static const char *value_of(const char *argument, const char *key)
@@ -82,8 +82,8 @@ bool stack_parse_arguments(int argc, const char *const *argv, struct stack_confi
 	       (!ip4_addr_isany_val(c->address) && !ip4_addr_isany_val(c->netmask));
 }
 
-/* ---- State
- * ---------------------------------------------------------------------------------------- */
+/* ---- State -------------------------------------------------------------------------------------
+ */
 
 void stack_init(void)
 {

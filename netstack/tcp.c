@@ -26,8 +26,8 @@
 #define POLL_INTERVAL 2 /* lwIP's half seconds */
 #define RTO_AFTER_SYN 6 /* half seconds, RFC 6298, 5.7 */
 
-/* ---- Ends
- * ----------------------------------------------------------------------------------------- */
+/* ---- Ends --------------------------------------------------------------------------------------
+ */
 
 /* lwIP is to call us about this control block no more. */
 static void disown(struct tcp_pcb *pcb)
@@ -86,8 +86,8 @@ void tcp_internal_break(struct socket *s)
 	abort_connection(s, STATUS_CONNECTION_ABORTED);
 }
 
-/* ---- Receiving
- * ------------------------------------------------------------------------------------ */
+/* ---- Receiving ---------------------------------------------------------------------------------
+ */
 
 /* Opens the window by what the program has taken. */
 static void credit(struct socket *s)
@@ -171,8 +171,8 @@ static err_t on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t er
 	return ERR_OK;
 }
 
-/* ---- Sending
- * -------------------------------------------------------------------------------------- */
+/* ---- Sending -----------------------------------------------------------------------------------
+ */
 
 /* lwIP: the peer has acknowledged bytes. */
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
@@ -272,8 +272,8 @@ static void pump(struct socket *s)
 		tcp_internal_break(s);
 }
 
-/* ---- lwIP's other calls
- * ---------------------------------------------------------------------------- */
+/* ---- lwIP's other calls ------------------------------------------------------------------------
+ */
 
 static int status_of_error(err_t error)
 {
@@ -370,8 +370,8 @@ void tcp_internal_disown(struct tcp_pcb *pcb)
 	disown(pcb);
 }
 
-/* ---- Work
- * ----------------------------------------------------------------------------------------- */
+/* ---- Work --------------------------------------------------------------------------------------
+ */
 
 bool tcp_socket_flushed(const struct socket *s)
 {

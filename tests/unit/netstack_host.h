@@ -52,8 +52,8 @@ void host_receive_flags(const struct frame *f, uint32_t flags);
 /* Receive buffers that the driver owns. */
 unsigned host_driver_buffers(void);
 
-/* ---- Building frames: Ethernet, IPv4 and transport headers around a payload, sums right
- * ---------------------- */
+/* ---- Building frames: Ethernet, IPv4 and transport headers around a payload, sums right --------
+ */
 
 struct segment {
 	uint32_t source, destination; /* addresses; 0: the gateway, netstack */

@@ -53,8 +53,8 @@ static int connect_to(struct program *p, const char *address, uint16_t port)
 	return status;
 }
 
-/* ---- DHCP
- * ----------------------------------------------------------------------------------------- */
+/* ---- DHCP --------------------------------------------------------------------------------------
+ */
 
 /* A server's message of that type for netstack's last one. */
 static void dhcp_reply(struct frame *f, const struct segment *request, uint8_t type)
@@ -141,8 +141,8 @@ static void getting_an_address(void **state)
 	host_drop_sent();
 }
 
-/* ---- TCP against a peer by hand
- * --------------------------------------------------------------------- */
+/* ---- TCP against a peer by hand ----------------------------------------------------------------
+ */
 
 struct peer {
 	struct segment last; /* what netstack sent last */
@@ -580,8 +580,8 @@ static void nobody_answers(void **state)
 	host_drop_sent();
 }
 
-/* ---- Policy
- * --------------------------------------------------------------------------------------- */
+/* ---- Policy ------------------------------------------------------------------------------------
+ */
 
 static void no_grant_nothing_on_the_wire(void **state)
 {
@@ -610,8 +610,8 @@ static void no_grant_nothing_on_the_wire(void **state)
 	host_drop_sent();
 }
 
-/* ---- Names
- * ---------------------------------------------------------------------------------------- */
+/* ---- Names -------------------------------------------------------------------------------------
+ */
 
 static int found_status;
 static struct dns_answer found;
@@ -745,8 +745,8 @@ static void grants_by_name(void **state)
 	host_drop_sent();
 }
 
-/* ---- Loopback: two programs
- * ------------------------------------------------------------------------ */
+/* ---- Loopback: two programs --------------------------------------------------------------------
+ */
 
 static void listening(struct program *listener, uint16_t port, uint32_t backlog)
 {
@@ -898,8 +898,8 @@ static void socket_limits(void **state)
 	assert_int_equal(host_sent_count(), 0);
 }
 
-/* ---- UDP and ICMP
- * ---------------------------------------------------------------------------------- */
+/* ---- UDP and ICMP ------------------------------------------------------------------------------
+ */
 
 static void send_datagram(struct program *p, const char *address, uint16_t port, const void *bytes,
                           uint16_t length)
@@ -1116,8 +1116,8 @@ static void echo(void **state)
 	assert_int_equal(q.length, 1008);
 }
 
-/* ---- Hostile
- * ------------------------------------------------------------------------------------- */
+/* ---- Hostile -----------------------------------------------------------------------------------
+ */
 
 /* Garbage in a channel's indices costs its owner the connection, and others nothing. */
 static void hostile_program(void **state)
@@ -1332,8 +1332,199 @@ static void without_memory(void **state)
 	host_drop_sent();
 }
 
-/* ---- The end
- * --------------------------------------------------------------------------------------- */
+/* ---- Bits and pieces ---------------------------------------------------------------------------
+ */
+
+static void arguments(void **state)
+{
+	static const char *const good[] = {"netstack",
+	                                   "config=static",
+	                                   "address=10.1.2.3",
+	                                   "netmask=255.255.0.0",
+	                                   "gateway=10.1.0.1",
+	                                   "nameserver=10.1.0.2",
+	                                   "nameserver=10.1.0.3",
+	                                   "hostname=box"};
+	static const char *const bad[] = {
+	        "config=",           "config=dhcpp", "address=x", "netmask=255.0.255.0",
+	        "gateway=1.2.3.4.5", "nameserver=",  "x",         "nonsense=1",
+	        "config=static"};
+	struct stack_config c;
+	const char *wrong;
+
+	(void)state;
+	assert_true(stack_parse_arguments(8, good, &c, &wrong));
+	assert_int_equal(c.mode, STACK_STATIC);
+	assert_int_equal(c.address.addr, host_address("10.1.2.3"));
+	assert_int_equal(c.nname_servers, 2);
+	assert_string_equal(c.host_name, "box");
+	assert_true(stack_parse_arguments(1, good, &c, &wrong));
+	assert_int_equal(c.mode, STACK_DHCP);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const char *argv[] = {"netstack", bad[i]};
+
+		assert_false(stack_parse_arguments(2, argv, &c, &wrong));
+	}
+}
+
+static void options(void **state)
+{
+	static const struct {
+		uint16_t option;
+		int32_t good, bad;
+	} cases[] = {
+	        {SOCKET_OPTION_TIME_TO_LIVE, 5, 256},  {SOCKET_OPTION_TYPE_OF_SERVICE, 16, -1},
+	        {SOCKET_OPTION_KEEP_IDLE, 60, 0},      {SOCKET_OPTION_KEEP_INTERVAL, 10, 40000},
+	        {SOCKET_OPTION_KEEP_COUNT, 3, 128},    {SOCKET_OPTION_RECEIVE_BUFFER, 5000, 0},
+	        {SOCKET_OPTION_SEND_BUFFER, 5000, -5},
+	};
+	struct program p;
+	struct peer peer;
+	int32_t value;
+
+	(void)state;
+	connected(&p, &peer, 110);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint16_t option = cases[i].option;
+
+		assert_int_equal(tcp_socket_set_option(p.socket, option, cases[i].good), STATUS_OK);
+		assert_int_equal(tcp_socket_set_option(p.socket, option, cases[i].bad),
+		                 STATUS_INVALID_ARGUMENT);
+		assert_int_equal(tcp_socket_get_option(p.socket, option, &value), STATUS_OK);
+		assert_int_equal(value, cases[i].good);
+	}
+	assert_int_equal(tcp_socket_set_option(p.socket, 99, 1), STATUS_NOT_SUPPORTED);
+	/* Not more than was asked for is in flight. */
+	program_send(&p, pattern, 20000);
+	value = 0;
+	while (next_tcp(&peer.last, 110))
+		value += (int32_t)peer.last.length;
+	assert_in_range(value, 536, 5000);
+	/* Linger 0: a reset, even though all was read. */
+	assert_int_equal(tcp_socket_set_option(p.socket, SOCKET_OPTION_LINGER, 0), STATUS_OK);
+	program_close(&p);
+	while (next_tcp(&peer.last, 110))
+		;
+	assert_true(peer.last.flags & RST);
+}
+
+static void dead_peers_are_noticed(void **state)
+{
+	struct program p;
+	struct peer peer;
+
+	(void)state;
+	connected(&p, &peer, 111);
+	tcp_socket_set_option(p.socket, SOCKET_OPTION_KEEP_ALIVE, 1);
+	tcp_socket_set_option(p.socket, SOCKET_OPTION_KEEP_IDLE, 10);
+	tcp_socket_set_option(p.socket, SOCKET_OPTION_KEEP_INTERVAL, 5);
+	tcp_socket_set_option(p.socket, SOCKET_OPTION_KEEP_COUNT, 3);
+	host_advance(9 * SECOND_NS);
+	assert_int_equal(host_sent_count(), 0);
+	host_advance(3 * SECOND_NS);
+	assert_true(next_tcp(&peer.last, 111));
+	host_advance(30 * SECOND_NS);
+	assert_true(program_status(&p) & CHANNEL_ERROR);
+	assert_int_equal(atomic_load(&p.channel.shared->error), STATUS_TIMED_OUT);
+	program_close(&p);
+	host_drop_sent();
+}
+
+/* A segment that waits for the neighbour's address outlives the socket whose memory it refers to.
+ */
+static void a_waiting_segment_outlives_its_socket(void **state)
+{
+	struct program p;
+	struct peer peer;
+	struct frame f, request = {.length = 0};
+	unsigned sent_data = 0;
+
+	(void)state;
+	connected(&p, &peer, 112);
+	host_advance(400 * SECOND_NS); /* the neighbour is forgotten */
+	host_drop_sent();
+	program_send(&p, pattern, 500);
+	while (host_sent(&f)) {
+		if (f.bytes[12] == 8 && f.bytes[13] == 6)
+			request = f;
+		assert_false(read_tcp(&f, &peer.last));
+	}
+	assert_int_equal(request.length, 42);
+	peer_send(&peer, ACK, "unread", 6);
+	host_drop_sent();
+	program_close(&p); /* unread data: the memory is gone at once */
+	host_drop_sent();
+	memcpy(request.bytes, host_mac, 6);
+	memcpy(request.bytes + 6, peer_mac, 6);
+	request.bytes[21] = 2;
+	memcpy(request.bytes + 32, host_mac, 6);
+	memcpy(request.bytes + 22, peer_mac, 6);
+	memcpy(request.bytes + 28, &(uint32_t){HOST_GATEWAY}, 4);
+	memcpy(request.bytes + 38, &(uint32_t){HOST_OWN}, 4);
+	host_receive(&request);
+	host_run();
+	while (next_tcp(&peer.last, 112))
+		sent_data +=
+		        peer.last.length == 500 && memcmp(peer.last.payload, pattern, 500) == 0;
+	assert_int_equal(sent_data, 1);
+	host_advance(100 * SECOND_NS);
+	host_drop_sent();
+}
+
+/* Fragments that never become whole hold neither the driver's buffers nor all memory. */
+static void unfinished_datagrams(void **state)
+{
+	struct frame f;
+	uint32_t before = host_allocations;
+
+	(void)state;
+	for (int i = 0; i < 2000; i++) {
+		build_ip(&f, 0, 0, 17, (uint16_t)(0x2000 | (i % 40) * 185), pattern, 1480);
+		f.bytes[18] = (uint8_t)(i / 40); /* identification */
+		fix_sums(&f);
+		host_receive(&f);
+		host_run();
+	}
+	assert_int_equal(host_driver_buffers(), HOST_RECEIVE_BUFFERS);
+	assert_true(host_allocations - before < 300);
+	host_advance(30 * SECOND_NS);
+	assert_true(host_allocations <= before + 2);
+	host_drop_sent();
+}
+
+/* What the device has checked is not checked again; what it has not, is. */
+static void checksums(void **state)
+{
+	struct program p;
+	struct peer peer;
+	struct frame f;
+	struct segment s;
+
+	(void)state;
+	connected(&p, &peer, 113);
+	s = (struct segment){.source_port = 113,
+	                     .destination_port = peer.netstack_port,
+	                     .sequence = peer.sequence,
+	                     .acknowledgement = peer.acknowledgement,
+	                     .flags = ACK,
+	                     .payload = "abcd",
+	                     .length = 4};
+	build_tcp(&f, &s);
+	f.bytes[50] ^= 1;
+	host_receive(&f);
+	host_run();
+	assert_int_equal(program_receive(&p, received, 10), 0);
+	host_receive_flags(&f, NICQUEUE_CHECKSUM_GOOD);
+	host_run();
+	assert_int_equal(program_receive(&p, received, 10), 4);
+	program_close(&p);
+	peer.sequence += 4;
+	peer_send(&peer, RST, NULL, 0);
+	host_drop_sent();
+}
+
+/* ---- The end -----------------------------------------------------------------------------------
+ */
 
 static void idle_means_idle(void **state)
 {
@@ -1406,6 +1597,12 @@ int main(void)
 	        cmocka_unit_test(hostile_driver),
 	        cmocka_unit_test(hostile_frames),
 	        cmocka_unit_test(without_memory),
+	        cmocka_unit_test(arguments),
+	        cmocka_unit_test(options),
+	        cmocka_unit_test(dead_peers_are_noticed),
+	        cmocka_unit_test(a_waiting_segment_outlives_its_socket),
+	        cmocka_unit_test(unfinished_datagrams),
+	        cmocka_unit_test(checksums),
 	        cmocka_unit_test(wakes_only_who_asked),
 	        cmocka_unit_test(idle_means_idle),
 	};
