@@ -4,7 +4,7 @@
 
 SYSTEM_TESTS = tests/system/test_run.py tests/system/test_network.py tests/system/test_processes.py \
 	tests/system/test_rights.py tests/system/test_transfer.py \
-	tests/system/test_names.py tests/system/test_frames.py
+	tests/system/test_names.py tests/system/test_frames.py tests/system/test_limits.py
 EXTRA_DIST += tests/system/conftest.py tests/system/machine.py tests/system/peers.py \
 	tests/system/tapnet.py tests/system/attempt.c tests/system/crash.c \
 	tests/system/pytest.sh $(SYSTEM_TESTS)

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""What does not fit and what is damaged: a clear error, in time, and never a hang."""
+
+import random
+import re
+import subprocess
+import time
+
+import pytest
+from test_run import emulator, image_with, real_emulator_with
+
+MIB = 1 << 20
+
+
+def quickly(begin):
+    assert time.monotonic() - begin < 30
+
+
+# ---- Memory ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [4, 6, 8, 9, 10, 11, 12, 16, 64])
+def test_image_that_hardly_fits_or_does_not(capos, tmp_path, size):
+    """16 MiB of memory and an image of nearly that, or more: it runs, or says that it cannot."""
+    (tmp_path / "big").write_bytes(random.Random(size).randbytes(size * MIB))
+    begin = time.monotonic()
+    run = capos("busybox", "echo", "fits", options=["--memory", "16", "--file", f"{tmp_path}/big:/big"])
+    quickly(begin)
+    if run.returncode == 0:
+        assert run.stdout == b"fits\n"
+        assert size <= 12
+    else:
+        assert (run.returncode, run.stdout) == (125, b"")
+        assert run.stderr.startswith(b"capos: ") and len(run.stderr) > 20
+        assert size >= 6
+
+
+def test_memory_that_is_used_up(capos):
+    """The program that asks for more is told or ended; the machine goes on to tell how."""
+    begin = time.monotonic()
+    run = capos("busybox", "sh", "-c", "a=xxxxxxxxxxxxxxxx; while :; do a=$a$a; done", options=["--memory", "32"])
+    quickly(begin)
+    assert run.returncode in (1, 2, 128 + 9, 128 + 11)
+
+
+def test_files_that_fill_the_memory(capos):
+    begin = time.monotonic()
+    run = capos("busybox", "dd", "if=/dev/zero", "of=/tmp/x", "bs=1M", "count=100", options=["--memory", "32"])
+    quickly(begin)
+    assert run.returncode == 1
+    assert b"No space left on device" in run.stderr
+
+
+def test_reading_past_all_memory(capos):
+    """A stream longer than the machine's memory passes through."""
+    run = capos("busybox", "sh", "-c", "busybox dd if=/dev/zero bs=1M count=200 | busybox wc -c",
+                options=["--memory", "32"])
+    assert (run.returncode, run.stdout) == (0, b"209715200\n"), run.stderr
+
+
+# ---- Damage ---------------------------------------------------------------------------------------
+
+
+def flipped(data, position):
+    changed = bytearray(data)
+    changed[position // 8] ^= 1 << position % 8
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_flipped_bits_are_found_before_the_start(capos, tmp_path, seed):
+    """`capos run --image` of an archive with one wrong bit, but for those of the host's seed and of padding."""
+    generator = random.Random(seed)
+    path = image_with(capos, tmp_path, bytes)
+    data = path.read_bytes()
+    for _ in range(5):
+        path.write_bytes(flipped(data, generator.randrange(len(data) * 8)))
+        begin = time.monotonic()
+        run = capos("busybox", "echo", "ran", options=["--image", path])
+        quickly(begin)
+        if run.returncode == 0:
+            assert run.stdout == b"ran\n"
+        else:
+            assert run.returncode == 125 and b"is no good boot archive" in run.stderr
+            print(run.stderr.splitlines()[0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_flipped_bits_are_found_by_the_machine(capos, tmp_path, seed):
+    """The same behind the host command's back."""
+    generator = random.Random(100 + seed)
+    path = image_with(capos, tmp_path, bytes)
+    assert capos.raw("image", path, "--", "busybox", "echo", "ran").returncode == 0
+    data = path.read_bytes()
+    for _ in range(5):
+        path.write_bytes(flipped(data, generator.randrange(len(data) * 8)))
+        begin = time.monotonic()
+        run = capos("busybox", "echo", "ran", options=["--accel", "tcg"],
+                    env=emulator(tmp_path, real_emulator_with(path)))
+        quickly(begin)
+        if run.returncode == 0:
+            assert run.stdout == b"ran\n"
+        else:
+            assert run.returncode in (125, 126, 127) and run.stderr.startswith(b"capos: "), run
+            print(run.stderr.splitlines()[0])
+
+
+def test_damaged_kernel(capos, tmp_path):
+    """A kernel that ends in its middle, and one of zeros: never a hang."""
+    assert capos.raw("image", tmp_path / "image").returncode == 0
+    kernel = (tmp_path / "image.kernel").read_bytes()
+    for number, damaged in enumerate((kernel[:5000], kernel[:64], bytes(len(kernel)), b"", kernel[:4096] + bytes(
+            len(kernel) - 4096))):
+        path = tmp_path / f"kernel{number}"
+        path.write_bytes(damaged)
+        begin = time.monotonic()
+        run = capos.raw("run", "--timeout", "5", "--kernel", path, "--", "busybox", "echo", "x")
+        quickly(begin)
+        assert (run.returncode, run.stdout) == (125, b""), f"kernel {number}"
+        assert run.stderr.startswith(b"capos: ")
+
+
+def test_program_that_is_cut_short(capos, tmp_path, guest_program):
+    """An ELF file whose segments lie beyond its end."""
+    whole = guest_program("crash").read_bytes()
+    for number, size in enumerate((10, 63, 64, 100, 1000, len(whole) // 2)):
+        path = tmp_path / f"program{number}"
+        path.write_bytes(whole[:size])
+        path.chmod(0o755)
+        run = capos(path)
+        assert run.returncode in (125, 126, 127), size
+        assert run.stderr.startswith(b"capos: ")
+
+
+def test_program_with_wild_headers(capos, tmp_path, guest_program):
+    """Every byte of the ELF header and the first program header, replaced in turn by batches: refused, ended, or run."""
+    whole = guest_program("crash").read_bytes()
+    for position in (4, 5, 16, 18, 24, 31, 32, 39, 52, 54, 56, 64, 68, 72, 80, 87, 88, 96, 103, 104, 111, 112):
+        path = tmp_path / "program"
+        path.write_bytes(whole[:position] + b"\xff" + whole[position + 1:])
+        path.chmod(0o755)
+        begin = time.monotonic()
+        run = capos(path, options=["--net", "none"])
+        quickly(begin)
+        assert run.returncode in (2, 125, 126, 127, 128 + 4, 128 + 11), position
+
+
+# ---- Arguments ------------------------------------------------------------------------------------
+
+
+def test_arguments_that_are_too_long(capos):
+    for argument in ("x" * 100_000, "x" * 1000):
+        count = 1 if len(argument) > 1000 else 1000
+        begin = time.monotonic()
+        run = capos("busybox", "echo", *[argument] * count)
+        quickly(begin)
+        assert run.returncode in (125, 126)
+        assert re.match(rb"capos: .*(too (long|many)|more than \d+ arguments)", run.stderr)
+
+
+def test_arguments_with_every_byte(capos):
+    word = bytes(range(1, 256))
+    run = subprocess.run([*capos.argv("busybox", "printf", "%s"), word], stdin=subprocess.DEVNULL, capture_output=True,
+                         timeout=140, check=False)
+    assert (run.returncode, run.stdout) == (0, word), run.stderr
+
+
+def test_output_that_nobody_can_take(capos):
+    """stdout is a full device."""
+    with open("/dev/full", "wb") as full:
+        run = subprocess.run(capos.argv("busybox", "head", "-c", "5000000", "/dev/zero"), stdout=full,
+                             stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=140, check=False)
+    assert run.returncode != 0
