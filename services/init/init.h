@@ -95,8 +95,8 @@ void process_ended(struct init_process *p, uint32_t *status, char *reason, uint3
 
 /* ---- program.c ---- */
 void program_start(void);
-/* Adds the network as far as the request's grants go; none without a grant. */
-void program_give_network(struct given *given);
+/* Adds what the manifest and the request give a program. */
+void program_give(struct given *given);
 /* The program's wait call has been answered. */
 _Noreturn void program_ended(void);
 /* Tells the host that the program ended so. */
@@ -113,7 +113,8 @@ void control_receive(void);
 void control_drain(void);
 
 /* ---- inventory.c ---- */
-void inventory_send(void);
+/* given: what init holds ready for a program. */
+void inventory_send(const struct given *given);
 
 /* ---- names.c ---- */
 /* Starts to find out the name servers; names_step writes the file when that is done. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `capos caps`: one line per capability that a process holds, as the kernel sees it.  The lines are
- * made from SystemStatus alone, so they say what is, not what the manifest meant.
+ * `capos caps`: one line per capability that a process holds, as the kernel sees it, and one for
+ * each that a program would be given: init holds them ready.  The lines are made from SystemStatus,
+ * so they say what is, not what the manifest meant; only the grants behind the program's network
+ * are told by the request, since it is netstack that keeps to them.
  */
 #include <string.h>
 
@@ -104,18 +106,84 @@ static void object_text(const struct capability_entry *e, char *out, uint32_t si
 	}
 }
 
-static void send_capability(const char *process, const struct capability_entry *e)
+static void append(char *out, uint32_t size, const char *text)
+{
+	uint32_t length = (uint32_t)strlen(out);
+
+	fmt_snprintf(out + length, size - length, "%s%s", length ? "," : "", text);
+}
+
+static void grants_text(char *out, uint32_t size)
+{
+	out[0] = 0;
+	for (uint32_t i = 0; i < init.request.ngrants; i++) {
+		const struct network_grant *g = &init.request.grants[i];
+		char text[300];
+
+		switch (g->which) {
+		case NETWORK_GRANT_ALL:
+			append(out, size, "all");
+			break;
+		case NETWORK_GRANT_CONNECT:
+			fmt_snprintf(text, sizeof(text), "connect=%s:%u", g->connect.host.ptr,
+			             g->connect.port);
+			if (!g->connect.port)
+				text[strlen(text) - 1] = '*';
+			append(out, size, text);
+			break;
+		case NETWORK_GRANT_LISTEN:
+			fmt_snprintf(text, sizeof(text), "listen=%u", g->listen);
+			append(out, size, text);
+			break;
+		case NETWORK_GRANT_UDP:
+			append(out, size, "udp");
+			break;
+		case NETWORK_GRANT_ICMP:
+			append(out, size, "icmp");
+			break;
+		default:
+			append(out, size, "unknown");
+		}
+	}
+}
+
+static void send_capability(const char *process, const struct capability_entry *e,
+                            const char *grants)
 {
 	char rights[96], object[32];
 
 	rights_text(e, rights, sizeof(rights));
 	object_text(e, object, sizeof(object));
-	control_send("caps %-15s %-18s %-15s %-*s%s", process, capability_name(e),
+	control_send("caps %-15s %-18s %-15s %-*s%s%s%s", process, capability_name(e),
 	             e->server.len ? e->server.ptr : "kernel", object[0] ? 28 : 0,
-	             rights[0] ? rights : "-", object);
+	             rights[0] ? rights : "-", object, grants[0] ? ": " : "", grants);
 }
 
-static void send_process(const struct holder *holder)
+/* One of init's own, if the program is to get it. */
+static void send_given(const struct given *given, const struct capability_entry *e)
+{
+	static char grants[1024];
+
+	for (uint32_t i = 0; i < given->n; i++) {
+		if (CAP_INDEX(given->send[i].cap) != e->index)
+			continue;
+		grants[0] = 0;
+		if (given->caps[i].interface == NETWORK_MANAGER_INTERFACE)
+			grants_text(grants, sizeof(grants));
+		send_capability("program", e, grants);
+	}
+}
+
+static bool is_moved(const struct given *given, const struct capability_entry *e)
+{
+	for (uint32_t i = 0; i < given->n; i++)
+		if (CAP_INDEX(given->send[i].cap) == e->index &&
+		    given->send[i].flags & CAPOS_SEND_MOVE)
+			return true;
+	return false;
+}
+
+static void send_process(const struct holder *holder, const struct given *given, bool given_only)
 {
 	uint32_t index = 0;
 
@@ -133,9 +201,13 @@ static void send_process(const struct holder *holder)
 		for (uint32_t i = 0; i < results.list.count; i++) {
 			struct capability_entry entry;
 
-			if (!capability_entry_get(&results.list, i, &entry) &&
-			    entry.kind != CAPABILITY_ENTRY_KIND_NONE)
-				send_capability(holder->name, &entry);
+			if (capability_entry_get(&results.list, i, &entry) ||
+			    entry.kind == CAPABILITY_ENTRY_KIND_NONE)
+				continue;
+			if (given_only)
+				send_given(given, &entry);
+			else if (!given || !is_moved(given, &entry))
+				send_capability(holder->name, &entry, "");
 		}
 		if (results.next_index <= index)
 			return;
@@ -143,7 +215,7 @@ static void send_process(const struct holder *holder)
 	} while (index);
 }
 
-void inventory_send(void)
+void inventory_send(const struct given *given)
 {
 	static struct holder holders[PROCESSES_MAX];
 	struct capos_call call = INIT_CALL();
@@ -166,5 +238,7 @@ void inventory_send(void)
 	control_send("caps %-15s %-18s %-15s %-28s %s", "PROCESS", "CAPABILITY", "SERVER", "RIGHTS",
 	             "OBJECT");
 	for (uint32_t i = 0; i < n; i++)
-		send_process(&holders[i]);
+		send_process(&holders[i], i == 0 ? given : NULL, false);
+	if (n)
+		send_process(&holders[0], given, true);
 }

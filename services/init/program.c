@@ -80,7 +80,7 @@ static void find_program(struct program *p)
 }
 
 /* The network as far as the grants go; a program without a grant is given none. */
-void program_give_network(struct given *given)
+static void give_network(struct given *given)
 {
 	struct capos_call call = INIT_CALL();
 	struct network_manager_restrict_params params = {
@@ -102,12 +102,12 @@ void program_give_network(struct given *given)
 		init_fail(EXIT_SYSTEM, "the program's network: %s", cap_error_text(result));
 }
 
-static void give_program(struct given *given)
+void program_give(struct given *given)
 {
 	uint32_t service, export;
 	int result = given_add_holdings(given, init.plan.program, init.plan.nprogram);
 
-	program_give_network(given);
+	give_network(given);
 	if (!result && init.request.resolve &&
 	    plan_find_export(&init.plan, DNS_RESOLVER_INTERFACE, NULL, &service, &export))
 		result = given_add(given, "resolver", DNS_RESOLVER_INTERFACE,
@@ -138,7 +138,7 @@ void program_start(void)
 	find_program(&program);
 	what.args = program_arguments(&program);
 	what.env = program_environment();
-	give_program(&given);
+	program_give(&given);
 	result = spawn_process(&what, &given, &init.program);
 	if (result == CAP_ENOEXEC)
 		init_fail(EXIT_NO_PERMISSION, "%s: %s", init.request.args[0],

@@ -275,23 +275,42 @@ static void read_request(void)
 /* ---- The boot ------------------------------------------------------------------- */
 
 /* Asks each service something, so that all of them have set themselves up when the list is made. */
-static _Noreturn void list_capabilities(void)
+static void settle_services(void)
 {
-	struct given settled = {.n = 0};
 	struct capos_call call = INIT_CALL();
-	struct directory_space_params params = {};
-	struct directory_space_results results;
+	struct network_manager_restrict_params restrict_params = {};
+	struct network_manager_restrict_results restrict_results;
+	struct directory_space_params space_params = {};
+	struct directory_space_results space_results;
 	uint32_t service, export;
 
-	init.request.grants[0] = (struct network_grant){.which = NETWORK_GRANT_ALL};
-	init.request.ngrants = 1;
-	program_give_network(&settled);
-	for (uint32_t i = 0; i < settled.n; i++)
-		cap_release(settled.send[i].cap);
+	if (plan_find_export(&init.plan, NETWORK_MANAGER_INTERFACE, NULL, &service, &export)) {
+		(void)network_manager_restrict(init.exports[service][export], &restrict_params,
+		                               &restrict_results, &call);
+		for (uint32_t i = 0; i < call.ncaps; i++)
+			cap_release(call.caps[i]);
+	}
 	if (plan_find_export(&init.plan, DIRECTORY_INTERFACE, NULL, &service, &export))
-		(void)directory_space(init.exports[service][export], &params, &results, &call);
+		(void)directory_space(init.exports[service][export], &space_params, &space_results,
+		                      &call);
+}
+
+static _Noreturn void list_capabilities(void)
+{
+	struct given given = {.n = 0};
+
+	settle_services();
+	program_give(&given);
+	for (uint32_t i = 0; i < given.n; i++) {
+		struct capos_send_cap *send = &given.send[i];
+
+		/* As if spawning had copied it, so that init itself may go on as with a program. */
+		if (!(send->flags & CAPOS_SEND_MOVE) &&
+		    !cap_copy(send->cap, send->rights, &send->cap))
+			send->flags |= CAPOS_SEND_MOVE;
+	}
 	release_exports();
-	inventory_send();
+	inventory_send(&given);
 	program_finish(0, 0);
 }
 

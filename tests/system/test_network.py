@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 
 import pytest
 from conftest import HOST, free_port
@@ -41,16 +42,6 @@ def test_connection_refused(capos):
     assert b"refused" in run.stderr
 
 
-def test_large_download_in_a_small_machine(capos, http_server):
-    body = random_bytes(100 << 20)
-    http_server.files["/random"] = body
-    for _ in range(2):
-        run = capos("busybox", "wget", "-q", "-O", "-", http_server.url("/random"), options=["--memory", "32"])
-        assert run.returncode == 0, run.stderr
-        assert len(run.stdout) == len(body)
-        assert hashlib.sha256(run.stdout).digest() == hashlib.sha256(body).digest()
-
-
 def test_guest_listens_behind_a_forward(background):
     port = free_port()
     process = background("busybox", "nc", "-v", "-l", "-p", "80",
@@ -71,6 +62,50 @@ def test_listening_needs_its_grant(capos):
     run = capos("busybox", "nc", "-l", "-p", "81", options=["--allow", "listen=80"])
     assert run.returncode == 1
     assert b"ermission denied" in run.stderr
+
+
+def test_datagrams_both_ways(background):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.settimeout(30)
+        process = background("busybox", "nc", "-u", HOST, peer.getsockname()[1])
+        for word in (b"one", b"two" * 400):
+            process.stdin.write(word)
+            process.stdin.flush()
+            data, address = peer.recvfrom(4000)
+            assert data == word
+            peer.sendto(b"to " + word, address)
+            assert process.stdout.read(len(word) + 3) == b"to " + word
+
+
+def test_guest_receives_datagrams_behind_a_forward(background):
+    port = free_port()
+    process = background("busybox", "nc", "-u", "-v", "-l", "-p", "5353", options=["--forward", f"udp:{port}:5353"])
+    assert process.stderr.readline().startswith(b"listening on")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.settimeout(30)
+        peer.connect(("127.0.0.1", port))
+        peer.send(b"question\n")
+        assert process.stdout.readline() == b"question\n"
+        process.stdin.write(b"answer\n")
+        process.stdin.flush()
+        assert peer.recv(100) == b"answer\n"
+
+
+def test_file_sent_to_a_listening_guest(background):
+    """nc -l: 20 MiB in through a forward, and the peer's end ends the program."""
+    body = random_bytes(20 << 20)
+    port = free_port()
+    process = background("busybox", "nc", "-v", "-l", "-p", "80", options=["--forward", f"tcp:{port}:80"],
+                         stdin=subprocess.DEVNULL)
+    assert process.stderr.readline().startswith(b"listening on")
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        sender = threading.Thread(target=lambda: (connection.sendall(body), connection.shutdown(socket.SHUT_WR)))
+        sender.start()
+        received = process.stdout.read()
+        sender.join(30)
+    assert process.wait(timeout=30) == 0
+    assert hashlib.sha256(received).digest() == hashlib.sha256(body).digest()
 
 
 # ---- Rights --------------------------------------------------------------------------------------

@@ -75,11 +75,34 @@ def test_archive_cannot_be_written(held):
 def test_only_who_serves_an_endpoint_receives_on_it(held):
     for process, entries in held.items():
         endpoints = [entry for entry in entries if entry[0] == "Endpoint"]
-        assert len(endpoints) == (0 if process == "init" else 1), process
+        assert len(endpoints) == (0 if process in ("init", "program") else 1), process
+
+
+GIVEN = ["ByteStream"] * 3 + ["Directory", "EntropySource", "Log", "Timer"]
+
+
+@pytest.mark.parametrize("grants, network, resolver", [
+    ([], "all", True),
+    (["none"], None, False),
+    (["resolve"], None, True),
+    (["icmp"], "icmp", False),
+    (["connect=10.0.2.2:80"], "connect=10.0.2.2:80", False),
+    (["connect=a.test:*", "listen=80", "udp", "resolve"], "connect=a.test:*,listen=80,udp", True),
+])
+def test_program_is_given_exactly_its_grants(capos, grants, network, resolver):
+    held = holdings(capos, *(word for grant in grants for word in ("--allow", grant)))
+    given = held["program"]
+    assert names(given) == sorted(GIVEN + ["NetworkManager"] * (network is not None) + ["DnsResolver"] * resolver)
+    assert [entry[3].split(": ")[1] for entry in given if entry[0] == "NetworkManager"] == [network] * (
+        network is not None)
+    # Not init's own NetworkManager, which may do everything.
+    whole = [entry[3] for entry in held["init"] if entry[0] == "NetworkManager"]
+    assert whole == ["object 1"] and not [entry for entry in given if entry[0] == "NetworkManager" and
+                                         entry[3].startswith("object 1:")]
 
 
 def test_machine_without_a_card_has_no_network_process(capos):
-    assert set(holdings(capos, "--net", "none")) == {"init", "virtio-console", "files"}
+    assert set(holdings(capos, "--net", "none")) == {"init", "virtio-console", "files", "program"}
 
 
 # ---- No grant, no access --------------------------------------------------------------------------

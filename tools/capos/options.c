@@ -185,8 +185,10 @@ static const struct {
                            "Writes a bootable archive to FILE and the kernel to FILE.kernel, for "
                            "any emulator that boots by\nPVH: -kernel FILE.kernel -initrd FILE.  "
                            "With PROGRAM it runs that."},
-        [COMMAND_CAPS] = {"caps", "caps [OPTION...]",
-                          "Boots a machine and prints which process holds which capabilities."},
+        [COMMAND_CAPS] =
+                {"caps", "caps [OPTION...]",
+                 "Boots a machine and prints which process holds which capabilities, and which a "
+                 "program with these\ngrants would be given."},
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
