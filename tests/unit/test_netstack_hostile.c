@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What hostile programs, drivers and frames, and a lack of memory can do to the stack: nothing to
+ * others.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <capos/schema/network.h>
+#include <capos/schema/status.h>
+
+#include "netstack/datagram.h"
+#include "netstack/nic.h"
+#include "netstack/platform.h"
+#include "netstack/stack.h"
+#include "tests/unit/netstack_host.h"
+#include "tests/unit/netstack_peer.h"
+
+/* Garbage in a channel's indices costs its owner the connection, and others nothing. */
+static void hostile_program(void **state)
+{
+	struct program p, good;
+	struct peer peer, good_peer;
+	char text[8];
+
+	(void)state;
+	connected(&good, &good_peer, 101);
+	for (int i = 0; i < 5; i++) {
+		connected(&p, &peer, 100);
+		program_send(&p, pattern, 5000);
+		switch (i) {
+		case 0:
+			atomic_store(&p.channel.shared->send.tail, 0x40000000);
+			break;
+		case 1:
+			atomic_store(&p.channel.shared->receive.head, 0x40000000);
+			break;
+		case 2:
+			atomic_store(&p.channel.shared->receive.head, (uint32_t)-1000);
+			break;
+		case 3:
+			atomic_store(&p.channel.shared->send.head, 12345);
+			atomic_store(&p.channel.shared->receive.tail, 54321);
+			break;
+		case 4:
+			memset(p.channel.shared, 0xff, 512);
+			break;
+		}
+		socket_woken(socket_bits(p.socket));
+		host_run();
+		peer_send(&peer, ACK, pattern, 1000);
+		peer_send(&peer, ACK, pattern, 1000);
+		host_advance(2 * SECOND_NS);
+		program_close(&p);
+		host_drop_sent();
+		peer_send(&peer, RST, NULL, 0);
+	}
+	peer_send(&good_peer, ACK, "fine", 4);
+	assert_int_equal(program_receive(&good, text, sizeof(text)), 4);
+	program_close(&good);
+	peer_send(&good_peer, RST, NULL, 0);
+	host_drop_sent();
+}
+
+static void hostile_datagram_program(void **state)
+{
+	struct program p;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(program_open(&p, SOCKET_UDP, NULL), STATUS_OK);
+		switch (i) {
+		case 0: /* a record cut short */
+			queue_put(&p.channel.send, pattern, 10);
+			break;
+		case 1: /* one longer than the queue's content */
+			queue_put(&p.channel.send,
+			          &(struct channel_datagram){.length = 60000, .port = 1}, 24);
+			break;
+		case 2: /* an address of a length that is none */
+			queue_put(&p.channel.send,
+			          &(struct channel_datagram){
+			                  .length = 0, .port = 1, .address_length = 7},
+			          24);
+			break;
+		case 3:
+			memset(p.channel.shared, 0xee, 512);
+			break;
+		}
+		queue_publish_put(&p.channel.send);
+		socket_woken(socket_bits(p.socket));
+		host_run();
+		assert_true(program_status(&p) & CHANNEL_CLOSED);
+		program_close(&p);
+	}
+	host_drop_sent();
+}
+
+static void hostile_driver(void **state)
+{
+	uint64_t before = nic_counters()->malformed;
+	struct nicqueue_descriptor bad[] = {
+	        {.buffer = HOST_RECEIVE_BUFFERS, .length = 100},
+	        {.buffer = 0xffffffff, .length = 100},
+	        {.buffer = 0, .offset = 2000, .length = 100},
+	        {.buffer = 0, .offset = 0xffff, .length = 0xffff},
+	        {.buffer = 0, .length = 0},
+	        {.buffer = 0, .length = 13},
+	};
+	struct nicqueue_descriptor back[] = {
+	        {.buffer = HOST_TRANSMIT_BUFFERS}, {.buffer = 0}, {.buffer = 0}};
+	struct program p;
+	struct peer peer;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		queue_put(&host_driver.receive_ready, &bad[i], 1);
+		queue_publish_put(&host_driver.receive_ready);
+		host_run();
+	}
+	for (size_t i = 0; i < 3; i++) /* sent frames that were never sent */
+		queue_put(&host_driver.transmit_free, &back[i], 1);
+	queue_publish_put(&host_driver.transmit_free);
+	connected(&p, &peer, 102); /* all is well */
+	assert_true(nic_counters()->malformed > before);
+	program_close(&p);
+	peer_send(&peer, RST, NULL, 0);
+	host_drop_sent();
+}
+
+/* What may come from the wire, changed at random: nothing but the sanitizers' silence is asked for.
+ */
+static void hostile_frames(void **state)
+{
+	static const uint8_t options[] = {2, 4, 5, 180, 4, 2, 3, 3, 7, 1, 1, 0};
+	struct program tcp, udp, listener;
+	struct peer peer;
+	struct frame seeds[8];
+	uint8_t echo_request[64] = {8};
+
+	(void)state;
+	connected(&tcp, &peer, 103);
+	assert_int_equal(program_open(&udp, SOCKET_UDP, NULL), STATUS_OK);
+	datagram_bind(udp.socket, at("0.0.0.0", 6003));
+	listening(&listener, 6004, 4);
+	build_tcp(&seeds[0], &(struct segment){.source_port = 103,
+	                                       .destination_port = peer.netstack_port,
+	                                       .sequence = peer.sequence,
+	                                       .acknowledgement = peer.acknowledgement,
+	                                       .flags = ACK,
+	                                       .payload = pattern,
+	                                       .length = 200});
+	build_tcp(&seeds[1], &(struct segment){.source_port = 1,
+	                                       .destination_port = 6004,
+	                                       .flags = SYN,
+	                                       .options = options,
+	                                       .noptions = sizeof(options)});
+	build_udp(&seeds[2], &(struct segment){.source_port = 1,
+	                                       .destination_port = 6003,
+	                                       .payload = pattern,
+	                                       .length = 100});
+	build_icmp(&seeds[3], 0, 8, 0, 0, echo_request, 64);
+	build_icmp(&seeds[4], 0, 3, 1, 0, seeds[0].bytes + 14, 60);
+	build_ip(&seeds[5], 0, 0, 17, 0x2000, pattern, 1480);
+	build_ip(&seeds[6], 0, 0, 17, 0x00b9, pattern, 400);
+	memcpy(seeds[7].bytes, host_mac, 6);
+	memcpy(seeds[7].bytes + 6, peer_mac, 6);
+	memcpy(seeds[7].bytes + 12, (uint8_t[]){8, 6, 0, 1, 8, 0, 6, 4, 0, 1}, 10);
+	seeds[7].length = 42;
+	srand(7);
+	for (int i = 0; i < 60000; i++) {
+		struct frame f = seeds[rand() % 8];
+
+		for (int n = rand() % 6; n; n--)
+			f.bytes[12 + (size_t)rand() % (f.length - 12 < 60 ? f.length - 12 : 60)] =
+			        (uint8_t)rand();
+		if (rand() % 4 == 0)
+			f.length = (size_t)rand() % (f.length + 1);
+		if (rand() % 3 && f.length >= 38)
+			fix_sums(&f);
+		host_receive(&f);
+		host_run();
+		if (i % 100 == 0) {
+			host_advance(SECOND_NS);
+			host_drop_sent();
+		}
+	}
+	program_close(&tcp);
+	program_close(&udp);
+	program_close(&listener);
+	host_advance(300 * SECOND_NS);
+	host_drop_sent();
+	assert_int_equal(host_driver_buffers(), HOST_RECEIVE_BUFFERS);
+}
+
+static void without_memory(void **state)
+{
+	struct program p;
+	struct peer peer;
+	size_t got = 0;
+
+	(void)state;
+	connected(&p, &peer, 104);
+	host_heap_limit = host_allocations; /* nothing more */
+	program_send(&p, pattern, 20000);
+	for (int i = 0; i < 50; i++) {
+		struct frame f;
+
+		build_ip(&f, 0, 0, 17, 0x2000, pattern, 1480);
+		host_receive(&f);
+		peer_send(&peer, ACK, NULL, 0);
+	}
+	assert_int_equal(host_driver_buffers(), HOST_RECEIVE_BUFFERS);
+	host_heap_limit = 0;
+	for (int i = 0; got < 20000 && i < 100; i++) { /* and on it goes */
+		host_advance(SECOND_NS);
+		while (next_tcp(&peer.last, 104)) {
+			if (peer.last.sequence != peer.acknowledgement)
+				continue;
+			got += peer.last.length;
+			peer.acknowledgement += (uint32_t)peer.last.length;
+			peer_send(&peer, ACK, NULL, 0);
+		}
+	}
+	assert_int_equal(got, 20000);
+	program_close(&p);
+	peer_send(&peer, RST, NULL, 0);
+	host_advance(100 * SECOND_NS);
+	host_drop_sent();
+}
+
+int hostile_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(hostile_program), cmocka_unit_test(hostile_datagram_program),
+	        cmocka_unit_test(hostile_driver),  cmocka_unit_test(hostile_frames),
+	        cmocka_unit_test(without_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names over a fake NIC: a server of names by hand, answers that lie, grants by name.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <capos/schema/status.h>
+
+#include "netstack/platform.h"
+#include "netstack/resolver.h"
+#include "netstack/stack.h"
+#include "netstack/tcp.h"
+#include "tests/unit/netstack_host.h"
+#include "tests/unit/netstack_peer.h"
+
+static int found_status;
+static struct dns_answer found;
+
+static void note(void *context, int status, const struct dns_answer *answer)
+{
+	(void)context;
+	found_status = status;
+	if (answer)
+		found = *answer;
+}
+
+/* Answers a question with an address, or (address 0) a result code. */
+static void dns_reply(const struct segment *question, uint32_t address, uint8_t code)
+{
+	uint8_t m[400];
+	size_t n = question->length;
+	struct segment s = {.source = question->destination,
+	                    .source_port = 53,
+	                    .destination_port = question->source_port,
+	                    .payload = m};
+	static const uint8_t record[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4};
+	struct frame f;
+
+	memcpy(m, question->payload, n);
+	m[2] = 0x81;
+	m[3] = 0x80 | code;
+	if (address) {
+		m[7] = 1;
+		memcpy(m + n, record, sizeof(record));
+		memcpy(m + n + sizeof(record), &address, 4);
+		n += sizeof(record) + 4;
+	}
+	s.length = n;
+	build_udp(&f, &s);
+	host_receive(&f);
+	host_run();
+}
+
+static void looking_names_up(void **state)
+{
+	struct segment q, again;
+
+	(void)state;
+	found_status = -1;
+	assert_int_equal(resolver_lookup("www.example.", 12, note, NULL), STATUS_OK);
+	host_run();
+	assert_true(next_udp(&q, 53));
+	assert_true(q.source_port >= 0x8000);
+	/* From another server, another port, with another id, to another question: not it. */
+	again = q;
+	again.destination = HOST_GATEWAY;
+	dns_reply(&again, HOST_GATEWAY, 0);
+	assert_int_equal(found_status, -1);
+	host_advance(1500 * MS_NS);
+	assert_true(next_udp(&again, 53)); /* asked again, anew */
+	assert_int_not_equal(again.source_port, q.source_port);
+	dns_reply(&q, HOST_GATEWAY, 0);
+	assert_int_equal(found_status, -1);
+	dns_reply(&again, host_address("1.2.3.4"), 0);
+	assert_int_equal(found_status, STATUS_OK);
+	assert_int_equal(found.addresses[0], host_address("1.2.3.4"));
+	host_drop_sent();
+	/* Remembered. */
+	found_status = -1;
+	assert_int_equal(resolver_lookup("WWW.example", 11, note, NULL), STATUS_OK);
+	assert_int_equal(found_status, STATUS_OK);
+	assert_int_equal(host_sent_count(), 0);
+	assert_int_equal(resolver_lookup("localhost", 9, note, NULL), STATUS_OK);
+	assert_int_equal(found.addresses[0], host_address("127.0.0.1"));
+	assert_int_equal(resolver_lookup("1.2.3.4", 7, note, NULL), STATUS_OK);
+	assert_int_equal(found.addresses[0], host_address("1.2.3.4"));
+	assert_int_equal(resolver_lookup("no such", 7, note, NULL), STATUS_INVALID_ARGUMENT);
+}
+
+static void names_that_are_not(void **state)
+{
+	struct segment q;
+
+	(void)state;
+	resolver_lookup("nx.example", 10, note, NULL);
+	host_run();
+	assert_true(next_udp(&q, 53));
+	dns_reply(&q, 0, 3);
+	assert_int_equal(found_status, STATUS_NAME_NOT_FOUND);
+	resolver_lookup("empty.example", 13, note, NULL);
+	host_run();
+	assert_true(next_udp(&q, 53));
+	dns_reply(&q, 0, 0);
+	assert_int_equal(found_status, STATUS_NO_DATA);
+	found_status = -1;
+	resolver_lookup("silent.example", 14, note, NULL);
+	host_advance(9 * SECOND_NS);
+	assert_int_equal(found_status, -1);
+	host_advance(2 * SECOND_NS);
+	assert_int_equal(found_status, STATUS_TRY_AGAIN);
+	found_status = -1;
+	resolver_lookup("gone.example", 12, note, &found);
+	resolver_cancel(&found);
+	host_advance(20 * SECOND_NS);
+	assert_int_equal(found_status, -1);
+	host_drop_sent();
+}
+
+static void grants_by_name(void **state)
+{
+	struct policy *policy = policy_create(policy_root());
+	struct program p;
+	struct segment q;
+
+	(void)state;
+	policy_grant(policy, GRANT_CONNECT, "web.example", 11, 80);
+	assert_int_equal(program_open(&p, SOCKET_TCP, policy), STATUS_OK);
+	connect_to(&p, "10.0.2.2", 80);
+	assert_true(next_udp(&q, 53));
+	dns_reply(&q, HOST_GATEWAY, 0);
+	assert_true(next_tcp(&q, 80));
+	assert_int_equal(q.flags, SYN);
+	program_close(&p);
+	assert_int_equal(program_open(&p, SOCKET_TCP, policy), STATUS_OK);
+	connect_to(&p, "10.0.2.4", 80);
+	assert_int_equal(p.socket->tcp.connect_status, STATUS_ACCESS_DENIED);
+	assert_false(next_tcp(&q, 80));
+	/* A TcpConnectAuthority's way: whatever address the host has. */
+	assert_int_equal(tcp_socket_connect_name(p.socket, "web.example", 80), STATUS_OK);
+	host_run();
+	assert_true(next_tcp(&q, 80));
+	assert_int_equal(q.destination, HOST_GATEWAY);
+	program_close(&p);
+	policy_put(policy);
+	host_drop_sent();
+}
+
+int names_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(looking_names_up),
+	        cmocka_unit_test(names_that_are_not),
+	        cmocka_unit_test(grants_by_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
