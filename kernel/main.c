@@ -45,7 +45,7 @@ static struct capos_archive_header *find_archive(void)
 	struct capos_archive_header *h = page_ptr(arch_boot.archive_start);
 	if (h->magic != CAPOS_ARCHIVE_MAGIC || h->version != CAPOS_ARCHIVE_VERSION)
 		panic("the boot archive is not one of this version");
-	if (h->total_size > size || h->total_size % PAGE_SIZE != 0)
+	if (h->total_size < sizeof(*h) || h->total_size > size || h->total_size % PAGE_SIZE != 0)
 		panic("the boot archive is cut short");
 	if (h->count > ENTRIES_MAX ||
 	    h->count * sizeof(struct capos_archive_entry) > h->total_size - sizeof(*h))

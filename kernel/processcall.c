@@ -386,7 +386,8 @@ static int memory_resize(void *object, struct msg_call *msg,
 {
 	struct memobj *m = object;
 	(void)results;
-	if (!(kcall_of(msg)->rights & CAP_RIGHT_WRITE))
+	const uint32_t needed = CAP_RIGHT_WRITE | CAP_RIGHT_MANAGE;
+	if ((kcall_of(msg)->rights & needed) != needed)
 		return CAP_ERIGHTS;
 	if (m->kind != MEMOBJ_ANON)
 		return CAP_ETYPE;

@@ -83,8 +83,8 @@ interface MemoryObject {
   # A new MemoryObject with a copy of the range, whose pages are shared until either side writes (needs READ;
   # offset a multiple of the page size; the copy holder has all rights).
   resize @2 (size :UInt64) -> ();
-  # Only for objects made by createMemory and slice.  Pages past the new end are taken from every mapping;
-  # touching them there is a fault.
+  # Only for objects made by createMemory and slice, with the rights WRITE and MANAGE.  Pages past the new end
+  # are taken from every mapping; touching them there is a fault.
   read @3 (offset :UInt64, length :UInt32) -> (data :Data);
   # At most 4096 bytes; shorter at the object's end.
 }

@@ -555,7 +555,9 @@ static int file_memory(void *object, struct msg_call *call, const struct file_me
 		return STATUS_NO_MEMORY;
 	if (in_place ? snapshot_in_place(data, &memory) : snapshot_copy(data, &memory))
 		return STATUS_NO_MEMORY;
-	int position = server_give(server_call_of(call), memory, CAP_RIGHTS_ALL, true);
+	/* Its frames are charged to this process: the holder cannot make it larger. */
+	int position =
+	        server_give(server_call_of(call), memory, CAP_RIGHTS_ALL & ~CAP_RIGHT_MANAGE, true);
 	if (position < 0)
 		return STATUS_NO_BUFFERS;
 	out->memory_index = (uint16_t)position;

@@ -71,7 +71,7 @@ static void rights_text(const struct capability_entry *e, char *out, uint32_t si
 	uint32_t length = 0;
 
 	if (e->kind == CAPABILITY_ENTRY_KIND_MEMORY)
-		meaningful |= CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_EXEC;
+		meaningful |= CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_EXEC | CAP_RIGHT_MANAGE;
 	else if (e->kind == CAPABILITY_ENTRY_KIND_EVENT)
 		meaningful |= CAP_RIGHT_SIGNAL | CAP_RIGHT_WAIT;
 	else if (e->kind == CAPABILITY_ENTRY_KIND_ENDPOINT)

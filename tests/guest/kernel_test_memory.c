@@ -122,6 +122,12 @@ static void test_resize(void)
 	tap_ok(a[PAGE] == 0 && a[3 * PAGE] == 0, "with zeroes");
 	tap_ok(memory_object_resize(BOOT, &params, NULL, NULL) == CAP_ERIGHTS,
 	       "the archive does not");
+	cap_t shared; /* as servers give their clients */
+	cap_copy(memory, RW | CAP_RIGHT_CALL | CAP_RIGHT_COPY, &shared);
+	params.size = 1;
+	tap_equal(memory_object_resize(shared, &params, NULL, NULL), CAP_ERIGHTS,
+	          "who may only write to it cannot take its pages away");
+	cap_release(shared);
 	cap_memory_unmap(a, 4 * PAGE);
 	cap_release(memory);
 }

@@ -59,12 +59,14 @@ typedef uint64_t cap_t;
 
 /* What a holder may do with a kernel object.  A copy may have fewer rights, never more. */
 #define CAP_RIGHT_READ   0x001u /* MemoryObject: map or read */
-#define CAP_RIGHT_WRITE  0x002u /* MemoryObject: map writable, write, resize */
+#define CAP_RIGHT_WRITE  0x002u /* MemoryObject: map writable, write */
 #define CAP_RIGHT_EXEC   0x004u /* MemoryObject: map executable */
 #define CAP_RIGHT_SIGNAL 0x008u /* Event: SIGNAL */
 #define CAP_RIGHT_WAIT   0x010u /* Event: WAIT, bindUpcall */
 #define CAP_RIGHT_RECV   0x020u /* endpoint: RECV, RETURN, MINT */
-#define CAP_RIGHT_MANAGE 0x040u /* Process: memory, threads, new objects of that process */
+/* Process: memory, threads, new objects of that process.  MemoryObject: resize, with WRITE: whoever
+ * shares memory keeps this right to itself, or the other side takes its pages away under it. */
+#define CAP_RIGHT_MANAGE 0x040u
 #define CAP_RIGHT_KILL   0x080u /* Process: kill */
 #define CAP_RIGHT_WATCH  0x100u /* Process: wait, status */
 #define CAP_RIGHT_CALL   0x200u /* any object with methods: CALL */
