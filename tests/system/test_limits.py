@@ -171,3 +171,68 @@ def test_output_that_nobody_can_take(capos):
         run = subprocess.run(capos.argv("busybox", "head", "-c", "5000000", "/dev/zero"), stdout=full,
                              stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=140, check=False)
     assert run.returncode != 0
+
+
+# ---- Streams that nobody takes or closes, machines side by side ----------------------------------------
+
+
+def test_input_that_is_not_read(capos):
+    begin = time.monotonic()
+    assert capos("busybox", "true", stdin=bytes(30 * MIB)).returncode == 0
+    run = capos("busybox", "head", "-c", "10", stdin=b"0123456789" * 3_000_000)
+    assert (run.returncode, run.stdout) == (0, b"0123456789"), run.stderr
+    quickly(begin)
+
+
+def test_input_that_never_ends(background):
+    process = background("busybox", "head", "-c", "10", stdin=open("/dev/zero", "rb"))
+    assert process.stdout.read() == bytes(10)
+    assert process.wait(timeout=30) == 0
+
+
+def test_closed_stdout_and_stderr(capos):
+    run = subprocess.run(f"exec {' '.join(capos.argv('busybox', 'echo', 'x'))} >&- 2>&-", shell=True,
+                         stdin=subprocess.DEVNULL, timeout=140, check=False)
+    assert run.returncode in (0, 1, 125)
+
+
+def test_machines_side_by_side(background, nginx):
+    body = random.Random(9).randbytes(4 * MIB)
+    (nginx.root / "file").write_bytes(body)
+    runs = [background("busybox", "wget", "-q", "-O-", nginx.url("/file"), options=["--memory", "32"],
+                       stdin=subprocess.DEVNULL) for _ in range(4)]
+    for run in runs:
+        assert run.stdout.read() == body
+        assert run.wait(timeout=60) == 0
+
+
+# ---- Networks that are not there -----------------------------------------------------------------------
+
+
+def test_machine_without_a_network(capos, guest_program):
+    """No card: everything that needs one fails at once."""
+    begin = time.monotonic()
+    run = capos(guest_program("attempt"), "tcp:10.0.2.2:80", "udp:10.0.2.2:53", "icmp:10.0.2.2", "resolve:a.test",
+                "resolve:10.0.2.2", options=["--net", "none"])
+    quickly(begin)
+    assert run.returncode == 0, run.stderr
+    assert [line.split()[1] for line in run.stdout.decode().splitlines()] == ["EACCES"] * 3 + ["EAI_FAIL", "10.0.2.2"]
+
+
+def test_host_that_is_not_there(tap_network):
+    """ARP is never answered."""
+    begin = time.monotonic()
+    run = tap_network.capos("busybox", "wget", "-T", "2", "-O-", "http://192.168.77.123/",
+                            options=["--address", "192.168.77.60/24"])
+    assert run.returncode == 1
+    assert b"timed out" in run.stderr or b"unreachable" in run.stderr or b"No route" in run.stderr
+    quickly(begin)
+
+
+def test_network_that_is_unreachable(tap_network, guest_program):
+    """No route leads there: told, in time."""
+    begin = time.monotonic()
+    run = tap_network.capos(guest_program("attempt"), "tcp:10.9.9.9:80", options=["--address", "192.168.77.60/24"])
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split()[1] in (b"errno-101", b"errno-113"), "ENETUNREACH or EHOSTUNREACH"
+    quickly(begin)
