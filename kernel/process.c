@@ -38,6 +38,8 @@ bool account_charge(struct account *a, uint64_t pages)
 		return true;
 	if (a->limit != 0 && pages > a->limit - a->used)
 		return false;
+	if (a->program && page_free_count() < pages + page_total() / SERVICE_SHARE)
+		return false;
 	a->used += pages;
 	return true;
 }
@@ -94,7 +96,7 @@ struct process *process_create(const char *name, uint32_t name_length, uint64_t 
 	struct account *a = p != NULL ? slab_alloc(&accounts) : NULL;
 	if (a == NULL)
 		goto no_account;
-	*a = (struct account){.refs = 1, .limit = limit_pages};
+	*a = (struct account){.refs = 1, .limit = limit_pages, .program = !service};
 	p->account = a;
 	if (!space_init(&p->space, a))
 		goto no_space;

@@ -41,7 +41,12 @@ struct account {
 	uint32_t refs;
 	uint32_t calls;       /* calls made and not answered: see CALLS_MAX */
 	uint64_t used, limit; /* pages; limit 0: the machine's memory alone */
+	bool program;         /* leaves the last of the memory to services */
 };
+
+/* This part of the machine's memory only services get.  A service that finds none when it touches a
+ * page of its own ends, and with it what all programs have of it: so programs run out first. */
+#define SERVICE_SHARE 32u
 
 struct process {
 	uint32_t refs; /* capabilities, operations, and one while it is alive */

@@ -37,6 +37,41 @@ static void take_memory(void)
 		((volatile uint8_t *)a)[i] = 1;
 }
 
+/* Takes what memory there is by answers written to it, which fail where a store would be the end;
+ * tells that by the event it was given, and keeps it. */
+static void hoard(void)
+{
+	const uint64_t size = 1ull << 32; /* more than the machine has */
+	uint64_t message[8];
+	struct process_status_params params = {};
+	struct msg_builder builder;
+	cap_t memory;
+	uint8_t *a;
+	int result = cap_memory_create(size, &memory);
+
+	if (result == CAP_OK)
+		result = cap_memory_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
+		                        (void **)&a);
+	msg_builder_init(&builder, message, sizeof(message));
+	process_status_params_write(&builder, &params);
+	for (uint64_t at = 0; result == CAP_OK && at < size; at += CAPOS_PAGE_SIZE) {
+		struct capos_sqe sqe = {.op = CAP_OP_CALL,
+		                        .cap = CAP_SELF,
+		                        .interface = PROCESS_INTERFACE,
+		                        .method = PROCESS_STATUS,
+		                        .send_addr = (uint64_t)message,
+		                        .send_len = msg_builder_length(&builder),
+		                        .recv_addr = (uint64_t)(a + at),
+		                        .recv_len = CAPOS_PAGE_SIZE};
+		struct cap_op op = {0};
+		result = cap_submit(&sqe, &op);
+		if (result == CAP_OK)
+			result = cap_await(&op, CAPOS_FOREVER);
+	}
+	cap_signal(OBJECT, result == CAP_ENOMEM ? 1 : 2);
+	wait_for_ever();
+}
+
 static void spin(void)
 {
 	for (;;)
@@ -103,6 +138,8 @@ int main(int argc, char **argv)
 		__asm__ volatile("syscall" ::"a"(60) : "rcx", "r11");
 	if (strcmp(what, "greedy") == 0)
 		take_memory();
+	if (strcmp(what, "hoard") == 0)
+		hoard();
 	if (strcmp(what, "threads") == 0)
 		many_threads();
 	if (strcmp(what, "server") == 0)

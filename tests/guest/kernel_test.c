@@ -67,6 +67,8 @@ cap_t find_file(const char *name)
 	return found;
 }
 
+uint64_t start_limit_pages = START_LIMIT_PAGES;
+
 int start_process(cap_t image, const char *argument, const struct capos_send_cap *caps,
                   uint32_t ncaps, cap_t *process)
 {
@@ -86,7 +88,7 @@ int start_process(cap_t image, const char *argument, const struct capos_send_cap
 	        .name = {argument, (uint32_t)strlen(argument)},
 	        .image_index = (uint16_t)ncaps,
 	        .start_block = MSG_DATA(block, length),
-	        .memory_limit_pages = 2048};
+	        .memory_limit_pages = start_limit_pages};
 	struct capos_call call = {.send_caps = send,
 	                          .send_ncaps = ncaps + 1,
 	                          .buffer = buffer,

@@ -32,6 +32,9 @@ cap_t find_file(const char *name);
  * capability. */
 int start_process(cap_t image, const char *argument, const struct capos_send_cap *caps,
                   uint32_t ncaps, cap_t *process);
+/* How much memory it may take: pages, 0 for no limit. */
+#define START_LIMIT_PAGES 2048u
+extern uint64_t start_limit_pages;
 /* Waits for its end and gives the capability up: its status. */
 uint32_t wait_for(cap_t process, char *reason, uint32_t size);
 

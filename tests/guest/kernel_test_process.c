@@ -63,6 +63,36 @@ static void test_kill(cap_t image)
 	tap_equal(wait_for(process, NULL, 0), CAPOS_EXIT_STATUS(0, 9), "its status says so");
 }
 
+/* A program without a limit takes all memory that it gets; a service, as this is, still gets some.
+ */
+static void test_last_memory(cap_t image)
+{
+	const uint64_t size = 64 * CAPOS_PAGE_SIZE;
+	struct process_kill_params kill = {.status = CAPOS_EXIT_STATUS(0, 9)};
+	cap_t event, process, memory;
+	uint64_t told = 0;
+	uint8_t *a;
+	cap_event_create(&event);
+	struct capos_send_cap caps[] = {{LOG, CAP_RIGHTS_ALL, 0},
+	                                {event, CAP_RIGHT_SIGNAL | CAP_RIGHT_COPY, 0}};
+	start_limit_pages = 0;
+	start_process(image, "hoard", caps, 2, &process);
+	start_limit_pages = START_LIMIT_PAGES;
+	cap_wait(event, UINT64_MAX, CAPOS_FOREVER, &told);
+	tap_equal((int64_t)told, 1, "a program takes memory until it is told that there is none");
+	cap_memory_create(size, &memory);
+	cap_memory_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, (void **)&a);
+	for (uint64_t i = 0; i < size; i += CAPOS_PAGE_SIZE)
+		a[i] = 1;
+	tap_ok(a[0] == 1, "a service still gets some");
+	cap_memory_unmap(a, size);
+	cap_release(memory);
+	cap_release(event);
+	process_kill(process, &kill, NULL, NULL);
+	tap_equal(wait_for(process, NULL, 0), CAPOS_EXIT_STATUS(0, 9),
+	          "it keeps the rest to its end");
+}
+
 /* A child serves an object of ours and dies with a call open; another dies with a call made. */
 static void test_crash(cap_t image)
 {
@@ -161,6 +191,7 @@ void test_process(void)
 	cap_t image = find_file("sbin/kernel_child");
 	test_ends(image);
 	test_kill(image);
+	test_last_memory(image);
 	test_crash(image);
 	test_images(image);
 	test_fuzz();
