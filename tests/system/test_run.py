@@ -270,7 +270,8 @@ exec qemu-system-x86_64 "$@"
     lambda data: data[:-8192],
     lambda data: bytes([data[0] ^ 1]) + data[1:],
     lambda data: data[:200] + bytes([data[200] ^ 1]) + data[201:],
-], ids=["header", "cut", "magic", "table"])
+    lambda data: data[:16] + bytes(8) + data[24:],
+], ids=["header", "cut", "magic", "table", "size"])
 def test_corrupt_archive_in_the_machine(capos, tmp_path, change):
     """The kernel and init see it as well, and say so."""
     path = image_with(capos, tmp_path, change)
@@ -309,6 +310,16 @@ def test_silent_machine_does_not_hang(capos, tmp_path):
                     env=emulator(tmp_path, "exec sleep 300\n"))
     assert run.returncode == 125
     assert time.monotonic() - begin < 10
+
+
+def test_reader_that_does_not_read_does_not_hang(background):
+    """The program has ended, but its output has nowhere to go: the time limit holds then, too."""
+    process = background("busybox", "sh", "-c", "busybox dd if=/dev/zero bs=100k count=5; echo done >&2",
+                         options=["--timeout", "15"])
+    begin = time.monotonic()
+    assert process.wait(timeout=30) == 125
+    assert time.monotonic() - begin < 25
+    assert b"timed out after 15 seconds" in process.stderr.read()
 
 
 def test_no_emulator_is_left_behind(background, tmp_path):

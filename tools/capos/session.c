@@ -36,6 +36,7 @@
 #define TERMINATE_SECONDS INT64_C(5)
 #define CONTROL_LINE      8192
 #define EMULATOR_TEXT     4096
+#define TIMED_OUT         "timed out after %u seconds"
 
 enum pump_index { PUMP_STDIN, PUMP_STDOUT, PUMP_STDERR, PUMP_COUNT };
 
@@ -301,13 +302,29 @@ static void signals_read(struct session *s)
 		on_signal(s, (int)info.ssi_signo);
 }
 
+static int64_t time_limit(const struct session *s)
+{
+	unsigned seconds = s->settings->timeout_seconds;
+
+	return seconds != 0 ? s->begin_ms + (int64_t)seconds * 1000 : INT64_MAX;
+}
+
+/* How long poll may wait for what is due then, in milliseconds; looks at the clock once a minute.
+ */
+static int wait_until(int64_t due_ms)
+{
+	int64_t wait = due_ms - now_ms();
+
+	if (due_ms == INT64_MAX)
+		return -1;
+	return wait < 0 ? 0 : wait > 60000 ? 60000 : (int)wait;
+}
+
 /* The next moment at which something is due, and what is done when it has come. */
 static int64_t next_deadline(const struct session *s)
 {
-	int64_t next = INT64_MAX;
+	int64_t next = time_limit(s);
 
-	if (s->settings->timeout_seconds != 0)
-		next = s->begin_ms + (int64_t)s->settings->timeout_seconds * 1000;
 	if (!s->started && s->machine_begin_ms + BOOT_SECONDS * 1000 < next)
 		next = s->machine_begin_ms + BOOT_SECONDS * 1000;
 	if (s->kill_ms != 0 && s->kill_ms < next)
@@ -323,11 +340,9 @@ static void check_deadlines(struct session *s)
 		return;
 	if (s->kill_ms != 0 && now >= s->kill_ms) {
 		finish(s, s->kill_status);
-	} else if (s->settings->timeout_seconds != 0 &&
-	           now >= s->begin_ms + (int64_t)s->settings->timeout_seconds * 1000) {
+	} else if (now >= time_limit(s)) {
 		char text[80];
-		snprintf(text, sizeof(text), "timed out after %u seconds",
-		         s->settings->timeout_seconds);
+		snprintf(text, sizeof(text), TIMED_OUT, s->settings->timeout_seconds);
 		fail_machine(s, text);
 	} else if (!s->started) {
 		fail_machine(s, "the machine did not boot within 30 seconds");
@@ -363,14 +378,9 @@ static void prepare(struct session *s, struct pollfd set[SLOT_COUNT])
 
 static int poll_timeout(const struct session *s)
 {
-	int64_t next = next_deadline(s);
-
 	if (s->machine.kvm && !s->started)
 		return 100; /* kvm_failed looks at the clock, too */
-	if (next == INT64_MAX)
-		return -1;
-	int64_t wait = next - now_ms();
-	return wait < 0 ? 0 : wait > 60000 ? 60000 : (int)wait;
+	return wait_until(next_deadline(s));
 }
 
 /* Moves what there is, once. */
@@ -393,6 +403,30 @@ static void loop_once(struct session *s)
 	check_deadlines(s);
 }
 
+/* Waits until our slow reader takes more.  False: a signal or the time limit ends that. */
+static bool wait_for_reader(struct session *s, const struct pump *pump)
+{
+	struct pollfd set[2] = {{.fd = pump->to, .events = POLLOUT},
+	                        {.fd = s->signals, .events = POLLIN}};
+	struct signalfd_siginfo info;
+
+	if (poll(set, 2, wait_until(time_limit(s))) < 0 && errno != EINTR)
+		return false;
+	while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo != SIGCHLD) {
+			s->status = EXIT_SIGNAL + (int)info.ssi_signo;
+			return false;
+		}
+	}
+	if (set[0].revents == 0 && now_ms() >= time_limit(s)) {
+		if (s->status != EXIT_MACHINE) /* else it was told why already */
+			complain(TIMED_OUT, s->settings->timeout_seconds);
+		s->status = EXIT_MACHINE;
+		return false;
+	}
+	return true;
+}
+
 /* Reads a line to what there is now; the guest said that there will be no more. */
 static void drain_output(struct session *s, enum pump_index index)
 {
@@ -405,20 +439,8 @@ static void drain_output(struct session *s, enum pump_index index)
 		pump_write(pump);
 		if (!more && pump_is_empty(pump))
 			return;
-		if (pump_is_empty(pump))
-			continue;
-		/* Our reader is slow.  Signals still end us. */
-		struct pollfd set[2] = {{.fd = pump->to, .events = POLLOUT},
-		                        {.fd = s->signals, .events = POLLIN}};
-		if (poll(set, 2, -1) < 0 && errno != EINTR)
+		if (!pump_is_empty(pump) && !wait_for_reader(s, pump))
 			return;
-		struct signalfd_siginfo info;
-		while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-			if (info.ssi_signo != SIGCHLD) {
-				s->status = EXIT_SIGNAL + (int)info.ssi_signo;
-				return;
-			}
-		}
 	}
 }
 
