@@ -150,12 +150,12 @@ class TapNetwork:
         subprocess.run(["ip", "netns", "del", self.name], capture_output=True, timeout=20, check=False)
 
 
-def make_tap_network(directory):
+def make_tap_network(directory, make=TapNetwork):
     if os.geteuid() != 0:
         pytest.skip("a network namespace with a tap device needs root")
     if shutil.which("ip", path=PATH) is None or not os.path.exists("/dev/net/tun"):
         pytest.skip("needs /dev/net/tun and ip (package iproute2)")
     try:
-        return TapNetwork(directory)
+        return make(directory)
     except subprocess.CalledProcessError as error:
         pytest.skip(f"this machine makes no network namespace: {error.stderr.decode().strip()}")
