@@ -89,17 +89,24 @@ void tcp_internal_break(struct socket *s)
 /* ---- Receiving ---------------------------------------------------------------------------------
  */
 
-/* Opens the window by what the program has taken. */
+/*
+ * Opens the window by what the queue has room for: what it can hold beyond the largest window (a
+ * peer without window scaling uses 64 KiB of it) need not have been taken by the program, which
+ * then is not waited for.
+ */
 static void credit(struct socket *s)
 {
 	struct tcp_socket *t = &s->tcp;
 	struct queue *q = &s->channel.receive;
 	uint32_t used = q->capacity - queue_writable(q), taken;
+	uint32_t most = t->pcb ? TCP_WND_MAX(t->pcb) : TCP_WND;
+	uint32_t beyond = q->capacity > most ? q->capacity - most : 0;
+	uint32_t held = used > beyond ? used - beyond : 0;
 
-	if (q->broken || used >= t->receive_held)
+	if (q->broken || held >= t->receive_held)
 		return;
-	taken = t->receive_held - used;
-	t->receive_held = used;
+	taken = t->receive_held - held;
+	t->receive_held = held;
 	if (t->window_withheld > 0) {
 		uint32_t kept =
 		        taken < (uint32_t)t->window_withheld ? taken : (uint32_t)t->window_withheld;
@@ -166,9 +173,27 @@ static err_t on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t er
 	}
 	s->tcp.receive_held += length;
 	s->publish_receive = true;
-	credit(s);
+	/* One acknowledgement for all the frames that came together (acknowledge), as if they had
+	 * been one: each more would cost both ends as much as a frame of data. */
+	if (pcb->flags & TF_ACK_NOW) {
+		tcp_clear_flags(pcb, TF_ACK_NOW);
+		tcp_set_flags(pcb, TF_ACK_DELAY);
+		s->tcp.acknowledge = true;
+	}
 	socket_mark(s);
 	return ERR_OK;
+}
+
+static void acknowledge(struct socket *s)
+{
+	struct tcp_pcb *pcb = s->tcp.pcb;
+
+	/* TF_ACK_DELAY gone: an acknowledgement went out meanwhile. */
+	if (s->tcp.acknowledge && pcb && (pcb->flags & TF_ACK_DELAY)) {
+		tcp_ack_now(pcb);
+		tcp_output(pcb);
+	}
+	s->tcp.acknowledge = false;
 }
 
 /* ---- Sending -----------------------------------------------------------------------------------
@@ -418,6 +443,7 @@ void tcp_socket_work(struct socket *s)
 	if (t->phase == TCP_OPEN && t->pcb) {
 		credit(s);
 		pump(s);
+		acknowledge(s);
 	}
 	if (t->phase == TCP_OPEN && t->pcb && !s->closed)
 		want_window(s);
