@@ -19,6 +19,10 @@
 /* Sockets of one account; the program's own limit of descriptors comes first as a rule, and others
  * get their share. */
 #define ACCOUNT_SOCKETS_MAX 384u
+/* Of what one account restricts further: half of the tables, so that one program's managers and
+ * authorities leave others theirs. */
+#define ACCOUNT_POLICIES_MAX (POLICIES_MAX / 2)
+#define ACCOUNT_GRANTS_MAX   (GRANTS_MAX / 2)
 
 struct grant {
 	bool used, numeric;
@@ -34,7 +38,8 @@ struct policy {
 	struct policy *parent; /* NULL: the root */
 	struct grant *grants;
 	uint32_t refs, depth, ngrants;
-	uint32_t sockets; /* of an account */
+	/* Of an account, those of its restrictions included. */
+	uint32_t sockets, policies, total_grants;
 };
 
 static struct policy root;
@@ -49,13 +54,17 @@ struct policy *policy_root(void)
 
 struct policy *policy_create(struct policy *parent)
 {
-	if (parent->depth == POLICY_DEPTH_MAX)
+	struct policy *account = policy_account(parent);
+
+	if (parent->depth == POLICY_DEPTH_MAX ||
+	    (account != &root && account->policies == ACCOUNT_POLICIES_MAX))
 		return NULL;
 	for (struct policy *p = policies; p < policies + POLICIES_MAX; p++) {
 		if (p->refs)
 			continue;
 		*p = (struct policy){
 		        .parent = policy_get(parent), .refs = 1, .depth = parent->depth + 1};
+		account->policies++;
 		return p;
 	}
 	return NULL;
@@ -75,6 +84,8 @@ void policy_put(struct policy *policy)
 
 		for (struct grant *g = policy->grants; g; g = g->next)
 			g->used = false;
+		policy_account(policy)->total_grants -= policy->ngrants;
+		policy_account(parent)->policies--;
 		policy->grants = NULL;
 		policy = parent;
 	}
@@ -83,6 +94,7 @@ void policy_put(struct policy *policy)
 int policy_grant(struct policy *policy, enum grant_kind kind, const char *host, size_t length,
                  uint16_t port)
 {
+	struct policy *account = policy_account(policy);
 	struct grant *g = grants, **last = &policy->grants;
 	char canonical[DNS_NAME_MAX + 1] = "";
 	ip4_addr_t address;
@@ -91,7 +103,8 @@ int policy_grant(struct policy *policy, enum grant_kind kind, const char *host, 
 		return STATUS_INVALID_ARGUMENT;
 	while (g < grants + GRANTS_MAX && g->used)
 		g++;
-	if (g == grants + GRANTS_MAX || policy->ngrants == POLICY_GRANTS_MAX)
+	if (g == grants + GRANTS_MAX || policy->ngrants == POLICY_GRANTS_MAX ||
+	    account->total_grants == ACCOUNT_GRANTS_MAX)
 		return STATUS_NO_BUFFERS;
 	if (g >= grants + ngrants)
 		ngrants = (unsigned)(g - grants) + 1;
@@ -106,6 +119,7 @@ int policy_grant(struct policy *policy, enum grant_kind kind, const char *host, 
 		last = &(*last)->next;
 	*last = g;
 	policy->ngrants++;
+	account->total_grants++;
 	return STATUS_OK;
 }
 

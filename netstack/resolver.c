@@ -330,9 +330,27 @@ int resolver_lookup(const char *name, size_t length, resolver_done *done, void *
 	return STATUS_OK;
 }
 
-void resolver_cancel(const void *context)
+/* Gives up a question that nobody waits for, so that who asks and cancels, over and over, takes no
+ * place from others. */
+static void forget(struct query *q)
 {
 	for (struct waiter *w = waiters; w < waiters + WAITERS_MAX; w++)
-		if (w->done && w->context == context)
-			*w = (struct waiter){0};
+		if (w->done && w->query == q)
+			return;
+	close_port(q);
+	q->used = false;
+	nqueries--;
+}
+
+void resolver_cancel(const void *context)
+{
+	for (struct waiter *w = waiters; w < waiters + WAITERS_MAX; w++) {
+		struct query *q = w->query;
+
+		if (!w->done || w->context != context)
+			continue;
+		*w = (struct waiter){0};
+		if (q >= queries && q < queries + QUERIES_MAX && q->used) /* else it has finished */
+			forget(q);
+	}
 }

@@ -341,16 +341,19 @@ void service_tcp_progress(struct socket *s)
 uint64_t service_linger_deadline(void)
 {
 	uint64_t deadline = UINT64_MAX, now = platform_now();
+	unsigned waiting = 0;
 	struct socket *s;
 
 	for (unsigned i = 0; nlingering && (s = socket_next(&i));) {
 		if (!s->calls[WAIT_CLOSE].waiting)
 			continue;
+		waiting++;
 		if (s->calls[WAIT_CLOSE].deadline <= now)
 			socket_mark(s);
 		if (s->calls[WAIT_CLOSE].deadline < deadline)
 			deadline = s->calls[WAIT_CLOSE].deadline;
 	}
+	nlingering = waiting; /* some are cancelled, or end with their socket */
 	return deadline;
 }
 

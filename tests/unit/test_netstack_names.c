@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -122,6 +123,59 @@ static void names_that_are_not(void **state)
 	host_drop_sent();
 }
 
+/* Who asks and cancels over and over takes no place from others. */
+static void questions_given_up(void **state)
+{
+	struct segment q;
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		int n = snprintf(name, sizeof(name), "n%d.example", i);
+
+		assert_int_equal(resolver_lookup(name, (size_t)n, note, &found), STATUS_OK);
+		resolver_cancel(&found);
+	}
+	host_run();
+	host_drop_sent();
+	found_status = -1;
+	assert_int_equal(resolver_lookup("other.example", 13, note, NULL), STATUS_OK);
+	host_run();
+	assert_true(next_udp(&q, 53));
+	dns_reply(&q, HOST_GATEWAY, 0);
+	assert_int_equal(found_status, STATUS_OK);
+	host_drop_sent();
+}
+
+/* One program's restrictions of what it was given leave others theirs. */
+static void restrictions_without_end(void **state)
+{
+	struct policy *first = policy_create(policy_root()), *made[1000], *other;
+	unsigned count = 0, grants = 0;
+
+	(void)state;
+	while (count < 1000 && (made[count] = policy_create(first)))
+		count++;
+	assert_in_range(count, 16, 999);
+	while (grants < 1000 &&
+	       policy_grant(made[grants % count], GRANT_UDP, NULL, 0, 0) == STATUS_OK)
+		grants++;
+	assert_in_range(grants, 16, 999);
+	other = policy_create(policy_root());
+	assert_non_null(other);
+	assert_int_equal(policy_grant(other, GRANT_ALL, NULL, 0, 0), STATUS_OK);
+	policy_put(other);
+	for (unsigned i = 0; i < count; i++)
+		policy_put(made[i]);
+	/* All of it came back. */
+	for (unsigned i = 0; i < count; i++)
+		assert_non_null(made[i] = policy_create(first));
+	assert_null(policy_create(first));
+	for (unsigned i = 0; i < count; i++)
+		policy_put(made[i]);
+	policy_put(first);
+}
+
 static void grants_by_name(void **state)
 {
 	struct policy *policy = policy_create(policy_root());
@@ -154,8 +208,8 @@ static void grants_by_name(void **state)
 int names_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(looking_names_up),
-	        cmocka_unit_test(names_that_are_not),
+	        cmocka_unit_test(looking_names_up),   cmocka_unit_test(names_that_are_not),
+	        cmocka_unit_test(questions_given_up), cmocka_unit_test(restrictions_without_end),
 	        cmocka_unit_test(grants_by_name),
 	};
 
