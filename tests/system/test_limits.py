@@ -24,11 +24,15 @@ def test_image_that_hardly_fits_or_does_not(capos, tmp_path, size):
     """16 MiB of memory and an image of nearly that, or more: it runs, or says that it cannot."""
     (tmp_path / "big").write_bytes(random.Random(size).randbytes(size * MIB))
     begin = time.monotonic()
-    run = capos("busybox", "echo", "fits", options=["--memory", "16", "--file", f"{tmp_path}/big:/big"])
+    run = capos("busybox", "echo", "fits",
+                options=["--memory", "16", "--file", f"{tmp_path}/big:/big", "--log", tmp_path / "log"])
     quickly(begin)
     if run.returncode == 0:
         assert run.stdout == b"fits\n"
         assert size <= 12
+    elif run.returncode == 128 + 9:  # the program had been started
+        assert "busybox was killed: out of memory" in (tmp_path / "log").read_text()
+        assert 6 <= size <= 12
     else:
         assert (run.returncode, run.stdout) == (125, b"")
         assert run.stderr.startswith(b"capos: ") and len(run.stderr) > 20
