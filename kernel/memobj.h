@@ -28,6 +28,7 @@ struct memobj {
 	uint64_t npages; /* size in pages, rounded up; at most MEMOBJ_PAGES_MAX */
 	struct account *account;
 	struct mapping *mappings; /* every mapping of it, linked by mapping.next_of_object */
+	uint32_t nmappings;       /* of them, at most OBJECT_MAPPINGS_MAX */
 	paddr_t device_base;      /* MEMOBJ_DEVICE: physical address of page 0 */
 	void *frames;             /* private: radix tree of paddr_t */
 	unsigned height;          /* private: of that tree */

@@ -91,7 +91,11 @@ static void insert(struct space *s, struct mapping **link, struct mapping *m)
 	m->next = *link;
 	*link = m;
 	m->next_of_object = m->object->mappings;
+	m->link_of_object = &m->object->mappings;
+	if (m->next_of_object != NULL)
+		m->next_of_object->link_of_object = &m->next_of_object;
 	m->object->mappings = m;
+	m->object->nmappings++;
 	s->count++;
 }
 
@@ -99,12 +103,12 @@ static void insert(struct space *s, struct mapping **link, struct mapping *m)
 static void drop(struct space *s, struct mapping **link)
 {
 	struct mapping *m = *link;
-	struct mapping **other = &m->object->mappings;
 
 	*link = m->next;
-	while (*other != m)
-		other = &(*other)->next_of_object;
-	*other = m->next_of_object;
+	*m->link_of_object = m->next_of_object;
+	if (m->next_of_object != NULL)
+		m->next_of_object->link_of_object = m->link_of_object;
+	m->object->nmappings--;
 	if (s->last_hit == m)
 		s->last_hit = NULL;
 	s->count--;
@@ -174,7 +178,8 @@ int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t 
 		return error;
 	size = align_up(size);
 	uint64_t start = *address != 0 ? *address : choose_address(s, size);
-	if (start == 0 || s->count >= SPACE_MAPPINGS_MAX)
+	if (start == 0 || s->count >= SPACE_MAPPINGS_MAX ||
+	    (!private_copy && object->nmappings >= OBJECT_MAPPINGS_MAX))
 		return CAP_ENOMEM;
 	if (!range_ok(start, size))
 		return CAP_EINVAL;
@@ -223,8 +228,10 @@ int space_fork(struct space *to, const struct space *from)
 			copy->object =
 			        memobj_slice(m->object, m->offset, m->end - m->start, to->account);
 			copy->offset = 0;
-		} else {
+		} else if (m->object->nmappings < OBJECT_MAPPINGS_MAX) {
 			memobj_get(m->object);
+		} else {
+			copy->object = NULL;
 		}
 		if (copy->object == NULL) {
 			slab_free(&mapping_slab, copy);
@@ -267,6 +274,10 @@ static void split(struct space *s, struct mapping **link, uint64_t address, stru
 	insert(s, &m->next, spare);
 }
 
+/* Of an object that is mapped in more pieces than this, frames that nobody can reach stay until it
+ * goes: looking for them each time would take too long. */
+#define DISCARD_PIECES_MAX 512u
+
 /*
  * Gives up frames that nobody can reach any more: the object is held by mappings (and the caller)
  * alone and none of them shows those pages.
@@ -275,6 +286,8 @@ static void discard_unreachable(struct memobj *object, uint64_t first, uint64_t 
 {
 	uint64_t holders = 0;
 
+	if (object->nmappings > DISCARD_PIECES_MAX)
+		return;
 	for (const struct mapping *m = object->mappings; m != NULL; m = m->next_of_object) {
 		uint64_t index = page_index(m, m->start);
 		if (index < first + count && first < index + (m->end - m->start) / PAGE_SIZE)
@@ -316,9 +329,12 @@ static int split_borders(struct space *s, uint64_t start, uint64_t end)
 	uint32_t needed = 0;
 
 	for (struct mapping *m = *link_at(s, start); m != NULL && m->start < end; m = m->next) {
+		uint32_t cut = (uint32_t)cuts(m, start) + cuts(m, end);
 		if (m->kernel_owned)
 			return CAP_EINVAL;
-		needed += cuts(m, start) + cuts(m, end);
+		if (cut > 0 && m->object->nmappings + cut > OBJECT_MAPPINGS_MAX)
+			return CAP_ENOMEM;
+		needed += cut;
 	}
 	if (needed > 0 && s->count + needed > SPACE_MAPPINGS_MAX)
 		return CAP_ENOMEM;

@@ -20,8 +20,9 @@ struct mapping {
 	bool private_copy; /* object belongs to this mapping alone (a slice made for it) */
 	bool kernel_owned; /* ring, clock page: user cannot unmap, protect or replace it */
 	struct space *space;
-	struct mapping *next;           /* in the space, by address */
-	struct mapping *next_of_object; /* in the object */
+	struct mapping *next;            /* in the space, by address */
+	struct mapping *next_of_object;  /* in the object */
+	struct mapping **link_of_object; /* what points to this one there */
 };
 
 struct space {
@@ -36,6 +37,9 @@ struct space {
 
 /* A list is searched on a fault, so its length is bounded; large programs have some hundreds. */
 #define SPACE_MAPPINGS_MAX 8192u
+/* All mappings of an object are gone through when one of its frames changes; no process has more.
+ */
+#define OBJECT_MAPPINGS_MAX SPACE_MAPPINGS_MAX
 
 bool space_init(struct space *s, struct account *account);
 void space_destroy(

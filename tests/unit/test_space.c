@@ -439,6 +439,32 @@ static void random_run_agrees_with_the_model(void **state)
 	assert_int_equal(fake_table_entries(), 0);
 }
 
+static void mappings_of_an_object_are_bounded(void **state)
+{
+	(void)state;
+	const uint64_t whole = 0x40000000;
+	struct memobj *m = memobj_create(3 * PAGE_SIZE, fake_account(&payer));
+	uint64_t address = whole;
+	assert_int_equal(space_map(&b, m, 0, 3 * PAGE_SIZE, RW, false, false, &address), CAP_OK);
+	for (unsigned i = 1; i < OBJECT_MAPPINGS_MAX; i++) {
+		address = 0x400000 + i * PAGE_SIZE;
+		assert_int_equal(
+		        space_map(i % 2 ? &a : &b, m, 0, PAGE_SIZE, R, false, false, &address),
+		        CAP_OK);
+	}
+	address = 0;
+	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, R, false, false, &address), CAP_ENOMEM);
+	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, RW, true, false, &address), CAP_OK);
+	assert_int_equal(space_unmap(&b, whole + PAGE_SIZE, PAGE_SIZE), CAP_ENOMEM);
+	assert_int_equal(space_protect(&b, whole, PAGE_SIZE, R), CAP_ENOMEM);
+	assert_int_equal(m->nmappings, OBJECT_MAPPINGS_MAX);
+	space_destroy(&a);
+	assert_int_equal(space_unmap(&b, whole + PAGE_SIZE, PAGE_SIZE), CAP_OK);
+	space_destroy(&b);
+	assert_int_equal(m->nmappings, 0);
+	memobj_put(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +476,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(shrinking_takes_pages_from_mappings, start, stop),
 	        cmocka_unit_test_setup_teardown(futex_words_have_one_name, start, stop),
 	        cmocka_unit_test_setup_teardown(device_memory_is_not_copied, start, stop),
+	        cmocka_unit_test_setup_teardown(mappings_of_an_object_are_bounded, start, stop),
 	        cmocka_unit_test_setup_teardown(wild_addresses_fail, start, stop),
 	        cmocka_unit_test_setup_teardown(random_run_agrees_with_the_model, start, stop),
 	};
