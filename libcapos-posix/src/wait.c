@@ -24,6 +24,16 @@ uint64_t process_event(void)
 	return event;
 }
 
+/* Whether the WAIT has completed, reaped perhaps by another call since the last wait: then there
+ * may be something to see, and nothing is left in flight that would end a sleep. */
+static bool woken(void)
+{
+	if (!in_flight || !wait_op.done)
+		return false;
+	in_flight = false;
+	return true;
+}
+
 /* 0 or -errno.  Without an event waiting still works for time and signals. */
 static int submit_wait(void)
 {
@@ -55,7 +65,7 @@ int process_wait(uint64_t deadline_ns)
 
 	if (signal_waiting())
 		return -EINTR;
-	if (children_look()) /* somebody may wait for just that */
+	if (children_look() || woken()) /* somebody may wait for just that */
 		return 0;
 	result = submit_wait();
 	if (result)
@@ -65,8 +75,7 @@ int process_wait(uint64_t deadline_ns)
 		left = deadline_ns > now ? deadline_ns - now : 0;
 	}
 	result = cap_poll(true, left);
-	if (wait_op.done)
-		in_flight = false;
+	(void)woken();
 	if (result == CAP_EINTR)
 		return signal_waiting() ? -EINTR : 0;
 	/* Time counts as passed only by the clock that the caller knows. */

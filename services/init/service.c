@@ -109,9 +109,19 @@ static void report_services(void)
 	}
 }
 
+/* Something happened already, and was reaped by a call made since. */
+static bool something_happened(void)
+{
+	bool happened = init.wake.done || (init.program.name && init.program.wait.op.done);
+
+	for (uint32_t i = 0; i < init.plan.nservices && !happened; i++)
+		happened = init.services[i].name && init.services[i].wait.op.done;
+	return happened;
+}
+
 void init_wait(uint64_t timeout_ns)
 {
-	cap_poll(true, timeout_ns);
+	cap_poll(!something_happened(), timeout_ns);
 	if (init.wake.done)
 		watch_event();
 	report_services();

@@ -506,6 +506,26 @@ static void ping(int type)
 	close(fd);
 }
 
+/* What wakes a wait that is over is noticed during another call; the next wait must not rely on it.
+ */
+static void woken_during_another_call(void)
+{
+	int fd = connected(echo_port);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct stat st;
+
+	ok(poll(&p, 1, 5) == 0, "a wait that ends by time");
+	send(fd, "a", 1, 0);
+	for (double start = now(); now() - start < 0.2;)
+		stat("/", &st); /* waits as well, for the files service */
+	ok(recv(fd, buffer, 1, MSG_DONTWAIT) == 1, "what came meanwhile");
+	send(fd, "b", 1, 0);
+	alarm_in(3000);
+	ok(recv(fd, buffer, 1, 0) == 1 && buffer[0] == 'b', "the wait after that is woken");
+	alarm_in(0);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	int fd;
@@ -528,6 +548,7 @@ int main(int argc, char **argv)
 	refused();
 	in_progress();
 	waiting();
+	woken_during_another_call();
 	bulk();
 	udp();
 	server(atoi(argv[3]));
