@@ -25,9 +25,9 @@ int datagram_set_option(struct socket *s, uint16_t option, int32_t value);
 int datagram_get_option(const struct socket *s, uint16_t option, int32_t *value);
 
 /* One datagram, by message; what the policy and the network say to it. */
-int udp_send_one(struct socket *s, const struct channel_datagram *header, const void *payload);
+int udp_send_one(struct socket *s, const struct channel_datagram *header, const void *bytes);
 /* The same of an ICMP socket (icmp.c). */
-int icmp_send_one(struct socket *s, const struct channel_datagram *header, const void *payload);
+int icmp_send_one(struct socket *s, const struct channel_datagram *header, const void *bytes);
 
 /* Sends what is in the queue: called for marked sockets. */
 void datagram_work(struct socket *s);

@@ -48,7 +48,7 @@ struct parent {
 	cap_t signals;
 };
 /* In the child: its parent's children are not its own. */
-void children_forked(const struct parent *parent);
+void children_forked(const struct parent *of_child);
 
 struct children_state {
 	struct parent parent;

@@ -52,15 +52,15 @@ void wait_forked(void);
 void itimer_forked(void);
 void signal_forked(cap_t own_event);
 
-/* execve's other half: takes up what the image before this one left, whose capability is state. */
-void exec_restore(cap_t state);
-void wait_restore(cap_t event);
+/* execve's other half: takes up what the image before this one left in that memory. */
+void exec_restore(cap_t memory);
+void wait_restore(cap_t carried);
 uint64_t process_group(void);
-void process_set_group(uint64_t group);
+void process_set_group(uint64_t carried);
 cap_t itimer_timer(void);
-void itimer_restore(cap_t timer);
-void path_state(cap_t *directory, unsigned *mask);
-void path_restore(cap_t directory, unsigned mask);
+void itimer_restore(cap_t carried);
+void path_state(cap_t *directory, unsigned *bits);
+void path_restore(cap_t directory, unsigned bits);
 
 /* arch/: calls make(stack, argument) and answers what it does; a process that was made to start at
  * posix_fork_entry with that stack comes back from here too, with 1. */

@@ -30,7 +30,7 @@ struct file;
 
 /* A description over a ByteStream; flags: O_RDONLY or O_WRONLY.  Attaches the channel at once.  0
  * or -errno; takes the capability over when it succeeds. */
-int stream_create(cap_t stream, int flags, struct file **out);
+int stream_create(cap_t object, int flags, struct file **out);
 
 /* ---- Signals ---- */
 

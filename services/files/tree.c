@@ -445,6 +445,8 @@ void tree_free(struct tree *tree)
 {
 	struct inode *directory = tree->top;
 
+	if (!directory)
+		return;
 	/* Depth first, without recursion: a directory's last entry goes before the directory. */
 	while (directory) {
 		struct name *name = directory->directory.last;
