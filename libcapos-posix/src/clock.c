@@ -146,7 +146,7 @@ long sys_clock_nanosleep(long clock, long flags, long request, long remaining)
 	if (clock != CLOCK_REALTIME)
 		return sleep_until(ns);
 	now = cap_realtime();
-	return (int64_t)ns > now ? sleep_for(ns - (uint64_t)now, NULL) : 0;
+	return now < 0 || ns > (uint64_t)now ? sleep_for(ns - (uint64_t)now, NULL) : 0;
 }
 
 long sys_nanosleep(long request, long remaining)

@@ -100,15 +100,16 @@ static long duplicate(int fd, int from, bool close_on_exec)
 	return new_fd;
 }
 
-long sys_close(long fd)
+long sys_close(long number)
 {
-	struct file *f = fd_file((int)fd);
+	int fd = (int)number; /* the upper half may be anything, as on Linux */
+	struct file *f = fd_file(fd);
 
 	if (!f)
 		return -EBADF;
 	slots[fd] = (struct slot){0};
 	if (fd < lowest_free)
-		lowest_free = (int)fd;
+		lowest_free = fd;
 	file_put(f);
 	return 0;
 }
@@ -146,9 +147,10 @@ long sys_dup3(long old_fd, long new_fd, long flags)
 /* What F_SETFL may change; the rest of the flags stays as open() set it. */
 #define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
 
-long sys_fcntl(long fd, long command, long argument)
+long sys_fcntl(long number, long command, long argument)
 {
-	struct file *f = fd_file((int)fd);
+	int fd = (int)number;
+	struct file *f = fd_file(fd);
 
 	if (!f)
 		return -EBADF;
@@ -157,7 +159,7 @@ long sys_fcntl(long fd, long command, long argument)
 	case F_DUPFD_CLOEXEC:
 		if (argument < 0 || argument >= FD_MAX)
 			return -EINVAL;
-		return duplicate((int)fd, (int)argument, command == F_DUPFD_CLOEXEC);
+		return duplicate(fd, (int)argument, command == F_DUPFD_CLOEXEC);
 	case F_GETFD:
 		return slots[fd].close_on_exec ? FD_CLOEXEC : 0;
 	case F_SETFD:

@@ -37,7 +37,7 @@ static int futex_deadline(long operation, const struct timespec *timeout, uint64
 		*deadline = deadline_after(ns);
 	} else if (operation & FUTEX_CLOCK_REALTIME) {
 		now = cap_realtime();
-		*deadline = deadline_after((int64_t)ns > now ? ns - (uint64_t)now : 0);
+		*deadline = deadline_after(now < 0 || ns > (uint64_t)now ? ns - (uint64_t)now : 0);
 	} else {
 		*deadline = ns;
 	}
