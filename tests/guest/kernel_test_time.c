@@ -69,6 +69,37 @@ static void test_timers(void)
 	cap_release(event);
 }
 
+#define MANY_TIMERS 1000
+
+static uint64_t time_of_spinning(void)
+{
+	uint64_t start = cap_now();
+	for (volatile unsigned i = 0; i < 1000000; i++)
+		;
+	return cap_now() - start;
+}
+
+/* However many timers repeat at the shortest interval, they leave us most of the processor. */
+static void test_many_timers(void)
+{
+	static cap_t timers[MANY_TIMERS];
+	cap_t event;
+	uint64_t buffer[16];
+	struct timer_create_params create = {};
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	uint64_t alone = time_of_spinning();
+	cap_event_create(&event);
+	for (unsigned i = 0; i < MANY_TIMERS; i++) {
+		timer_create(TIMER, &create, NULL, &call);
+		timers[i] = call.caps[0];
+		arm(timers[i], cap_now(), 1000, event, 1);
+	}
+	tap_ok(time_of_spinning() < 20 * alone + 20 * MS, "a thousand timers leave us running");
+	for (unsigned i = 0; i < MANY_TIMERS; i++)
+		cap_release(timers[i]);
+	cap_release(event);
+}
+
 static volatile bool spin_end;
 static volatile uint64_t spins;
 
@@ -120,6 +151,7 @@ void test_time(void)
 {
 	test_timeouts();
 	test_timers();
+	test_many_timers();
 	test_preemption();
 	test_entropy();
 }
