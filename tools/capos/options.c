@@ -13,7 +13,7 @@
 #include "tools/capos/grant.h"
 
 #define MEMORY_DEFAULT 256
-#define MEMORY_MIN     16
+#define MEMORY_MIN     4                  /* MiB: below it not even the boot archive fits */
 #define MEMORY_MAX     (1u << 20)         /* MiB: 1 TiB */
 #define TIMEOUT_MAX    UINT64_C(31536000) /* seconds: a year */
 
@@ -95,7 +95,7 @@ static const char *set_memory(struct settings *s, const char *value)
 	uint64_t mib;
 
 	if (!parse_number(value, MEMORY_MIN, MEMORY_MAX, &mib))
-		return "must be a number of MiB, at least 16";
+		return "must be a number of MiB, at least 4";
 	s->memory_mib = (uint32_t)mib;
 	return NULL;
 }
