@@ -22,6 +22,7 @@ static unsigned range_count;
 static unsigned range_fresh; /* ranges before this one have next == end */
 static paddr_t free_list;    /* frames that came back; the first word of each names the next */
 static uint64_t total_pages, free_pages;
+static uint64_t held_back; /* frames that page_alloc leaves */
 
 void *page_ptr(paddr_t page)
 {
@@ -97,6 +98,8 @@ paddr_t page_alloc(bool zero)
 {
 	paddr_t page = free_list;
 
+	if (free_pages <= held_back)
+		return PADDR_NONE;
 	if (page != PADDR_NONE)
 		free_list = *(paddr_t *)page_ptr(page);
 	else if ((page = take_fresh(1)) == PADDR_NONE)
@@ -106,6 +109,11 @@ paddr_t page_alloc(bool zero)
 	if (zero)
 		memset(page_ptr(page), 0, PAGE_SIZE);
 	return page;
+}
+
+void page_hold_back(uint64_t pages)
+{
+	held_back = pages;
 }
 
 void page_get(paddr_t page)

@@ -20,8 +20,11 @@ typedef uint64_t paddr_t;
 void page_add_range(paddr_t start, paddr_t end);
 
 paddr_t page_alloc(bool zero); /* count 1; PADDR_NONE when there is none */
-void page_get(paddr_t page);   /* one more reference */
-void page_put(paddr_t page);   /* one fewer; frees at 0 */
+/* From now on page_alloc leaves so many frames: for others than whom the kernel works for at
+ * present. */
+void page_hold_back(uint64_t pages);
+void page_get(paddr_t page); /* one more reference */
+void page_put(paddr_t page); /* one fewer; frees at 0 */
 uint32_t page_refs(paddr_t page);
 uint64_t page_total(void);
 uint64_t page_free_count(void);
