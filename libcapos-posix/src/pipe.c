@@ -17,6 +17,7 @@
 #include <capos/cap.h>
 
 #include "carried.h"
+#include "chan.h"
 #include "family.h"
 #include "internal.h"
 #include "syscalls.h"
@@ -65,15 +66,6 @@ static bool held(end_holders *holders)
 static void hold(end_holders *holders, struct membership m)
 {
 	atomic_store(&(*holders)[m.member], m.token);
-}
-
-static size_t vector_length(const struct iovec *iov, int n)
-{
-	size_t total = 0;
-
-	for (int i = 0; i < n; i++)
-		total += iov[i].iov_len;
-	return total;
 }
 
 static size_t take(struct pipe_shared *p, uint8_t *to, size_t length)
@@ -138,7 +130,7 @@ static ssize_t pipe_read(struct file *f, const struct iovec *iov, int n)
 {
 	struct pipe *p = f->data;
 
-	if (!vector_length(iov, n))
+	if (!iov_length(iov, n))
 		return 0;
 	for (;;) {
 		ssize_t got = take_some(p->shared, iov, n);
@@ -195,7 +187,7 @@ static ssize_t put_some(struct pipe_shared *p, const struct iovec *iov, int n, s
 static ssize_t pipe_write(struct file *f, const struct iovec *iov, int n)
 {
 	struct pipe *p = f->data;
-	size_t length = vector_length(iov, n), done = 0;
+	size_t length = iov_length(iov, n), done = 0;
 	size_t least = length <= PIPE_BUF ? length : 1; /* up to PIPE_BUF: all at once */
 
 	while (done < length) {

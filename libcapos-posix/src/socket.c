@@ -350,7 +350,7 @@ long sys_socket(long family, long type, long protocol)
 /* ---- The calls on sockets ---------------------------------------------------------------------
  */
 
-static int socket_fd(long fd, struct file **f)
+int socket_fd(long fd, struct file **f)
 {
 	*f = fd_file((int)fd);
 	if (!*f)

@@ -78,6 +78,8 @@ bool socket_has_error(struct socket *s);
 uint64_t socket_deadline(uint64_t timeout_ns);
 /* process_wait, with the answer a timed-out socket call gives. */
 int socket_wait(uint64_t deadline);
+/* The open file of a socket's descriptor: 0, -EBADF or -ENOTSOCK. */
+int socket_fd(long fd, struct file **f);
 
 /* inet_address.c */
 /* sockaddr to the four (or, for INADDR_ANY when that is allowed, no) bytes of an address.  0 or

@@ -12,14 +12,6 @@
 #include "socket.h"
 #include "syscalls.h"
 
-static int socket_fd(long fd, struct file **f)
-{
-	*f = fd_file((int)fd);
-	if (!*f)
-		return -EBADF;
-	return (*f)->ops->socket ? 0 : -ENOTSOCK;
-}
-
 static bool vector_ok(const struct msghdr *message)
 {
 	size_t total = 0;
