@@ -28,7 +28,7 @@ int cap_table_init(struct cap_table *t, struct account *account)
 
 static struct cap_slot *slot_at(const struct cap_table *t, uint32_t index)
 {
-	if (t->pages == NULL || index == 0 || index >= t->next_unused)
+	if (!t->pages || index == 0 || index >= t->next_unused)
 		return NULL;
 	return &t->pages[index / CAP_SLOTS_PER_PAGE][index % CAP_SLOTS_PER_PAGE];
 }
@@ -36,7 +36,7 @@ static struct cap_slot *slot_at(const struct cap_table *t, uint32_t index)
 static struct cap_slot *slot_of(const struct cap_table *t, cap_t id)
 {
 	struct cap_slot *slot = slot_at(t, CAP_INDEX(id));
-	if (slot == NULL || slot->kind == KIND_NONE || slot->generation != CAP_GENERATION(id))
+	if (!slot || slot->kind == KIND_NONE || slot->generation != CAP_GENERATION(id))
 		return NULL;
 	return slot;
 }
@@ -51,7 +51,7 @@ static struct cap slot_cap(const struct cap_slot *slot)
 int cap_lookup(const struct cap_table *t, cap_t id, struct cap *out)
 {
 	const struct cap_slot *slot = slot_of(t, id);
-	if (slot == NULL)
+	if (!slot)
 		return CAP_EBADCAP;
 	*out = slot_cap(slot);
 	return CAP_OK;
@@ -60,7 +60,7 @@ int cap_lookup(const struct cap_table *t, cap_t id, struct cap *out)
 bool cap_at(const struct cap_table *t, uint32_t index, struct cap *out)
 {
 	const struct cap_slot *slot = slot_at(t, index);
-	if (slot == NULL || slot->kind == KIND_NONE)
+	if (!slot || slot->kind == KIND_NONE)
 		return false;
 	*out = slot_cap(slot);
 	return true;
@@ -81,7 +81,7 @@ static int add_page(struct cap_table *t, uint32_t number)
 
 int cap_room(struct cap_table *t, uint32_t count)
 {
-	if (t->pages == NULL)
+	if (!t->pages)
 		return CAP_ENOSLOT;
 	if (count <= t->free)
 		return CAP_OK;
@@ -90,9 +90,9 @@ int cap_room(struct cap_table *t, uint32_t count)
 		return CAP_ENOSLOT;
 	uint32_t last = (t->next_unused + fresh - 1) / CAP_SLOTS_PER_PAGE;
 	for (uint32_t page = t->next_unused / CAP_SLOTS_PER_PAGE; page <= last; page++) {
-		if (t->pages[page] == NULL) {
+		if (!t->pages[page]) {
 			int error = add_page(t, page);
-			if (error != CAP_OK)
+			if (error)
 				return error;
 		}
 	}
@@ -103,7 +103,7 @@ int cap_insert(struct cap_table *t, struct cap cap, cap_t *id)
 {
 	assert(cap.kind != KIND_NONE);
 	int error = cap_room(t, 1);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	uint32_t index = t->first_free;
 	struct cap_slot *slot;
@@ -134,7 +134,7 @@ static void put_in_free_list(struct cap_table *t, uint32_t index, struct cap_slo
 int cap_remove(struct cap_table *t, cap_t id, struct cap *out)
 {
 	struct cap_slot *slot = slot_of(t, id);
-	if (slot == NULL)
+	if (!slot)
 		return CAP_EBADCAP;
 	*out = slot_cap(slot);
 	slot->kind = KIND_NONE;
@@ -174,7 +174,7 @@ int cap_table_fork(struct cap_table *to, const struct cap_table *from)
 	if (from->next_unused <= first)
 		return CAP_OK;
 	int error = cap_room(to, from->next_unused - first);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	to->next_unused = from->next_unused;
 	for (uint32_t index = from->next_unused; index-- > first;)
@@ -184,7 +184,7 @@ int cap_table_fork(struct cap_table *to, const struct cap_table *from)
 
 void cap_table_destroy(struct cap_table *t)
 {
-	if (t->pages == NULL)
+	if (!t->pages)
 		return;
 	for (uint32_t index = 1; index < t->next_unused; index++) {
 		struct cap_slot *slot = slot_at(t, index);
@@ -195,7 +195,7 @@ void cap_table_destroy(struct cap_table *t)
 		cap_put(cap);
 	}
 	for (uint32_t page = 0; page < CAP_TABLE_MAX / CAP_SLOTS_PER_PAGE; page++) {
-		if (t->pages[page] != NULL) {
+		if (t->pages[page]) {
 			page_put(page_of_ptr(t->pages[page]));
 			account_release(t->account, 1);
 		}

@@ -49,9 +49,9 @@ void device_get(void *device)
 
 static void bind(struct device *d, struct event *event, uint64_t bits)
 {
-	if (event != NULL)
+	if (event)
 		event_get(event);
-	if (d->event != NULL)
+	if (d->event)
 		event_put(d->event);
 	d->event = event;
 	d->bits = bits;
@@ -75,10 +75,10 @@ void device_put(void *device)
 	pci_set_active(d->function, false);
 	bind(d, NULL, 0);
 	for (unsigned i = 0; i < d->nregions; i++) {
-		if (d->mapped[i] != NULL)
+		if (d->mapped[i])
 			revoke(d->mapped[i]);
 	}
-	while (d->blocks != NULL) {
+	while (d->blocks) {
 		struct dma_block *block = d->blocks;
 		d->blocks = block->next;
 		memobj_put(block->object);
@@ -94,16 +94,15 @@ _Noreturn void kernel_interrupt(unsigned vector)
 	this_cpu()->interrupts++;
 	unsigned index = vector - ARCH_VECTOR_FIRST;
 	struct device *d = index < pci_count ? pci_functions[index].open : NULL;
-	if (d != NULL) {
+	if (d) {
 		d->delivered++;
-		if (d->event != NULL)
+		if (d->event)
 			event_signal(d->event, d->bits);
 	}
 	sched_leave();
 }
 
-/* ---- DeviceManager ----------------------------------------------------------------------------
- */
+/* ---- DeviceManager ---- */
 
 static int list(void *object, struct msg_call *msg, const struct device_manager_list_params *params,
                 struct device_manager_list_results *results)
@@ -133,14 +132,14 @@ static int open(void *object, struct msg_call *msg, const struct device_manager_
 	struct kcall *call = kcall_of(msg);
 	struct pci_function *f = pci_find(params->address);
 	(void)object;
-	if (f == NULL)
+	if (!f)
 		return CAP_ENOENT;
-	if (f->open != NULL)
+	if (f->open)
 		return CAP_EBUSY;
 	if (f->msix == 0)
 		return CAP_ETYPE; /* its interrupts cannot be told apart from others' */
 	struct device *d = slab_alloc(&devices);
-	if (d == NULL)
+	if (!d)
 		return CAP_ENOMEM;
 	d->function = f;
 	d->dma_limit = params->dma_limit_pages;
@@ -166,8 +165,7 @@ int device_manager_call(void *object, struct msg_call *msg)
 	return device_manager_dispatch(&ops, object, msg);
 }
 
-/* ---- DeviceMmio -------------------------------------------------------------------------------
- */
+/* ---- DeviceMmio ---- */
 
 static int mmio_info(void *device, struct msg_call *msg,
                      const struct device_mmio_info_params *params,
@@ -195,10 +193,10 @@ static int mmio_map(void *device, struct msg_call *msg, const struct device_mmio
 		return CAP_ENOENT;
 	const struct pci_region *region = &d->regions[params->region];
 	struct memobj **m = &d->mapped[params->region];
-	if (*m == NULL)
+	if (!*m)
 		*m = memobj_create_device(d->function->bars[region->bar].base + region->offset,
 		                          region->size);
-	if (*m == NULL)
+	if (!*m)
 		return CAP_ENOMEM;
 	results->size = region->size;
 	return space_map(&kcall_of(msg)->caller->process->space, *m, 0, region->size,
@@ -228,8 +226,7 @@ int device_mmio_call(void *device, struct msg_call *msg)
 	return device_mmio_dispatch(&ops, device, msg);
 }
 
-/* ---- Interrupt --------------------------------------------------------------------------------
- */
+/* ---- Interrupt ---- */
 
 static int interrupt_bind_method(void *device, struct msg_call *msg,
                                  const struct interrupt_bind_params *params,
@@ -239,7 +236,7 @@ static int interrupt_bind_method(void *device, struct msg_call *msg,
 	(void)results;
 	int error =
 	        kcall_arg(kcall_of(msg), params->event_index, KIND_EVENT, CAP_RIGHT_SIGNAL, &event);
-	if (error == CAP_OK)
+	if (!error)
 		bind(device, event.object, params->bits);
 	return error;
 }
@@ -275,8 +272,7 @@ int interrupt_call(void *device, struct msg_call *msg)
 	return interrupt_dispatch(&ops, device, msg);
 }
 
-/* ---- DMAPool ----------------------------------------------------------------------------------
- */
+/* ---- DMAPool ---- */
 
 static int allocate(void *device, struct msg_call *msg,
                     const struct dma_pool_allocate_params *params,
@@ -292,10 +288,10 @@ static int allocate(void *device, struct msg_call *msg,
 	if (d->dma_limit != 0 && params->pages > d->dma_limit - d->dma_pages)
 		return CAP_ENOMEM;
 	struct dma_block *block = slab_alloc(&blocks);
-	if (block == NULL)
+	if (!block)
 		return CAP_ENOMEM;
 	block->object = memobj_create_dma(params->pages, call->caller->process->account);
-	if (block->object == NULL) {
+	if (!block->object) {
 		slab_free(&blocks, block);
 		return CAP_ENOMEM;
 	}

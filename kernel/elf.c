@@ -81,13 +81,13 @@ static int map_segment(struct space *space, struct memobj *image, const struct e
 	else
 		error = space_map(space, image, s->offset & ~(PAGE_SIZE - 1),
 		                  file_pages_end - start, access, true, false, &start);
-	if (error == CAP_OK && s->memsz > s->filesz && s->filesz > 0)
+	if (!error && s->memsz > s->filesz && s->filesz > 0)
 		error = zero_tail(space, file_end,
 		                  memory_end < file_pages_end ? memory_end : file_pages_end);
-	if (error != CAP_OK || memory_end <= file_pages_end)
+	if (error || memory_end <= file_pages_end)
 		return error;
 	struct memobj *zeroed = memobj_create(memory_end - file_pages_end, space->account);
-	if (zeroed == NULL)
+	if (!zeroed)
 		return CAP_ENOMEM;
 	error = space_map(space, zeroed, 0, memory_end - file_pages_end, access, true, false,
 	                  &file_pages_end);
@@ -113,7 +113,7 @@ int elf_load(struct space *space, struct memobj *image, uint64_t bias, uint64_t 
 		if (!segment_ok(s, bias, image->size))
 			return CAP_ENOEXEC;
 		int error = map_segment(space, image, s, bias);
-		if (error != CAP_OK)
+		if (error)
 			return error == CAP_ENOMEM ? CAP_ENOMEM : CAP_ENOEXEC;
 		if ((s->flags & PF_X) != 0 && h.entry >= s->vaddr && h.entry - s->vaddr < s->memsz)
 			entry_ok = true;

@@ -59,13 +59,12 @@ static struct slab calls = SLAB_INIT(struct call);
 static struct endpoint *to_reap;
 static uint64_t last_call_id;
 
-/* ---- Endpoints and objects --------------------------------------------------------------------
- */
+/* ---- Endpoints and objects ---- */
 
 struct endpoint *endpoint_create(void)
 {
 	struct endpoint *e = slab_alloc(&endpoints);
-	if (e == NULL)
+	if (!e)
 		return NULL;
 	e->refs = e->holders = 1;
 	list_init(&e->of_server);
@@ -127,7 +126,7 @@ static void call_finish(struct call *call, int32_t result, uint32_t length, uint
 {
 	struct op *op = call->op;
 	call->op = NULL;
-	if (op != NULL)
+	if (op)
 		op_complete(op, result, length, 0, ncaps);
 	call_free(call);
 }
@@ -141,7 +140,7 @@ static void endpoint_end(struct endpoint *e)
 	e->refs++;
 	list_remove(&e->of_server);
 	e->server = NULL;
-	while ((node = list_first(&e->notices)) != NULL) {
+	while ((node = list_first(&e->notices))) {
 		struct notice *notice = list_entry(node, struct notice, queue);
 		list_remove(node);
 		if (notice->kind == CAPOS_RECEIVED_CALL)
@@ -149,7 +148,7 @@ static void endpoint_end(struct endpoint *e)
 		else if (notice->kind == CAPOS_RECEIVED_RELEASE)
 			object_free((struct object *)notice);
 	}
-	while ((node = list_first(&e->receivers)) != NULL) {
+	while ((node = list_first(&e->receivers))) {
 		op_complete(list_entry(node, struct op, queue), CAP_EGONE, 0, 0, 0);
 		endpoint_unref(e);
 	}
@@ -158,7 +157,7 @@ static void endpoint_end(struct endpoint *e)
 
 void endpoint_reap(void)
 {
-	while (to_reap != NULL) {
+	while (to_reap) {
 		struct endpoint *e = to_reap;
 		to_reap = e->reap_next;
 		e->reaping = false;
@@ -171,16 +170,15 @@ void endpoint_reap(void)
 void endpoint_server_ends(struct process *p)
 {
 	struct list *node;
-	while ((node = list_first(&p->endpoints)) != NULL)
+	while ((node = list_first(&p->endpoints)))
 		endpoint_end(list_entry(node, struct endpoint, of_server));
 	for (unsigned i = 0; i < PROCESS_CALL_BUCKETS; i++) {
-		while ((node = list_first(&p->calls[i])) != NULL)
+		while ((node = list_first(&p->calls[i])))
 			call_finish(list_entry(node, struct call, of_server), CAP_EGONE, 0, 0);
 	}
 }
 
-/* ---- Delivery ---------------------------------------------------------------------------------
- */
+/* ---- Delivery ---- */
 
 enum delivery {
 	DELIVERED,
@@ -216,7 +214,7 @@ static bool readable(struct space *s, uint64_t address, uint64_t length)
 
 static enum delivery deliver_call(struct call *call, struct op *op)
 {
-	assert(call->op != NULL); /* or it would not be in the queue any more */
+	assert(call->op); /* or it would not be in the queue any more */
 	struct process *from = call->op->thread->process, *to = op->thread->process;
 	struct capos_received head = {.kind = CAPOS_RECEIVED_CALL,
 	                              .method = call->method,
@@ -231,20 +229,20 @@ static enum delivery deliver_call(struct call *call, struct op *op)
 	    call->transfer.count > op->buffer.ncaps)
 		return fail_call(call, CAP_ETOOBIG);
 	int error = transfer_check(&call->transfer, from, to);
-	if (error != CAP_OK)
+	if (error)
 		return fail_call(call, error);
 	error = space_copy_out(&to->space, op->buffer.address, &head, sizeof(head));
 	if (error == CAP_EFAULT)
 		return fail_receiver(op, error);
-	if (error == CAP_OK)
+	if (!error)
 		error = space_copy_across(&to->space, op->buffer.address + sizeof(head),
 		                          &from->space, call->send_addr, call->send_len);
 	if (error == CAP_EFAULT && readable(&from->space, call->send_addr, call->send_len))
 		return fail_receiver(op, error);
-	if (error != CAP_OK)
+	if (error)
 		return fail_call(call, error);
 	error = transfer_arrive(&call->transfer, from, to, op->buffer.caps);
-	if (error != CAP_OK)
+	if (error)
 		return fail_receiver(op, error);
 	call->server = to;
 	list_append(&to->calls[call->id % PROCESS_CALL_BUCKETS], &call->of_server);
@@ -263,7 +261,7 @@ static enum delivery deliver_notice(struct notice *notice, struct op *op)
 		head.call_id = ((struct call *)notice)->id;
 	int error = space_copy_out(&op->thread->process->space, op->buffer.address, &head,
 	                           sizeof(head));
-	if (error != CAP_OK)
+	if (error)
 		return fail_receiver(op, error);
 	struct endpoint *e = op->target;
 	op_complete(op, CAP_OK, 0, 0, 0);
@@ -279,12 +277,11 @@ static void pump(struct endpoint *e)
 {
 	struct list *node, *receiver;
 	e->refs++;
-	while ((node = list_first(&e->notices)) != NULL &&
-	       (receiver = list_first(&e->receivers)) != NULL) {
+	while ((node = list_first(&e->notices)) && (receiver = list_first(&e->receivers))) {
 		struct notice *notice = list_entry(node, struct notice, queue);
 		struct op *op = list_entry(receiver, struct op, queue);
 		enum delivery delivery;
-		assert(op->thread != NULL);
+		assert(op->thread);
 		list_remove(node);
 		if (notice->kind == CAPOS_RECEIVED_CALL)
 			delivery = deliver_call((struct call *)notice, op);
@@ -296,15 +293,14 @@ static void pump(struct endpoint *e)
 	endpoint_unref(e);
 }
 
-/* ---- Operations -------------------------------------------------------------------------------
- */
+/* ---- Operations ---- */
 
 int endpoint_mint(struct endpoint *e, uint64_t interface, uint64_t word, struct object **out)
 {
 	if (e->dead)
 		return CAP_EGONE;
 	struct object *o = slab_alloc(&objects);
-	if (o == NULL)
+	if (!o)
 		return CAP_ENOMEM;
 	list_init(&o->notice.queue);
 	o->notice.kind = CAPOS_RECEIVED_RELEASE;
@@ -343,7 +339,7 @@ int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *
 	if (e->dead)
 		return CAP_EGONE;
 	struct op *op = op_create(t, sqe, OP_RECV);
-	if (op == NULL)
+	if (!op)
 		return CAP_ENOMEM;
 	if (e->server != t->process) {
 		list_remove(&e->of_server);
@@ -373,17 +369,16 @@ static int call_check(const struct object *o, const struct thread *t, const stru
 int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe)
 {
 	int error = call_check(o, t, sqe);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	struct call *call = slab_alloc(&calls);
-	struct op *op = call != NULL ? op_create(t, sqe, OP_CALL) : NULL;
-	error = op == NULL ? CAP_ENOMEM
-	                   : transfer_begin(&call->transfer, t->process, sqe->send_caps,
-	                                    sqe->send_ncaps);
-	if (error != CAP_OK) {
-		if (op != NULL)
+	struct op *op = call ? op_create(t, sqe, OP_CALL) : NULL;
+	error = !op ? CAP_ENOMEM
+	            : transfer_begin(&call->transfer, t->process, sqe->send_caps, sqe->send_ncaps);
+	if (error) {
+		if (op)
 			op_free(op);
-		if (call != NULL)
+		if (call)
 			slab_free(&calls, call);
 		return error;
 	}
@@ -407,9 +402,8 @@ int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe)
 	list_append(&e->notices, &call->notice.queue);
 	/* A server that was asleep and got the call runs next once the caller sleeps. */
 	struct list *receiver = list_first(&e->receivers);
-	struct thread *sleeper =
-	        receiver != NULL ? list_entry(receiver, struct op, queue)->thread : NULL;
-	bool asleep = sleeper != NULL && sleeper->state == THREAD_WAITING;
+	struct thread *sleeper = receiver ? list_entry(receiver, struct op, queue)->thread : NULL;
+	bool asleep = sleeper && sleeper->state == THREAD_WAITING;
 	pump(e);
 	if (asleep && sleeper->state == THREAD_RUNNABLE)
 		sched_hand_over(sleeper);
@@ -437,13 +431,13 @@ static int reply(struct call *call, struct process *server, const struct capos_s
 	if (sqe->send_len > buffer->length || x->count > buffer->ncaps)
 		return CAP_ETOOBIG;
 	int error = transfer_check(x, server, caller);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	error = space_copy_across(&caller->space, buffer->address, &server->space, sqe->send_addr,
 	                          sqe->send_len);
 	if (error == CAP_EFAULT && !readable(&server->space, sqe->send_addr, sqe->send_len))
 		*keep = true;
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	return transfer_arrive(x, server, caller, buffer->caps);
 }
@@ -452,21 +446,21 @@ int call_return(struct thread *t, const struct capos_sqe *sqe)
 {
 	struct transfer x;
 	struct call *call = find_call(t->process, sqe->arg);
-	if (call == NULL)
+	if (!call)
 		return CAP_ENOENT;
 	if (sqe->status < 0)
 		return CAP_EINVAL;
-	if (call->op == NULL) {
+	if (!call->op) {
 		call_free(call);
 		return CAP_ECANCELED;
 	}
 	int error = transfer_begin(&x, t->process, sqe->send_caps, sqe->send_ncaps);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	bool keep = false;
 	uint32_t ncaps = x.count;
 	error = reply(call, t->process, sqe, &x, &keep);
-	if (error == CAP_OK)
+	if (!error)
 		call_finish(call, sqe->status, sqe->send_len, ncaps);
 	else if (!keep)
 		call_finish(call, error, 0, 0);
@@ -477,7 +471,7 @@ int call_return(struct thread *t, const struct capos_sqe *sqe)
 void call_abandon(struct call *call)
 {
 	call->op = NULL;
-	if (call->server == NULL) {
+	if (!call->server) {
 		call_free(call);
 		return;
 	}
@@ -488,12 +482,11 @@ void call_abandon(struct call *call)
 	pump(call->endpoint);
 }
 
-/* ---- For SystemStatus -------------------------------------------------------------------------
- */
+/* ---- For SystemStatus ---- */
 
 const char *object_server_name(const struct object *o)
 {
-	return o->endpoint->server != NULL ? o->endpoint->server->name : "";
+	return o->endpoint->server ? o->endpoint->server->name : "";
 }
 
 uint64_t object_interface(const struct object *o)

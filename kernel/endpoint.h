@@ -22,8 +22,8 @@ struct call;
 #define CALLS_MAX 4096u
 
 struct endpoint *endpoint_create(void); /* held once; NULL: no memory */
-/* A capability's count.  When the last is gone nobody can receive any more, and the endpoint ends.
- */
+/* A capability's count.  When the last is gone nobody can receive any more, and the endpoint
+ * ends. */
 void endpoint_get(void *endpoint);
 void endpoint_put(void *endpoint);
 void endpoint_unref(struct endpoint *e); /* a reference of an operation */

@@ -21,7 +21,7 @@ static struct slab events = SLAB_INIT(struct event);
 struct event *event_create(void)
 {
 	struct event *e = slab_alloc(&events);
-	if (e != NULL) {
+	if (e) {
 		e->refs = 1;
 		list_init(&e->waiters);
 	}
@@ -39,14 +39,14 @@ void event_put(void *event)
 	assert(kernel_locked() && e->refs > 0);
 	if (--e->refs > 0)
 		return;
-	assert(list_empty(&e->waiters) && e->bound == NULL);
+	assert(list_empty(&e->waiters) && !e->bound);
 	slab_free(&events, e);
 }
 
 void event_signal(struct event *e, uint64_t bits)
 {
 	assert(kernel_locked());
-	if (e->bound != NULL) {
+	if (e->bound) {
 		thread_signal(e->bound, bits);
 		return;
 	}
@@ -76,7 +76,7 @@ int event_wait(struct event *e, struct thread *t, const struct capos_sqe *sqe, u
 		return CAP_OK;
 	}
 	struct op *op = op_create(t, sqe, OP_WAIT);
-	if (op == NULL)
+	if (!op)
 		return CAP_ENOMEM;
 	event_get(e);
 	op->target = e;
@@ -105,14 +105,13 @@ static int bind_upcall(void *event, struct msg_call *msg,
 	(void)results;
 	if (!(call->rights & CAP_RIGHT_WAIT))
 		return CAP_ERIGHTS;
-	if ((e->bound != NULL && e->bound != t) ||
-	    (t->upcall_event != NULL && t->upcall_event != e))
+	if ((e->bound && e->bound != t) || (t->upcall_event && t->upcall_event != e))
 		return CAP_EBUSY;
 	if (params->entry != 0 &&
 	    (params->entry < CAPOS_USER_MIN || params->entry >= CAPOS_USER_MAX))
 		return CAP_EINVAL;
 	t->upcall_entry = params->entry;
-	if (e->bound != NULL)
+	if (e->bound)
 		return CAP_OK;
 	event_get(e);
 	e->bound = t;

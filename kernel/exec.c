@@ -10,11 +10,11 @@
 static int build(struct space *fresh, struct space *old, const struct exec *exec, uint64_t *entry)
 {
 	int error = elf_load(fresh, exec->image, exec->load_bias, entry);
-	if (error == CAP_OK)
+	if (!error)
 		error = process_furnish(fresh);
 	if (error == CAP_EEXIST || error == CAP_EINVAL)
 		return CAP_ENOEXEC; /* an image where the stack is */
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	return space_copy_across(fresh, CAPOS_STACK_TOP - exec->block_length, old, exec->block,
 	                         exec->block_length);
@@ -40,9 +40,9 @@ int process_exec(struct thread *caller, const struct exec *exec)
 	if (!space_init(&fresh, p->account))
 		return CAP_ENOMEM;
 	int error = build(&fresh, &p->space, exec, &entry);
-	if (error == CAP_OK)
+	if (!error)
 		error = make_thread(p, &fresh, entry, CAPOS_STACK_TOP - exec->block_length, &t);
-	if (error != CAP_OK) {
+	if (error) {
 		space_destroy(&fresh);
 		return error;
 	}

@@ -14,19 +14,19 @@ static int copy_into(struct process *child, struct thread *caller, const struct 
 {
 	struct process *p = caller->process;
 	int error = space_fork(&child->space, &p->space);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	uint64_t clock = CAPOS_CLOCK_ADDR;
 	error = space_map(&child->space, arch_clock_object(), 0, PAGE_SIZE, CAP_RIGHT_READ, false,
 	                  true, &clock);
-	if (error == CAP_OK)
+	if (!error)
 		error = cap_table_fork(&child->caps, &p->caps);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	arch_thread_save(&caller->arch); /* it is the current one: they are in the processor */
 	error = thread_create(child, fork->entry, fork->stack, fork->argument, caller->arch.fs_base,
 	                      out);
-	if (error == CAP_OK)
+	if (!error)
 		memcpy((*out)->arch.fpu, caller->arch.fpu, sizeof(caller->arch.fpu));
 	return error;
 }
@@ -38,14 +38,14 @@ int process_fork(struct thread *caller, const struct fork *fork, struct process 
 	assert(kernel_locked() && caller == current_thread());
 	struct process *child =
 	        process_create(p->name, (uint32_t)strlen(p->name), p->account->limit, p->service);
-	if (child == NULL)
+	if (!child)
 		return CAP_ENOMEM;
 	int error = copy_into(child, caller, fork, &t);
-	if (error != CAP_OK) {
+	if (error) {
 		process_end(child, 0, NULL);
 		return error == CAP_ENOSLOT ? CAP_ENOMEM : error;
 	}
-	if (fork->end_event != NULL) {
+	if (fork->end_event) {
 		event_get(fork->end_event);
 		child->end_event = fork->end_event;
 		child->end_bits = fork->end_bits;

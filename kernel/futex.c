@@ -42,12 +42,12 @@ int futex_wait(struct thread *t, const struct capos_sqe *sqe)
 	if (sqe->arg > UINT32_MAX)
 		return CAP_EINVAL;
 	int error = find_word(t, sqe, &object, &offset, &value);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (value != (uint32_t)sqe->arg)
 		return CAP_EAGAIN;
 	struct op *op = op_create(t, sqe, OP_FUTEX);
-	if (op == NULL)
+	if (!op)
 		return CAP_ENOMEM;
 	memobj_get(object);
 	op->target = object;
@@ -62,7 +62,7 @@ int futex_wake(struct thread *t, const struct capos_sqe *sqe, uint64_t *woken)
 	uint64_t offset;
 	uint32_t value;
 	int error = find_word(t, sqe, &object, &offset, &value);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	struct list *bucket = bucket_of(object, offset);
 	uint64_t count = 0;

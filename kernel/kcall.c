@@ -41,13 +41,13 @@ const struct kind kinds[KIND_COUNT] = {
 
 void cap_get(struct cap cap)
 {
-	if (kinds[cap.kind].get != NULL)
+	if (kinds[cap.kind].get)
 		kinds[cap.kind].get(cap.object);
 }
 
 void cap_put(struct cap cap)
 {
-	if (kinds[cap.kind].put != NULL)
+	if (kinds[cap.kind].put)
 		kinds[cap.kind].put(cap.object);
 }
 
@@ -88,12 +88,12 @@ static int answer(struct kcall *call, struct process *p, struct capos_cqe *cqe)
 	call->nout = 0;
 	int error = x.count > sqe->recv_ncaps ? CAP_ETOOBIG : transfer_check(&x, p, p);
 	uint32_t count = x.count;
-	if (error == CAP_OK)
+	if (!error)
 		error = space_copy_out(&p->space, sqe->recv_addr, call->msg.out, call->msg.out_len);
-	if (error == CAP_OK)
+	if (!error)
 		error = transfer_arrive(&x, p, p, sqe->recv_caps);
 	transfer_drop(&x);
-	if (error == CAP_OK) {
+	if (!error) {
 		cqe->length = call->msg.out_len;
 		cqe->ncaps = count;
 	}
@@ -107,7 +107,7 @@ static int perform(struct kcall *call, struct cap target, struct capos_cqe *cqe)
 	int result = kinds[target.kind].call(target.object, &call->msg);
 	if (current_thread() != t)
 		return OP_PENDING; /* the caller ended itself */
-	if (result == CAP_OK) {
+	if (!result) {
 		transfer_unmove(&call->in, p);
 		return answer(call, p, cqe);
 	}
@@ -122,7 +122,7 @@ int kcall_submit(struct thread *t, const struct capos_sqe *sqe, struct cap targe
 	struct cpu *cpu = this_cpu();
 	struct process *p = t->process;
 	int error = check(sqe, target);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	uint32_t out_size =
 	        sqe->recv_len < sizeof(cpu->message_out) ? sqe->recv_len : sizeof(cpu->message_out);
@@ -133,12 +133,12 @@ int kcall_submit(struct thread *t, const struct capos_sqe *sqe, struct cap targe
 	                             .out = cpu->message_out,
 	                             .out_size = out_size};
 	error = space_copy_in(&p->space, cpu->message_in, sqe->send_addr, sqe->send_len);
-	if (error == CAP_OK)
+	if (!error)
 		error = transfer_begin(&call.in, p, sqe->send_caps, sqe->send_ncaps);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	error = transfer_check(&call.in, p, p);
-	if (error == CAP_OK) {
+	if (!error) {
 		cap_get(target); /* the call may end the process that holds it */
 		error = perform(&call, target, cqe);
 		cap_put(target);

@@ -40,7 +40,7 @@ void klog(const char *format, ...)
 	arch_serial_write(line, (size_t)length);
 }
 
-/* ---- Formatting ---------------------------------------------------------------------------- */
+/* ---- Formatting ---- */
 
 struct output {
 	char *buffer;
@@ -165,7 +165,7 @@ static const char *convert(struct output *out, const char *format, va_list *args
 	}
 	case 's': {
 		const char *text = va_arg(*args, const char *);
-		if (text == NULL)
+		if (!text)
 			text = "(null)";
 		put_padded(out, &c, text, length_within(text, c.precision));
 		break;
@@ -208,7 +208,7 @@ int ksnprintf(char *buffer, size_t size, const char *format, ...)
 	return length;
 }
 
-/* ---- Memory -------------------------------------------------------------------------------- */
+/* ---- Memory ---- */
 
 /*
  * Moves of 8 bytes, eight at a time: under an emulator string instructions cost several times as

@@ -110,9 +110,9 @@ static void start_init(struct capos_archive_header *h)
 	struct init_block block;
 	fill_block(&block);
 	struct memobj *archive = memobj_adopt(arch_boot.archive_start, h->total_size);
-	struct memobj *image = archive != NULL ? memobj_slice(archive, offset, size, NULL) : NULL;
+	struct memobj *image = archive ? memobj_slice(archive, offset, size, NULL) : NULL;
 	struct timer *timer = timer_create();
-	if (image == NULL || timer == NULL)
+	if (!image || !timer)
 		panic("no memory to start %s", INIT_NAME);
 	const uint16_t call = CAP_RIGHT_CALL | CAP_RIGHT_COPY;
 	const struct cap caps[] = {
@@ -134,7 +134,7 @@ static void start_init(struct capos_archive_header *h)
 	                            .caps = caps,
 	                            .ncaps = sizeof(caps) / sizeof(caps[0])};
 	int error = process_spawn(&spawn, &init_process);
-	if (error != CAP_OK)
+	if (error)
 		panic("%s cannot be started: error %d", INIT_NAME, error);
 	memobj_put(image);
 }

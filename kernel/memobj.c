@@ -27,12 +27,12 @@ static struct slab small_slab = SLAB_INIT(struct small_table);
 
 static bool charge(struct memobj *m, uint64_t pages)
 {
-	return m->account == NULL || account_charge(m->account, pages);
+	return !m->account || account_charge(m->account, pages);
 }
 
 static void release(struct memobj *m, uint64_t pages)
 {
-	if (m->account != NULL && pages > 0)
+	if (m->account && pages > 0)
 		account_release(m->account, pages);
 }
 
@@ -51,17 +51,17 @@ static struct memobj *new_object(enum memobj_kind kind, uint64_t size, struct ac
 	if (npages > MEMOBJ_PAGES_MAX)
 		return NULL;
 	struct memobj *m = slab_alloc(&memobj_slab);
-	if (m == NULL)
+	if (!m)
 		return NULL;
 	*m = (struct memobj){.refs = 1, .kind = kind, .size = size, .npages = npages};
 	m->height = height_for(npages);
 	m->account = account;
-	if (account != NULL)
+	if (account)
 		account_get(account);
 	return m;
 }
 
-/* ---- The tree ------------------------------------------------------------------------------ */
+/* ---- The tree ---- */
 
 /* The slot of page index; NULL when its node is absent, with *span: how many pages from index on
  * lack one. */
@@ -72,10 +72,10 @@ static paddr_t *find_slot(const struct memobj *m, uint64_t index, uint64_t *span
 	*span = 1;
 	if (m->height == 0) {
 		*span = SMALL_PAGES - index;
-		return node != NULL ? &node[index] : NULL;
+		return node ? &node[index] : NULL;
 	}
 	for (unsigned shift = NODE_BITS * (m->height - 1);; shift -= NODE_BITS) {
-		if (node == NULL) {
+		if (!node) {
 			uint64_t reach = 1ull << (shift + NODE_BITS);
 			*span = reach - (index & (reach - 1));
 			return NULL;
@@ -100,14 +100,14 @@ static paddr_t new_node(struct memobj *m)
 /* The slot of page index, its nodes made where they lack; NULL: no memory. */
 static paddr_t *make_slot(struct memobj *m, uint64_t index)
 {
-	if (m->frames == NULL) {
+	if (!m->frames) {
 		if (m->height == 0) {
 			m->frames = slab_alloc(&small_slab);
 		} else {
 			paddr_t root = new_node(m);
 			m->frames = root != PADDR_NONE ? page_ptr(root) : NULL;
 		}
-		if (m->frames == NULL)
+		if (!m->frames)
 			return NULL;
 	}
 	paddr_t *node = m->frames;
@@ -129,9 +129,9 @@ static paddr_t *next_present(const struct memobj *m, uint64_t *index, uint64_t e
 	while (*index < end) {
 		uint64_t span;
 		paddr_t *slot = find_slot(m, *index, &span);
-		if (slot != NULL && *slot != PADDR_NONE)
+		if (slot && *slot != PADDR_NONE)
 			return slot;
-		*index += slot != NULL ? 1 : span;
+		*index += slot ? 1 : span;
 	}
 	return NULL;
 }
@@ -148,7 +148,7 @@ static void free_nodes(struct memobj *m, paddr_t *node, unsigned height)
 
 static void free_tree(struct memobj *m)
 {
-	if (m->frames == NULL)
+	if (!m->frames)
 		return;
 	if (m->height == 0)
 		slab_free(&small_slab, m->frames);
@@ -157,13 +157,13 @@ static void free_tree(struct memobj *m)
 	m->frames = NULL;
 }
 
-/* Makes the tree high enough for npages; on failure it is as good as before, though perhaps higher.
- */
+/* Makes the tree high enough for npages; on failure it is as good as before, though perhaps
+ * higher. */
 static bool grow_tree(struct memobj *m, uint64_t npages)
 {
 	unsigned height = height_for(npages);
 
-	if (m->frames == NULL && m->height < height)
+	if (!m->frames && m->height < height)
 		m->height = height;
 	while (m->height < height) {
 		paddr_t page = new_node(m);
@@ -182,7 +182,7 @@ static bool grow_tree(struct memobj *m, uint64_t npages)
 	return true;
 }
 
-/* ---- Objects ------------------------------------------------------------------------------- */
+/* ---- Objects ---- */
 
 struct memobj *memobj_create(uint64_t size, struct account *account)
 {
@@ -193,17 +193,17 @@ struct memobj *memobj_create_device(paddr_t base, uint64_t size)
 {
 	assert(base % PAGE_SIZE == 0);
 	struct memobj *m = new_object(MEMOBJ_DEVICE, size, NULL);
-	if (m != NULL)
+	if (m)
 		m->device_base = base;
 	return m;
 }
 
-/* Puts frame, whose reference the caller hands over, into a page that has none; false: no memory.
- */
+/* Puts frame, whose reference the caller hands over, into a page that has none; false: no
+ * memory. */
 static bool install(struct memobj *m, uint64_t index, paddr_t frame)
 {
 	paddr_t *slot = make_slot(m, index);
-	if (slot == NULL || !charge(m, 1))
+	if (!slot || !charge(m, 1))
 		return false;
 	assert(*slot == PADDR_NONE);
 	*slot = frame;
@@ -224,7 +224,7 @@ struct memobj *memobj_create_dma(uint32_t npages, struct account *account)
 {
 	struct memobj *m = new_object(MEMOBJ_DMA, npages * PAGE_SIZE, account);
 
-	for (uint64_t i = 0; m != NULL && i < npages; i++) {
+	for (uint64_t i = 0; m && i < npages; i++) {
 		if (install_zeroed(m, i) == PADDR_NONE) {
 			memobj_put(m);
 			return NULL;
@@ -236,11 +236,11 @@ struct memobj *memobj_create_dma(uint32_t npages, struct account *account)
 struct memobj *memobj_adopt(paddr_t start, uint64_t size)
 {
 	struct memobj *m = new_object(MEMOBJ_ANON, size, NULL);
-	if (m == NULL)
+	if (!m)
 		return NULL;
 	/* The tree first: once the frames are adopted nothing may fail. */
 	for (uint64_t i = 0; i < m->npages; i++) {
-		if (make_slot(m, i) == NULL) {
+		if (!make_slot(m, i)) {
 			memobj_put(m);
 			return NULL;
 		}
@@ -266,7 +266,7 @@ static void drop_frames(struct memobj *m, uint64_t index, uint64_t end)
 
 	if (m->kind == MEMOBJ_DEVICE)
 		return;
-	for (paddr_t *slot; (slot = next_present(m, &index, end)) != NULL; index++) {
+	for (paddr_t *slot; (slot = next_present(m, &index, end)); index++) {
 		page_put(*slot);
 		*slot = PADDR_NONE;
 		dropped++;
@@ -279,10 +279,10 @@ void memobj_put(struct memobj *m)
 	assert(m->refs > 0);
 	if (--m->refs > 0)
 		return;
-	assert(m->mappings == NULL);
+	assert(!m->mappings);
 	drop_frames(m, 0, m->npages);
 	free_tree(m);
-	if (m->account != NULL)
+	if (m->account)
 		account_put(m->account);
 	slab_free(&memobj_slab, m);
 }
@@ -319,7 +319,7 @@ struct memobj *memobj_slice(struct memobj *m, uint64_t offset, uint64_t size,
 	if (m->kind == MEMOBJ_DEVICE)
 		return NULL;
 	struct memobj *copy = memobj_create(size, account);
-	if (copy == NULL)
+	if (!copy)
 		return NULL;
 	uint64_t first = offset / PAGE_SIZE;
 	uint64_t end = first < m->npages ? m->npages : first;
@@ -327,7 +327,7 @@ struct memobj *memobj_slice(struct memobj *m, uint64_t offset, uint64_t size,
 		end = first + copy->npages;
 
 	uint64_t index = first;
-	for (paddr_t *slot; (slot = next_present(m, &index, end)) != NULL; index++) {
+	for (paddr_t *slot; (slot = next_present(m, &index, end)); index++) {
 		paddr_t frame = *slot;
 		if (m->kind ==
 		    MEMOBJ_DMA) { /* a device may write there at any time: not to be shared */
@@ -350,8 +350,8 @@ struct memobj *memobj_slice(struct memobj *m, uint64_t offset, uint64_t size,
 		goto fail;
 	return copy;
 fail:
-	/* Frames shared meanwhile may stay mapped writable in the source: they are its own again.
-	 */
+	/* Frames shared meanwhile may stay mapped writable in the source: they are its own
+	 * again. */
 	memobj_put(copy);
 	return NULL;
 }
@@ -381,7 +381,7 @@ paddr_t memobj_frame(struct memobj *m, uint64_t index, bool write)
 	if (m->kind == MEMOBJ_DEVICE)
 		return m->device_base + index * PAGE_SIZE;
 	paddr_t *slot = find_slot(m, index, &span);
-	if (slot == NULL || *slot == PADDR_NONE)
+	if (!slot || *slot == PADDR_NONE)
 		return install_zeroed(m, index);
 	paddr_t shared = *slot;
 	if (!write || m->kind == MEMOBJ_DMA || page_refs(shared) == 1)
@@ -406,7 +406,7 @@ paddr_t memobj_peek(struct memobj *m, uint64_t index)
 	if (m->kind == MEMOBJ_DEVICE)
 		return m->device_base + index * PAGE_SIZE;
 	paddr_t *slot = find_slot(m, index, &span);
-	return slot != NULL ? *slot : PADDR_NONE;
+	return slot ? *slot : PADDR_NONE;
 }
 
 static bool in_range(const struct memobj *m, uint64_t offset, uint64_t length)

@@ -41,8 +41,8 @@ struct memobj *memobj_create_dma(uint32_t npages,
 struct memobj *memobj_adopt(paddr_t start, uint64_t size); /* boot archive: takes over its frames */
 void memobj_get(struct memobj *m);
 void memobj_put(struct memobj *m);
-/* New object sharing frames copy-on-write; offset page-aligned; zero-filled past the source's end.
- */
+/* New object sharing frames copy-on-write; offset page-aligned; zero-filled past the source's
+ * end. */
 struct memobj *memobj_slice(struct memobj *m, uint64_t offset, uint64_t size,
                             struct account *account);
 bool memobj_resize(struct memobj *m, uint64_t size);

@@ -16,7 +16,7 @@ struct op *op_create(struct thread *t, const struct capos_sqe *sqe, enum op_kind
 {
 	assert(kernel_locked());
 	struct op *op = slab_alloc(&ops);
-	if (op == NULL)
+	if (!op)
 		return NULL;
 	op->thread = t;
 	op->user_data = sqe->user_data;
@@ -43,7 +43,7 @@ void op_complete(struct op *op, int32_t result, uint32_t length, uint64_t value,
 {
 	struct thread *t = op->thread;
 	assert(kernel_locked());
-	if (op->quiet && result == CAP_OK) {
+	if (op->quiet && !result) {
 		ring_drop(&t->ring);
 	} else {
 		struct capos_cqe cqe = {.user_data = op->user_data,

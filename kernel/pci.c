@@ -43,8 +43,7 @@ static void set(const struct pci_function *f, uint16_t offset, unsigned width, u
 	arch_pci_write(f->address, offset, width, value);
 }
 
-/* ---- BARs -------------------------------------------------------------------------------------
- */
+/* ---- BARs ---- */
 
 static void place_bar(const struct pci_function *f, unsigned i, struct pci_bar *bar, bool wide)
 {
@@ -110,8 +109,7 @@ static void read_msix(struct pci_function *f)
 	}
 }
 
-/* ---- Finding ----------------------------------------------------------------------------------
- */
+/* ---- Finding ---- */
 
 static void add_function(uint16_t address, uint32_t id)
 {
@@ -174,8 +172,7 @@ struct pci_function *pci_find(uint16_t address)
 	return NULL;
 }
 
-/* ---- Regions ----------------------------------------------------------------------------------
- */
+/* ---- Regions ---- */
 
 struct interval {
 	uint64_t start, end; /* physical, whole pages */
@@ -242,8 +239,7 @@ unsigned pci_regions(const struct pci_function *f, struct pci_region regions[PCI
 	return found;
 }
 
-/* ---- Switching on and off ---------------------------------------------------------------------
- */
+/* ---- Switching on and off ---- */
 
 /*
  * A device may go on where it stopped as soon as bus mastering is back.  Only its driver knows how
@@ -262,11 +258,11 @@ bool pci_route(struct pci_function *f, unsigned vector)
 {
 	uint64_t address;
 	uint32_t data;
-	if (f->table == NULL) {
+	if (!f->table) {
 		uint64_t base = f->bars[f->table_bar].base + f->table_offset;
 		f->table = arch_map_device(base, 16ull * f->vectors);
 	}
-	if (f->table == NULL)
+	if (!f->table)
 		return false;
 	set(f, f->msix + 2, 2, MSIX_ENABLE | MSIX_MASK_ALL);
 	for (unsigned i = 0; i < f->vectors; i++)

@@ -29,12 +29,11 @@ void process_init(void)
 		panic("no memory for page tables");
 }
 
-/* ---- Accounts ---------------------------------------------------------------------------------
- */
+/* ---- Accounts ---- */
 
 bool account_charge(struct account *a, uint64_t pages)
 {
-	if (a == NULL)
+	if (!a)
 		return true;
 	if (a->limit != 0 && pages > a->limit - a->used)
 		return false;
@@ -46,7 +45,7 @@ bool account_charge(struct account *a, uint64_t pages)
 
 void account_release(struct account *a, uint64_t pages)
 {
-	if (a == NULL)
+	if (!a)
 		return;
 	assert(a->used >= pages);
 	a->used -= pages;
@@ -54,18 +53,17 @@ void account_release(struct account *a, uint64_t pages)
 
 void account_get(struct account *a)
 {
-	if (a != NULL)
+	if (a)
 		a->refs++;
 }
 
 void account_put(struct account *a)
 {
-	if (a != NULL && --a->refs == 0)
+	if (a && --a->refs == 0)
 		slab_free(&accounts, a);
 }
 
-/* ---- Creation ---------------------------------------------------------------------------------
- */
+/* ---- Creation ---- */
 
 void process_set_name(struct process *p, const char *name, uint32_t length)
 {
@@ -93,8 +91,8 @@ struct process *process_create(const char *name, uint32_t name_length, uint64_t 
                                bool service)
 {
 	struct process *p = slab_alloc(&processes);
-	struct account *a = p != NULL ? slab_alloc(&accounts) : NULL;
-	if (a == NULL)
+	struct account *a = p ? slab_alloc(&accounts) : NULL;
+	if (!a)
 		goto no_account;
 	*a = (struct account){.refs = 1, .limit = limit_pages, .program = !service};
 	p->account = a;
@@ -122,7 +120,7 @@ no_table:
 no_space:
 	account_put(a);
 no_account:
-	if (p != NULL)
+	if (p)
 		slab_free(&processes, p);
 	return NULL;
 }
@@ -130,13 +128,13 @@ no_account:
 int process_furnish(struct space *space)
 {
 	struct memobj *stack = memobj_create(CAPOS_STACK_SIZE, space->account);
-	if (stack == NULL)
+	if (!stack)
 		return CAP_ENOMEM;
 	uint64_t address = CAPOS_STACK_TOP - CAPOS_STACK_SIZE;
 	int error = space_map(space, stack, 0, CAPOS_STACK_SIZE, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
 	                      true, false, &address);
 	memobj_put(stack);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	uint64_t clock = CAPOS_CLOCK_ADDR;
 	return space_map(space, arch_clock_object(), 0, PAGE_SIZE, CAP_RIGHT_READ, false, true,
@@ -147,11 +145,11 @@ int process_furnish(struct space *space)
 static int furnish(struct process *p, const struct spawn *spawn)
 {
 	int error = process_furnish(&p->space);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	error = space_copy_out(&p->space, CAPOS_STACK_TOP - spawn->start_length, spawn->start_block,
 	                       spawn->start_length);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	return cap_room(&p->caps, spawn->ncaps);
 }
@@ -160,23 +158,23 @@ int process_spawn(const struct spawn *spawn, struct process **out)
 {
 	struct process *p =
 	        process_create(spawn->name, spawn->name_length, spawn->limit_pages, spawn->service);
-	if (p == NULL)
+	if (!p)
 		return CAP_ENOMEM;
 	uint64_t entry;
 	struct thread *t;
 	int error = elf_load(&p->space, spawn->image, spawn->load_bias, &entry);
-	if (error == CAP_OK)
+	if (!error)
 		error = furnish(p, spawn);
-	if (error == CAP_OK)
+	if (!error)
 		error = thread_create(p, entry, CAPOS_STACK_TOP - spawn->start_length, 0, 0, &t);
-	if (error != CAP_OK) {
+	if (error) {
 		process_end(p, 0, NULL);
 		return error == CAP_EEXIST || error == CAP_EINVAL ? CAP_ENOEXEC : error;
 	}
 	for (uint32_t i = 0; i < spawn->ncaps; i++) {
 		cap_t id;
 		int inserted = cap_insert(&p->caps, spawn->caps[i], &id);
-		assert(inserted == CAP_OK && id == CAP_GIVEN(i)); /* furnish made room */
+		assert(!inserted && id == CAP_GIVEN(i)); /* furnish made room */
 	}
 	sched_wake(t);
 	process_get(p);
@@ -184,8 +182,7 @@ int process_spawn(const struct spawn *spawn, struct process **out)
 	return CAP_OK;
 }
 
-/* ---- End --------------------------------------------------------------------------------------
- */
+/* ---- End ---- */
 
 void process_leave_space(void)
 {
@@ -201,12 +198,12 @@ static void answer_waiter(struct process *p, struct op *op)
 	msg_builder_init(&b, buffer, sizeof(buffer));
 	int error = process_wait_results_write(&b, &results);
 	uint32_t length = msg_builder_length(&b);
-	if (error == CAP_OK && length > op->buffer.length)
+	if (!error && length > op->buffer.length)
 		error = CAP_ETOOBIG;
-	if (error == CAP_OK)
+	if (!error)
 		error = space_copy_out(&op->thread->process->space, op->buffer.address, buffer,
 		                       length);
-	op_complete(op, error, error == CAP_OK ? length : 0, 0, 0);
+	op_complete(op, error, !error ? length : 0, 0, 0);
 	process_put(p);
 }
 
@@ -215,27 +212,27 @@ void process_end(struct process *p, uint32_t status, const char *reason)
 	struct list *node;
 	assert(kernel_locked() && p->alive);
 	if (p == init_process) {
-		if (reason != NULL)
+		if (reason)
 			panic("%s ended: %s", p->name, reason);
 		klog("kernel: %s ended with status %u: shutting down", p->name, status);
 		arch_shutdown();
 	}
-	if (reason != NULL) {
+	if (reason) {
 		klog("kernel: %s (process %lu) ended: %s", p->name, p->id, reason);
 		ksnprintf(p->reason, sizeof(p->reason), "%s", reason);
 	}
 	p->alive = false;
 	p->status = status;
 	list_remove(&p->of_all);
-	while ((node = list_first(&p->threads)) != NULL)
+	while ((node = list_first(&p->threads)))
 		thread_end(list_entry(node, struct thread, of_process));
 	endpoint_server_ends(p);
 	cap_table_destroy(&p->caps);
 	process_leave_space();
 	space_destroy(&p->space);
-	while ((node = list_first(&p->waiters)) != NULL)
+	while ((node = list_first(&p->waiters)))
 		answer_waiter(p, list_entry(node, struct op, queue));
-	if (p->end_event != NULL) {
+	if (p->end_event) {
 		event_signal(p->end_event, p->end_bits);
 		event_put(p->end_event);
 		p->end_event = NULL;

@@ -25,8 +25,8 @@ struct thread;
 /* Most bytes of a start block that exec reads. */
 #define PROCESS_START_BLOCK_MAX (1u << 20)
 
-/* The signal number told as the end of a process that the kernel ended (abi.h, "An exit status").
- */
+/* The signal number told as the end of a process that the kernel ended (abi.h, "An exit
+ * status"). */
 enum death {
 	DEATH_INSTRUCTION = 4,
 	DEATH_TRAP = 5,
@@ -98,8 +98,8 @@ int process_furnish(struct space *space);
 /* Makes the current page tables ones of no process, so that any space may be taken apart. */
 void process_leave_space(void);
 
-/* fork.c: a process like the caller's, with one thread that runs on from its registers given here.
- */
+/* fork.c: a process like the caller's, with one thread that runs on from its registers given
+ * here. */
 struct fork {
 	uint64_t entry, stack, argument;
 	struct event *end_event; /* NULL: none; borrowed */
@@ -126,8 +126,8 @@ void process_get(void *process);
 void process_put(void *process);
 int process_call(void *process, struct msg_call *msg);
 
-/* elf.c: maps the image's segments.  CAP_OK with the address to start at, CAP_ENOEXEC, CAP_ENOMEM.
- */
+/* elf.c: maps the image's segments.  CAP_OK with the address to start at, CAP_ENOEXEC,
+ * CAP_ENOMEM. */
 int elf_load(struct space *space, struct memobj *image, uint64_t bias, uint64_t *entry);
 
 #endif

@@ -32,12 +32,12 @@ static int create_memory(void *object, struct msg_call *msg,
 {
 	struct process *p;
 	int error = managed(object, msg, &p);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (params->size > CAPOS_USER_MAX)
 		return CAP_EINVAL;
 	struct memobj *m = memobj_create(params->size == 0 ? 1 : params->size, p->account);
-	if (m == NULL)
+	if (!m)
 		return CAP_ENOMEM;
 	results->memory_index = kcall_give(kcall_of(msg), KIND_MEMORY, m, CAP_RIGHTS_ALL);
 	return CAP_OK;
@@ -49,14 +49,14 @@ static int map(void *object, struct msg_call *msg, const struct process_map_para
 	struct process *p;
 	struct cap memory;
 	int error = managed(object, msg, &p);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (!access_valid(params->access) || params->size == 0 || params->size > CAPOS_USER_MAX ||
 	    params->offset % PAGE_SIZE != 0 || params->address % PAGE_SIZE != 0)
 		return CAP_EINVAL;
 	uint32_t needed = params->private ? CAP_RIGHT_READ : params->access;
 	error = kcall_arg(kcall_of(msg), params->memory_index, KIND_MEMORY, needed, &memory);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	uint64_t size = (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 	if (params->offset + size < params->offset)
@@ -73,7 +73,7 @@ static int unmap(void *object, struct msg_call *msg, const struct process_unmap_
 	struct process *p;
 	(void)results;
 	int error = managed(object, msg, &p);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (params->size > CAPOS_USER_MAX || params->address % PAGE_SIZE != 0)
 		return CAP_EINVAL;
@@ -87,7 +87,7 @@ static int protect(void *object, struct msg_call *msg, const struct process_prot
 	struct process *p;
 	(void)results;
 	int error = managed(object, msg, &p);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (!access_valid(params->access) || params->size > CAPOS_USER_MAX ||
 	    params->address % PAGE_SIZE != 0)
@@ -103,10 +103,10 @@ static int create_event(void *object, struct msg_call *msg,
 	struct process *p;
 	(void)params;
 	int error = managed(object, msg, &p);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	struct event *e = event_create();
-	if (e == NULL)
+	if (!e)
 		return CAP_ENOMEM;
 	results->event_index = kcall_give(kcall_of(msg), KIND_EVENT, e, CAP_RIGHTS_ALL);
 	return CAP_OK;
@@ -119,10 +119,10 @@ static int create_endpoint(void *object, struct msg_call *msg,
 	struct process *p;
 	(void)params;
 	int error = managed(object, msg, &p);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	struct endpoint *e = endpoint_create();
-	if (e == NULL)
+	if (!e)
 		return CAP_ENOMEM;
 	results->endpoint_index = kcall_give(kcall_of(msg), KIND_ENDPOINT, e, CAP_RIGHTS_ALL);
 	return CAP_OK;
@@ -135,7 +135,7 @@ static int create_thread(void *object, struct msg_call *msg,
 	struct process *p;
 	struct thread *t;
 	int error = managed(object, msg, &p);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (params->entry < CAPOS_USER_MIN || params->entry >= CAPOS_USER_MAX ||
 	    params->stack_pointer >= CAPOS_USER_MAX || params->fs_base >= CAPOS_USER_MAX)
@@ -144,7 +144,7 @@ static int create_thread(void *object, struct msg_call *msg,
 		return CAP_EAGAIN;
 	error = thread_create(p, params->entry, params->stack_pointer, params->argument,
 	                      params->fs_base, &t);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	results->thread_id = t->id;
 	results->ring_address = t->ring_address;
@@ -160,7 +160,7 @@ static int exit_thread(void *object, struct msg_call *msg,
 	(void)params;
 	(void)results;
 	int error = managed(object, msg, &p);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (kcall_of(msg)->caller->process != p)
 		return CAP_ETYPE;
@@ -184,7 +184,7 @@ static int wait(void *object, struct msg_call *msg, const struct process_wait_pa
 		return CAP_OK;
 	}
 	struct op *op = op_create(call->caller, call->sqe, OP_PROCESS_WAIT);
-	if (op == NULL)
+	if (!op)
 		return CAP_ENOMEM;
 	process_get(p);
 	op->target = p;
@@ -234,7 +234,7 @@ static int set_name(void *object, struct msg_call *msg,
 	struct process *p;
 	(void)results;
 	int error = managed(object, msg, &p);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	process_set_name(p, params->name.ptr, params->name.len);
 	return CAP_OK;
@@ -248,14 +248,14 @@ static int sleep_forever(void *object, struct msg_call *msg,
 	(void)params;
 	(void)results;
 	struct op *op = op_create(kcall_of(msg)->caller, kcall_of(msg)->sqe, OP_FOREVER);
-	return op != NULL ? MSG_DEFERRED : CAP_ENOMEM;
+	return op ? MSG_DEFERRED : CAP_ENOMEM;
 }
 
 /* The process, when it is the caller's own. */
 static int own(void *object, struct msg_call *msg, struct process **out)
 {
 	int error = managed(object, msg, out);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	return kcall_of(msg)->caller->process == *out ? CAP_OK : CAP_ETYPE;
 }
@@ -266,7 +266,7 @@ static int fork_method(void *object, struct msg_call *msg, const struct process_
 	struct process *p, *child;
 	struct cap event = {.object = NULL};
 	int error = own(object, msg, &p);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (params->entry < CAPOS_USER_MIN || params->entry >= CAPOS_USER_MAX ||
 	    params->stack_pointer >= CAPOS_USER_MAX)
@@ -274,7 +274,7 @@ static int fork_method(void *object, struct msg_call *msg, const struct process_
 	if (params->end_bits != 0)
 		error = kcall_arg(kcall_of(msg), params->end_event_index, KIND_EVENT,
 		                  CAP_RIGHT_SIGNAL, &event);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	struct fork what = {.entry = params->entry,
 	                    .stack = params->stack_pointer,
@@ -282,7 +282,7 @@ static int fork_method(void *object, struct msg_call *msg, const struct process_
 	                    .end_event = event.object,
 	                    .end_bits = params->end_bits};
 	error = process_fork(kcall_of(msg)->caller, &what, &child);
-	if (error == CAP_OK)
+	if (!error)
 		results->process_index =
 		        kcall_give(kcall_of(msg), KIND_PROCESS, child, CAP_RIGHTS_ALL);
 	return error;
@@ -297,7 +297,7 @@ static int exec_process(void *object, struct msg_call *msg,
 	struct kcall *call = kcall_of(msg);
 	(void)results;
 	int error = own(object, msg, &p);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (p->nthreads != 1)
 		return CAP_EBUSY;
@@ -307,7 +307,7 @@ static int exec_process(void *object, struct msg_call *msg,
 		return CAP_ETOOBIG;
 	error = kcall_arg(call, params->image_index, KIND_MEMORY, CAP_RIGHT_READ | CAP_RIGHT_EXEC,
 	                  &image);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (((struct memobj *)image.object)->kind != MEMOBJ_ANON)
 		return CAP_ETYPE;
@@ -316,7 +316,7 @@ static int exec_process(void *object, struct msg_call *msg,
 	                    .block = params->block_address,
 	                    .block_length = params->block_length};
 	error = process_exec(call->caller, &what);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (params->name.len > 0)
 		process_set_name(p, params->name.ptr, params->name.len);
@@ -346,8 +346,7 @@ int process_call(void *process, struct msg_call *msg)
 	return process_dispatch(&ops, process, msg);
 }
 
-/* ---- MemoryObject -----------------------------------------------------------------------------
- */
+/* ---- MemoryObject ---- */
 
 static int memory_size(void *object, struct msg_call *msg,
                        const struct memory_object_size_params *params,
@@ -374,7 +373,7 @@ static int memory_slice(void *object, struct msg_call *msg,
 		return CAP_EINVAL;
 	struct memobj *copy =
 	        memobj_slice(m, params->offset, params->size, call->caller->process->account);
-	if (copy == NULL)
+	if (!copy)
 		return CAP_ENOMEM;
 	results->memory_index = kcall_give(call, KIND_MEMORY, copy, CAP_RIGHTS_ALL);
 	return CAP_OK;

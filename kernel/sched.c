@@ -59,7 +59,7 @@ void sched_wake(struct thread *t)
 	assert(kernel_locked() && t->state == THREAD_WAITING);
 	t->state = THREAD_RUNNABLE;
 	enqueue(cpu, t, false);
-	if (cpu->current == NULL || t->rank >= cpu->current->rank || cpu->preempt_at != UINT64_MAX)
+	if (!cpu->current || t->rank >= cpu->current->rank || cpu->preempt_at != UINT64_MAX)
 		return;
 	cpu->preempt_at = arch_clock_ns();
 	if (cpu->preempt_at - t->slept_at < QUIET_NS)
@@ -98,9 +98,9 @@ static struct thread *pick(struct cpu *cpu)
 {
 	for (int rank = 0; rank < RANK_COUNT; rank++) {
 		struct list *node = list_first(&cpu->woken[rank]);
-		if (node == NULL)
+		if (!node)
 			node = list_first(&cpu->expired[rank]);
-		if (node != NULL)
+		if (node)
 			return list_entry(node, struct thread, run);
 	}
 	return NULL;
@@ -135,12 +135,12 @@ static void switch_to(struct cpu *cpu, struct thread *t)
 	if (t->rank != RANK_SERVICE && rank_waits(cpu, RANK_SERVICE))
 		cpu->preempt_at = cpu->switched_at;
 	cpu->context_switches++;
-	/* What is made in the program's name and not charged to it leaves services theirs as well.
-	 */
+	/* What is made in the program's name and not charged to it leaves services theirs as
+	 * well. */
 	page_hold_back(t->rank == RANK_SERVICE ? 0 : page_total() / SERVICE_SHARE);
 	if (cpu->loaded == t)
 		return;
-	if (cpu->loaded != NULL)
+	if (cpu->loaded)
 		arch_thread_save(&cpu->loaded->arch);
 	arch_thread_restore(&t->arch);
 	cpu->loaded = t;
@@ -150,13 +150,13 @@ static void set_timer(struct cpu *cpu)
 {
 	uint64_t deadline = timeout_first();
 	const struct thread *t = cpu->current;
-	if (t != NULL) {
+	if (t) {
 		if (cpu->preempt_at < deadline)
 			deadline = cpu->preempt_at;
 		if (rank_waits(cpu, t->rank) && cpu->slice_end < deadline)
 			deadline = cpu->slice_end;
 	}
-	if (deadline < cpu->timer_at || (t == NULL && deadline != cpu->timer_at)) {
+	if (deadline < cpu->timer_at || (!t && deadline != cpu->timer_at)) {
 		cpu->timer_at = deadline;
 		arch_timer_set(deadline);
 	}
@@ -166,16 +166,16 @@ _Noreturn void sched_leave(void)
 {
 	struct cpu *cpu = this_cpu();
 	endpoint_reap();
-	if (cpu->current != NULL)
+	if (cpu->current)
 		yield_if_due(cpu);
-	if (cpu->current == NULL) {
+	if (!cpu->current) {
 		struct thread *next = pick(cpu);
-		if (next != NULL)
+		if (next)
 			switch_to(cpu, next);
 	}
 	set_timer(cpu);
 	struct thread *t = cpu->current;
-	if (t == NULL) {
+	if (!t) {
 		cpu->locked = false;
 		arch_idle();
 	}
@@ -187,7 +187,7 @@ _Noreturn void sched_leave(void)
 
 struct arch_thread *kernel_current(void)
 {
-	assert(this_cpu()->current != NULL);
+	assert(this_cpu()->current);
 	return &this_cpu()->current->arch;
 }
 

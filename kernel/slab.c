@@ -41,7 +41,7 @@ static void list_insert(struct slab *slab, struct slab_page *page)
 
 	page->next = first;
 	page->previous = NULL;
-	if (first != NULL)
+	if (first)
 		first->previous = page;
 	slab->pages = page;
 	page->listed = 1;
@@ -49,11 +49,11 @@ static void list_insert(struct slab *slab, struct slab_page *page)
 
 static void list_remove(struct slab *slab, struct slab_page *page)
 {
-	if (page->previous != NULL)
+	if (page->previous)
 		page->previous->next = page->next;
 	else
 		slab->pages = page->next;
-	if (page->next != NULL)
+	if (page->next)
 		page->next->previous = page->previous;
 	page->listed = 0;
 }
@@ -81,7 +81,7 @@ static struct slab_page *new_page(struct slab *slab)
 static void count_live(struct slab *slab)
 {
 	if (slab->live++ == 0) {
-		for (struct slab *s = all_slabs; s != NULL; s = s->next)
+		for (struct slab *s = all_slabs; s; s = s->next)
 			if (s == slab)
 				return;
 		slab->next = all_slabs;
@@ -100,13 +100,13 @@ void *slab_alloc(struct slab *slab)
 		return page_ptr(frame);
 	}
 	struct slab_page *page = slab->pages;
-	if (page == NULL && (page = new_page(slab)) == NULL)
+	if (!page && !(page = new_page(slab)))
 		return NULL;
 	void **object = page->free;
-	assert(object != NULL); /* only pages with a free object are listed */
+	assert(object); /* only pages with a free object are listed */
 	page->free = *object;
 	page->live++;
-	if (page->free == NULL)
+	if (!page->free)
 		list_remove(slab, page);
 	count_live(slab);
 	return memset(object, 0, stride(slab));
@@ -127,7 +127,7 @@ void slab_free(struct slab *slab, void *object)
 	page->live--;
 	if (!page->listed)
 		list_insert(slab, page);
-	if (page->live == 0 && (page->next != NULL || page->previous != NULL)) {
+	if (page->live == 0 && (page->next || page->previous)) {
 		list_remove(slab, page);
 		page_put(page_of_ptr(page));
 	}
@@ -137,7 +137,7 @@ uint64_t slab_live_objects(void)
 {
 	uint64_t live = 0;
 
-	for (struct slab *s = all_slabs; s != NULL; s = s->next)
+	for (struct slab *s = all_slabs; s; s = s->next)
 		live += s->live;
 	return live;
 }

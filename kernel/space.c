@@ -17,8 +17,8 @@
 #define CHOICE_WINDOW (1ull << 30)
 #define STACK_GUARD   (1ull << 20)
 
-/* A fault on a page of a file also enters its neighbours that are present, within this many bytes.
- */
+/* A fault on a page of a file also enters its neighbours that are present, within this many
+ * bytes. */
 #define AROUND_SIZE (16 * PAGE_SIZE)
 
 static struct slab mapping_slab = SLAB_INIT(struct mapping);
@@ -43,7 +43,7 @@ static uint64_t page_index(const struct mapping *m, uint64_t address)
 	return (m->offset + (address - m->start)) / PAGE_SIZE;
 }
 
-/* ---- The list ------------------------------------------------------------------------------ */
+/* ---- The list ---- */
 
 bool space_init(struct space *s, struct account *account)
 {
@@ -62,9 +62,9 @@ static struct mapping *find(struct space *s, uint64_t address)
 {
 	struct mapping *m = s->last_hit;
 
-	if (m != NULL && address >= m->start && address < m->end)
+	if (m && address >= m->start && address < m->end)
 		return m;
-	for (m = s->first; m != NULL && m->start <= address; m = m->next) {
+	for (m = s->first; m && m->start <= address; m = m->next) {
 		if (address < m->end) {
 			s->last_hit = m;
 			return m;
@@ -79,7 +79,7 @@ static struct mapping **link_at(struct space *s, uint64_t address)
 {
 	struct mapping **link = &s->first;
 
-	while (*link != NULL && (*link)->end <= address)
+	while (*link && (*link)->end <= address)
 		link = &(*link)->next;
 	return link;
 }
@@ -92,7 +92,7 @@ static void insert(struct space *s, struct mapping **link, struct mapping *m)
 	*link = m;
 	m->next_of_object = m->object->mappings;
 	m->link_of_object = &m->object->mappings;
-	if (m->next_of_object != NULL)
+	if (m->next_of_object)
 		m->next_of_object->link_of_object = &m->next_of_object;
 	m->object->mappings = m;
 	m->object->nmappings++;
@@ -106,7 +106,7 @@ static void drop(struct space *s, struct mapping **link)
 
 	*link = m->next;
 	*m->link_of_object = m->next_of_object;
-	if (m->next_of_object != NULL)
+	if (m->next_of_object)
 		m->next_of_object->link_of_object = m->link_of_object;
 	m->object->nmappings--;
 	if (s->last_hit == m)
@@ -120,16 +120,16 @@ void space_destroy(struct space *s)
 {
 	if (s->root == PADDR_NONE)
 		return;
-	while (s->first != NULL) /* its part of the tables goes with all of them */
+	while (s->first) /* its part of the tables goes with all of them */
 		drop(s, &s->first);
 	arch_table_destroy(s->root);
 	s->root = PADDR_NONE;
-	if (s->account != NULL && s->tables > 0)
+	if (s->account && s->tables > 0)
 		account_release(s->account, s->tables);
 	s->tables = 0;
 }
 
-/* ---- Map, unmap, protect ------------------------------------------------------------------- */
+/* ---- Map, unmap, protect ---- */
 
 static bool range_ok(uint64_t address, uint64_t size)
 {
@@ -143,10 +143,10 @@ static uint64_t choose_address(const struct space *s, uint64_t size)
 	uint64_t low = CAPOS_USER_MIN, best = 0;
 
 	for (const struct mapping *m = s->first;; m = m->next) {
-		uint64_t high = m != NULL ? min(m->start, s->chosen_top) : s->chosen_top;
+		uint64_t high = m ? min(m->start, s->chosen_top) : s->chosen_top;
 		if (high >= low && high - low >= size)
 			best = high - size;
-		if (m == NULL || m->end >= s->chosen_top)
+		if (!m || m->end >= s->chosen_top)
 			return best;
 		low = m->end;
 	}
@@ -174,7 +174,7 @@ int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t 
 	if (limit == 0)
 		limit = private_copy ? ACCESS_MASK : access;
 	int error = check_map(object, offset, size, access, private_copy);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	size = align_up(size);
 	uint64_t start = *address != 0 ? *address : choose_address(s, size);
@@ -184,11 +184,11 @@ int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t 
 	if (!range_ok(start, size))
 		return CAP_EINVAL;
 	struct mapping **link = link_at(s, start);
-	if (*link != NULL && (*link)->start < start + size)
+	if (*link && (*link)->start < start + size)
 		return CAP_EEXIST;
 
 	struct mapping *m = slab_alloc(&mapping_slab);
-	if (m == NULL)
+	if (!m)
 		return CAP_ENOMEM;
 	*m = (struct mapping){.start = start,
 	                      .end = start + size,
@@ -198,7 +198,7 @@ int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t 
 	                      .kernel_owned = kernel_owned};
 	if (private_copy) {
 		m->object = memobj_slice(object, offset, size, s->account);
-		if (m->object == NULL) {
+		if (!m->object) {
 			slab_free(&mapping_slab, m);
 			return CAP_ENOMEM;
 		}
@@ -216,12 +216,12 @@ int space_fork(struct space *to, const struct space *from)
 {
 	struct mapping **link = &to->first;
 
-	assert(to->first == NULL);
-	for (const struct mapping *m = from->first; m != NULL; m = m->next) {
+	assert(!to->first);
+	for (const struct mapping *m = from->first; m; m = m->next) {
 		if (m->kernel_owned)
 			continue;
 		struct mapping *copy = slab_alloc(&mapping_slab);
-		if (copy == NULL)
+		if (!copy)
 			return CAP_ENOMEM;
 		*copy = *m;
 		if (m->private_copy) {
@@ -233,7 +233,7 @@ int space_fork(struct space *to, const struct space *from)
 		} else {
 			copy->object = NULL;
 		}
-		if (copy->object == NULL) {
+		if (!copy->object) {
 			slab_free(&mapping_slab, copy);
 			return CAP_ENOMEM;
 		}
@@ -246,7 +246,7 @@ int space_fork(struct space *to, const struct space *from)
 
 static void adopt_mappings(struct space *s)
 {
-	for (struct mapping *m = s->first; m != NULL; m = m->next)
+	for (struct mapping *m = s->first; m; m = m->next)
 		m->space = s;
 }
 
@@ -265,7 +265,7 @@ static void split(struct space *s, struct mapping **link, uint64_t address, stru
 {
 	struct mapping *m = *link;
 
-	assert(spare != NULL);
+	assert(spare);
 	*spare = *m;
 	spare->start = address;
 	spare->offset = m->offset + (address - m->start);
@@ -288,7 +288,7 @@ static void discard_unreachable(struct memobj *object, uint64_t first, uint64_t 
 
 	if (object->nmappings > DISCARD_PIECES_MAX)
 		return;
-	for (const struct mapping *m = object->mappings; m != NULL; m = m->next_of_object) {
+	for (const struct mapping *m = object->mappings; m; m = m->next_of_object) {
 		uint64_t index = page_index(m, m->start);
 		if (index < first + count && first < index + (m->end - m->start) / PAGE_SIZE)
 			return;
@@ -315,7 +315,7 @@ static void unmap_whole(struct space *s, struct mapping **link)
 /* Whether the range cuts m in its inside at that address. */
 static bool cuts(const struct mapping *m, uint64_t address)
 {
-	return m != NULL && m->start < address && address < m->end;
+	return m && m->start < address && address < m->end;
 }
 
 /*
@@ -328,7 +328,7 @@ static int split_borders(struct space *s, uint64_t start, uint64_t end)
 	uint64_t at[2] = {start, end};
 	uint32_t needed = 0;
 
-	for (struct mapping *m = *link_at(s, start); m != NULL && m->start < end; m = m->next) {
+	for (struct mapping *m = *link_at(s, start); m && m->start < end; m = m->next) {
 		uint32_t cut = (uint32_t)cuts(m, start) + cuts(m, end);
 		if (m->kernel_owned)
 			return CAP_EINVAL;
@@ -340,7 +340,7 @@ static int split_borders(struct space *s, uint64_t start, uint64_t end)
 		return CAP_ENOMEM;
 	for (uint32_t i = 0; i < needed; i++) {
 		spare[i] = slab_alloc(&mapping_slab);
-		if (spare[i] == NULL) {
+		if (!spare[i]) {
 			if (i > 0)
 				slab_free(&mapping_slab, spare[0]);
 			return CAP_ENOMEM;
@@ -359,10 +359,10 @@ int space_unmap(struct space *s, uint64_t address, uint64_t size)
 	if (size > CAPOS_USER_MAX || !range_ok(address, size = align_up(size)))
 		return CAP_EINVAL;
 	int error = split_borders(s, address, address + size);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	struct mapping **link = link_at(s, address);
-	while (*link != NULL && (*link)->start < address + size)
+	while (*link && (*link)->start < address + size)
 		unmap_whole(s, link);
 	return CAP_OK;
 }
@@ -371,7 +371,7 @@ void space_unmap_kernel(struct space *s, uint64_t address)
 {
 	struct mapping **link = link_at(s, address);
 
-	assert(*link != NULL && (*link)->start == address && (*link)->kernel_owned);
+	assert(*link && (*link)->start == address && (*link)->kernel_owned);
 	unmap_whole(s, link);
 }
 
@@ -380,7 +380,7 @@ static int check_protect(struct space *s, uint64_t start, uint64_t end, uint32_t
 	const struct mapping *m = *link_at(s, start);
 
 	for (uint64_t at = start; at < end; at = m->end, m = m->next) {
-		if (m == NULL || m->start > at)
+		if (!m || m->start > at)
 			return CAP_EFAULT;
 		if ((access & ~m->limit) != 0)
 			return CAP_ERIGHTS;
@@ -397,11 +397,11 @@ int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t acc
 		return CAP_EINVAL;
 	uint64_t end = address + size;
 	int error = check_protect(s, address, end, access);
-	if (error == CAP_OK)
+	if (!error)
 		error = split_borders(s, address, end);
-	if (error != CAP_OK)
+	if (error)
 		return error;
-	for (struct mapping *m = *link_at(s, address); m != NULL && m->start < end; m = m->next) {
+	for (struct mapping *m = *link_at(s, address); m && m->start < end; m = m->next) {
 		if ((m->access & ~access) != 0)
 			arch_table_unmap_range(s->root, m->start, m->end);
 		m->access = access;
@@ -409,10 +409,10 @@ int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t acc
 	return CAP_OK;
 }
 
-/* ---- Faults -------------------------------------------------------------------------------- */
+/* ---- Faults ---- */
 
-/* Enters a frame into the page tables, the tables' frames charged to the account; false: no memory.
- */
+/* Enters a frame into the page tables, the tables' frames charged to the account; false: no
+ * memory. */
 static bool enter(struct space *s, const struct mapping *m, uint64_t address, paddr_t frame,
                   bool write)
 {
@@ -422,12 +422,12 @@ static bool enter(struct space *s, const struct mapping *m, uint64_t address, pa
 
 	if (!write && m->object->kind == MEMOBJ_ANON && page_refs(frame) > 1)
 		access &= ~CAP_RIGHT_WRITE;
-	if (s->account != NULL && !account_charge(s->account, most))
+	if (s->account && !account_charge(s->account, most))
 		return false;
 	unsigned done = arch_table_map(s->root, address, frame, access, device);
 	uint64_t used = done > 0 ? done - 1 : 0;
 	s->tables += (uint32_t)used;
-	if (s->account != NULL)
+	if (s->account)
 		account_release(s->account, most - used);
 	return done > 0;
 }
@@ -452,7 +452,7 @@ paddr_t space_resolve(struct space *s, uint64_t address, uint32_t access, bool *
 {
 	*no_memory = false;
 	struct mapping *m = find(s, address);
-	if (m == NULL || (access & m->access) != access || access == 0)
+	if (!m || (access & m->access) != access || access == 0)
 		return PADDR_NONE;
 	address &= ~(PAGE_SIZE - 1);
 	uint64_t index = page_index(m, address);
@@ -470,7 +470,7 @@ paddr_t space_resolve(struct space *s, uint64_t address, uint32_t access, bool *
 	return frame;
 }
 
-/* ---- Copies -------------------------------------------------------------------------------- */
+/* ---- Copies ---- */
 
 static bool user_range(uint64_t address, uint64_t length)
 {
@@ -485,7 +485,7 @@ static char *reach(struct space *s, uint64_t address, bool write, int *error)
 	if (frame == PADDR_NONE) {
 		const struct mapping *m = find(s, address);
 		bool no_memory;
-		if (m == NULL || m->object->kind == MEMOBJ_DEVICE) {
+		if (!m || m->object->kind == MEMOBJ_DEVICE) {
 			*error = CAP_EFAULT;
 			return NULL;
 		}
@@ -513,7 +513,7 @@ int space_copy_in(struct space *s, void *to, uint64_t from, uint64_t length)
 	while (length > 0) {
 		uint64_t chunk = min(length, left_in_page(from));
 		const char *source = reach(s, from, false, &error);
-		if (source == NULL)
+		if (!source)
 			return error;
 		memcpy(to, source, chunk);
 		to = (char *)to + chunk;
@@ -532,7 +532,7 @@ int space_copy_out(struct space *s, uint64_t to, const void *from, uint64_t leng
 	while (length > 0) {
 		uint64_t chunk = min(length, left_in_page(to));
 		char *target = reach(s, to, true, &error);
-		if (target == NULL)
+		if (!target)
 			return error;
 		memcpy(target, from, chunk);
 		from = (const char *)from + chunk;
@@ -551,13 +551,13 @@ int space_copy_across(struct space *to_space, uint64_t to, struct space *from_sp
 		return CAP_EFAULT;
 	while (length > 0) {
 		uint64_t chunk = min(length, min(left_in_page(to), left_in_page(from)));
-		/* The target first: making it writable may replace the frame that the source is in.
-		 */
+		/* The target first: making it writable may replace the frame that the source is
+		 * in. */
 		char *target = reach(to_space, to, true, &error);
-		if (target == NULL)
+		if (!target)
 			return error;
 		const char *source = reach(from_space, from, false, &error);
-		if (source == NULL)
+		if (!source)
 			return error;
 		memmove(target, source, chunk);
 		to += chunk;
@@ -577,17 +577,17 @@ int space_futex_key(struct space *s, uint64_t address, struct memobj **object, u
 	if (!user_range(address, sizeof(uint32_t)))
 		return CAP_EFAULT;
 	const char *word = reach(s, address, false, &error);
-	if (word == NULL)
+	if (!word)
 		return error;
 	const struct mapping *m = find(s, address);
-	assert(m != NULL); /* what the page tables show is mapped */
+	assert(m); /* what the page tables show is mapped */
 	*value = *(const volatile uint32_t *)word;
 	*object = m->object;
 	*offset = m->offset + (address - m->start);
 	return CAP_OK;
 }
 
-/* ---- When frames change under mappings ----------------------------------------------------- */
+/* ---- When frames change under mappings ---- */
 
 /* The part of m that shows pages [index, index + count) of its object; false: none. */
 static bool shown(const struct mapping *m, uint64_t index, uint64_t count, uint64_t *start,
@@ -608,7 +608,7 @@ void space_forget_frames(struct memobj *object, uint64_t index, uint64_t count)
 {
 	uint64_t start, end;
 
-	for (const struct mapping *m = object->mappings; m != NULL; m = m->next_of_object)
+	for (const struct mapping *m = object->mappings; m; m = m->next_of_object)
 		if (shown(m, index, count, &start, &end))
 			arch_table_unmap_range(m->space->root, start, end);
 }
@@ -622,7 +622,7 @@ void space_write_protect(struct memobj *object, uint64_t index, uint64_t count)
 {
 	uint64_t start, end;
 
-	for (const struct mapping *m = object->mappings; m != NULL; m = m->next_of_object)
+	for (const struct mapping *m = object->mappings; m; m = m->next_of_object)
 		if (shown(m, index, count, &start, &end))
 			arch_table_write_protect_range(m->space->root, start, end);
 }

@@ -37,8 +37,8 @@ struct space {
 
 /* A list is searched on a fault, so its length is bounded; large programs have some hundreds. */
 #define SPACE_MAPPINGS_MAX 8192u
-/* All mappings of an object are gone through when one of its frames changes; no process has more.
- */
+/* All mappings of an object are gone through when one of its frames changes; no process has
+ * more. */
 #define OBJECT_MAPPINGS_MAX SPACE_MAPPINGS_MAX
 
 bool space_init(struct space *s, struct account *account);

@@ -19,7 +19,7 @@ static int spawn(void *object, struct msg_call *msg,
 		return CAP_EINVAL;
 	int error = kcall_arg(call, params->image_index, KIND_MEMORY,
 	                      CAP_RIGHT_READ | CAP_RIGHT_EXEC, &image);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (((struct memobj *)image.object)->kind != MEMOBJ_ANON)
 		return CAP_ETYPE;
@@ -34,7 +34,7 @@ static int spawn(void *object, struct msg_call *msg,
 	                     .caps = call->in.caps,
 	                     .ncaps = call->in.count - 1};
 	error = process_spawn(&what, &p);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	for (uint32_t i = 0; i < what.ncaps; i++)
 		call->in.caps[i].kind = KIND_NONE;

@@ -78,7 +78,7 @@ static int capabilities(void *object, struct msg_call *msg,
 	struct capability_entry *entries = (struct capability_entry *)this_cpu()->data;
 	const struct process *p = find_process(params->process_id);
 	(void)object;
-	if (p == NULL)
+	if (!p)
 		return CAP_ENOENT;
 	if (msg->out_size < REPLY_BYTES + ENTRY_BYTES)
 		return CAP_ETOOBIG;

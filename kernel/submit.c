@@ -18,7 +18,7 @@
 static int find(struct thread *t, cap_t id, enum cap_kind kind, uint32_t right, struct cap *out)
 {
 	int error = cap_lookup(&t->process->caps, id, out);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (out->kind != kind)
 		return CAP_ETYPE;
@@ -37,7 +37,7 @@ static int op_call(struct thread *t, const struct capos_sqe *sqe, struct capos_c
 {
 	struct cap cap;
 	int error = cap_lookup(&t->process->caps, sqe->cap, &cap);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (!(cap.rights & CAP_RIGHT_CALL))
 		return CAP_ERIGHTS;
@@ -51,7 +51,7 @@ static int op_recv(struct thread *t, const struct capos_sqe *sqe, struct capos_c
 	struct cap cap;
 	(void)cqe;
 	int error = find(t, sqe->cap, KIND_ENDPOINT, CAP_RIGHT_RECV, &cap);
-	return error != CAP_OK ? error : endpoint_recv(cap.object, t, sqe);
+	return error ? error : endpoint_recv(cap.object, t, sqe);
 }
 
 static int op_return(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
@@ -65,7 +65,7 @@ static int op_release(struct thread *t, const struct capos_sqe *sqe, struct capo
 	struct cap cap;
 	(void)cqe;
 	int error = cap_remove(&t->process->caps, sqe->cap, &cap);
-	if (error == CAP_OK)
+	if (!error)
 		cap_put(cap);
 	return error;
 }
@@ -81,7 +81,7 @@ static int op_cancel_other(struct thread *t, const struct capos_sqe *sqe, struct
 static int install(struct thread *t, struct cap cap, struct capos_cqe *cqe)
 {
 	int error = cap_insert(&t->process->caps, cap, &cqe->value);
-	if (error != CAP_OK)
+	if (error)
 		cap_put(cap);
 	return error;
 }
@@ -91,12 +91,12 @@ static int op_mint(struct thread *t, const struct capos_sqe *sqe, struct capos_c
 	struct cap cap;
 	struct object *object;
 	int error = find(t, sqe->cap, KIND_ENDPOINT, CAP_RIGHT_RECV, &cap);
-	if (error == CAP_OK)
+	if (!error)
 		error = cap_room(&t->process->caps,
 		                 1); /* a failure must not look like a release to the server */
-	if (error == CAP_OK)
+	if (!error)
 		error = endpoint_mint(cap.object, sqe->interface, sqe->arg, &object);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	struct cap minted = {object, KIND_OBJECT, CAP_RIGHT_CALL | CAP_RIGHT_COPY};
 	return install(t, minted, cqe);
@@ -106,7 +106,7 @@ static int op_copy(struct thread *t, const struct capos_sqe *sqe, struct capos_c
 {
 	struct cap cap;
 	int error = cap_lookup(&t->process->caps, sqe->cap, &cap);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	if (!(cap.rights & CAP_RIGHT_COPY))
 		return CAP_ERIGHTS;
@@ -120,7 +120,7 @@ static int op_signal(struct thread *t, const struct capos_sqe *sqe, struct capos
 	struct cap cap;
 	(void)cqe;
 	int error = find(t, sqe->cap, KIND_EVENT, CAP_RIGHT_SIGNAL, &cap);
-	if (error == CAP_OK)
+	if (!error)
 		event_signal(cap.object, sqe->arg);
 	return error;
 }
@@ -129,7 +129,7 @@ static int op_wait(struct thread *t, const struct capos_sqe *sqe, struct capos_c
 {
 	struct cap cap;
 	int error = find(t, sqe->cap, KIND_EVENT, CAP_RIGHT_WAIT, &cap);
-	return error != CAP_OK ? error : event_wait(cap.object, t, sqe, &cqe->value);
+	return error ? error : event_wait(cap.object, t, sqe, &cqe->value);
 }
 
 static int op_futex_wait(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
@@ -182,7 +182,7 @@ bool submit_all(struct thread *t)
 			return false;
 		if (cqe.result == OP_PENDING)
 			continue;
-		if (cqe.result == CAP_OK && (sqe.flags & CAPOS_SQE_QUIET))
+		if (!cqe.result && (sqe.flags & CAPOS_SQE_QUIET))
 			ring_drop(&t->ring);
 		else
 			ring_complete(&t->ring, &cqe);
@@ -190,8 +190,7 @@ bool submit_all(struct thread *t)
 	return true;
 }
 
-/* ---- System calls -----------------------------------------------------------------------------
- */
+/* ---- System calls ---- */
 
 static void enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 {
@@ -228,8 +227,7 @@ _Noreturn void kernel_syscall(uint64_t number, uint64_t a, uint64_t b)
 	sched_leave();
 }
 
-/* ---- Faults -----------------------------------------------------------------------------------
- */
+/* ---- Faults ---- */
 
 struct space *kernel_current_space(void)
 {
@@ -266,7 +264,7 @@ _Noreturn void kernel_user_fault(uint64_t address, uint32_t access, uint64_t err
 	uint64_t rip = t->arch.regs.rip;
 	char reason[PROCESS_REASON_MAX];
 	bool no_memory;
-	if (what == NULL) {
+	if (!what) {
 		if (space_resolve(&t->process->space, address, access, &no_memory) != PADDR_NONE)
 			sched_leave();
 		what = no_memory ? "out of memory" : "page fault";

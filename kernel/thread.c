@@ -27,7 +27,7 @@ static int ring_map(struct thread *t)
 {
 	struct process *p = t->process;
 	t->ring_object = memobj_create(sizeof(struct capos_ring), p->account);
-	if (t->ring_object == NULL)
+	if (!t->ring_object)
 		return CAP_ENOMEM;
 	void *page[RING_PAGES];
 	for (unsigned i = 0; i < RING_PAGES; i++) {
@@ -38,7 +38,7 @@ static int ring_map(struct thread *t)
 	}
 	int error = space_map(&p->space, t->ring_object, 0, sizeof(struct capos_ring),
 	                      CAP_RIGHT_READ | CAP_RIGHT_WRITE, false, true, &t->ring_address);
-	if (error != CAP_OK)
+	if (error)
 		goto fail;
 	ring_init(&t->ring, page[0], page[1], page[2], t->ring_address, t->id);
 	return CAP_OK;
@@ -52,12 +52,12 @@ int thread_create(struct process *p, uint64_t entry, uint64_t stack, uint64_t ar
 {
 	assert(kernel_locked());
 	struct thread *t = slab_alloc(&threads);
-	if (t == NULL)
+	if (!t)
 		return CAP_ENOMEM;
 	t->process = p;
 	t->id = ++last_thread_id;
 	int error = ring_map(t);
-	if (error != CAP_OK) {
+	if (error) {
 		slab_free(&threads, t);
 		return error;
 	}
@@ -81,12 +81,12 @@ void thread_end(struct thread *t)
 	t->state = THREAD_DEAD;
 	timeout_cancel(&t->timeout);
 	struct list *node;
-	while ((node = list_first(&t->ops)) != NULL) {
+	while ((node = list_first(&t->ops))) {
 		struct op *op = list_entry(node, struct op, of_thread);
 		op_withdraw(op);
 		op_free(op);
 	}
-	if (t->upcall_event != NULL)
+	if (t->upcall_event)
 		event_unbind(t->upcall_event);
 	if (cpu->loaded == t)
 		cpu->loaded = NULL;
@@ -99,7 +99,7 @@ void thread_end(struct thread *t)
 
 static bool signals_pending(const struct thread *t)
 {
-	return t->upcall_event != NULL &&
+	return t->upcall_event &&
 	       __atomic_load_n(&t->ring.header->upcall_bits, __ATOMIC_RELAXED) != 0;
 }
 

@@ -62,7 +62,7 @@ static inline struct thread *current_thread(void)
 	return this_cpu()->current;
 }
 
-/* ---- Operations in flight -------------------------------------------------------------------- */
+/* ---- Operations in flight ---- */
 
 enum op_kind { OP_CALL, OP_RECV, OP_WAIT, OP_FUTEX, OP_PROCESS_WAIT, OP_FOREVER };
 

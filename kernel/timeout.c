@@ -13,9 +13,9 @@ static struct timeout *root;
 /* Joins two heaps; either may be NULL. */
 static struct timeout *join(struct timeout *a, struct timeout *b)
 {
-	if (a == NULL)
+	if (!a)
 		return b;
-	if (b == NULL)
+	if (!b)
 		return a;
 	if (b->deadline < a->deadline) {
 		struct timeout *t = a;
@@ -23,7 +23,7 @@ static struct timeout *join(struct timeout *a, struct timeout *b)
 		b = t;
 	}
 	b->next = a->child;
-	if (a->child != NULL)
+	if (a->child)
 		a->child->previous = b;
 	b->previous = a;
 	a->child = b;
@@ -35,18 +35,18 @@ static struct timeout *join(struct timeout *a, struct timeout *b)
 static struct timeout *join_siblings(struct timeout *first)
 {
 	struct timeout *pairs = NULL;
-	while (first != NULL) {
+	while (first) {
 		struct timeout *a = first, *b = first->next;
-		first = b != NULL ? b->next : NULL;
+		first = b ? b->next : NULL;
 		a->next = a->previous = NULL;
-		if (b != NULL)
+		if (b)
 			b->next = b->previous = NULL;
 		a = join(a, b);
 		a->next = pairs;
 		pairs = a;
 	}
 	struct timeout *heap = NULL;
-	while (pairs != NULL) {
+	while (pairs) {
 		struct timeout *rest = pairs->next;
 		pairs->next = NULL;
 		heap = join(heap, pairs);
@@ -69,7 +69,7 @@ void timeout_cancel(struct timeout *t)
 			t->previous->child = t->next;
 		else
 			t->previous->next = t->next;
-		if (t->next != NULL)
+		if (t->next)
 			t->next->previous = t->previous;
 		root = join(root, children);
 	}
@@ -88,12 +88,12 @@ void timeout_set(struct timeout *t, uint64_t deadline)
 
 uint64_t timeout_first(void)
 {
-	return root == NULL ? UINT64_MAX : root->deadline;
+	return !root ? UINT64_MAX : root->deadline;
 }
 
 void timeout_run(uint64_t now)
 {
-	while (root != NULL && root->deadline <= now) {
+	while (root && root->deadline <= now) {
 		struct timeout *t = root;
 		timeout_cancel(t);
 		t->fire(t);

@@ -31,7 +31,7 @@ static uint64_t repeating; /* timers with an interval */
 static void disarm(struct timer *t)
 {
 	timeout_cancel(&t->timeout);
-	if (t->event != NULL)
+	if (t->event)
 		event_put(t->event);
 	t->event = NULL;
 	repeating -= t->interval != 0;
@@ -57,7 +57,7 @@ static void fire(struct timeout *timeout)
 struct timer *timer_create(void)
 {
 	struct timer *t = slab_alloc(&timers);
-	if (t != NULL) {
+	if (t) {
 		t->refs = 1;
 		t->timeout.fire = fire;
 	}
@@ -97,7 +97,7 @@ static int timer_arm_method(void *timer, struct msg_call *msg,
 	(void)results;
 	int error =
 	        kcall_arg(kcall_of(msg), params->event_index, KIND_EVENT, CAP_RIGHT_SIGNAL, &event);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	/* Half the range of the clock is some centuries: sums of a deadline and an interval cannot
 	 * wrap. */
@@ -139,7 +139,7 @@ static int timer_create_method(void *timer, struct msg_call *msg,
 	(void)timer;
 	(void)params;
 	struct timer *made = timer_create();
-	if (made == NULL)
+	if (!made)
 		return CAP_ENOMEM;
 	results->timer_index =
 	        kcall_give(kcall_of(msg), KIND_TIMER, made, CAP_RIGHT_CALL | CAP_RIGHT_COPY);

@@ -14,7 +14,7 @@ static int decode(struct transfer *x, const struct process *from, const struct c
 {
 	struct cap *cap = &x->caps[i];
 	int error = cap_lookup(&from->caps, sent->cap, cap);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	x->moved[i] = CAP_NULL;
 	if (sent->flags & CAPOS_SEND_MOVE) {
@@ -42,9 +42,9 @@ int transfer_begin(struct transfer *x, struct process *from, uint64_t address, u
 	if (count > CAPOS_MESSAGE_CAPS_MAX)
 		return CAP_EINVAL;
 	int error = space_copy_in(&from->space, sent, address, count * sizeof(sent[0]));
-	for (uint32_t i = 0; i < count && error == CAP_OK; i++)
+	for (uint32_t i = 0; i < count && !error; i++)
 		error = decode(x, from, &sent[i], i);
-	if (error != CAP_OK)
+	if (error)
 		return error;
 	x->count = count;
 	for (uint32_t i = 0; i < count; i++)
@@ -79,10 +79,10 @@ int transfer_arrive(struct transfer *x, struct process *from, struct process *to
 		return CAP_OK;
 	for (uint32_t i = 0; i < x->count; i++) {
 		int inserted = cap_insert(&to->caps, x->caps[i], &ids[i]);
-		assert(inserted == CAP_OK); /* transfer_check made room */
+		assert(!inserted); /* transfer_check made room */
 	}
 	int error = space_copy_out(&to->space, address, ids, x->count * sizeof(ids[0]));
-	if (error != CAP_OK) {
+	if (error) {
 		for (uint32_t i = 0; i < x->count; i++)
 			cap_remove(&to->caps, ids[i], &cap);
 		return error;

@@ -190,7 +190,7 @@ static int read_text_pointer(struct msg_reader *reader, const uint8_t *at, uint8
 	int result = read_data_pointer(reader, at, depth, &data);
 
 	*out = (struct msg_text){.ptr = "", .len = 0};
-	if (result != CAP_OK || !data.ptr)
+	if (result || !data.ptr)
 		return result;
 	if (data.len == 0 || data.ptr[data.len - 1] != 0)
 		return CAP_EMESSAGE;
@@ -308,8 +308,7 @@ int msg_list_data(const struct msg_list *list, uint32_t index, struct msg_data *
 	return read_data_pointer(list->reader, list->start + 8ull * index, list->depth + 1, out);
 }
 
-/* ---- Building ---------------------------------------------------------------------------------
- */
+/* ---- Building ---- */
 
 void msg_builder_init(struct msg_builder *builder, void *base, uint32_t size)
 {
@@ -319,7 +318,7 @@ void msg_builder_init(struct msg_builder *builder, void *base, uint32_t size)
 /* Takes zeroed words; their index, or UINT32_MAX when they do not fit. */
 static uint32_t take_words(struct msg_builder *b, uint64_t words)
 {
-	if (b->error != CAP_OK || words > b->size_words - b->used_words) {
+	if (b->error || words > b->size_words - b->used_words) {
 		b->error = CAP_ETOOBIG;
 		return UINT32_MAX;
 	}

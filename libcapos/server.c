@@ -120,7 +120,7 @@ static int submit_event_wait(struct server *server)
 	struct capos_sqe sqe = {.op = CAP_OP_WAIT, .cap = server->event, .arg = UINT64_MAX};
 	int result = cap_submit(&sqe, &server->event_op);
 
-	server->event_waiting = result == CAP_OK;
+	server->event_waiting = !result;
 	return result;
 }
 
@@ -217,7 +217,7 @@ static int handle_ready(struct server *server)
 		if (result == CAP_EGONE || result == CAP_EBADCAP || result == CAP_ERIGHTS ||
 		    result == CAP_ETYPE || result == CAP_EFAULT)
 			return result;
-		if (result == CAP_OK)
+		if (!result)
 			handle(server, slot);
 		result = submit_receive(server, slot);
 		if (result)

@@ -176,8 +176,7 @@ int start_block_build(const struct start_params *params, void *buffer, uint32_t 
 	return CAP_OK;
 }
 
-/* ---- The process's own block ------------------------------------------------------------------
- */
+/* ---- The process's own block ---- */
 
 /* Set once by start_init, before other threads exist. */
 static const void *info_message;

@@ -24,8 +24,8 @@ static uint64_t read_clock(int64_t *realtime_offset)
 		if (seq & 1 || seq != __atomic_load_n(&page->seq, __ATOMIC_RELAXED))
 			continue;
 		*realtime_offset = offset;
-		/* A counter that stands behind the base (another processor's) must not wrap around.
-		 */
+		/* A counter that stands behind the base (another processor's) must not wrap
+		 * around. */
 		cycles = cycles > base_tsc ? cycles - base_tsc : 0;
 		return base_ns + (uint64_t)(((unsigned __int128)cycles * mult) >> shift);
 	}

@@ -45,8 +45,7 @@ int datagram_status(int error)
 	}
 }
 
-/* ---- Receiving ---------------------------------------------------------------------------------
- */
+/* ---- Receiving ---- */
 
 void datagram_deliver(struct socket *s, struct channel_datagram *header, const struct pbuf *p)
 {
@@ -78,8 +77,7 @@ static void on_receive(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_
 	pbuf_free(p);
 }
 
-/* ---- Sending -----------------------------------------------------------------------------------
- */
+/* ---- Sending ---- */
 
 static int ensure_port(struct socket *s)
 {
@@ -216,8 +214,7 @@ void udp_icmp_error(uint16_t local_port, struct endpoint peer, int status)
 	}
 }
 
-/* ---- Opening, binding --------------------------------------------------------------------------
- */
+/* ---- Opening, binding ---- */
 
 int datagram_open(struct socket *s)
 {
@@ -307,8 +304,7 @@ struct endpoint datagram_local(const struct socket *s)
 	return local;
 }
 
-/* ---- Options -----------------------------------------------------------------------------------
- */
+/* ---- Options ---- */
 
 static void apply_options(struct socket *s)
 {

@@ -33,8 +33,7 @@ static uint16_t read16(const uint8_t *p)
 	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-/* ---- Out ---------------------------------------------------------------------------------------
- */
+/* ---- Out ---- */
 
 static bool sent_identifier(const struct socket *s, uint16_t identifier)
 {
@@ -75,8 +74,7 @@ int icmp_send_one(struct socket *s, const struct channel_datagram *header, const
 	return status;
 }
 
-/* ---- In ----------------------------------------------------------------------------------------
- */
+/* ---- In ---- */
 
 static int status_of_unreachable(uint8_t type, uint8_t code)
 {

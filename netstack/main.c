@@ -36,8 +36,7 @@ extern struct server service;
 extern const struct server_ops service_ops;
 void service_start(void);
 
-/* ---- The platform ------------------------------------------------------------------------------
- */
+/* ---- The platform ---- */
 
 uint64_t platform_now(void)
 {
@@ -93,8 +92,7 @@ _Noreturn void port_assert_failed(const char *message, int line, const char *fil
 	log_fatal("lwIP is broken: %s (%s:%d)", message, file, line);
 }
 
-/* ---- Start -------------------------------------------------------------------------------------
- */
+/* ---- Start ---- */
 
 static void seed_random(void)
 {

@@ -59,8 +59,7 @@ const struct nic_counters *nic_counters(void)
 	return &nic.counters;
 }
 
-/* ---- Out ---------------------------------------------------------------------------------------
- */
+/* ---- Out ---- */
 
 /* Takes back the buffers that the driver has sent. */
 static void reclaim(void)
@@ -154,8 +153,7 @@ static err_t output_packet(struct netif *netif, struct pbuf *p, const ip4_addr_t
 	return etharp_output(netif, p, address);
 }
 
-/* ---- In ----------------------------------------------------------------------------------------
- */
+/* ---- In ---- */
 
 static void give_back(uint32_t buffer)
 {
@@ -286,8 +284,7 @@ unsigned nic_take_frames(unsigned most)
 	return count;
 }
 
-/* ---- The loop's end ----------------------------------------------------------------------------
- */
+/* ---- The loop's end ---- */
 
 void nic_flush(void)
 {
@@ -317,8 +314,7 @@ bool nic_arm(void)
 	return queue_readable(&nic.queues.receive_ready) != 0;
 }
 
-/* ---- Setting up --------------------------------------------------------------------------------
- */
+/* ---- Setting up ---- */
 
 static err_t init_netif(struct netif *netif)
 {

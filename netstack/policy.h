@@ -31,8 +31,8 @@ enum grant_kind { GRANT_ALL, GRANT_CONNECT, GRANT_LISTEN, GRANT_UDP, GRANT_ICMP 
 /* The policy that allows everything; it is never freed. */
 struct policy *policy_root(void);
 
-/* A policy under parent that allows nothing yet, with one reference; NULL: no memory, or too deep.
- */
+/* A policy under parent that allows nothing yet, with one reference; NULL: no memory, or too
+ * deep. */
 struct policy *policy_create(struct policy *parent);
 /* Adds a grant.  STATUS_OK, STATUS_INVALID_ARGUMENT (a host that is neither name nor address),
  * STATUS_NO_BUFFERS. */

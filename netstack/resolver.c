@@ -63,8 +63,7 @@ void resolver_on_answer(void (*learn)(const char *name, const struct dns_answer 
 	on_answer = learn;
 }
 
-/* ---- Cache -------------------------------------------------------------------------------------
- */
+/* ---- Cache ---- */
 
 static const struct dns_answer *cache_find(const char *name)
 {
@@ -95,8 +94,7 @@ static void cache_add(const char *name, const struct dns_answer *answer)
 	oldest->expires = platform_now() + ttl * SECOND_NS;
 }
 
-/* ---- Questions ---------------------------------------------------------------------------------
- */
+/* ---- Questions ---- */
 
 static void close_port(struct query *q)
 {
@@ -113,7 +111,7 @@ static void finish(struct query *q, int status, const struct dns_answer *answer)
 	close_port(q);
 	q->used = false;
 	nqueries--;
-	if (status == STATUS_OK) {
+	if (!status) {
 		cache_add(q->name, answer);
 		if (on_answer)
 			on_answer(q->name, answer);
@@ -254,8 +252,7 @@ uint64_t resolver_deadline(void)
 	return deadline;
 }
 
-/* ---- Lookups -----------------------------------------------------------------------------------
- */
+/* ---- Lookups ---- */
 
 static bool ends_with(const char *name, const char *end)
 {

@@ -23,8 +23,7 @@ struct server service;
 static struct holder holders[HOLDERS_MAX];
 static _Alignas(8) uint8_t message_buffer[CAPOS_MESSAGE_MAX];
 
-/* ---- Objects -----------------------------------------------------------------------------------
- */
+/* ---- Objects ---- */
 
 static uint64_t holder_word(const struct holder *h)
 {
@@ -171,8 +170,7 @@ static void on_cancel(struct server *server, uint64_t call_id)
 	}
 }
 
-/* ---- Calls that wait ---------------------------------------------------------------------------
- */
+/* ---- Calls that wait ---- */
 
 int service_wait(struct msg_call *call, struct socket *s, enum socket_wait kind, uint32_t argument,
                  uint64_t deadline)
@@ -218,8 +216,7 @@ static void on_progress(struct socket *s)
 		service_datagram_progress(s);
 }
 
-/* ---- Parameters --------------------------------------------------------------------------------
- */
+/* ---- Parameters ---- */
 
 int service_address(const struct msg_data *data, ip4_addr_t *out, bool *unspecified)
 {
@@ -248,8 +245,7 @@ struct msg_data service_address_data(const ip4_addr_t *address)
 	return MSG_DATA(&address->addr, 4);
 }
 
-/* ---- Loop --------------------------------------------------------------------------------------
- */
+/* ---- Loop ---- */
 
 static void on_event(struct server *server, uint64_t bits)
 {

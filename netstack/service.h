@@ -19,8 +19,7 @@
 
 extern struct server service;
 
-/* ---- service.c: objects ------------------------------------------------------------------------
- */
+/* ---- service.c: objects ---- */
 
 /* A manager or an authority: an object that is a policy. */
 struct holder {
@@ -35,8 +34,7 @@ struct holder {
 int holder_give(struct server_call *call, uint64_t interface, struct policy *policy, uint16_t port,
                 uint16_t *index);
 
-/* ---- service_manager.c, service_tcp.c, service_datagram.c, service_resolver.c ------------------
- */
+/* ---- service_manager.c, service_tcp.c, service_datagram.c, service_resolver.c ---- */
 
 extern const struct network_manager_ops manager_ops;
 extern const struct tcp_connect_authority_ops connect_authority_ops;

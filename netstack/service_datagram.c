@@ -20,8 +20,7 @@ static int address_of(const struct endpoint *e, struct socket_address *out)
 	return STATUS_OK;
 }
 
-/* ---- By message --------------------------------------------------------------------------------
- */
+/* ---- By message ---- */
 
 static int take_datagram(struct socket *s, uint32_t most, uint32_t reply_size,
                          struct udp_socket_recv_from_results *out)
@@ -110,8 +109,7 @@ static int udp_recv_from(void *object, struct msg_call *call,
 	                                    : status;
 }
 
-/* ---- UdpSocket ---------------------------------------------------------------------------------
- */
+/* ---- UdpSocket ---- */
 
 static int udp_close(void *object, struct msg_call *call, const struct udp_socket_close_params *in,
                      struct udp_socket_close_results *out)
@@ -202,8 +200,7 @@ const struct udp_socket_ops udp_ops = {
         .get_option = udp_get_option,
 };
 
-/* ---- RawSocket ---------------------------------------------------------------------------------
- */
+/* ---- RawSocket ---- */
 
 static int raw_bind(void *object, struct msg_call *call, const struct raw_socket_bind_params *in,
                     struct raw_socket_bind_results *out)

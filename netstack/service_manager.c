@@ -14,8 +14,7 @@
 /* How long the end of connections is waited for: some retransmissions of a FIN. */
 #define SETTLE_NS (5 * SECOND_NS)
 
-/* ---- The address, for which calls may have to wait ---------------------------------------------
- */
+/* ---- The address, for which calls may have to wait ---- */
 
 enum awaited { CONFIG, NAME_SERVERS, SETTLED };
 struct waiting {
@@ -174,8 +173,7 @@ static int settle(void *object, struct msg_call *call,
 	return wait_for(call, SETTLED, SETTLE_NS);
 }
 
-/* ---- Sockets -----------------------------------------------------------------------------------
- */
+/* ---- Sockets ---- */
 
 static int create_tcp_listener(void *object, struct msg_call *call,
                                const struct network_manager_create_tcp_listener_params *in,
@@ -256,8 +254,7 @@ static int open_icmp(void *object, struct msg_call *call,
 	                    &out->socket_index, &out->channel);
 }
 
-/* ---- Attenuation -------------------------------------------------------------------------------
- */
+/* ---- Attenuation ---- */
 
 static int add_grant(struct policy *policy, const struct network_grant *g)
 {
@@ -359,8 +356,7 @@ const struct network_manager_ops manager_ops = {
         .listen_authority = listen_authority,
 };
 
-/* ---- Authorities -------------------------------------------------------------------------------
- */
+/* ---- Authorities ---- */
 
 static int authority_connect(void *object, struct msg_call *call,
                              const struct tcp_connect_authority_connect_params *in,

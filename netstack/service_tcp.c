@@ -19,8 +19,7 @@
 
 static unsigned nlingering; /* closes that wait */
 
-/* ---- Making sockets ----------------------------------------------------------------------------
- */
+/* ---- Making sockets ---- */
 
 int service_create(enum socket_kind kind, struct policy *policy, struct socket **out)
 {
@@ -143,8 +142,7 @@ int service_connect(struct msg_call *call, struct policy *policy, const uint32_t
 	return status;
 }
 
-/* ---- Answers -----------------------------------------------------------------------------------
- */
+/* ---- Answers ---- */
 
 /* The connection that connectTcp (or an authority) asked for stands: its capability. */
 static void answer_with_object(struct socket *s)
@@ -357,8 +355,7 @@ uint64_t service_linger_deadline(void)
 	return deadline;
 }
 
-/* ---- TcpSocket ---------------------------------------------------------------------------------
- */
+/* ---- TcpSocket ---- */
 
 static int tcp_send(void *object, struct msg_call *call, const struct tcp_socket_send_params *in,
                     struct tcp_socket_send_results *out)
@@ -548,8 +545,7 @@ const struct tcp_socket_ops tcp_ops = {
         .get_option = tcp_get_option,
 };
 
-/* ---- TcpListener -------------------------------------------------------------------------------
- */
+/* ---- TcpListener ---- */
 
 static int listener_accept(void *object, struct msg_call *call,
                            const struct tcp_listener_accept_params *in,

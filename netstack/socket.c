@@ -36,8 +36,7 @@ void socket_set_budget(uint64_t bytes)
 	budget = bytes;
 }
 
-/* ---- Table -------------------------------------------------------------------------------------
- */
+/* ---- Table ---- */
 
 static int create_channel(struct socket *s)
 {
@@ -178,8 +177,7 @@ void socket_woken(uint64_t bits)
 	}
 }
 
-/* ---- Work --------------------------------------------------------------------------------------
- */
+/* ---- Work ---- */
 
 void socket_mark(struct socket *s)
 {
@@ -210,7 +208,7 @@ struct socket *socket_take_marked(void)
 
 bool socket_any_marked(void)
 {
-	return first_dirty != NULL;
+	return first_dirty;
 }
 
 void socket_publish(struct socket *s)

@@ -120,8 +120,7 @@ struct socket {
 	};
 };
 
-/* ---- Table -------------------------------------------------------------------------------------
- */
+/* ---- Table ---- */
 
 /* How much memory all channels together may take. */
 void socket_set_budget(uint64_t bytes);
@@ -146,8 +145,7 @@ void socket_set_wake(struct socket *s, uint64_t event, uint64_t bits);
 uint64_t socket_bits(const struct socket *s);
 void socket_woken(uint64_t bits);
 
-/* ---- Work --------------------------------------------------------------------------------------
- */
+/* ---- Work ---- */
 
 /* Something happened to it: it will be looked at in this turn. */
 void socket_mark(struct socket *s);

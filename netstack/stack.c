@@ -21,8 +21,7 @@ static struct stack_config config;
 static ip4_addr_t told; /* the address at the last stack_changed() */
 static bool told_once;
 
-/* ---- Arguments ---------------------------------------------------------------------------------
- */
+/* ---- Arguments ---- */
 
 /* The text behind "key=", or NULL. */
 static const char *value_of(const char *argument, const char *key)
@@ -82,8 +81,7 @@ bool stack_parse_arguments(int argc, const char *const *argv, struct stack_confi
 	       (!ip4_addr_isany_val(c->address) && !ip4_addr_isany_val(c->netmask));
 }
 
-/* ---- State -------------------------------------------------------------------------------------
- */
+/* ---- State ---- */
 
 void stack_init(void)
 {
@@ -92,8 +90,8 @@ void stack_init(void)
 	timers_init();
 	lwip_init();
 	loop = netif_find("lo0");
-	/* What never leaves this process needs no sums, but for those that programs see and check.
-	 */
+	/* What never leaves this process needs no sums, but for those that programs see and
+	 * check. */
 	if (loop)
 		NETIF_SET_CHECKSUM_CTRL(loop, NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_CHECK_ICMP);
 	config.mode = STACK_NONE;

@@ -26,8 +26,7 @@
 #define POLL_INTERVAL 2 /* lwIP's half seconds */
 #define RTO_AFTER_SYN 6 /* half seconds, RFC 6298, 5.7 */
 
-/* ---- Ends --------------------------------------------------------------------------------------
- */
+/* ---- Ends ---- */
 
 /* lwIP is to call us about this control block no more. */
 static void disown(struct tcp_pcb *pcb)
@@ -86,8 +85,7 @@ void tcp_internal_break(struct socket *s)
 	abort_connection(s, STATUS_CONNECTION_ABORTED);
 }
 
-/* ---- Receiving ---------------------------------------------------------------------------------
- */
+/* ---- Receiving ---- */
 
 /*
  * Opens the window by what the queue has room for: what it can hold beyond the largest window (a
@@ -196,8 +194,7 @@ static void acknowledge(struct socket *s)
 	s->tcp.acknowledge = false;
 }
 
-/* ---- Sending -----------------------------------------------------------------------------------
- */
+/* ---- Sending ---- */
 
 /* lwIP: the peer has acknowledged bytes. */
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
@@ -215,8 +212,8 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
 	return ERR_OK;
 }
 
-/* A reference to *count bytes for lwIP, or to one segment of them when there is no memory for all.
- */
+/* A reference to *count bytes for lwIP, or to one segment of them when there is no memory for
+ * all. */
 static bool write_some(struct tcp_pcb *pcb, const void *data, uint32_t *count, bool more)
 {
 	u8_t flags = more ? TCP_WRITE_FLAG_MORE : 0;
@@ -297,8 +294,7 @@ static void pump(struct socket *s)
 		tcp_internal_break(s);
 }
 
-/* ---- lwIP's other calls ------------------------------------------------------------------------
- */
+/* ---- lwIP's other calls ---- */
 
 static int status_of_error(err_t error)
 {
@@ -395,8 +391,7 @@ void tcp_internal_disown(struct tcp_pcb *pcb)
 	disown(pcb);
 }
 
-/* ---- Work --------------------------------------------------------------------------------------
- */
+/* ---- Work ---- */
 
 bool tcp_socket_flushed(const struct socket *s)
 {

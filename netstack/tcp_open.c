@@ -25,8 +25,7 @@
 
 static void connect_step(struct socket *s);
 
-/* ---- Binding -----------------------------------------------------------------------------------
- */
+/* ---- Binding ---- */
 
 static int ensure_pcb(struct socket *s)
 {
@@ -71,8 +70,7 @@ int tcp_socket_bind(struct socket *s, struct endpoint to)
 	return status ? status : bind_to(s, to);
 }
 
-/* ---- Connecting --------------------------------------------------------------------------------
- */
+/* ---- Connecting ---- */
 
 static void drop_pcb(struct socket *s)
 {
@@ -324,8 +322,7 @@ void tcp_socket_icmp_error(uint16_t local_port, struct endpoint peer, uint32_t s
 	}
 }
 
-/* ---- Listening ---------------------------------------------------------------------------------
- */
+/* ---- Listening ---- */
 
 static void append_pending(struct socket *listener, struct socket *s)
 {

@@ -104,8 +104,8 @@ struct console_stream {
 	bool wake;       /* set when the client is to be woken; cleared by whoever does it */
 	uint32_t status; /* CHANNEL_* set so far */
 
-	/* Sending: requests[first..first + count) in the order of their bytes, modulo their number.
-	 */
+	/* Sending: requests[first..first + count) in the order of their bytes, modulo their
+	 * number. */
 	uint32_t posted; /* bytes past the channel's consumer index that the device has */
 	uint32_t first, count;
 	struct console_request requests[CONSOLE_REQUESTS];

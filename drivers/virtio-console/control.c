@@ -13,7 +13,7 @@
 
 _Static_assert(CONSOLE_CONTROL_SLOTS <= CONSOLE_QUEUE_SIZE, "slots fit the queue");
 
-/* ---- Sending ------------------------------------------------------------------------------- */
+/* ---- Sending ---- */
 
 static struct virtqueue *out_queue(struct console *c)
 {
@@ -58,7 +58,7 @@ static void tell(struct console *c, uint32_t port, enum console_event event, uin
 	c->busy_slots++;
 }
 
-/* ---- Receiving ------------------------------------------------------------------------------- */
+/* ---- Receiving ---- */
 
 static void port_added(struct console *c, struct console_port *port)
 {

@@ -79,18 +79,18 @@ static struct drain {
 } drains[DRAINS_MAX];
 static uint32_t ndrains;
 
-/* ---- The device ---------------------------------------------------------------------------- */
+/* ---- The device ---- */
 
 static void start_device(void)
 {
 	int result = virtio_negotiate(&device, VIRTIO_F_EVENT_IDX, FEATURE_MULTIPORT);
 
-	for (uint32_t i = 0; i < CONSOLE_QUEUES(console.nports) && result == CAP_OK; i++)
+	for (uint32_t i = 0; i < CONSOLE_QUEUES(console.nports) && !result; i++)
 		result =
 		        virtio_queue_setup(&device, &console.queues[i], (uint16_t)i, queue_sizes[i],
 		                           private_memory + (size_t)i * QUEUE_BYTES, private_pages,
 		                           i * QUEUE_BYTES, slots[i]);
-	if (result != CAP_OK) {
+	if (result) {
 		virtio_fail(&device);
 		log_fatal("the console device cannot be started: %s", cap_error_text(result));
 	}
@@ -114,7 +114,7 @@ static void count_ports(void)
 	uint32_t ports;
 	int result = virtio_read_config(&device, CONFIG_MAX_PORTS, &ports, sizeof(ports));
 
-	if (result != CAP_OK)
+	if (result)
 		log_fatal("the console device does not tell its ports: %s", cap_error_text(result));
 	if (ports > CONSOLE_PORTS_MAX)
 		ports = CONSOLE_PORTS_MAX;
@@ -132,8 +132,7 @@ static void count_ports(void)
 	console.nports = ports;
 }
 
-/* ---- Memory ------------------------------------------------------------------------------------
- */
+/* ---- Memory ---- */
 
 static void set_up_private_memory(void)
 {
@@ -143,7 +142,7 @@ static void set_up_private_memory(void)
 	void *base;
 	int result = virtio_dma_allocate(&device, pages, private_pages, &base, NULL);
 
-	if (result != CAP_OK)
+	if (result)
 		log_fatal("no memory for the queues: %s", cap_error_text(result));
 	private_memory = base;
 	console.control_in = private_memory + at;
@@ -177,11 +176,11 @@ static int make_channel(uint32_t i)
 		                             channel_pages[i], &base, &clients[i].memory);
 	} else {
 		result = cap_memory_create(size, &clients[i].memory);
-		if (result == CAP_OK)
+		if (!result)
 			result = cap_memory_map(clients[i].memory, 0, size,
 			                        CAP_RIGHT_READ | CAP_RIGHT_WRITE, &base);
 	}
-	if (result != CAP_OK)
+	if (result)
 		return result;
 	console.streams[i].name = shape->name;
 	console.streams[i].channel_pages = channel_pages[i];
@@ -193,19 +192,18 @@ static void set_up(void)
 {
 	int result = virtio_open(&device, "device");
 
-	if (result != CAP_OK)
+	if (result)
 		log_fatal("no console device: %s", cap_error_text(result));
 	count_ports();
 	set_up_private_memory();
 	for (uint32_t i = 0; i < CONSOLE_STREAMS; i++) {
 		result = make_channel(i);
-		if (result != CAP_OK)
+		if (result)
 			log_fatal("no memory for %s: %s", shapes[i].name, cap_error_text(result));
 	}
 }
 
-/* ---- Clients -----------------------------------------------------------------------------------
- */
+/* ---- Clients ---- */
 
 static void forget_client(struct client *client)
 {
@@ -223,8 +221,8 @@ static void wake_clients(void)
 		        .arg = clients[i].wake_bits,
 		};
 
-		/* Goes with the next entry into the kernel.  An event that is none harms its owner.
-		 */
+		/* Goes with the next entry into the kernel.  An event that is none harms its
+		 * owner. */
 		if (console.streams[i].wake && clients[i].wake != CAP_NULL)
 			(void)cap_submit_quiet(&sqe);
 		console.streams[i].wake = false;
@@ -261,7 +259,7 @@ static void answer_drains(void)
 			continue;
 		}
 		msg_builder_init(&builder, message, sizeof(message));
-		if (status == CAP_OK)
+		if (!status)
 			status = byte_stream_drain_results_write(&builder, &out);
 		server_answer(&server, d.call, status, message, msg_builder_length(&builder), NULL,
 		              0);
@@ -269,8 +267,7 @@ static void answer_drains(void)
 	ndrains = kept;
 }
 
-/* ---- ByteStream -------------------------------------------------------------------------------
- */
+/* ---- ByteStream ---- */
 
 static int serve_attach(void *object, struct msg_call *call,
                         const struct byte_stream_attach_params *in,
@@ -357,8 +354,7 @@ static const struct byte_stream_ops byte_stream_ops = {
         .window_size = serve_window_size,
 };
 
-/* ---- The loop ----------------------------------------------------------------------------------
- */
+/* ---- The loop ---- */
 
 static int serve_call(struct server *s, struct server_call *call)
 {
@@ -428,9 +424,9 @@ int main(void)
 
 	int result = server_init(&server, &server_ops, start_cap("serve"), NULL);
 
-	if (result == CAP_OK)
+	if (!result)
 		result = virtio_bind_interrupt(&device, server.event, BIT_INTERRUPT);
-	if (result != CAP_OK)
+	if (result)
 		log_fatal("cannot serve: %s", cap_error_text(result));
 	start_device();
 	log_line("%u ports, features %llx", console.nports, (unsigned long long)device.features);

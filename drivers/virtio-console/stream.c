@@ -26,7 +26,7 @@ static void set_status(struct console_stream *s, uint32_t bit)
 	s->wake = true;
 }
 
-/* ---- Sending ------------------------------------------------------------------------------- */
+/* ---- Sending ---- */
 
 /* Bytes that the client wrote and the device has not been given. */
 static uint32_t unposted(struct console_stream *s)
@@ -140,7 +140,7 @@ bool console_drained(const struct console_stream *s, uint32_t mark)
 	return (int32_t)(s->channel.send.local - mark) >= 0;
 }
 
-/* ---- Receiving ------------------------------------------------------------------------------- */
+/* ---- Receiving ---- */
 
 static void post_buffer(struct console_stream *s, uint32_t buffer)
 {
@@ -187,8 +187,7 @@ static void run_receiving(struct console_stream *s)
 		set_status(s, CHANNEL_EOF);
 }
 
-/* ---- Both --------------------------------------------------------------------------------------
- */
+/* ---- Both ---- */
 
 void console_stream_bound(struct console_stream *s)
 {

@@ -36,7 +36,7 @@ static uint64_t device_address(const uint64_t *pages, uint64_t offset)
 	return pages[offset / CAPOS_PAGE_SIZE] + offset % CAPOS_PAGE_SIZE;
 }
 
-/* ---- Receiving ------------------------------------------------------------------------------- */
+/* ---- Receiving ---- */
 
 static uint8_t *receive_buffer(const struct net *n, uint32_t buffer)
 {
@@ -114,7 +114,7 @@ static void received(struct net *n, uint32_t buffer, uint32_t written)
 	n->statistics.received_frames++;
 	n->statistics.received_bytes += length;
 
-	bool seen = n->frame != NULL;
+	bool seen = n->frame;
 
 	if (seen)
 		n->frame(n->context, start + HEADER_SIZE, length);
@@ -153,7 +153,7 @@ static void take_freed(struct net *n)
 	}
 }
 
-/* ---- Sending --------------------------------------------------------------------------------- */
+/* ---- Sending ---- */
 
 /* Back to the client.  The queue has room for more buffers than there are; a client that made it
  * full by giving back what it did not take only loses buffers of its own. */
@@ -269,8 +269,7 @@ int net_send_copy(struct net *n, const void *frame, uint32_t length)
 	return CAP_OK;
 }
 
-/* ---- Start, clients, the round ------------------------------------------------------------------
- */
+/* ---- Start, clients, the round ---- */
 
 void net_count_buffers(struct net *n, uint32_t receive_size, uint32_t transmit_size)
 {

@@ -98,8 +98,8 @@ void net_detach(struct net *n);
 uint32_t net_run(struct net *n);
 /* Asks both sides to say when there is more.  True: there is already. */
 bool net_prepare_sleep(struct net *n);
-/* Sends one frame from a private buffer.  CAP_OK, CAP_EINVAL (its length), CAP_EAGAIN (no buffer).
- */
+/* Sends one frame from a private buffer.  CAP_OK, CAP_EINVAL (its length), CAP_EAGAIN (no
+ * buffer). */
 int net_send_copy(struct net *n, const void *frame, uint32_t length);
 
 #endif

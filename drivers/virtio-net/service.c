@@ -71,7 +71,7 @@ static uint32_t nwaiting;
 static uint64_t interrupts;
 static uint32_t resets;
 
-/* ---- The device ---------------------------------------------------------------------------- */
+/* ---- The device ---- */
 
 static int negotiate(void)
 {
@@ -79,10 +79,9 @@ static int negotiate(void)
 	                  VIRTIO_F_EVENT_IDX;
 	int result = virtio_negotiate(&device, wanted, FEATURE_MAC);
 
-	/* Frames whose checksum is unfinished are only for a client that was told of the offload.
-	 */
-	if (result == CAP_OK && (device.features & FEATURE_GUEST_CSUM) &&
-	    !(device.features & FEATURE_CSUM))
+	/* Frames whose checksum is unfinished are only for a client that was told of the
+	 * offload. */
+	if (!result && (device.features & FEATURE_GUEST_CSUM) && !(device.features & FEATURE_CSUM))
 		result = virtio_negotiate(&device, wanted & ~FEATURE_GUEST_CSUM, FEATURE_MAC);
 	return result;
 }
@@ -95,14 +94,14 @@ static void start_device(void)
 	net.mergeable = device.features & FEATURE_MRG_RXBUF;
 	net.checksum_receive = device.features & FEATURE_GUEST_CSUM;
 	net.checksum_transmit = device.features & FEATURE_CSUM;
-	if (result == CAP_OK)
+	if (!result)
 		result = virtio_queue_setup(&device, &net.receive, QUEUE_RECEIVE, receive_size,
 		                            private_memory, private_pages, 0, receive_slots);
-	if (result == CAP_OK)
+	if (!result)
 		result = virtio_queue_setup(&device, &net.transmit, QUEUE_TRANSMIT, transmit_size,
 		                            private_memory + (size_t)QUEUE_BYTES, private_pages,
 		                            QUEUE_BYTES, transmit_slots);
-	if (result != CAP_OK) {
+	if (result) {
 		virtio_fail(&device);
 		log_fatal("the network device cannot be started: %s", cap_error_text(result));
 	}
@@ -139,12 +138,12 @@ static void set_up(void)
 	void *base;
 	int result = virtio_open(&device, "device");
 
-	if (result != CAP_OK)
+	if (result)
 		log_fatal("no network device: %s", cap_error_text(result));
 	receive_size = queue_size(QUEUE_RECEIVE);
 	transmit_size = queue_size(QUEUE_TRANSMIT);
 	result = virtio_dma_allocate(&device, PRIVATE_PAGES, private_pages, &base, NULL);
-	if (result != CAP_OK)
+	if (result)
 		log_fatal("no memory for the queues: %s", cap_error_text(result));
 	private_memory = base;
 	net.call_buffers = private_memory + 2ul * QUEUE_BYTES;
@@ -154,7 +153,7 @@ static void set_up(void)
 	uint32_t pages = (uint32_t)((bytes + CAPOS_PAGE_SIZE - 1) / CAPOS_PAGE_SIZE);
 
 	result = virtio_dma_allocate(&device, pages, shared_pages, &net.memory, &shared_memory);
-	if (result != CAP_OK)
+	if (result)
 		log_fatal("no memory for %u pages of buffers: %s", pages, cap_error_text(result));
 	net.pages = shared_pages;
 	net_count_buffers(&net, receive_size, transmit_size);
@@ -171,7 +170,7 @@ static bool link_is_up(void)
 	       (status & LINK_UP);
 }
 
-/* ---- The client ------------------------------------------------------------------------------ */
+/* ---- The client ---- */
 
 static void forget_client(void)
 {
@@ -185,13 +184,13 @@ static void wake_client(void)
 {
 	struct capos_sqe sqe = {.op = CAP_OP_SIGNAL, .cap = wake, .arg = wake_bits};
 
-	/* Goes with the next entry into the kernel.  An event that is none harms its owner alone.
-	 */
+	/* Goes with the next entry into the kernel.  An event that is none harms its owner
+	 * alone. */
 	if (wake != CAP_NULL)
 		(void)cap_submit_quiet(&sqe);
 }
 
-/* ---- Nic ------------------------------------------------------------------------------------- */
+/* ---- Nic ---- */
 
 static int serve_transmit(void *object, struct msg_call *call, const struct nic_transmit_params *in,
                           struct nic_transmit_results *out)
@@ -234,7 +233,7 @@ static void answer_frame(void *context, const uint8_t *frame, uint32_t length)
 	int status = nic_receive_results_write(&builder, &out);
 	uint32_t size = msg_builder_length(&builder);
 
-	if (status != CAP_OK || size > pending.recv_len)
+	if (status || size > pending.recv_len)
 		status = STATUS_MESSAGE_TOO_LONG;
 	server_answer(&server, pending, status, message, size, NULL, 0);
 }
@@ -355,8 +354,7 @@ static const struct nic_ops nic_ops = {
         .statistics = serve_statistics,
 };
 
-/* ---- The loop ----------------------------------------------------------------------------------
- */
+/* ---- The loop ---- */
 
 static int serve_call(struct server *s, struct server_call *call)
 {
@@ -439,13 +437,13 @@ int main(void)
 
 	int result = server_init(&server, &server_ops, start_cap("serve"), NULL);
 
-	if (result == CAP_OK)
+	if (!result)
 		result = virtio_bind_interrupt(&device, server.event, BIT_INTERRUPT);
-	if (result != CAP_OK)
+	if (result)
 		log_fatal("cannot serve: %s", cap_error_text(result));
 	start_device();
 	result = virtio_read_config(&device, CONFIG_MAC, mac, sizeof(mac));
-	if (result != CAP_OK)
+	if (result)
 		log_fatal("the device does not tell its address: %s", cap_error_text(result));
 	log_line("%02x:%02x:%02x:%02x:%02x:%02x, link %s, %u+%u buffers, features %llx", mac[0],
 	         mac[1], mac[2], mac[3], mac[4], mac[5], link_is_up() ? "up" : "down", net.nreceive,

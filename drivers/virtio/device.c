@@ -90,7 +90,7 @@ static void put64(volatile uint8_t *base, uint32_t offset, uint64_t value)
 	put32(base, offset + 4, (uint32_t)(value >> 32));
 }
 
-/* ---- Finding the registers --------------------------------------------------------------- */
+/* ---- Finding the registers ---- */
 
 static int read_config_space(void *context, uint16_t offset, uint8_t width, uint32_t *value)
 {
@@ -100,7 +100,7 @@ static int read_config_space(void *context, uint16_t offset, uint8_t width, uint
 	struct capos_call call = big_call();
 	int result = device_mmio_read_config(d->mmio, &in, &out, &call);
 
-	if (result == CAP_OK)
+	if (!result)
 		*value = out.value;
 	return result;
 }
@@ -112,14 +112,14 @@ static int read_regions(struct virtio_device *d, struct virtio_region *regions, 
 	struct capos_call call = big_call();
 	int result = device_mmio_info(d->mmio, &in, &out, &call);
 
-	if (result != CAP_OK)
+	if (result)
 		return result;
 	*count = out.regions.count < VIRTIO_REGIONS_MAX ? out.regions.count : VIRTIO_REGIONS_MAX;
 	for (uint32_t i = 0; i < *count; i++) {
 		struct mmio_region r;
 
 		result = mmio_region_get(&out.regions, i, &r);
-		if (result != CAP_OK)
+		if (result)
 			return result;
 		regions[i] = (struct virtio_region){r.bar, r.offset, r.size};
 	}
@@ -139,7 +139,7 @@ static int map_window(struct virtio_device *d, const struct virtio_region *regio
 		struct capos_call call = big_call();
 		int result = device_mmio_map(d->mmio, &in, &map, &call);
 
-		if (result != CAP_OK)
+		if (result)
 			return result;
 		if (map.size < regions[w->region].size)
 			return CAP_EINVAL;
@@ -179,28 +179,28 @@ int virtio_open(struct virtio_device *d, const char *name)
 
 	int result = read_regions(d, regions, &nregions);
 
-	if (result == CAP_OK)
+	if (!result)
 		result = virtio_pci_find(&space, regions, nregions, &d->layout, &why);
-	if (result == CAP_OK) {
+	if (!result) {
 		why = "its registers cannot be mapped";
 		result = map_window(d, regions, &d->layout.common, mapped, &d->common);
 	}
-	if (result == CAP_OK)
+	if (!result)
 		result = map_window(d, regions, &d->layout.notify, mapped, &d->notify);
-	if (result == CAP_OK)
+	if (!result)
 		result = map_window(d, regions, &d->layout.device, mapped, &d->config);
-	if (result == CAP_OK && (!d->common || !d->notify))
+	if (!result && (!d->common || !d->notify))
 		result = CAP_ENOENT;
-	if (result == CAP_OK) { /* whoever had it before may have left it running */
+	if (!result) { /* whoever had it before may have left it running */
 		why = "it cannot be reset";
 		result = virtio_reset(d);
 	}
-	if (result != CAP_OK)
+	if (result)
 		log_line("device %s is not usable: %s (%s)", name, why, cap_error_text(result));
 	return result;
 }
 
-/* ---- Status and features ------------------------------------------------------------------- */
+/* ---- Status and features ---- */
 
 static void add_status(struct virtio_device *d, uint8_t bits)
 {
@@ -256,7 +256,7 @@ int virtio_negotiate(struct virtio_device *d, uint64_t wanted, uint64_t required
 {
 	int result = virtio_reset(d);
 
-	if (result != CAP_OK) {
+	if (result) {
 		virtio_fail(d);
 		return result;
 	}
@@ -285,7 +285,7 @@ int virtio_negotiate(struct virtio_device *d, uint64_t wanted, uint64_t required
 	return CAP_OK;
 }
 
-/* ---- Queues -------------------------------------------------------------------------------- */
+/* ---- Queues ---- */
 
 uint16_t virtio_queue_size(struct virtio_device *d, uint16_t index)
 {
@@ -331,8 +331,7 @@ int virtio_queue_setup(struct virtio_device *d, struct virtqueue *q, uint16_t in
 	return CAP_OK;
 }
 
-/* ---- Device configuration, interrupt, memory --------------------------------------------------
- */
+/* ---- Device configuration, interrupt, memory ---- */
 
 /* By the field's own width, as the standard asks; anything else is an array of bytes. */
 static void read_field(const volatile uint8_t *from, uint8_t *to, uint32_t length)
@@ -381,24 +380,24 @@ int virtio_dma_allocate(struct virtio_device *d, uint32_t npages, uint64_t *page
 	struct capos_call call = big_call();
 	int result = dma_pool_allocate(d->dma, &in, &out, &call);
 
-	if (result != CAP_OK)
+	if (result)
 		return result;
 	if (out.memory_index >= call.ncaps || out.device_addresses.count != npages)
 		result = CAP_EMESSAGE;
-	for (uint32_t i = 0; i < npages && result == CAP_OK; i++)
+	for (uint32_t i = 0; i < npages && !result; i++)
 		result = msg_list_u64(&out.device_addresses, i, &pages[i]);
 
 	/* One capability is expected; any other is given back. */
-	cap_t object = result == CAP_OK ? call.caps[out.memory_index] : CAP_NULL;
+	cap_t object = !result ? call.caps[out.memory_index] : CAP_NULL;
 
 	for (uint32_t i = 0; i < call.ncaps; i++)
 		if (call.caps[i] != object)
 			(void)cap_release(call.caps[i]);
-	if (result != CAP_OK)
+	if (result)
 		return result;
 	result = cap_memory_map(object, 0, (uint64_t)npages * CAPOS_PAGE_SIZE,
 	                        CAP_RIGHT_READ | CAP_RIGHT_WRITE, base);
-	if (result == CAP_OK && memory)
+	if (!result && memory)
 		*memory = object;
 	else
 		(void)cap_release(object); /* the mapping, if there is one, keeps the pages */

@@ -141,7 +141,7 @@ int virtio_pci_find(const struct virtio_config_space *space, const struct virtio
 			return result;
 		if (id == PCI_CAPABILITY_VENDOR) {
 			result = consider(space, at, regions, nregions, out);
-			if (result != CAP_OK)
+			if (result)
 				return result;
 		}
 		at = next;

@@ -68,8 +68,8 @@ int chan_restore(struct chan *c, const struct chan_state *state); /* CAP_OK or e
 void chan_taken(struct chan *c, uint32_t bytes);
 void chan_put(struct chan *c);
 
-/* Asks to be woken for data, for space, for a change of status; the caller looks again afterwards.
- */
+/* Asks to be woken for data, for space, for a change of status; the caller looks again
+ * afterwards. */
 void chan_arm_read(struct chan *c);
 void chan_arm_write(struct chan *c);
 void chan_arm_status(struct chan *c);

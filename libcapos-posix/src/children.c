@@ -51,10 +51,10 @@ static struct child *find(uint64_t pid)
 
 bool child_known(long pid)
 {
-	return find((uint64_t)pid) != NULL;
+	return find((uint64_t)pid);
 }
 
-/* ---- Ends ------------------------------------------------------------------------------------ */
+/* ---- Ends ---- */
 
 void children_changed(void)
 {
@@ -88,8 +88,7 @@ bool children_look(void)
 	return true;
 }
 
-/* ---- wait -------------------------------------------------------------------------------------
- */
+/* ---- wait ---- */
 
 enum selection { SELECT_ALL, SELECT_ONE, SELECT_NONE };
 
@@ -259,8 +258,7 @@ long sys_waitid(long type, long id, long info, long options, long usage)
 	return 0;
 }
 
-/* ---- Signals ------------------------------------------------------------------------------------
- */
+/* ---- Signals ---- */
 
 static long signal_child(const struct child *c, int signal)
 {

@@ -94,7 +94,7 @@ static const unsigned char status_errno[] = {
 
 int errno_of(int result)
 {
-	if (result == CAP_OK)
+	if (!result)
 		return 0;
 	if (result < 0)
 		return errno_of_kernel(result);

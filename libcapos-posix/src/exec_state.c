@@ -17,8 +17,7 @@
 #include "objects.h"
 #include "signal_calls.h"
 
-/* ---- Writing -----------------------------------------------------------------------------------
- */
+/* ---- Writing ---- */
 
 struct writer {
 	struct exec_state *state;
@@ -132,8 +131,7 @@ int exec_state_write(cap_t *out)
 	return result;
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------
- */
+/* ---- Reading ---- */
 
 static int make_file(const struct carried *in, struct file **out)
 {

@@ -66,7 +66,7 @@ int family_ensure(void)
 
 bool family_exists(void)
 {
-	return family != NULL;
+	return family;
 }
 
 struct membership family_self(void)
@@ -86,8 +86,7 @@ void family_wake(void)
 	cap_signal(process_event(), ~family_wait_bit());
 }
 
-/* ---- Members ----------------------------------------------------------------------------------
- */
+/* ---- Members ---- */
 
 static void clear_place(uint32_t member)
 {
@@ -131,8 +130,7 @@ void family_become(struct membership m)
 	self = m;
 }
 
-/* ---- Offsets ------------------------------------------------------------------------------------
- */
+/* ---- Offsets ---- */
 
 /* The bits of members that are there. */
 static uint64_t living(void)
@@ -189,8 +187,7 @@ struct family_offset *family_offset_at(uint32_t number)
 	return family && number < OFFSETS_MAX ? &family->offsets[number] : NULL;
 }
 
-/* ---- Locks --------------------------------------------------------------------------------------
- */
+/* ---- Locks ---- */
 
 #define LOCK_WAITED                                                                  \
 	0x80000000u /* somebody sleeps for it; below: the holder's member number + 1 \

@@ -95,8 +95,8 @@ void file_put(struct file *f); /* closes and frees at 0 */
  * caller's). */
 int fd_install(struct file *f, int from, bool close_on_exec);
 struct file *fd_file(int fd); /* borrowed; NULL: EBADF */
-/* Calls visit for each descriptor, lowest first, until it answers other than 0; that answer, or 0.
- */
+/* Calls visit for each descriptor, lowest first, until it answers other than 0; that answer,
+ * or 0. */
 typedef int fd_visit(int fd, struct file *f, bool close_on_exec, void *context);
 int fd_each(fd_visit *visit, void *context);
 

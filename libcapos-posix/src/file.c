@@ -184,8 +184,8 @@ static off_t regular_seek(struct file *f, off_t offset, int whence)
 		if (result)
 			return result;
 		base = whence == SEEK_END ? (off_t)stat.size : 0;
-		/* Every byte counts as data: allowed by POSIX, and as simple as it is true enough.
-		 */
+		/* Every byte counts as data: allowed by POSIX, and as simple as it is true
+		 * enough. */
 		if (whence != SEEK_END && (offset < 0 || (uint64_t)offset >= stat.size))
 			return -ENXIO;
 		if (whence == SEEK_HOLE)

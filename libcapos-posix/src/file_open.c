@@ -163,7 +163,7 @@ long sys_sync(void)
 	return 0;
 }
 
-/* ---- sendfile ------------------------------------------------------------------------------- */
+/* ---- sendfile ---- */
 
 /* Writes all of it, unless the other side takes less; what was written, or -errno. */
 static ssize_t send_chunk(struct file *out, uint8_t *bytes, size_t length)

@@ -51,9 +51,9 @@ void pages_unmap(void *pages, size_t size)
 	cap_memory_unmap(pages, size);
 }
 
-/* Maps the object (whose capability it consumes) where the flags say; without them the address is a
- * wish, which the dynamic linker relies on for programs that cannot be moved.  Address or -errno.
- */
+/* Maps the object (whose capability it consumes) where the flags say; without them the address is
+ * a wish, which the dynamic linker relies on for programs that cannot be moved.  Address or
+ * -errno. */
 static long map_object(cap_t memory, long address, size_t length, long protection, long flags,
                        uint64_t offset)
 {
@@ -96,8 +96,8 @@ static long file_object(long fd, long protection, long flags, cap_t *memory)
 	return f->ops->memory(f, memory);
 }
 
-/* What is to be written and can never be there all at once is refused here, not by a fault later.
- */
+/* What is to be written and can never be there all at once is refused here, not by a fault
+ * later. */
 static bool exceeds_memory(size_t size, long protection, long flags)
 {
 	const struct capos_clock_page *clock = (const struct capos_clock_page *)CAPOS_CLOCK_ADDR;

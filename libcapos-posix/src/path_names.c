@@ -59,8 +59,7 @@ long sys_rmdir(long path)
 	return sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
 }
 
-/* ---- Two paths --------------------------------------------------------------------------------
- */
+/* ---- Two paths ---- */
 
 /* Two paths as one Directory can be asked about them.  When both are relative and to different
  * directories, the second is written out from the root in `full`. */
@@ -175,8 +174,7 @@ long sys_link(long from, long to)
 	return sys_linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
-/* ---- Symlinks ---------------------------------------------------------------------------------
- */
+/* ---- Symlinks ---- */
 
 long sys_symlinkat(long target, long directory_fd, long path)
 {

@@ -142,8 +142,7 @@ long sys_access(long path, long mode)
 	return access_at(AT_FDCWD, (const char *)path, mode, 0);
 }
 
-/* ---- Modes and owners -------------------------------------------------------------------------
- */
+/* ---- Modes and owners ---- */
 
 long sys_fchmodat(long directory_fd, long path, long mode)
 {
@@ -211,8 +210,7 @@ long sys_fchown(long fd, long user, long group)
 	return f && !(f->flags & O_PATH) ? check_owner(user, group) : -EBADF;
 }
 
-/* ---- Times ------------------------------------------------------------------------------------
- */
+/* ---- Times ---- */
 
 static int time_of(const struct timespec *t, int64_t now, int64_t *out)
 {
@@ -261,8 +259,7 @@ long sys_utimensat(long directory_fd, long path, long times, long flags)
 	return errno_of(directory_set_times(base, &params, NULL, &call));
 }
 
-/* ---- The file system --------------------------------------------------------------------------
- */
+/* ---- The file system ---- */
 
 static long space_of(cap_t directory, struct statfs *out)
 {

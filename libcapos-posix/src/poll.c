@@ -125,8 +125,7 @@ long sys_ppoll(long fds, long n, long timeout, long mask, long mask_size)
 	return result;
 }
 
-/* ---- select -------------------------------------------------------------------------------------
- */
+/* ---- select ---- */
 
 #define READ_EVENTS   (POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR)
 #define WRITE_EVENTS  (POLLWRNORM | POLLWRBAND | POLLOUT | POLLERR)

@@ -50,8 +50,8 @@ void signal_no_restart(void);
 /* ---- Time ---- */
 
 struct timespec;
-/* Monotonic deadline so many nanoseconds from now, UINT64_MAX when that is beyond the clock's end.
- */
+/* Monotonic deadline so many nanoseconds from now, UINT64_MAX when that is beyond the clock's
+ * end. */
 uint64_t deadline_after(uint64_t ns);
 /* -EINVAL when t is no valid interval (negative, nanoseconds of a second or more). */
 int timespec_to_ns(const struct timespec *t, uint64_t *ns);

@@ -66,8 +66,8 @@ static int answer_question(const struct dns_question *question,
 		return DNS_RCODE_REFUSED;
 	if (question->class_ != DNS_CLASS_IN)
 		return DNS_RCODE_NOT_IMPLEMENTED;
-	/* Another type of an existing name has no records here; whether it exists only A can tell.
-	 */
+	/* Another type of an existing name has no records here; whether it exists only A can
+	 * tell. */
 	int rcode = resolve(resolver, question->name, addresses, count);
 	if (question->type != DNS_TYPE_A)
 		*count = 0;

@@ -199,9 +199,9 @@ static void run_handler(int signal, struct capos_upcall_frame *frame, void *fxsa
 	signals.blocked |= action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
 	if (action->flags & SA_RESETHAND)
 		action->handler = SIG_DFL;
-	/* A signal that came while upcalls were masked is delivered with the others, after this
-	 * handler: unless it is blocked it then has run by the time the interrupted code goes on.
-	 */
+	/* A signal that came while upcalls were masked is delivered with the others, after
+	 * this handler: unless it is blocked it then has run by the time the interrupted code
+	 * goes on. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&cap_ring()->upcall_mask, 0, __ATOMIC_RELAXED);
 	posix_call_handler(handler, signal, &info, &uc, stack);

@@ -70,7 +70,7 @@ DEFINE_OPEN(open_tcp)
 DEFINE_OPEN(open_udp)
 DEFINE_OPEN(open_icmp)
 
-/* ---- Errors and waiting --------------------------------------------------------------------- */
+/* ---- Errors and waiting ---- */
 
 bool socket_has_error(struct socket *s)
 {
@@ -104,8 +104,7 @@ int socket_wait(uint64_t deadline)
 	return result == -ETIMEDOUT ? -EAGAIN : result;
 }
 
-/* ---- Descriptions -----------------------------------------------------------------------------
- */
+/* ---- Descriptions ---- */
 
 static ssize_t socket_read(struct file *f, const struct iovec *iov, int n)
 {
@@ -282,8 +281,7 @@ int socket_restore(const struct carried *in, struct file **out)
 	return 0;
 }
 
-/* ---- socket() ---------------------------------------------------------------------------------
- */
+/* ---- socket() ---- */
 
 static int kind_of(int type, int protocol, enum socket_kind *kind)
 {
@@ -347,8 +345,7 @@ long sys_socket(long family, long type, long protocol)
 	return result ? result : install(f, flags);
 }
 
-/* ---- The calls on sockets ---------------------------------------------------------------------
- */
+/* ---- The calls on sockets ---- */
 
 int socket_fd(long fd, struct file **f)
 {

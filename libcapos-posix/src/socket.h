@@ -59,8 +59,8 @@ extern const struct socket_ops socket_tcp_ops, socket_datagram_ops;
 unsigned socket_tcp_poll(struct file *f, unsigned wanted, bool arm);
 unsigned socket_datagram_poll(struct file *f, unsigned wanted, bool arm);
 
-/* A description for a socket whose object and channel stand; takes both over, also when it fails.
- */
+/* A description for a socket whose object and channel stand; takes both over, also when it
+ * fails. */
 int socket_file(enum socket_kind kind, enum socket_state state, cap_t object,
                 const struct chan *chan, int flags, struct file **out);
 /* Takes the object out of a reply and opens its channel.  CAP_OK or enum cap_error; nothing is left

@@ -56,8 +56,7 @@ static void scatter(const struct msghdr *message, const uint8_t *from, size_t le
 	}
 }
 
-/* ---- Sending ----------------------------------------------------------------------------------
- */
+/* ---- Sending ---- */
 
 static int destination(struct socket *s, const struct msghdr *message,
                        struct channel_datagram *header)
@@ -145,8 +144,7 @@ static ssize_t datagram_sendmsg(struct file *f, const struct msghdr *message, in
 	}
 }
 
-/* ---- Receiving --------------------------------------------------------------------------------
- */
+/* ---- Receiving ---- */
 
 /* Takes one record into buffer.  Its length as the sender had it, or -errno; *copied: bytes put
  * there. */
@@ -170,8 +168,8 @@ static ssize_t take_record(struct socket *s, struct channel_datagram *header, vo
 	return header->length;
 }
 
-/* For a ping socket: passes over what is not for it, and leaves the ICMP message alone in bounce.
- */
+/* For a ping socket: passes over what is not for it, and leaves the ICMP message alone in
+ * bounce. */
 static ssize_t take_reply(struct socket *s, struct channel_datagram *header, bool peek,
                           size_t *copied)
 {
@@ -298,8 +296,7 @@ unsigned socket_datagram_poll(struct file *f, unsigned wanted, bool arm)
 	return socket_has_error(s) ? events | POLLERR : events;
 }
 
-/* ---- Addresses --------------------------------------------------------------------------------
- */
+/* ---- Addresses ---- */
 
 static int datagram_bind(struct file *f, const struct sockaddr *address, unsigned length)
 {

@@ -100,8 +100,7 @@ static int ask_get(struct socket *s, uint16_t option, int32_t *value)
 	}
 }
 
-/* ---- Timeouts, kept here ------------------------------------------------------------------------
- */
+/* ---- Timeouts, kept here ---- */
 
 static int set_timeout(uint64_t *timeout, const void *value, unsigned length)
 {
@@ -139,8 +138,7 @@ static int get_timeout(uint64_t timeout, void *value, unsigned *length)
 	return store(&t, sizeof(t), value, length);
 }
 
-/* ---- The two calls ------------------------------------------------------------------------------
- */
+/* ---- The two calls ---- */
 
 static int set_linger(struct socket *s, const void *value, unsigned length)
 {

@@ -15,8 +15,7 @@
 
 #define TCP_CALL_BUFFER 512u
 
-/* ---- connect ----------------------------------------------------------------------------------
- */
+/* ---- connect ---- */
 
 /* Of a connect that another process began: how it went is in the channel. */
 static void settle_by_status(struct socket *s)
@@ -138,8 +137,7 @@ static int tcp_connect(struct file *f, const struct sockaddr *address, unsigned 
 	return finish_connect(s, socket_deadline(s->send_timeout));
 }
 
-/* ---- Data -------------------------------------------------------------------------------------
- */
+/* ---- Data ---- */
 
 /* Why nothing can be received: -errno, 0 for the end; -EAGAIN: nothing there yet.  status was read
  * before the queue was found empty, since data is put in before the end is told. */
@@ -276,8 +274,7 @@ static ssize_t tcp_sendmsg(struct file *f, const struct msghdr *message, int fla
 	}
 }
 
-/* ---- poll -------------------------------------------------------------------------------------
- */
+/* ---- poll ---- */
 
 static unsigned events_now(struct socket *s)
 {
@@ -323,8 +320,7 @@ unsigned socket_tcp_poll(struct file *f, unsigned wanted, bool arm)
 	return events_now(s);
 }
 
-/* ---- The rest ---------------------------------------------------------------------------------
- */
+/* ---- The rest ---- */
 
 static int tcp_bind(struct file *f, const struct sockaddr *address, unsigned length)
 {

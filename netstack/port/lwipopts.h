@@ -7,8 +7,7 @@
 #ifndef NETSTACK_PORT_LWIPOPTS_H
 #define NETSTACK_PORT_LWIPOPTS_H
 
-/* ---- One thread, one loop ---------------------------------------------------------------------
- */
+/* ---- One thread, one loop ---- */
 
 #define NO_SYS               1 /* no threads, mailboxes or semaphores under lwIP */
 #define SYS_LIGHTWEIGHT_PROT 0 /* nobody interrupts us */
@@ -17,8 +16,7 @@
 #define LWIP_TIMERS \
 	0 /* timers.h calls the timer functions, and only while they have something to do */
 
-/* ---- Memory -----------------------------------------------------------------------------------
- */
+/* ---- Memory ---- */
 
 #define MEM_ALIGNMENT 8
 #define MEM_CUSTOM_ALLOCATOR \
@@ -29,8 +27,7 @@
 #define PBUF_POOL_BUFSIZE        1536
 #define LWIP_SUPPORT_CUSTOM_PBUF 1 /* ... wrapped in pbufs of ours */
 
-/* ---- Link and IP ------------------------------------------------------------------------------
- */
+/* ---- Link and IP ---- */
 
 #define LWIP_IPV4     1
 #define LWIP_IPV6     0
@@ -71,8 +68,7 @@
 	1                       /* off on loopback, and per frame where the device has checked it */
 #define LWIP_CHECKSUM_ON_COPY 0 /* data is not copied (tcp.c), so it would be an extra pass */
 
-/* ---- Configuration of the interface ------------------------------------------------------------
- */
+/* ---- Configuration of the interface ---- */
 
 #define LWIP_DHCP 1
 #define LWIP_ACD  0
@@ -85,16 +81,14 @@
 #define DNS_TABLE_SIZE       2 /* never used; with 1 the compiler warns */
 #define DNS_MAX_NAME_LENGTH  64
 
-/* ---- UDP ---------------------------------------------------------------------------------------
- */
+/* ---- UDP ---- */
 
 #define LWIP_UDP             1
 #define LWIP_UDPLITE         0
 #define UDP_TTL              64
 #define LWIP_NETBUF_RECVINFO 0
 
-/* ---- TCP ---------------------------------------------------------------------------------------
- */
+/* ---- TCP ---- */
 
 #define LWIP_TCP       1
 #define TCP_TTL        64
@@ -136,8 +130,8 @@
 #define SO_REUSE 1 /* a server may restart while its old connections end */
 
 #define LWIP_HOOK_FILENAME "hooks.h"
-/* The windows above are larger than the (absent) pool of pbufs that these checks compare them with.
- */
+/* The windows above are larger than the (absent) pool of pbufs that these checks compare them
+ * with. */
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1
 
 #define LWIP_STATS 0

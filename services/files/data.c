@@ -43,7 +43,7 @@ void data_init(struct data *data, const uint8_t *base, uint64_t size, uint32_t c
 	data->base = base;
 	data->base_size = base ? size : 0;
 	data->base_crc = crc;
-	data->base_unchecked = base != NULL;
+	data->base_unchecked = base;
 }
 
 /* Where the file's byte at offset lies, and how many bytes on from there; NULL: zeros. */

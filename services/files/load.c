@@ -33,7 +33,7 @@ static int make(struct tree *tree, struct inode *parent, const char *text, uint3
 		        tree, parent, text, length, (const char *)file->data,
 		        file->size > TREE_PATH_MAX ? TREE_PATH_MAX + 1 : (uint32_t)file->size, out);
 	int status = tree_make_file(tree, parent, text, length, file->mode, out);
-	if (status == STATUS_OK && file->size)
+	if (!status && file->size)
 		data_init(&(*out)->data, file->data, file->size, file->crc);
 	return status;
 }

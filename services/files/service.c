@@ -72,8 +72,7 @@ static int resolve_new(void *object, struct msg_text path, bool directory, struc
 	return out->directory_wanted && !directory ? STATUS_NO_ENTRY : STATUS_OK;
 }
 
-/* ---- Directory --------------------------------------------------------------------------------
- */
+/* ---- Directory ---- */
 
 static int open_create(struct place *place, uint32_t flags, uint32_t mode)
 {
@@ -388,8 +387,7 @@ static const struct directory_ops directory_ops = {
         .path = directory_path,
 };
 
-/* ---- File -------------------------------------------------------------------------------------
- */
+/* ---- File ---- */
 
 static int file_read(void *object, struct msg_call *call, const struct file_read_params *in,
                      struct file_read_results *out)
@@ -512,8 +510,8 @@ static int snapshot_in_place(const struct data *data, cap_t *memory)
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
 	int result = memory_object_slice(files.boot, &in, &out, &call);
 
-	*memory = result == CAP_OK && call.ncaps ? call.caps[0] : CAP_NULL;
-	return result == CAP_OK && !call.ncaps ? CAP_EMESSAGE : result;
+	*memory = !result && call.ncaps ? call.caps[0] : CAP_NULL;
+	return !result && !call.ncaps ? CAP_EMESSAGE : result;
 }
 
 static int snapshot_copy(const struct data *data, cap_t *memory)
@@ -576,8 +574,7 @@ static const struct file_ops file_ops = {
         .memory = file_memory,
 };
 
-/* ---- The server -------------------------------------------------------------------------------
- */
+/* ---- The server ---- */
 
 static int service_call(struct server *server, struct server_call *call)
 {

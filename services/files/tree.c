@@ -25,7 +25,7 @@ static size_t name_size(uint32_t length)
 	return sizeof(struct name) + length;
 }
 
-/* ---- Inodes --------------------------------------------------------------------------------- */
+/* ---- Inodes ---- */
 
 static struct inode *inode_create(struct tree *tree, uint16_t type, uint32_t mode)
 {
@@ -117,7 +117,7 @@ static void touched(struct tree *tree, struct inode *inode)
 	inode->modify_ns = inode->change_ns = tree->now_ns;
 }
 
-/* ---- Names ---------------------------------------------------------------------------------- */
+/* ---- Names ---- */
 
 struct name *tree_lookup(struct tree *tree, struct inode *directory, const char *text,
                          uint32_t length)
@@ -379,13 +379,13 @@ int tree_rename(struct tree *tree, struct name *name, struct inode *directory, c
 	return STATUS_OK;
 }
 
-/* ---- Contents ------------------------------------------------------------------------------- */
+/* ---- Contents ---- */
 
 uint32_t tree_read(struct tree *tree, struct inode *file, uint64_t offset, void *buffer,
                    uint32_t length)
 {
-	/* Only the first read after a change moves the access time, so that reading does not write.
-	 */
+	/* Only the first read after a change moves the access time, so that reading does not
+	 * write. */
 	if (file->access_ns <= file->modify_ns)
 		file->access_ns = tree->now_ns;
 	return data_read(&file->data, offset, buffer, length);
@@ -405,7 +405,7 @@ int tree_truncate(struct tree *tree, struct inode *file, uint64_t size)
 {
 	int status = data_truncate(&file->data, tree->source, size);
 
-	if (status == STATUS_OK)
+	if (!status)
 		touched(tree, file);
 	return status;
 }
@@ -423,7 +423,7 @@ int tree_check(struct inode *file)
 	return STATUS_OK;
 }
 
-/* ---- The whole ------------------------------------------------------------------------------ */
+/* ---- The whole ---- */
 
 int tree_init(struct tree *tree, struct page_source *source, int64_t now_ns)
 {

@@ -20,8 +20,8 @@
 /* Chains of names; directories of an image have some hundred entries, and a chain of ten costs no
  * more than a call. */
 #define TREE_BUCKETS 4096u
-/* Keeps `links` and the counters in their types whatever the machine's memory; some 200 bytes each.
- */
+/* Keeps `links` and the counters in their types whatever the machine's memory; some 200 bytes
+ * each. */
 #define TREE_INODES_MAX (1u << 22)
 
 struct inode;

@@ -16,8 +16,8 @@
 
 #define INIT_CAP(which) CAP_GIVEN(PLAN_KERNEL_##which)
 
-/* The largest message to or from a kernel object, for calls that are over before the next begins.
- */
+/* The largest message to or from a kernel object, for calls that are over before the next
+ * begins. */
 extern _Alignas(8) uint8_t init_buffer[CAPOS_KERNEL_MESSAGE_MAX];
 #define INIT_CALL() ((struct capos_call){.buffer = init_buffer, .size = sizeof(init_buffer)})
 

@@ -126,8 +126,7 @@ int lookup_path(const struct archive *archive, const char *path, struct archive_
 	return result;
 }
 
-/* ---- Programs -----------------------------------------------------------------------------------
- */
+/* ---- Programs ---- */
 
 static int find_executable(const struct archive *archive, const char *path,
                            struct archive_file *file, char *resolved)
@@ -159,7 +158,7 @@ static int search(const struct archive *archive, const char *name, const char *s
 			strcpy(path + length + 1, name);
 			result = find_executable(archive, path, file, resolved);
 		}
-		if (result == CAP_OK)
+		if (!result)
 			return CAP_OK;
 		if (result != CAP_ENOENT)
 			answer = result;

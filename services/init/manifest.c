@@ -77,8 +77,7 @@ uint64_t plan_kernel_interface(enum plan_kernel kernel)
 	return kernel < COUNT(kernel_names) ? kernel_names[kernel].interface : DEVICE_MANAGER_INTERFACE;
 }
 
-/* ---- Services ----------------------------------------------------------------------------------
- */
+/* ---- Services ---- */
 
 static int find_service(const struct plan *plan, const char *name, size_t length)
 {
@@ -171,7 +170,7 @@ static int read_service(struct plan *plan, const struct msg_list *list, uint32_t
 	return CAP_OK;
 }
 
-/* ---- Holdings ------------------------------------------------------------------- */
+/* ---- Holdings ---- */
 
 static int read_kernel_holding(char *why, const char *holder, struct plan_holding *h,
                                const struct msg_text *name)
@@ -317,8 +316,7 @@ int plan_read_manifest(struct plan *plan, const void *message, uint64_t length)
 	return plan->problem[0] ? CAP_EINVAL : CAP_OK;
 }
 
-/* ---- The program's request ----------------------------------------------------------------------
- */
+/* ---- The program's request ---- */
 
 static int read_texts(char *why, const char *what, const struct msg_list *list, const char **out,
                       uint32_t *n)

@@ -75,8 +75,8 @@ static void resolve_image(struct plan *plan, struct plan_service *s, const struc
 	}
 }
 
-/* Marks what is held of services that are not started.  True when that leaves out one service more.
- */
+/* Marks what is held of services that are not started.  True when that leaves out one service
+ * more. */
 static bool mark_missing(struct plan *plan, struct plan_service *s, struct plan_holding *holdings,
                          uint32_t n)
 {
@@ -145,7 +145,7 @@ bool plan_find_export(const struct plan *plan, uint64_t interface, const char *n
 	return false;
 }
 
-/* ---- The network's configuration, as arguments ---------------------------------- */
+/* ---- The network's configuration, as arguments ---- */
 
 struct arguments {
 	struct plan_service *service;

@@ -151,7 +151,7 @@ void program_start(void)
 		control_send("started");
 }
 
-/* ---- The program's end ---------------------------------------------------------- */
+/* ---- The program's end ---- */
 
 static void drain(const char *name)
 {

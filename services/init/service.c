@@ -43,8 +43,7 @@ int init_call_submit(struct init_call *call, cap_t cap, uint64_t interface, uint
 	return cap_submit(&sqe, &call->op);
 }
 
-/* ---- The end ------------------------------------------------------------------------------------
- */
+/* ---- The end ---- */
 
 void init_power_off(void)
 {
@@ -76,8 +75,7 @@ void init_fail(int code, const char *format, ...)
 	init_power_off();
 }
 
-/* ---- Waiting ------------------------------------------------------------------------------------
- */
+/* ---- Waiting ---- */
 
 static void watch_event(void)
 {
@@ -127,7 +125,7 @@ void init_wait(uint64_t timeout_ns)
 	report_services();
 }
 
-/* ---- Services ------------------------------------------------------------------- */
+/* ---- Services ---- */
 
 static uint32_t list_devices(struct pci_device *devices)
 {
@@ -237,7 +235,7 @@ static void add_network_arguments(void)
 		init_fail(EXIT_SYSTEM, "the network's configuration is malformed or too long");
 }
 
-/* ---- Reading the archive -------------------------------------------------------- */
+/* ---- Reading the archive ---- */
 
 static void open_archive(void)
 {
@@ -282,7 +280,7 @@ static void read_request(void)
 		init_fail(EXIT_SYSTEM, "%s", init.request.problem);
 }
 
-/* ---- The boot ------------------------------------------------------------------- */
+/* ---- The boot ---- */
 
 /* Asks each service something, so that all of them have set themselves up when the list is made. */
 static void settle_services(void)

@@ -39,8 +39,7 @@ static struct capos_call call_with(struct capos_send_cap *send)
 	};
 }
 
-/* ---- Streams ------------------------------------------------------------------------------------
- */
+/* ---- Streams ---- */
 
 struct stream {
 	struct channel channel;
@@ -57,7 +56,7 @@ static void stream_attach(struct stream *s, const char *name, uint64_t memory_si
 	void *memory;
 	int result = byte_stream_attach(start_cap(name), &in, &out, &call);
 
-	if (result != CAP_OK)
+	if (result)
 		log_fatal("attach %s: %s", name, cap_error_text(result));
 	if (out.channel.memory_index >= call.ncaps || out.channel.event_index >= call.ncaps)
 		log_fatal("attach %s: capabilities are missing", name);
@@ -65,9 +64,9 @@ static void stream_attach(struct stream *s, const char *name, uint64_t memory_si
 	s->bits = out.channel.event_bits;
 	result = cap_memory_map(call.caps[out.channel.memory_index], 0, memory_size,
 	                        CAP_RIGHT_READ | CAP_RIGHT_WRITE, &memory);
-	if (result == CAP_OK)
+	if (!result)
 		result = channel_open(&s->channel, memory, memory_size);
-	if (result != CAP_OK)
+	if (result)
 		log_fatal("channel of %s: %s", name, cap_error_text(result));
 }
 
@@ -119,8 +118,7 @@ static uint32_t stream_read(struct stream *s, void *bytes, uint32_t size)
 
 static struct stream output;
 
-/* ---- TAP ----------------------------------------------------------------------------------------
- */
+/* ---- TAP ---- */
 
 static uint32_t ntests, nfailed;
 
@@ -138,8 +136,7 @@ static void check(bool passed, const char *what)
 	say(line);
 }
 
-/* ---- Frames -------------------------------------------------------------------------------------
- */
+/* ---- Frames ---- */
 
 static const uint8_t gateway[4] = {10, 0, 2, 2};
 static const uint8_t guest[4] = {10, 0, 2, 15};
@@ -177,11 +174,11 @@ static void facts(void)
 	struct nic_link_status_results link;
 	int result = nic_mac_address(nic, &in, &out, &call);
 
-	check(result == CAP_OK && out.addr.len == 6, "macAddress answers six bytes");
-	if (result == CAP_OK && out.addr.len == 6)
+	check(!result && out.addr.len == 6, "macAddress answers six bytes");
+	if (!result && out.addr.len == 6)
 		memcpy(mac, out.addr.ptr, 6);
 	result = nic_link_status(nic, &link_in, &link, &call);
-	check(result == CAP_OK && link.up, "linkStatus says that the link is up");
+	check(!result && link.up, "linkStatus says that the link is up");
 }
 
 static int transmit(const void *frame, uint32_t length)
@@ -206,8 +203,8 @@ static void by_call(void)
 
 	check(transmit(frame, 13) == STATUS_INVALID_ARGUMENT, "a frame too short is refused");
 	check(transmit(frame, 1515) == STATUS_INVALID_ARGUMENT, "a frame too long is refused");
-	/* The reply may come before `receive` is called, and is dropped then; nobody is attached.
-	 */
+	/* The reply may come before `receive` is called, and is dropped then; nobody is
+	 * attached. */
 	for (uint32_t i = 0; i < 3 && !found; i++) {
 		struct capos_sqe sqe = {0};
 		struct cap_op op = {0};
@@ -424,8 +421,7 @@ static void in_flight(void)
 	check(all, "a client that ends with frames on the way leaves nothing behind");
 }
 
-/* ---- The rest -----------------------------------------------------------------------------------
- */
+/* ---- The rest ---- */
 
 static uint64_t number(const char *text)
 {

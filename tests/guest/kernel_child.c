@@ -49,12 +49,12 @@ static void hoard(void)
 	uint8_t *a;
 	int result = cap_memory_create(size, &memory);
 
-	if (result == CAP_OK)
+	if (!result)
 		result = cap_memory_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
 		                        (void **)&a);
 	msg_builder_init(&builder, message, sizeof(message));
 	process_status_params_write(&builder, &params);
-	for (uint64_t at = 0; result == CAP_OK && at < size; at += CAPOS_PAGE_SIZE) {
+	for (uint64_t at = 0; !result && at < size; at += CAPOS_PAGE_SIZE) {
 		struct capos_sqe sqe = {.op = CAP_OP_CALL,
 		                        .cap = CAP_SELF,
 		                        .interface = PROCESS_INTERFACE,
@@ -65,7 +65,7 @@ static void hoard(void)
 		                        .recv_len = CAPOS_PAGE_SIZE};
 		struct cap_op op = {0};
 		result = cap_submit(&sqe, &op);
-		if (result == CAP_OK)
+		if (!result)
 			result = cap_await(&op, CAPOS_FOREVER);
 	}
 	/* And what the kernel keeps for it without charge. */

@@ -16,9 +16,9 @@ int run(struct capos_sqe *sqe, struct capos_cqe *cqe)
 {
 	struct cap_op op = {0};
 	int result = cap_submit(sqe, &op);
-	if (result == CAP_OK)
+	if (!result)
 		result = cap_await_uninterruptible(&op);
-	if (cqe != NULL)
+	if (cqe)
 		*cqe = op.cqe;
 	return result;
 }
@@ -79,7 +79,7 @@ int start_process(cap_t image, const char *argument, const struct capos_send_cap
 	struct start_params start = {.process_name = argument, .args = args, .env = env};
 	uint32_t length;
 	int result = start_block_build(&start, block, sizeof(block), &length);
-	if (result != CAP_OK)
+	if (result)
 		return result;
 	for (uint32_t i = 0; i < ncaps; i++)
 		send[i] = caps[i];
@@ -94,7 +94,7 @@ int start_process(cap_t image, const char *argument, const struct capos_send_cap
 	                          .buffer = buffer,
 	                          .size = sizeof(buffer)};
 	result = process_spawner_spawn(SPAWNER, &params, NULL, &call);
-	*process = result == CAP_OK ? call.caps[0] : CAP_NULL;
+	*process = !result ? call.caps[0] : CAP_NULL;
 	return result;
 }
 
@@ -106,7 +106,7 @@ uint32_t wait_for(cap_t process, char *reason, uint32_t size)
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
 	int error = process_wait(process, &params, &results, &call);
 	tap_equal(error, CAP_OK, "the end of a process is told");
-	if (reason != NULL && results.reason.ptr != NULL) {
+	if (reason && results.reason.ptr) {
 		uint32_t length = results.reason.len < size ? results.reason.len : size - 1;
 		memcpy(reason, results.reason.ptr, length);
 		reason[length] = '\0';

@@ -38,7 +38,7 @@ static int fork_with(void (*entry)(uint64_t), uint64_t argument, cap_t event, ui
 	                          .buffer = buffer,
 	                          .size = sizeof(buffer)};
 	int result = process_fork(CAP_SELF, &params, NULL, &call);
-	*child = result == CAP_OK ? call.caps[0] : CAP_NULL;
+	*child = !result ? call.caps[0] : CAP_NULL;
 	return result;
 }
 
@@ -51,8 +51,7 @@ static _Noreturn void child_ends(unsigned code)
 	if (!(condition))        \
 	child_ends(number)
 
-/* ---- What is shared and what copied -----------------------------------------------------------
- */
+/* ---- What is shared and what copied ---- */
 
 static uint64_t own_id(void)
 {
@@ -156,8 +155,7 @@ static void test_refusals(void)
 	tap_equal(wait_for(child, NULL, 0), 0, "they all end well");
 }
 
-/* ---- exec --------------------------------------------------------------------------------------
- */
+/* ---- exec ---- */
 
 static _Alignas(16) uint8_t block[2048];
 static uint32_t block_length;

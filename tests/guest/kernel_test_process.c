@@ -63,8 +63,8 @@ static void test_kill(cap_t image)
 	tap_equal(wait_for(process, NULL, 0), CAPOS_EXIT_STATUS(0, 9), "its status says so");
 }
 
-/* A program without a limit takes all memory that it gets; a service, as this is, still gets some.
- */
+/* A program without a limit takes all memory that it gets; a service, as this is, still gets
+ * some. */
 static void test_last_memory(cap_t image)
 {
 	const uint64_t size = 64 * CAPOS_PAGE_SIZE;

@@ -32,7 +32,7 @@ static void test_indices(void)
 	bool good = true;
 	for (unsigned i = 0; i < CAPOS_SQ_ENTRIES; i++) {
 		const struct capos_cqe *cqe = &ring->cq[(head + i) % CAPOS_CQ_ENTRIES];
-		good = good && cqe->user_data == 100 + i && cqe->result == CAP_OK;
+		good = good && cqe->user_data == 100 + i && !cqe->result;
 	}
 	ring->cq_head = ring->cq_tail;
 	tap_equal(completed, CAPOS_SQ_ENTRIES, "a full queue of NOPs completes");

@@ -39,7 +39,7 @@ static unsigned nheld;
 static struct counts counts;
 static cap_t object;
 
-/* ---- The server's thread -------------------------------------------------------- */
+/* ---- The server's thread ---- */
 
 static void answer_held(void)
 {
@@ -138,7 +138,7 @@ static void start_server(void)
 	tap_equal(process_create_thread(CAP_SELF, &params, NULL, NULL), CAP_OK, "a thread");
 }
 
-/* ---- The client's thread -------------------------------------------------------- */
+/* ---- The client's thread ---- */
 
 static _Alignas(8) uint8_t buffer[65536];
 

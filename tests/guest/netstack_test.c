@@ -41,8 +41,7 @@ static cap_t received(struct capos_call *call, uint32_t index)
 	return cap;
 }
 
-/* ---- Short forms of calls ----------------------------------------------------------------------
- */
+/* ---- Short forms of calls ---- */
 
 static int listen_on(cap_t manager, uint16_t port, cap_t *listener)
 {
@@ -116,8 +115,7 @@ static void close_socket(cap_t socket)
 	cap_release(socket);
 }
 
-/* ---- TCP ---------------------------------------------------------------------------------------
- */
+/* ---- TCP ---- */
 
 static void pair(cap_t listener, cap_t *client, cap_t *server)
 {
@@ -227,8 +225,7 @@ static void test_addresses(void)
 	          "an IPv4 address in IPv6's clothes");
 }
 
-/* ---- UDP ---------------------------------------------------------------------------------------
- */
+/* ---- UDP ---- */
 
 static int udp_on(cap_t manager, uint16_t port, cap_t *socket)
 {
@@ -273,8 +270,7 @@ static void test_udp(void)
 	cap_release(a);
 }
 
-/* ---- Attenuation -------------------------------------------------------------------------------
- */
+/* ---- Attenuation ---- */
 
 static int restricted(cap_t manager, const struct network_grant *grants, uint32_t count,
                       cap_t *out_cap)
@@ -367,8 +363,7 @@ static void test_authorities(void)
 	cap_release(may_listen);
 }
 
-/* ---- Channels ----------------------------------------------------------------------------------
- */
+/* ---- Channels ---- */
 
 static int open_channel(cap_t *socket, cap_t *server, struct channel *channel,
                         struct capos_call *call)
@@ -470,8 +465,7 @@ static void test_wild_messages(void)
 	          "it still answers");
 }
 
-/* ---- Names -------------------------------------------------------------------------------------
- */
+/* ---- Names ---- */
 
 static int resolve(const char *name, uint16_t family, struct dns_resolver_resolve_results *out)
 {

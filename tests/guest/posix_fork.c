@@ -346,8 +346,7 @@ static void killed_at_work(void)
 	ok(!wrong && !stuck, "who is killed at a pipe harms nobody else");
 }
 
-/* ---- execve -------------------------------------------------------------------------------------
- */
+/* ---- execve ---- */
 
 #define KEPT_FD   20
 #define CLOSED_FD 21

@@ -509,8 +509,8 @@ static void ping(int type)
 	close(fd);
 }
 
-/* What wakes a wait that is over is noticed during another call; the next wait must not rely on it.
- */
+/* What wakes a wait that is over is noticed during another call; the next wait must not rely on
+ * it. */
 static void woken_during_another_call(void)
 {
 	int fd = connected(echo_port);

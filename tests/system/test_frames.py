@@ -147,7 +147,7 @@ def with_options(machine, options):
     return machine.ethernet() / Raw(bytes(head) + echo)
 
 
-# ---- Short frames and lengths that lie -------------------------------------------------------------
+# ---- Short frames and lengths that lie ----
 
 
 def test_frames_of_every_length_and_kind(machine):
@@ -230,7 +230,7 @@ def test_many_neighbours(machine):
             op=1, hwsrc=f"02:00:00:00:01:{number % 256:02x}", psrc=address, pdst=GUEST))
 
 
-# ---- Options and fragments -------------------------------------------------------------------------
+# ---- Options and fragments ----
 
 
 def test_ip_options(machine):
@@ -285,7 +285,7 @@ def test_fragments_of_datagrams_that_never_end(machine):
     machine.is_well()
 
 
-# ---- Floods ----------------------------------------------------------------------------------------
+# ---- Floods ----
 
 
 def test_connections_that_are_never_completed(machine):

@@ -16,7 +16,7 @@ def quickly(begin):
     assert time.monotonic() - begin < 30
 
 
-# ---- Memory ---------------------------------------------------------------------------------------
+# ---- Memory ----
 
 
 @pytest.mark.parametrize("size", [4, 6, 8, 9, 10, 11, 12, 16, 64])
@@ -62,7 +62,7 @@ def test_reading_past_all_memory(capos):
     assert (run.returncode, run.stdout) == (0, b"209715200\n"), run.stderr
 
 
-# ---- Damage ---------------------------------------------------------------------------------------
+# ---- Damage ----
 
 
 def flipped(data, position):
@@ -149,7 +149,7 @@ def test_program_with_wild_headers(capos, tmp_path, guest_program):
         assert run.returncode in (2, 125, 126, 127, 128 + 4, 128 + 11), position
 
 
-# ---- Arguments ------------------------------------------------------------------------------------
+# ---- Arguments ----
 
 
 def test_arguments_that_are_too_long(capos):
@@ -177,7 +177,7 @@ def test_output_that_nobody_can_take(capos):
     assert run.returncode != 0
 
 
-# ---- Streams that nobody takes or closes, machines side by side ----------------------------------------
+# ---- Streams that nobody takes or closes, machines side by side ----
 
 
 def test_input_that_is_not_read(capos):
@@ -210,7 +210,7 @@ def test_machines_side_by_side(background, nginx):
         assert run.wait(timeout=60) == 0
 
 
-# ---- Networks that are not there -----------------------------------------------------------------------
+# ---- Networks that are not there ----
 
 
 def test_machine_without_a_network(capos, guest_program):

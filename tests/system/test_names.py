@@ -26,7 +26,7 @@ def resolve(network, program, *names, options=()):
     return [line.split(maxsplit=1)[1] for line in run.stdout.decode().splitlines()]
 
 
-# ---- A server that is right ------------------------------------------------------------------------
+# ---- A server that is right ----
 
 
 def test_getaddrinfo(names, guest_program):
@@ -75,7 +75,7 @@ def test_second_name_server_is_asked(names, guest_program):
     assert resolve(names, guest_program("attempt"), "known.test", options=options) == ["192.168.77.1"]
 
 
-# ---- DNS answers that lie --------------------------------------------------------------------------
+# ---- DNS answers that lie ----
 
 
 def encode(name):
@@ -168,7 +168,7 @@ def test_dns_answers_that_lie(tap_network, guest_program):
         assert answers[2 * i + 1] == right, f"after {lie}"
 
 
-# ---- DHCP answers that lie -------------------------------------------------------------------------
+# ---- DHCP answers that lie ----
 
 
 def option(code, data, length=None):

@@ -108,7 +108,7 @@ def test_file_sent_to_a_listening_guest(background):
     assert hashlib.sha256(received).digest() == hashlib.sha256(body).digest()
 
 
-# ---- Rights --------------------------------------------------------------------------------------
+# ---- Rights ----
 
 
 def test_no_grant_no_connection(capos, http_server):
@@ -168,7 +168,7 @@ def test_who_holds_what(capos):
     assert "virtio-net" in text and "netstack" in text
 
 
-# ---- A real network: DHCP and DNS by dnsmasq ------------------------------------------------------
+# ---- A real network: DHCP and DNS by dnsmasq ----
 
 
 def test_dhcp_dns_and_http_at_a_tap_device(tap_network, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from conftest import HOST, free_port
 from peers import sent_by_guest
 
-# ---- Who holds what -----------------------------------------------------------------------------
+# ---- Who holds what ----
 
 DEVICE = ("DeviceMmio", "Interrupt", "DMAPool")
 # What a process makes for itself or gets for its shared queues: memory and wake-ups, no authority over anything else.
@@ -105,7 +105,7 @@ def test_machine_without_a_card_has_no_network_process(capos):
     assert set(holdings(capos, "--net", "none")) == {"init", "virtio-console", "files", "program"}
 
 
-# ---- No grant, no access --------------------------------------------------------------------------
+# ---- No grant, no access ----
 
 
 class Services:

@@ -172,7 +172,7 @@ def test_network_cards(capos, machine):
     assert capos("busybox", "echo", "x", options=["--net", machine]).stdout == b"x\n"
 
 
-# ---- The command line ----------------------------------------------------------------------------
+# ---- The command line ----
 
 
 @pytest.mark.parametrize("arguments, said", [
@@ -214,7 +214,7 @@ def test_help(capos, arguments):
     assert b"capos" in run.stdout
 
 
-# ---- Machines that fail --------------------------------------------------------------------------
+# ---- Machines that fail ----
 
 
 def image_with(capos, tmp_path, change):
@@ -342,7 +342,7 @@ def test_no_emulator_is_left_behind(background, tmp_path):
     pytest.fail("the emulator outlived capos")
 
 
-# ---- Systems that make no sense ------------------------------------------------------------------
+# ---- Systems that make no sense ----
 
 CONSOLE = """
     ( name = "virtio-console", path = "sbin/virtio-console",
@@ -379,7 +379,7 @@ def test_manifest_of_garbage(capos, tmp_path):
     assert b"manifest" in run.stderr
 
 
-# ---- The other commands --------------------------------------------------------------------------
+# ---- The other commands ----
 
 
 def test_image_boots_by_itself(capos, tmp_path):

@@ -28,7 +28,7 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-# ---- Down -----------------------------------------------------------------------------------------
+# ---- Down ----
 
 
 def test_100_mib_with_32_mib_of_memory(capos, nginx):
@@ -111,7 +111,7 @@ def test_sender_that_is_slow(capos, tcp_peer):
     assert (run.returncode, run.stdout) == (0, body), run.stderr
 
 
-# ---- Up -------------------------------------------------------------------------------------------
+# ---- Up ----
 
 
 def test_upload_through_stdin(capos, tcp_peer, tmp_path):
@@ -162,7 +162,7 @@ def test_both_ways_at_once(capos, tcp_peer):
     assert (end, sha256(data)) == ("FIN", sha256(up))
 
 
-# ---- Ends -----------------------------------------------------------------------------------------
+# ---- Ends ----
 
 
 def test_half_close_by_the_guest(capos, tcp_peer):
@@ -260,7 +260,7 @@ def test_reset_by_the_peer_is_told(capos, tcp_peer):
     assert re.search(rb"reset|error getting response", run.stderr)
 
 
-# ---- Programs that die ----------------------------------------------------------------------------
+# ---- Programs that die ----
 
 
 @pytest.mark.parametrize("word, status", [

@@ -17,8 +17,7 @@ uint64_t fake_now = 1000;
 struct arch_boot arch_boot;
 static jmp_buf user_mode;
 
-/* ---- Architecture -----------------------------------------------------------------------------
- */
+/* ---- Architecture ---- */
 
 void arch_thread_init(struct arch_thread *t, uint64_t entry, uint64_t stack, uint64_t argument,
                       uint64_t fs_base, uint64_t gs_base)
@@ -73,7 +72,7 @@ void arch_timer_set(uint64_t deadline_ns)
 struct memobj *arch_clock_object(void)
 {
 	static struct memobj *clock;
-	if (clock == NULL)
+	if (!clock)
 		clock = memobj_create(PAGE_SIZE, NULL);
 	return clock;
 }
@@ -132,8 +131,7 @@ int ksnprintf(char *buffer, size_t size, const char *format, ...)
 	return length;
 }
 
-/* ---- Users ------------------------------------------------------------------------------------
- */
+/* ---- Users ---- */
 
 void core_start(void)
 {
@@ -149,7 +147,7 @@ struct thread *user_thread(struct process *p)
 	struct thread *t;
 	the_cpu.locked = true;
 	int error = thread_create(p, 0x400000, 0, 0, 0, &t);
-	assert(error == CAP_OK);
+	assert(!error);
 	sched_wake(t);
 	the_cpu.locked = false;
 	return t;
@@ -160,11 +158,11 @@ struct process *user_create(const char *name)
 	uint64_t address = USER_MEMORY;
 	the_cpu.locked = true;
 	struct process *p = process_create(name, (uint32_t)strlen(name), 0, false);
-	assert(p != NULL);
+	assert(p);
 	struct memobj *m = memobj_create(USER_SIZE, p->account);
 	int error = space_map(&p->space, m, 0, USER_SIZE, CAP_RIGHT_READ | CAP_RIGHT_WRITE, false,
 	                      false, &address);
-	assert(error == CAP_OK);
+	assert(!error);
 	memobj_put(m);
 	the_cpu.locked = false;
 	user_thread(p);
@@ -187,7 +185,7 @@ static void make_current(struct thread *t)
 	if (cpu->current == t)
 		return;
 	cpu->locked = true;
-	if (cpu->current != NULL) {
+	if (cpu->current) {
 		struct thread *other = cpu->current;
 		cpu->current = NULL;
 		other->state = THREAD_WAITING;
@@ -265,13 +263,13 @@ void core_timer(void)
 void user_write(struct process *p, uint64_t address, const void *bytes, uint64_t length)
 {
 	int error = space_copy_out(&p->space, address, bytes, length);
-	assert(error == CAP_OK);
+	assert(!error);
 }
 
 void user_read(struct process *p, uint64_t address, void *bytes, uint64_t length)
 {
 	int error = space_copy_in(&p->space, bytes, address, length);
-	assert(error == CAP_OK);
+	assert(!error);
 }
 
 static cap_t create(struct thread *t, uint16_t method)
@@ -292,7 +290,7 @@ static cap_t create(struct thread *t, uint16_t method)
 	sqe.send_len = sizeof(root);
 	user_write(t->process, at, &root, sizeof(root));
 	struct capos_cqe cqe = user_run(t, &sqe);
-	assert(cqe.result == CAP_OK && cqe.ncaps == 1);
+	assert(!cqe.result && cqe.ncaps == 1);
 	user_read(t->process, at + 256, &made, sizeof(made));
 	return made;
 }

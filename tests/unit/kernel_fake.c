@@ -29,9 +29,9 @@ static unsigned entry_count;
 
 void fake_start(uint64_t pages)
 {
-	if (arena == NULL) {
+	if (!arena) {
 		arena = aligned_alloc(PAGE_SIZE, FAKE_ARENA_PAGES * PAGE_SIZE);
-		if (arena == NULL || pages > FAKE_ARENA_PAGES)
+		if (!arena || pages > FAKE_ARENA_PAGES)
 			abort();
 		memset(arena, 0xa5, FAKE_ARENA_PAGES * PAGE_SIZE);
 		fake_direct_map = (uint64_t)arena - FAKE_ARENA_START;
@@ -75,7 +75,7 @@ void klog(const char *format, ...)
 	va_end(args);
 }
 
-/* ---- Accounts ------------------------------------------------------------------------------ */
+/* ---- Accounts ---- */
 
 /* Weak: kernel/process.c has the real ones, where it is part of the test. */
 #define WEAK __attribute__((weak))
@@ -106,7 +106,7 @@ WEAK void account_put(struct account *account)
 	((struct fake_account *)account)->refs--;
 }
 
-/* ---- Page tables --------------------------------------------------------------------------- */
+/* ---- Page tables ---- */
 
 paddr_t arch_table_create(void)
 {
@@ -132,7 +132,7 @@ unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t 
 	assert(address % PAGE_SIZE == 0 && frame % PAGE_SIZE == 0);
 	assert((access & CAP_RIGHT_WRITE) == 0 || (access & CAP_RIGHT_EXEC) == 0);
 	struct entry *e = find(root, address);
-	if (e == NULL) {
+	if (!e) {
 		assert(entry_count < ENTRIES_MAX);
 		e = &entries[entry_count++];
 	}
@@ -163,7 +163,7 @@ void arch_table_write_protect_range(paddr_t root, uint64_t start, uint64_t end)
 paddr_t arch_table_lookup(paddr_t root, uint64_t address, bool write)
 {
 	const struct entry *e = find(root, address);
-	if (e == NULL || e->device || (write && (e->access & CAP_RIGHT_WRITE) == 0))
+	if (!e || e->device || (write && (e->access & CAP_RIGHT_WRITE) == 0))
 		return PADDR_NONE;
 	/* What the kernel is built on: a frame that can be stored to belongs to one object. */
 	if ((e->access & CAP_RIGHT_WRITE) != 0)

@@ -40,8 +40,7 @@ static unsigned sent_first, sent_count;
 static uint32_t free_buffers[HOST_RECEIVE_BUFFERS];
 static unsigned nfree_buffers;
 
-/* ---- Platform ----------------------------------------------------------------------------------
- */
+/* ---- Platform ---- */
 
 uint64_t platform_now(void)
 {
@@ -117,8 +116,7 @@ void heap_free(void *block)
 	free(block);
 }
 
-/* ---- Driver ------------------------------------------------------------------------------------
- */
+/* ---- Driver ---- */
 
 void host_start(bool dhcp)
 {
@@ -258,8 +256,7 @@ void host_receive(const struct frame *f)
 	host_receive_flags(f, 0);
 }
 
-/* ---- Frames ------------------------------------------------------------------------------------
- */
+/* ---- Frames ---- */
 
 uint32_t host_address(const char *text)
 {
@@ -527,8 +524,7 @@ bool next_icmp(struct segment *out)
 	return next(out, 0, read_icmp);
 }
 
-/* ---- Programs ----------------------------------------------------------------------------------
- */
+/* ---- Programs ---- */
 
 static uint64_t next_event = 2;
 

@@ -52,8 +52,7 @@ void host_receive_flags(const struct frame *f, uint32_t flags);
 /* Receive buffers that the driver owns. */
 unsigned host_driver_buffers(void);
 
-/* ---- Building frames: Ethernet, IPv4 and transport headers around a payload, sums right --------
- */
+/* ---- Building frames: Ethernet, IPv4 and transport headers around a payload, sums right ---- */
 
 struct segment {
 	uint32_t source, destination; /* addresses; 0: the gateway, netstack */
@@ -82,8 +81,8 @@ bool read_tcp(const struct frame *f, struct segment *out);
 bool read_udp(const struct frame *f, struct segment *out);
 /* ICMP message in payload, type and code in flags and window. */
 bool read_icmp(const struct frame *f, struct segment *out);
-/* The next segment or datagram sent to that port (0: any), answering ARP on the way; false: none.
- */
+/* The next segment or datagram sent to that port (0: any), answering ARP on the way; false:
+ * none. */
 bool next_tcp(struct segment *out, uint16_t port);
 bool next_udp(struct segment *out, uint16_t port);
 bool next_icmp(struct segment *out);

@@ -13,7 +13,7 @@
 
 static void check(int result, const char *what)
 {
-	if (result == CAP_OK)
+	if (!result)
 		return;
 	fprintf(stderr, "schema-copy: %s: error %d\n", what, result);
 	exit(1);

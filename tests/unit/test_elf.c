@@ -67,8 +67,8 @@ static int spawn(uint64_t bias, uint64_t address, uint8_t *byte)
 	                        .start_block = block,
 	                        .start_length = sizeof(block)};
 	int result = process_spawn(&s, &p);
-	if (result == CAP_OK) {
-		if (byte != NULL && space_copy_in(&p->space, byte, address, 1) != CAP_OK)
+	if (!result) {
+		if (byte && space_copy_in(&p->space, byte, address, 1) != CAP_OK)
 			result = CAP_EFAULT;
 		process_end(p, 0, NULL);
 		process_put(p);
@@ -165,7 +165,7 @@ static void damaged(void **state)
 			file.bytes[(size_t)rand() % sizeof(struct image)] = (uint8_t)rand();
 		int result = spawn(rand() % 4 == 0 ? (uint64_t)rand() << 12 : 0, 0, NULL);
 		assert_true(result == CAP_OK || result == CAP_ENOEXEC || result == CAP_ENOMEM);
-		started += result == CAP_OK;
+		started += !result;
 	}
 	assert_true(started > 100 && started < 2900);
 }

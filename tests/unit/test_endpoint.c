@@ -311,8 +311,7 @@ static void timeouts(void **state)
 	user_end(p);
 }
 
-/* ---- Random use -------------------------------------------------------------------------------
- */
+/* ---- Random use ---- */
 
 #define USERS 4
 
@@ -383,7 +382,7 @@ static struct process *user_random(struct process *parent)
 		struct capos_sqe mint = {
 		        .op = CAP_OP_MINT, .cap = endpoint, .arg = i, .interface = INTERFACE};
 		cap_t made = user_run(t, &mint).value;
-		if (parent != NULL && i > 0)
+		if (parent && i > 0)
 			give(p, made, parent);
 	}
 	return p;
@@ -430,7 +429,7 @@ static void random_use(void **state)
 	for (unsigned round = 0; round < 40000; round++) {
 		unsigned i = (unsigned)rand() % USERS;
 		struct process *p = find(ids[i]);
-		if (p == NULL) {
+		if (!p) {
 			ids[i] = user_random(find(ids[(i + 1) % USERS]))->id;
 			continue;
 		}
@@ -447,7 +446,7 @@ static void random_use(void **state)
 	}
 	for (unsigned i = 0; i < USERS; i++) {
 		struct process *p = find(ids[i]);
-		if (p != NULL)
+		if (p)
 			user_end(p);
 	}
 }

@@ -340,7 +340,7 @@ static void test_rename(void **state)
 	memset(name, 'n', 255);
 	name[255] = 0;
 	int status = STATUS_OK;
-	for (int i = 0; i < 100 && status == STATUS_OK; i++) {
+	for (int i = 0; i < 100 && !status; i++) {
 		name[0] = (char)('A' + i % 26);
 		name[1] = (char)('A' + i / 26);
 		status = make_file(name);
@@ -417,8 +417,7 @@ static void test_handles(void **state)
 	assert_int_equal(f->held, 0);
 }
 
-/* ---- Archives ---------------------------------------------------------------------------------
- */
+/* ---- Archives ---- */
 
 static _Alignas(4096) uint8_t image[16 * PAGE_SIZE];
 static uint32_t image_count;

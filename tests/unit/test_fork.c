@@ -115,7 +115,7 @@ static void fork_without_memory(void **state)
 		paddr_t taken = take_all(failures);
 		error = try_fork(p, NULL, &child);
 		give_back(taken);
-		if (error != CAP_OK) {
+		if (error) {
 			assert_int_equal(error, CAP_ENOMEM);
 			assert_int_equal(slab_live_objects(), objects);
 			assert_int_equal(p->account->used, used);
@@ -123,7 +123,7 @@ static void fork_without_memory(void **state)
 		}
 		for (uint32_t i = 0; i < PRIVATE_PAGES; i += 2)
 			assert_int_equal(word_at(p, PRIVATE_ADDRESS + i * PAGE_SIZE), i);
-	} while (error != CAP_OK);
+	} while (error);
 	assert_true(failures > 3);
 	end_child(child);
 	user_end(p);
@@ -155,8 +155,7 @@ static void fork_copies(void **state)
 	user_end(p);
 }
 
-/* ---- exec --------------------------------------------------------------------------------------
- */
+/* ---- exec ---- */
 
 struct file { /* the least that is an ELF image */
 	uint8_t ident[16];
@@ -210,7 +209,7 @@ static void exec_without_memory(void **state)
 		error = process_exec(t, &exec);
 		the_cpu.locked = false;
 		give_back(taken);
-		if (error == CAP_OK)
+		if (!error)
 			break;
 		assert_int_equal(error, CAP_ENOMEM);
 		assert_int_equal(slab_live_objects(), objects);

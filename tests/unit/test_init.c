@@ -201,7 +201,7 @@ static void test_tables_that_are_too_small_are_told(void **state)
 	assert_refused(s, "program: more than");
 }
 
-/* ---- Against a machine ---------------------------------------------------------- */
+/* ---- Against a machine ---- */
 
 static _Alignas(8) uint8_t boot[16 * CAPOS_PAGE_SIZE];
 static struct archive archive;
@@ -379,7 +379,7 @@ static void test_the_networks_configuration_becomes_arguments(void **state)
 	                 CAP_EMESSAGE);
 }
 
-/* ---- Requests ------------------------------------------------------------------- */
+/* ---- Requests ---- */
 
 static const struct msg_text wget[] = {TEXT("wget"), TEXT("-O-")};
 static const struct msg_text env[] = {TEXT("A=b")};

@@ -180,7 +180,7 @@ static void memory_running_out_leaves_nothing_behind(void **state)
 	memobj_discard(hog, 0, 1);
 	assert_null(memobj_create_dma(10, NULL));
 	struct memobj *s = memobj_slice(m, 0, 64 * PAGE_SIZE, NULL);
-	if (s != NULL) { /* the table fitted: copies do not */
+	if (s) { /* the table fitted: copies do not */
 		assert_int_equal(memobj_frame(s, 0, true), PADDR_NONE);
 		memobj_put(s);
 	}

@@ -58,13 +58,13 @@ static int walk(const void *bytes, uint32_t length, uint64_t *sum)
 
 	msg_reader_init(&reader, bytes, length);
 	result = manifest_read(&reader, &m);
-	if (result != CAP_OK)
+	if (result)
 		return result;
 	for (uint32_t i = 0; i < m.services.count; i++) {
 		struct service s;
 
 		result = service_get(&m.services, i, &s);
-		if (result != CAP_OK)
+		if (result)
 			return result;
 		for (uint32_t j = 0; j < s.name.len; j++)
 			*sum += (uint8_t)s.name.ptr[j];
@@ -72,7 +72,7 @@ static int walk(const void *bytes, uint32_t length, uint64_t *sum)
 			struct msg_text text;
 
 			result = msg_list_text(&s.args, j, &text);
-			if (result != CAP_OK)
+			if (result)
 				return result;
 			*sum += strlen(text.ptr);
 		}
@@ -80,14 +80,14 @@ static int walk(const void *bytes, uint32_t length, uint64_t *sum)
 			struct holding h;
 
 			result = holding_get(&s.holds, j, &h);
-			if (result != CAP_OK)
+			if (result)
 				return result;
 			for (uint32_t k = 0; h.which == HOLDING_DEVICE && k < h.device.ids.count;
 			     k++) {
 				uint16_t id;
 
 				result = msg_list_u16(&h.device.ids, k, &id);
-				if (result != CAP_OK)
+				if (result)
 					return result;
 				*sum += id;
 			}

@@ -134,8 +134,8 @@ static void hostile_driver(void **state)
 	host_drop_sent();
 }
 
-/* What may come from the wire, changed at random: nothing but the sanitizers' silence is asked for.
- */
+/* What may come from the wire, changed at random: nothing but the sanitizers' silence is asked
+ * for. */
 static void hostile_frames(void **state)
 {
 	static const uint8_t options[] = {2, 4, 5, 180, 4, 2, 3, 3, 7, 1, 1, 0};

@@ -35,8 +35,7 @@ _Noreturn void port_assert_failed(const char *message, int line, const char *fil
 	abort();
 }
 
-/* ---- Sums and copies ---------------------------------------------------------------------------
- */
+/* ---- Sums and copies ---- */
 
 static uint16_t naive_sum(const uint8_t *p, size_t n)
 {
@@ -104,8 +103,7 @@ static void copies_exactly(void **state)
 	}
 }
 
-/* ---- Random numbers ----------------------------------------------------------------------------
- */
+/* ---- Random numbers ---- */
 
 /* The vectors of SipHash's paper: key 00..0f, message 00..(n-1). */
 static void siphash_vectors(void **state)
@@ -156,8 +154,7 @@ static void random_numbers_are_spread(void **state)
 	assert_int_equal(random_below(1), 0);
 }
 
-/* ---- Heap --------------------------------------------------------------------------------------
- */
+/* ---- Heap ---- */
 
 static void heap_quotas(void **state)
 {
@@ -206,8 +203,7 @@ static void heap_zeroes(void **state)
 	heap_free(block);
 }
 
-/* ---- DNS messages ------------------------------------------------------------------------------
- */
+/* ---- DNS messages ---- */
 
 static void names(void **state)
 {
@@ -417,8 +413,7 @@ static void mutations_never_harm(void **state)
 	}
 }
 
-/* ---- Policies ----------------------------------------------------------------------------------
- */
+/* ---- Policies ---- */
 
 #define A(a, b, c, d) PP_HTONL(LWIP_MAKEU32(a, b, c, d))
 

@@ -435,8 +435,8 @@ static void dead_peers_are_noticed(void **state)
 	host_drop_sent();
 }
 
-/* A segment that waits for the neighbour's address outlives the socket whose memory it refers to.
- */
+/* A segment that waits for the neighbour's address outlives the socket whose memory it refers
+ * to. */
 static void a_waiting_segment_outlives_its_socket(void **state)
 {
 	struct program p;

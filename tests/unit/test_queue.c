@@ -200,7 +200,7 @@ static void test_the_other_side_is_woken_only_when_it_asked(void **state)
 	free(p.data);
 }
 
-/* ---- Two threads ---------------------------------------------------------------- */
+/* ---- Two threads ---- */
 
 /* As an Event: bits collect until they are waited for. */
 struct event {
@@ -343,7 +343,7 @@ static void test_two_threads_miss_no_wake_up(void **state)
 	stress_with_capacity(4096);
 }
 
-/* ---- The NIC's queues ----------------------------------------------------------- */
+/* ---- The NIC's queues ---- */
 
 static void test_both_sides_of_a_nic_see_the_same_queues(void **state)
 {

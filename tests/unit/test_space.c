@@ -250,7 +250,7 @@ static void wild_addresses_fail(void **state)
 	assert_int_equal(space_copy_across(&a, at, &b, at, 8), CAP_EFAULT);
 }
 
-/* ---- The model ----------------------------------------------------------------------------- */
+/* ---- The model ---- */
 
 #define BASE    0x10000000ull
 #define WINDOW  48u /* pages of each space that the run uses */
@@ -277,14 +277,14 @@ static struct model *model_new(const struct model *from, unsigned first)
 {
 	struct model *m = calloc(1, sizeof(*m));
 	m->refs = 1;
-	for (unsigned i = 0; from != NULL && first + i < LENGTH; i++)
+	for (unsigned i = 0; from && first + i < LENGTH; i++)
 		m->value[i] = from->value[first + i];
 	return m;
 }
 
 static void model_put(struct model *m)
 {
-	if (m != NULL && --m->refs == 0)
+	if (m && --m->refs == 0)
 		free(m);
 }
 
@@ -308,11 +308,11 @@ static void step_map(unsigned s, unsigned page, unsigned count)
 	if (first + count > LENGTH)
 		count = LENGTH - first;
 	for (unsigned i = 0; i < count; i++)
-		is_free &= slots[s][page + i].model == NULL;
+		is_free &= !slots[s][page + i].model;
 	int error = space_map(spaces[s], object[o], first * PAGE_SIZE, count * PAGE_SIZE, access,
 	                      private_copy, false, &at);
 	assert_int_equal(error, is_free ? CAP_OK : CAP_EEXIST);
-	if (error != CAP_OK)
+	if (error)
 		return;
 	struct model *m = private_copy ? model_new(object_model[o], first) : object_model[o];
 	for (unsigned i = 0; i < count; i++) {
@@ -338,7 +338,7 @@ static void step_protect(unsigned s, unsigned page, unsigned count)
 	bool whole = true;
 
 	for (unsigned i = page; i < page + count; i++)
-		whole &= slots[s][i].model != NULL;
+		whole &= slots[s][i].model;
 	assert_int_equal(error, whole ? CAP_OK : CAP_EFAULT);
 	for (unsigned i = page; whole && i < page + count; i++)
 		slots[s][i].access = R;
@@ -348,7 +348,7 @@ static void step_store(unsigned s, unsigned page)
 {
 	uint32_t value = (uint32_t)rand();
 	struct slot *slot = &slots[s][page];
-	bool ok = slot->model != NULL && slot->access == RW;
+	bool ok = slot->model && slot->access == RW;
 
 	assert_int_equal(space_copy_out(spaces[s], address_of(page) + 8, &value, sizeof(value)),
 	                 ok ? CAP_OK : CAP_EFAULT);
@@ -359,7 +359,7 @@ static void step_store(unsigned s, unsigned page)
 static void step_across(unsigned s, unsigned page, unsigned from)
 {
 	struct slot *target = &slots[s][page], *source = &slots[!s][from];
-	bool ok = source->model != NULL && target->model != NULL && target->access == RW;
+	bool ok = source->model && target->model && target->access == RW;
 
 	assert_int_equal(space_copy_across(spaces[s], address_of(page), spaces[!s],
 	                                   address_of(from), PAGE_SIZE),
@@ -390,7 +390,7 @@ static void check(unsigned s, unsigned page)
 	int error = space_copy_in(spaces[s], &value, address_of(page) + 8, sizeof(value));
 
 	assert_int_equal(error, slot->model != NULL ? CAP_OK : CAP_EFAULT);
-	if (error == CAP_OK)
+	if (!error)
 		assert_int_equal(value, slot->model->value[slot->page]);
 }
 

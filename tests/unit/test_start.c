@@ -165,7 +165,7 @@ static void test_a_buffer_that_is_too_small_is_refused(void **state)
 	free(exact);
 }
 
-/* ---- Images --------------------------------------------------------------------- */
+/* ---- Images ---- */
 
 struct image {
 	Elf64_Ehdr header;

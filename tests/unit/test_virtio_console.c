@@ -85,7 +85,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* ---- The device's side -------------------------------------------------------------------- */
+/* ---- The device's side ---- */
 
 static void say(uint32_t port, uint16_t event, uint16_t value, const void *payload, uint32_t length)
 {
@@ -179,7 +179,7 @@ static uint32_t program_writes(uint32_t stream, uint32_t from, uint32_t length)
 	return length;
 }
 
-/* ---- Tests ----------------------------------------------------------------------------------- */
+/* ---- Tests ---- */
 
 static void ports_by_name(void **state)
 {
@@ -406,8 +406,8 @@ static void input(void **state)
 	(void)state;
 	plug_all();
 	assert_int_equal(fake_waiting(to_port(CONSOLE_STDIN)), 16);
-	/* The program reads nothing: 64 KiB in the channel, the rest with the device, then no more.
-	 */
+	/* The program reads nothing: 64 KiB in the channel, the rest with the device, then no
+	 * more. */
 	while (fake_waiting(to_port(CONSOLE_STDIN))) {
 		for (uint32_t i = 0; i < 4096; i++)
 			bytes[i] = pattern(sent + i);

@@ -53,7 +53,7 @@ static struct archive_writer_item *item_for(struct archive_writer *writer, const
 	struct archive_writer_item *present =
 	        (struct archive_writer_item *)archive_writer_find(writer, name);
 
-	if (present != NULL)
+	if (present)
 		return present;
 	if (writer->count == ARCHIVE_COUNT_MAX)
 		return NULL;
@@ -61,7 +61,7 @@ static struct archive_writer_item *item_for(struct archive_writer *writer, const
 		size_t allocated = writer->allocated == 0 ? 64 : writer->allocated * 2;
 		struct archive_writer_item *items =
 		        realloc(writer->items, allocated * sizeof(struct archive_writer_item));
-		if (items == NULL)
+		if (!items)
 			return NULL;
 		writer->items = items;
 		writer->allocated = allocated;
@@ -79,7 +79,7 @@ int archive_writer_add(struct archive_writer *writer, const char *path,
 		return EINVAL;
 
 	struct archive_writer_item *item = item_for(writer, path);
-	if (item == NULL)
+	if (!item)
 		return ENOMEM;
 	*item = (struct archive_writer_item){
 	        .entry = {.size = size,
@@ -145,7 +145,7 @@ static uint8_t *build_table(struct archive_writer *writer, uint64_t *length)
 	uint64_t table_size = writer->count * sizeof(struct capos_archive_entry);
 	uint8_t *table = malloc(sizeof(struct capos_archive_header) + table_size);
 
-	if (table == NULL)
+	if (!table)
 		return NULL;
 	*length = sizeof(struct capos_archive_header) + table_size;
 	uint64_t offset = page_up(*length);
@@ -175,7 +175,7 @@ int archive_writer_finish(struct archive_writer *writer, int fd)
 	uint64_t length = 0;
 	uint8_t *table = build_table(writer, &length);
 
-	if (table == NULL)
+	if (!table)
 		return ENOMEM;
 	int error = write_all(fd, table, length);
 	free(table);

@@ -58,13 +58,13 @@ static const char *parse_connect(const char *text, struct grant *out)
 	const char *colon = strrchr(text, ':');
 	const char *host = text;
 
-	if (colon == NULL)
+	if (!colon)
 		return "connect= needs HOST:PORT";
 	size_t length = (size_t)(colon - text);
 	if (host[0] == '[' && length >= 2 && host[length - 1] == ']') {
 		host++;
 		length -= 2;
-	} else if (memchr(host, ':', length) != NULL) {
+	} else if (memchr(host, ':', length)) {
 		return "an IPv6 address stands in brackets: connect=[ADDRESS]:PORT";
 	}
 	if (!host_is_valid(host, length))
@@ -114,7 +114,7 @@ const char *parse_forward(const char *text, struct forward *out)
 	out->udp = text[0] == 'u';
 	const char *host_port = text + 4;
 	const char *colon = strchr(host_port, ':');
-	if (colon == NULL || !port_of(host_port, (size_t)(colon - host_port), &out->host_port) ||
+	if (!colon || !port_of(host_port, (size_t)(colon - host_port), &out->host_port) ||
 	    !port_of(colon + 1, strlen(colon + 1), &out->guest_port))
 		return problem;
 	return NULL;
@@ -133,7 +133,7 @@ bool is_ipv4(const char *text, size_t length)
 	for (int part = 0; part < 4; part++) {
 		const char *dot = part < 3 ? memchr(text, '.', length) : text + length;
 		uint64_t value;
-		if (dot == NULL || !number_of(text, (size_t)(dot - text), 0, 255, &value))
+		if (!dot || !number_of(text, (size_t)(dot - text), 0, 255, &value))
 			return false;
 		length -= part < 3 ? (size_t)(dot - text) + 1 : (size_t)(dot - text);
 		text = dot + 1;
@@ -148,8 +148,8 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Insertions, deletions and replacements that turn a into b (Levenshtein); SIZE_MAX for long names.
- */
+/* Insertions, deletions and replacements that turn a into b (Levenshtein); SIZE_MAX for long
+ * names. */
 static size_t edit_distance(const char *a, const char *b)
 {
 	size_t length_a = strlen(a), length_b = strlen(b);

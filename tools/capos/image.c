@@ -76,7 +76,7 @@ static char *installed_file(const char *name)
 
 char *image_kernel_path(const struct settings *settings)
 {
-	if (settings->kernel == NULL)
+	if (!settings->kernel)
 		return installed_file("kernel");
 	if (access(settings->kernel, R_OK) != 0)
 		die("--kernel %s: %s", settings->kernel, strerror(errno));
@@ -85,7 +85,7 @@ char *image_kernel_path(const struct settings *settings)
 
 static void add_base(struct archive_writer *writer, const struct settings *settings)
 {
-	const char *path = settings->image != NULL ? settings->image : installed_file("base");
+	const char *path = settings->image ? settings->image : installed_file("base");
 	struct mapped base;
 	const char *problem;
 
@@ -123,9 +123,9 @@ static const char *place_program(struct archive_writer *writer, const char *prog
 {
 	struct stat st;
 
-	if (strchr(program, '/') == NULL)
+	if (!strchr(program, '/'))
 		return program;
-	if (program[0] == '/' && archive_writer_find(writer, program + 1) != NULL)
+	if (program[0] == '/' && archive_writer_find(writer, program + 1))
 		return program;
 	if (stat(program, &st) != 0) {
 		complain("%s: %s, neither in the image nor on the host", program, strerror(errno));
@@ -153,9 +153,9 @@ void image_write(const struct settings *settings, int fd)
 	fill_seed(&writer);
 	for (size_t i = 0; i < settings->nfiles; i++)
 		add_host_file(&writer, settings->files[i].host_path, settings->files[i].guest_path);
-	if (settings->program != NULL)
+	if (settings->program)
 		program = place_program(&writer, settings->program[0]);
-	if (program != NULL || settings->list_capabilities) {
+	if (program || settings->list_capabilities) {
 		uint32_t length;
 		request = request_build(settings, program, &length);
 		error = archive_writer_add(&writer, "etc/program", CAPOS_ARCHIVE_FILE, 0444, 0,

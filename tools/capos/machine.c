@@ -54,7 +54,7 @@ const char *machine_emulator(void)
 {
 	const char *emulator = getenv("CAPOS_QEMU");
 
-	return emulator != NULL && *emulator != '\0' ? emulator : CAPOS_QEMU;
+	return emulator && *emulator != '\0' ? emulator : CAPOS_QEMU;
 }
 
 static bool cpu_has_virtualization(void)
@@ -63,11 +63,11 @@ static bool cpu_has_virtualization(void)
 	bool found = false;
 	FILE *cpuinfo = fopen("/proc/cpuinfo", "re");
 
-	if (cpuinfo == NULL)
+	if (!cpuinfo)
 		return false;
-	while (!found && fgets(line, sizeof(line), cpuinfo) != NULL) {
+	while (!found && fgets(line, sizeof(line), cpuinfo)) {
 		if (strncmp(line, "flags", 5) == 0)
-			found = strstr(line, " vmx") != NULL || strstr(line, " svm") != NULL;
+			found = strstr(line, " vmx") || strstr(line, " svm");
 	}
 	fclose(cpuinfo);
 	return found;
@@ -110,8 +110,7 @@ static void add_network(struct args *args, const struct settings *settings)
 			die("the host gives no random bytes: %s", strerror(errno));
 		add_option(args, "-netdev",
 		           must_format("tap,id=net,ifname=%s,script=no,downscript=no%s",
-		                       settings->tap,
-		                       settings->pcap != NULL ? ",vnet_hdr=off" : ""));
+		                       settings->tap, settings->pcap ? ",vnet_hdr=off" : ""));
 	} else {
 		char *value = must_format("user,id=net");
 		for (size_t i = 0; i < settings->nforwards; i++) {
@@ -128,7 +127,7 @@ static void add_network(struct args *args, const struct settings *settings)
 	           must_format("virtio-net-pci,netdev=net,disable-legacy=on,romfile=,mac="
 	                       "%02x:%02x:%02x:%02x:%02x:%02x",
 	                       mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]));
-	if (settings->pcap != NULL) {
+	if (settings->pcap) {
 		char *file = quote(settings->pcap);
 		add_option(args, "-object",
 		           must_format("filter-dump,id=pcap,netdev=net,file=%s", file));

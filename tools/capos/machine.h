@@ -10,8 +10,8 @@
 
 #include "tools/capos/capos.h"
 
-/* The machine's ends of these are the virtio-serial ports, the serial port, and QEMU's own stderr.
- */
+/* The machine's ends of these are the virtio-serial ports, the serial port, and QEMU's own
+ * stderr. */
 enum machine_line {
 	LINE_STDIN,
 	LINE_STDOUT,

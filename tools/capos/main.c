@@ -43,7 +43,7 @@ void die(const char *format, ...)
 
 void *must(void *allocated)
 {
-	if (allocated == NULL)
+	if (!allocated)
 		die("no memory");
 	return allocated;
 }

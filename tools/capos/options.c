@@ -52,8 +52,7 @@ static const char *set_net(struct settings *s, const char *value)
 		s->net = NET_USER;
 	else if (strcmp(value, "none") == 0)
 		s->net = NET_NONE;
-	else if (strncmp(value, "tap:", 4) == 0 && value[4] != '\0' &&
-	         strpbrk(value + 4, ",= /") == NULL)
+	else if (strncmp(value, "tap:", 4) == 0 && value[4] != '\0' && !strpbrk(value + 4, ",= /"))
 		s->net = NET_TAP;
 	else
 		return "must be user, tap:INTERFACE or none";
@@ -73,7 +72,7 @@ static const char *set_file(struct settings *s, const char *value)
 
 	if (s->nfiles == LIST_MAX)
 		return too_many;
-	if (colon == NULL || colon == value || colon[1] != '/')
+	if (!colon || colon == value || colon[1] != '/')
 		return "must be HOST:GUEST, with GUEST an absolute path";
 	char *host = must_format("%.*s", (int)(colon - value), value);
 	s->files[s->nfiles++] = (struct host_file){.host_path = host, .guest_path = colon + 1};
@@ -84,7 +83,7 @@ static const char *set_env(struct settings *s, const char *value)
 {
 	if (s->env.count == LIST_MAX)
 		return too_many;
-	if (value[0] == '=' || strchr(value, '=') == NULL)
+	if (value[0] == '=' || !strchr(value, '='))
 		return "must be NAME=VALUE";
 	s->env.items[s->env.count++] = value;
 	return NULL;
@@ -209,8 +208,7 @@ _Noreturn static void help_command(enum command command)
 		const struct option *o = &options[i];
 		if (!(o->commands & 1u << command))
 			continue;
-		printf("  --%s%s%s\n", o->name, o->value != NULL ? " " : "",
-		       o->value != NULL ? o->value : "");
+		printf("  --%s%s%s\n", o->name, o->value ? " " : "", o->value ? o->value : "");
 		print_indented(o->help);
 	}
 	exit(fflush(stdout) == 0 ? 0 : EXIT_MACHINE);
@@ -231,7 +229,7 @@ _Noreturn static void die_unknown(const char *what, const char *prefix, const ch
 {
 	const char *near = nearest_name(name, names, count);
 
-	if (near != NULL)
+	if (near)
 		die("unknown %s %s%s; did you mean %s%s?", what, prefix, name, prefix, near);
 	die("unknown %s %s%s; see capos --help", what, prefix, name);
 }
@@ -252,8 +250,8 @@ static const struct option *find_option(enum command command, const char *name)
 	die_unknown("option", "--", name, names, count);
 }
 
-/* Takes one option, and its value from the same or the next argument; how many arguments it used.
- */
+/* Takes one option, and its value from the same or the next argument; how many arguments it
+ * used. */
 static int take_option(enum command command, char **argv, struct settings *settings)
 {
 	const char *argument = argv[0];
@@ -265,25 +263,24 @@ static int take_option(enum command command, char **argv, struct settings *setti
 	if (strncmp(argument, "--", 2) != 0)
 		die("unknown option %s; options start with two dashes (see capos %s --help)",
 		    argument, commands[command].name);
-	char *name = must_format(
-	        "%.*s", equals != NULL ? (int)(equals - argument - 2) : (int)strlen(argument + 2),
-	        argument + 2);
+	char *name = must_format("%.*s",
+	                         equals ? (int)(equals - argument - 2) : (int)strlen(argument + 2),
+	                         argument + 2);
 	const struct option *option = find_option(command, name);
 	free(name);
 
-	const char *value = equals != NULL ? equals + 1 : NULL;
-	if (option->value == NULL && value != NULL)
+	const char *value = equals ? equals + 1 : NULL;
+	if (!option->value && value)
 		die("--%s takes no value", option->name);
-	if (option->value != NULL && value == NULL) {
+	if (option->value && !value) {
 		value = argv[1];
-		if (value == NULL)
+		if (!value)
 			die("--%s needs a value: %s", option->name, option->value);
 		used = 2;
 	}
 	const char *problem = option->set(settings, value);
-	if (problem != NULL)
-		die("--%s%s%s: %s", option->name, value != NULL ? " " : "",
-		    value != NULL ? value : "", problem);
+	if (problem)
+		die("--%s%s%s: %s", option->name, value ? " " : "", value ? value : "", problem);
 	return used;
 }
 
@@ -296,13 +293,13 @@ static void check_together(enum command command, const struct settings *s)
 	}
 	if (s->nforwards > 0 && s->net != NET_USER)
 		die("--forward needs --net user");
-	if (s->pcap != NULL && s->net == NET_NONE)
+	if (s->pcap && s->net == NET_NONE)
 		die("--pcap needs a network card (--net user or tap:IFACE)");
-	if (command == COMMAND_RUN && s->program == NULL)
+	if (command == COMMAND_RUN && !s->program)
 		die("no program: capos %s", commands[command].usage);
-	if (command == COMMAND_CAPS && s->program != NULL)
+	if (command == COMMAND_CAPS && s->program)
 		die("capos caps runs no program");
-	if (command == COMMAND_IMAGE && s->output == NULL)
+	if (command == COMMAND_IMAGE && !s->output)
 		die("no file: capos %s", commands[command].usage);
 }
 
@@ -337,7 +334,7 @@ enum command options_parse(int argc, char **argv, struct settings *s)
 	while (i < argc && strcmp(argv[i], "--") != 0) {
 		if (argv[i][0] == '-' && argv[i][1] != '\0') {
 			i += take_option(command, argv + i, s);
-		} else if (command == COMMAND_IMAGE && s->output == NULL) {
+		} else if (command == COMMAND_IMAGE && !s->output) {
 			s->output = argv[i++];
 		} else if (command == COMMAND_RUN) {
 			break; /* the program; -- may be left out */

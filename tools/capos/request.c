@@ -73,7 +73,7 @@ static void address_to_message(const char *text, struct network_config *out,
 		return;
 	}
 	out->which = NETWORK_CONFIG_STATIC;
-	if (slash == NULL || !is_ipv4(text, (size_t)(slash - text)))
+	if (!slash || !is_ipv4(text, (size_t)(slash - text)))
 		die("--address %s: must be none or ADDRESS/BITS[,gw=ADDRESS][,dns=ADDRESS]", text);
 	size_t digits = strcspn(slash + 1, ",");
 	char *bits = must(strndup(slash + 1, digits));
@@ -122,7 +122,7 @@ static struct msg_list text_list(const char *first, const char *const *rest, siz
 	struct msg_text *items = must(calloc(count + 1, sizeof(*items)));
 	struct msg_list list = {.items = items};
 
-	if (first != NULL)
+	if (first)
 		items[list.count++] = text_of(first);
 	for (size_t i = 0; i < count; i++)
 		items[list.count++] = text_of(rest[i]);
@@ -136,18 +136,18 @@ void *request_build(const struct settings *settings, const char *program, uint32
 	char netmask[16];
 	size_t nargs = 0;
 
-	while (program != NULL && settings->program[nargs + 1] != NULL)
+	while (program && settings->program[nargs + 1])
 		nargs++;
 	if (nargs >= ARGS_MAX)
 		die("too many arguments for the program");
 
 	struct program_request request = {
-	        .args = text_list(
-	                program,
-	                program != NULL ? (const char *const *)settings->program + 1 : NULL, nargs),
+	        .args = text_list(program,
+	                          program ? (const char *const *)settings->program + 1 : NULL,
+	                          nargs),
 	        .env = text_list(NULL, settings->env.items, settings->env.count),
 	        .list_capabilities = settings->list_capabilities,
-	        .has_network = settings->address != NULL,
+	        .has_network = settings->address,
 	        .stdin_is_terminal = isatty(STDIN_FILENO) == 1,
 	        .stdout_is_terminal = isatty(STDOUT_FILENO) == 1,
 	        .stderr_is_terminal = isatty(STDERR_FILENO) == 1,

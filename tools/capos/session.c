@@ -101,8 +101,7 @@ static void fail_machine(struct session *s, const char *what)
 	finish(s, EXIT_MACHINE);
 }
 
-/* ---- Control line ------------------------------------------------------------------------------
- */
+/* ---- Control line ---- */
 
 static void tell_signal(struct session *s, int number)
 {
@@ -170,7 +169,7 @@ static void control_read(struct session *s)
 	s->control_length += (size_t)n;
 	char *line = s->control, *newline;
 	size_t left = s->control_length;
-	while ((newline = memchr(line, '\n', left)) != NULL) {
+	while ((newline = memchr(line, '\n', left))) {
 		*newline = '\0';
 		control_line(s, line);
 		left -= (size_t)(newline + 1 - line);
@@ -222,8 +221,8 @@ static void close_line(struct session *s, enum machine_line line)
 	s->machine.lines[line] = -1;
 }
 
-/* Our stdin's end, once all before it has gone: the port's other end reads it, then sees the end.
- */
+/* Our stdin's end, once all before it has gone: the port's other end reads it, then sees the
+ * end. */
 static void stdin_end(struct session *s)
 {
 	struct pump *pump = &s->pumps[PUMP_STDIN];
@@ -235,8 +234,8 @@ static void stdin_end(struct session *s)
 	}
 }
 
-/* The reader of our stdout or stderr has gone: the guest's writer learns it as a Unix program does.
- */
+/* The reader of our stdout or stderr has gone: the guest's writer learns it as a Unix program
+ * does. */
 static void output_refused(struct session *s, enum pump_index index)
 {
 	struct pump *pump = &s->pumps[index];
@@ -309,8 +308,8 @@ static int64_t time_limit(const struct session *s)
 	return seconds != 0 ? s->begin_ms + (int64_t)seconds * 1000 : INT64_MAX;
 }
 
-/* How long poll may wait for what is due then, in milliseconds; looks at the clock once a minute.
- */
+/* How long poll may wait for what is due then, in milliseconds; looks at the clock once a
+ * minute. */
 static int wait_until(int64_t due_ms)
 {
 	int64_t wait = due_ms - now_ms();
@@ -531,7 +530,7 @@ static int make_archive(const struct settings *settings)
 
 static int open_log(const struct settings *settings)
 {
-	if (settings->log == NULL)
+	if (!settings->log)
 		return -1;
 	int fd = open(settings->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0)

@@ -48,7 +48,7 @@ static const char *next_field(const char *whole, char **rest)
 {
 	char *field = strsep(rest, ":");
 
-	if (field == NULL || *field == '\0')
+	if (!field || *field == '\0')
 		fail(whole, "a part of the entry is missing");
 	return field;
 }
@@ -66,7 +66,7 @@ static uint32_t parse_mode(const char *whole, const char *text)
 static void add_entry(struct archive_writer *writer, const char *argument, int64_t mtime)
 {
 	char *copy = strdup(argument), *rest = copy;
-	if (copy == NULL)
+	if (!copy)
 		fail(argument, "no memory");
 	const char *kind = next_field(argument, &rest);
 	const char *path = next_field(argument, &rest);
@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 {
 	struct archive_writer writer = {0};
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");
-	int64_t mtime = epoch != NULL ? strtoll(epoch, NULL, 10) : 0;
+	int64_t mtime = epoch ? strtoll(epoch, NULL, 10) : 0;
 
 	if (argc < 3)
 		fail("usage", "mkarchive OUTPUT ENTRY...");

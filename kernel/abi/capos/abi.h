@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- System calls -------------------------------------------------------------------------
+/* ---- System calls ----
  *
  * `syscall`, number in rax, arguments in rdi and rsi, result in rax; rcx and r11 are clobbered.
  *
@@ -38,7 +38,7 @@
 #define CAPOS_EXIT_CODE(status)         ((status)&0xff)
 #define CAPOS_EXIT_SIGNAL(status)       (((status) >> 8) & 0xff)
 
-/* ---- Capability ids ------------------------------------------------------------------------
+/* ---- Capability ids ----
  *
  * An index into the process's table (bits 0-19) and that slot's generation (bits 20-63).  The
  * generation grows each time the slot is given up, so a stale id fails and never names a newer
@@ -73,7 +73,7 @@ typedef uint64_t cap_t;
 #define CAP_RIGHT_COPY   0x400u /* may be copied to another process; without it only moved */
 #define CAP_RIGHTS_ALL   0x7ffu
 
-/* ---- Errors ---------------------------------------------------------------------------------
+/* ---- Errors ----
  *
  * A completion's result: 0 is success, negative is one of these (from the kernel), positive is a
  * Status of schema/status.capnp (from the server).
@@ -102,7 +102,7 @@ enum cap_error {
 	CAP_EEXIST = -20,    /* the address range is taken */
 };
 
-/* ---- Rings ----------------------------------------------------------------------------------
+/* ---- Rings ----
  *
  * One ring per thread, CAPOS_RING_SIZE bytes: a page of header, a page of submissions, a page of
  * completions.  %gs:0 holds the ring's own address.  Indices run freely; an entry's place is the
@@ -215,7 +215,7 @@ enum capos_received_kind {
 	                             * (the  RETURN frees it; its result is CAP_ECANCELED) */
 };
 
-/* ---- Upcalls --------------------------------------------------------------------------------
+/* ---- Upcalls ----
  *
  * An Event bound to a thread by Event.bindUpcall is that thread's set of pending signals: bits
  * signalled to it are or-ed into upcall_bits of the thread's ring.  While some are set, cap_enter
@@ -256,7 +256,7 @@ _Static_assert(offsetof(struct capos_ring, sq) == CAPOS_PAGE_SIZE, "submissions 
 _Static_assert(offsetof(struct capos_ring, cq) == 2 * (size_t)CAPOS_PAGE_SIZE, "completions too");
 _Static_assert(sizeof(struct capos_ring) == CAPOS_RING_SIZE, "ring layout");
 
-/* ---- Addresses ------------------------------------------------------------------------------
+/* ---- Addresses ----
  *
  * User space is [CAPOS_USER_MIN, CAPOS_USER_MAX).  The first thread's stack ends at
  * CAPOS_STACK_TOP; its top holds the start block (see libcapos/include/capos/start.h), at whose

@@ -49,7 +49,7 @@ static const uint8_t *map_table(paddr_t at, uint32_t *length)
 {
 	const struct header *h = (const struct header *)arch_map_device(at, sizeof(*h));
 
-	if (h == NULL || h->length < sizeof(*h) || h->length > TABLE_SIZE_MAX)
+	if (!h || h->length < sizeof(*h) || h->length > TABLE_SIZE_MAX)
 		return NULL;
 	*length = h->length;
 	return (const uint8_t *)arch_map_device(at, *length);
@@ -95,7 +95,7 @@ static void read_table(paddr_t at)
 	uint32_t length;
 	const uint8_t *table = map_table(at, &length);
 
-	if (table == NULL)
+	if (!table)
 		return;
 	if (memcmp(table, "FACP", 4) == 0)
 		read_fadt(table, length);
@@ -108,12 +108,12 @@ void acpi_init(paddr_t rsdp_at)
 	const struct rsdp *rsdp =
 	        rsdp_at != 0 ? (const struct rsdp *)arch_map_device(rsdp_at, sizeof(*rsdp)) : NULL;
 
-	if (rsdp == NULL || memcmp(rsdp->signature, "RSD PTR ", 8) != 0)
+	if (!rsdp || memcmp(rsdp->signature, "RSD PTR ", 8) != 0)
 		return;
 	bool wide = rsdp->revision >= 2 && rsdp->xsdt != 0;
 	uint32_t length, size = wide ? 8 : 4;
 	const uint8_t *root = map_table(wide ? rsdp->xsdt : rsdp->rsdt, &length);
-	for (uint32_t i = sizeof(struct header); root != NULL && i + size <= length; i += size) {
+	for (uint32_t i = sizeof(struct header); root && i + size <= length; i += size) {
 		uint64_t entry = 0;
 		memcpy(&entry, root + i, size);
 		read_table(entry);
@@ -139,7 +139,7 @@ bool acpi_find_s5(uint16_t *a, uint16_t *b)
 	uint32_t length;
 	const uint8_t *code = acpi_facts.dsdt != 0 ? map_table(acpi_facts.dsdt, &length) : NULL;
 
-	for (uint32_t i = sizeof(struct header); code != NULL && i + 8 < length; i++) {
+	for (uint32_t i = sizeof(struct header); code && i + 8 < length; i++) {
 		/* Name (_S5, Package (...) { a, b, ... }): PackageOp, length (bits 6-7: more
 		 * bytes), count. */
 		if (memcmp(code + i, "_S5_\x12", 5) != 0)

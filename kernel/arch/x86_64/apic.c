@@ -42,12 +42,12 @@ static bool by_deadline;
 
 static uint32_t read(uint32_t reg)
 {
-	return registers != NULL ? registers[reg / 4] : (uint32_t)rdmsr(MSR_X2APIC + (reg >> 4));
+	return registers ? registers[reg / 4] : (uint32_t)rdmsr(MSR_X2APIC + (reg >> 4));
 }
 
 static void write(uint32_t reg, uint32_t value)
 {
-	if (registers != NULL)
+	if (registers)
 		registers[reg / 4] = value;
 	else
 		wrmsr(MSR_X2APIC + (reg >> 4), value);
@@ -74,7 +74,7 @@ void apic_init(void)
 	} else {
 		wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
 		registers = arch_map_device(base & PTE_FRAME, PAGE_SIZE);
-		if (registers == NULL)
+		if (!registers)
 			panic("no memory to map the interrupt controller");
 		arch_this_cpu()->apic_id = read(REG_ID) >> 24;
 	}

@@ -54,8 +54,8 @@ void arch_upcall(struct arch_thread *t, struct capos_upcall_frame *frame, uint64
 /* Page tables of one address space; level-4 root; kernel half shared. */
 paddr_t arch_table_create(void);
 void arch_table_destroy(paddr_t root);
-/* 0: no memory; else 1 + the number of frames it took for tables (at most ARCH_TABLE_LEVELS - 1).
- */
+/* 0: no memory; else 1 + the number of frames it took for tables (at most ARCH_TABLE_LEVELS -
+ * 1). */
 unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t access,
                         bool device);
 #define ARCH_TABLE_LEVELS 4
@@ -112,8 +112,8 @@ _Noreturn void kernel_timer(void);
 _Noreturn void kernel_interrupt(unsigned vector);
 _Noreturn void kernel_user_fault(uint64_t address, uint32_t access, uint64_t error,
                                  const char *what);
-/* what: NULL for a page fault (address, access valid), else e.g. "divide error", "invalid opcode".
- */
+/* what: NULL for a page fault (address, access valid), else e.g. "divide error", "invalid
+ * opcode". */
 /* Address space of the current thread: a page fault in user mode is first offered to
  * space_resolve(). */
 struct space *kernel_current_space(void);

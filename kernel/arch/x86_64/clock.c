@@ -54,7 +54,7 @@ static uint64_t muldiv(uint64_t a, uint64_t b, uint64_t c)
 	return quotient;
 }
 
-/* ---- Measuring ----------------------------------------------------------------------------- */
+/* ---- Measuring ---- */
 
 static uint32_t read_reference(void)
 {
@@ -144,7 +144,7 @@ static void measure_apic(const struct sample *now)
 	clock_apic_mult = (hz << 32) / NS_PER_SECOND;
 }
 
-/* ---- The clock ----------------------------------------------------------------------------- */
+/* ---- The clock ---- */
 
 static uint64_t clock_at(uint64_t tsc)
 {
@@ -182,7 +182,7 @@ void clock_refine(void)
 
 uint64_t arch_clock_ns(void)
 {
-	return page != NULL ? clock_at(rdtsc()) : 0;
+	return page ? clock_at(rdtsc()) : 0;
 }
 
 uint64_t clock_to_tsc(uint64_t ns)
@@ -197,7 +197,7 @@ struct memobj *arch_clock_object(void)
 	return clock_object;
 }
 
-/* ---- The time of day ----------------------------------------------------------------------- */
+/* ---- The time of day ---- */
 
 #define RTC_INDEX       0x70
 #define RTC_DATA        0x71
@@ -272,7 +272,7 @@ static int64_t unix_time(void)
 	return days * SECONDS_PER_DAY + (int64_t)hour * 3600 + (int64_t)f[1] * 60 + f[0];
 }
 
-/* ---- Start --------------------------------------------------------------------------------- */
+/* ---- Start ---- */
 
 void clock_init(void)
 {
@@ -287,7 +287,7 @@ void clock_init(void)
 	measure_apic(&now);
 
 	clock_object = memobj_create(PAGE_SIZE, NULL);
-	paddr_t frame = clock_object != NULL ? memobj_frame(clock_object, 0, true) : PADDR_NONE;
+	paddr_t frame = clock_object ? memobj_frame(clock_object, 0, true) : PADDR_NONE;
 	if (frame == PADDR_NONE)
 		panic("no memory for the clock");
 	page = page_ptr(frame);

@@ -33,7 +33,7 @@ struct descriptor_pointer {
 	uint64_t base;
 } __attribute__((packed));
 
-/* ---- Features ------------------------------------------------------------------------------ */
+/* ---- Features ---- */
 
 static const struct feature {
 	const char *name;
@@ -77,7 +77,7 @@ bool cpu_has_huge_pages(void)
 	return has_feature(0x80000001, 3, 26);
 }
 
-/* ---- Tables -------------------------------------------------------------------------------- */
+/* ---- Tables ---- */
 
 static void load_segments(struct arch_cpu *cpu)
 {

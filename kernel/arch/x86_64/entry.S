@@ -8,7 +8,7 @@
 
 	.text
 
-/* ---- System calls ------------------------------------------------------------------------- */
+/* ---- System calls ---- */
 
 	.balign 64
 	.globl syscall_entry
@@ -41,7 +41,7 @@ syscall_entry:
 	call kernel_syscall
 	ud2
 
-/* ---- Leaving ------------------------------------------------------------------------------ */
+/* ---- Leaving ---- */
 
 	.balign 64
 	.globl arch_resume
@@ -111,7 +111,7 @@ arch_idle:
 1:	hlt
 	jmp 1b
 
-/* ---- Traps and interrupts ------------------------------------------------------------------ */
+/* ---- Traps and interrupts ---- */
 
 /* One stub of 16 bytes per vector: error code (0 where the processor pushes none), vector. */
 	.balign 64

@@ -5,7 +5,7 @@
  */
 #include "x86.h"
 
-/* ---- Serial port --------------------------------------------------------------------------- */
+/* ---- Serial port ---- */
 
 #define COM1           0x3f8
 #define UART_DATA      (COM1 + 0)
@@ -48,7 +48,7 @@ void arch_serial_write(const char *text, size_t length)
 	}
 }
 
-/* ---- Turning off --------------------------------------------------------------------------- */
+/* ---- Turning off ---- */
 
 #define RESET_CONTROL       0xcf9
 #define RESET_HARD          0x06
@@ -96,7 +96,7 @@ void arch_halt_after_panic(void)
 	reset();
 }
 
-/* ---- Randomness ---------------------------------------------------------------------------- */
+/* ---- Randomness ---- */
 
 #define CPUID_RDRAND (1u << 30) /* leaf 1, ecx */
 #define CPUID_RDSEED (1u << 18) /* leaf 7, ebx */

@@ -67,7 +67,7 @@ static uint64_t round_up(uint64_t value, uint64_t unit)
 	return (value + unit - 1) & ~(unit - 1);
 }
 
-/* ---- What the loader says ------------------------------------------------------------------ */
+/* ---- What the loader says ---- */
 
 static void read_memory_map(const struct hvm_start_info *info)
 {
@@ -110,7 +110,7 @@ static paddr_t read_start_info(paddr_t start_info)
 	return info->rsdp;
 }
 
-/* ---- Mappings ------------------------------------------------------------------------------ */
+/* ---- Mappings ---- */
 
 static uint64_t image_protection(uint64_t address)
 {
@@ -203,7 +203,7 @@ static void load_kernel_tables(void)
 	table_init(memory_kernel_root);
 }
 
-/* ---- Free memory --------------------------------------------------------------------------- */
+/* ---- Free memory ---- */
 
 /* Gives [start, end) to the page allocator but for what is in use; taken: ranges in use, from index
  * on. */
@@ -252,7 +252,7 @@ paddr_t memory_init(paddr_t start_info)
 	return rsdp;
 }
 
-/* ---- Device memory ------------------------------------------------------------------------- */
+/* ---- Device memory ---- */
 
 static struct window {
 	paddr_t base;

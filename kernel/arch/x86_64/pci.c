@@ -25,7 +25,7 @@ static volatile void *ecam_register(uint16_t address, uint16_t offset)
 {
 	unsigned bus = address >> 8;
 
-	if (ecam == NULL || bus < acpi_facts.ecam_first_bus || bus > acpi_facts.ecam_last_bus)
+	if (!ecam || bus < acpi_facts.ecam_first_bus || bus > acpi_facts.ecam_last_bus)
 		return NULL;
 	return ecam + (uint64_t)(address - (acpi_facts.ecam_first_bus << 8)) * FUNCTION_SIZE +
 	       offset;
@@ -41,7 +41,7 @@ uint32_t arch_pci_read(uint16_t address, uint16_t offset, unsigned width)
 {
 	assert(valid(offset, width));
 	volatile void *reg = ecam_register(address, offset);
-	if (reg != NULL)
+	if (reg)
 		return width == 1   ? *(volatile uint8_t *)reg
 		       : width == 2 ? *(volatile uint16_t *)reg
 		                    : *(volatile uint32_t *)reg;
@@ -56,26 +56,26 @@ void arch_pci_write(uint16_t address, uint16_t offset, unsigned width, uint32_t 
 {
 	assert(valid(offset, width));
 	volatile void *reg = ecam_register(address, offset);
-	if (reg == NULL && offset >= PORTS_SIZE)
+	if (!reg && offset >= PORTS_SIZE)
 		return;
 	uint16_t port = PORT_DATA + (offset & 3u);
-	if (reg == NULL)
+	if (!reg)
 		outl(PORT_ADDRESS, PORT_ENABLE | (uint32_t)address << 8 | (offset & 0xfcu));
 	switch (width) {
 	case 1:
-		if (reg != NULL)
+		if (reg)
 			*(volatile uint8_t *)reg = (uint8_t)value;
 		else
 			outb(port, (uint8_t)value);
 		break;
 	case 2:
-		if (reg != NULL)
+		if (reg)
 			*(volatile uint16_t *)reg = (uint16_t)value;
 		else
 			outw(port, (uint16_t)value);
 		break;
 	default:
-		if (reg != NULL)
+		if (reg)
 			*(volatile uint32_t *)reg = value;
 		else
 			outl(port, value);

@@ -141,7 +141,7 @@ static void change_range(paddr_t root, uint64_t start, uint64_t end, uint64_t ke
 			entry = find_entry(root, address, &reach);
 		else
 			entry++;
-		if (entry == NULL) {
+		if (!entry) {
 			address = (address & ~(reach - 1)) + reach - PAGE_SIZE;
 			continue;
 		}
@@ -183,7 +183,7 @@ paddr_t arch_table_lookup(paddr_t root, uint64_t address, bool write)
 	if (address >= CAPOS_USER_MAX)
 		return PADDR_NONE;
 	const uint64_t *entry = find_entry(root, address, &reach);
-	if (entry == NULL || (*entry & (need | PTE_UNCACHED)) != need)
+	if (!entry || (*entry & (need | PTE_UNCACHED)) != need)
 		return PADDR_NONE;
 	return *entry & PTE_FRAME;
 }

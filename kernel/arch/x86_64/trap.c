@@ -46,14 +46,14 @@ static const char *const exception_names[VECTOR_FIRST_INTERRUPT] = {
 static const char *exception_name(uint64_t vector)
 {
 	const char *name = vector < VECTOR_FIRST_INTERRUPT ? exception_names[vector] : NULL;
-	return name != NULL ? name : "unexpected exception";
+	return name ? name : "unexpected exception";
 }
 
 static _Noreturn void continue_interrupted(void)
 {
 	struct arch_thread *thread = arch_this_cpu()->thread;
 
-	if (thread != NULL)
+	if (thread)
 		arch_resume(thread);
 	arch_idle();
 }
@@ -71,7 +71,7 @@ static _Noreturn void page_fault(uint64_t address, uint64_t error)
 	 * emulators do for IRET and far RET in user mode, and SMAP forbids it.  Trying again would
 	 * never end.
 	 */
-	if (address < CAPOS_USER_MAX && space != NULL && (error & FAULT_USER) != 0 &&
+	if (address < CAPOS_USER_MAX && space && (error & FAULT_USER) != 0 &&
 	    space_resolve(space, address, access, &no_memory) != PADDR_NONE)
 		arch_resume(arch_this_cpu()->thread);
 	kernel_user_fault(address, access, error, no_memory ? "out of memory" : NULL);
@@ -114,7 +114,7 @@ void trap_bad_rip(uint64_t rip)
 	kernel_user_fault(rip, CAP_RIGHT_EXEC, 0, NULL);
 }
 
-/* ---- The end ------------------------------------------------------------------------------- */
+/* ---- The end ---- */
 
 struct kernel_frame { /* as trap_fatal in entry.S pushes it */
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp;

@@ -10,7 +10,7 @@
 #include "arch.h"
 #include "offsets.h"
 
-/* ---- Control registers and MSRs ------------------------------------------------------------ */
+/* ---- Control registers and MSRs ---- */
 
 #define CR0_MP (1ull << 1)
 #define CR0_EM (1ull << 2)
@@ -91,7 +91,7 @@ static inline void invlpg(uint64_t address)
 	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
-/* ---- Ports --------------------------------------------------------------------------------- */
+/* ---- Ports ---- */
 
 static inline void outb(uint16_t port, uint8_t value)
 {
@@ -124,7 +124,7 @@ static inline uint32_t inl(uint16_t port)
 	return value;
 }
 
-/* ---- Per-CPU state ------------------------------------------------------------------------- */
+/* ---- Per-CPU state ---- */
 
 struct tss {
 	uint32_t reserved0;
@@ -175,7 +175,7 @@ _Static_assert(offsetof(struct arch_thread, regs.rflags) == T_RFLAGS, "offsets.h
 _Static_assert(offsetof(struct arch_thread, by_syscall) == T_BY_SYSCALL, "offsets.h");
 _Static_assert(sizeof(struct arch_regs) == sizeof(struct capos_upcall_frame), "frame layout");
 
-/* ---- Page-table entries -------------------------------------------------------------------- */
+/* ---- Page-table entries ---- */
 
 #define PTE_PRESENT       (1ull << 0)
 #define PTE_WRITE         (1ull << 1)
@@ -200,14 +200,14 @@ _Static_assert(sizeof(struct arch_regs) == sizeof(struct capos_upcall_frame), "f
 #define LARGE_PAGE_SIZE (2ull << 20)
 #define HUGE_PAGE_SIZE  (1ull << 30)
 
-/* ---- Interrupt vectors --------------------------------------------------------------------- */
+/* ---- Interrupt vectors ---- */
 
 #define VECTOR_TIMER    0xf0u
 #define VECTOR_ERROR    0xf1u
 #define VECTOR_SPURIOUS 0xffu
 _Static_assert(ARCH_VECTOR_FIRST + ARCH_VECTOR_COUNT <= VECTOR_TIMER, "device vectors");
 
-/* ---- What the files offer each other ------------------------------------------------------- */
+/* ---- What the files offer each other ---- */
 
 /* linker script */
 extern const char kernel_image_start[], kernel_text_start[], kernel_text_end[], kernel_rodata_end[],

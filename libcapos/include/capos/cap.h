@@ -34,7 +34,7 @@ static inline struct capos_ring *cap_ring(void)
 uint64_t cap_now(void);
 int64_t cap_realtime(void);
 
-/* ---- Asynchronous ------------------------------------------------------------------------- */
+/* ---- Asynchronous ---- */
 
 /*
  * An operation in flight.  The caller owns it and keeps it, and every buffer named in the
@@ -65,7 +65,7 @@ int cap_await_uninterruptible(struct cap_op *op);
 /* Cancels op and waits until it is done (cancelled, or completed in the meantime). */
 void cap_cancel(struct cap_op *op);
 
-/* ---- Synchronous --------------------------------------------------------------------------- */
+/* ---- Synchronous ---- */
 
 /* What goes with a generated client stub. */
 struct capos_call {
@@ -87,7 +87,7 @@ struct capos_call {
  * bytes come back there. */
 int cap_call(cap_t cap, uint64_t interface, uint16_t method, uint32_t params_length,
              struct capos_call *call, uint32_t *reply_length);
-/* A buffer for stubs called with call == NULL: enough for scalars; capabilities received are
+/* A buffer for stubs called with !call: enough for scalars; capabilities received are
  * released. */
 #define CAP_STUB_BUFFER 1024u
 

@@ -101,8 +101,8 @@ struct msg_call {
 	void *context;
 };
 
-/* What a handler answers when the reply will come later; dispatch passes it on and builds nothing.
- */
+/* What a handler answers when the reply will come later; dispatch passes it on and builds
+ * nothing. */
 #define MSG_DEFERRED INT32_MIN
 
 /*
@@ -137,8 +137,7 @@ struct msg_call {
  *   const char *FILE_interface_name(uint64_t type_id);             "TcpSocket", or NULL
  */
 
-/* ---- For generated code only ------------------------------------------------------------------
- */
+/* ---- For generated code only ---- */
 
 struct msg_struct { /* a struct in a message being read; all NULL/0 for a null pointer */
 	struct msg_reader *reader;

@@ -35,8 +35,8 @@ struct start_params {
 	uint8_t random[16]; /* AT_RANDOM */
 };
 
-/* Spawner: reads what the auxiliary vector needs from an ELF file's bytes.  CAP_OK or CAP_ENOEXEC.
- */
+/* Spawner: reads what the auxiliary vector needs from an ELF file's bytes.  CAP_OK or
+ * CAP_ENOEXEC. */
 int start_image_facts(const void *file, uint64_t size, uint64_t load_bias, struct start_image *out);
 /* Spawner: builds the block in buffer as it will stand when it ends at CAPOS_STACK_TOP.  *length is
  * a multiple of 16. CAP_OK or CAP_ETOOBIG. */
