@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include "kernel.h"
 #include "list.h"
-#include "page.h"
+#include "memory/page.h"
 #include <capos/abi.h>
 
 struct thread;

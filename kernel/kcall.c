@@ -4,12 +4,12 @@
  * when it is whole.
  */
 #include "kcall.h"
-#include "device.h"
-#include "endpoint.h"
-#include "event.h"
+#include "device/device.h"
+#include "object/endpoint.h"
+#include "object/event.h"
 #include "kernel.h"
-#include "process.h"
-#include "timer.h"
+#include "process/process.h"
+#include "object/timer.h"
 
 static void memory_get(void *object)
 {

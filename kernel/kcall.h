@@ -9,9 +9,9 @@
 #ifndef KERNEL_KCALL_H
 #define KERNEL_KCALL_H
 
-#include "cap.h"
-#include "thread.h"
-#include "transfer.h"
+#include "object/cap.h"
+#include "process/thread.h"
+#include "object/transfer.h"
 #include <capos/msg.h>
 #include <capos/schema/kernel_server.h>
 

@@ -6,10 +6,10 @@ noinst_PROGRAMS += kernel/capos.elf
 # Memory, architecture.
 kernel_capos_elf_SOURCES = \
 	kernel/kernel.h kernel/lib.c \
-	kernel/page.c kernel/page.h \
-	kernel/slab.c kernel/slab.h \
-	kernel/memobj.c kernel/memobj.h \
-	kernel/space.c kernel/space.h \
+	kernel/memory/page.c kernel/memory/page.h \
+	kernel/memory/slab.c kernel/memory/slab.h \
+	kernel/memory/memobj.c kernel/memory/memobj.h \
+	kernel/memory/space.c kernel/memory/space.h \
 	kernel/arch/x86_64/acpi.c \
 	kernel/arch/x86_64/apic.c \
 	kernel/arch/x86_64/arch.h \
@@ -29,34 +29,34 @@ kernel_capos_elf_SOURCES = \
 
 # Capabilities, rings, processes, devices.
 kernel_capos_elf_SOURCES += \
-	kernel/cap.c kernel/cap.h \
-	kernel/chacha20.c \
+	kernel/object/cap.c kernel/object/cap.h \
+	kernel/object/chacha20.c \
 	kernel/cpu.h \
-	kernel/device.c kernel/device.h \
-	kernel/elf.c \
-	kernel/endpoint.c kernel/endpoint.h \
-	kernel/entropy.c kernel/entropy.h \
-	kernel/event.c kernel/event.h \
-	kernel/exec.c \
-	kernel/fork.c \
-	kernel/futex.c kernel/futex.h \
+	kernel/device/device.c kernel/device/device.h \
+	kernel/process/elf.c \
+	kernel/object/endpoint.c kernel/object/endpoint.h \
+	kernel/object/entropy.c kernel/object/entropy.h \
+	kernel/object/event.c kernel/object/event.h \
+	kernel/process/exec.c \
+	kernel/process/fork.c \
+	kernel/process/futex.c kernel/process/futex.h \
 	kernel/kcall.c kernel/kcall.h \
 	kernel/list.h \
-	kernel/log.c \
+	kernel/object/log.c \
 	kernel/main.c \
-	kernel/op.c \
-	kernel/pci.c kernel/pci.h \
-	kernel/process.c kernel/process.h \
-	kernel/processcall.c \
+	kernel/process/op.c \
+	kernel/device/pci.c kernel/device/pci.h \
+	kernel/process/process.c kernel/process/process.h \
+	kernel/object/processcall.c \
 	kernel/ring.c kernel/ring.h \
-	kernel/sched.c \
-	kernel/spawner.c \
-	kernel/status.c \
+	kernel/process/sched.c \
+	kernel/object/spawner.c \
+	kernel/object/status.c \
 	kernel/submit.c kernel/submit.h \
-	kernel/thread.c kernel/thread.h \
-	kernel/timeout.c kernel/timer.h \
-	kernel/timerobj.c \
-	kernel/transfer.c kernel/transfer.h
+	kernel/process/thread.c kernel/process/thread.h \
+	kernel/process/timeout.c kernel/object/timer.h \
+	kernel/object/timerobj.c \
+	kernel/object/transfer.c kernel/object/transfer.h
 
 # The messages of the objects that the kernel serves.
 kernel_capos_elf_SOURCES += libcapos/msg.c

@@ -4,15 +4,15 @@
  * sbin/init from it, with everything there is to be given.  From then on the kernel only answers.
  */
 #include "arch/x86_64/arch.h"
-#include "cap.h"
+#include "object/cap.h"
 #include "cpu.h"
-#include "entropy.h"
-#include "futex.h"
+#include "object/entropy.h"
+#include "process/futex.h"
 #include "kernel.h"
-#include "memobj.h"
-#include "pci.h"
-#include "process.h"
-#include "timer.h"
+#include "memory/memobj.h"
+#include "device/pci.h"
+#include "process/process.h"
+#include "object/timer.h"
 #include <capos/archive.h>
 
 #define INIT_NAME   "sbin/init"

@@ -5,14 +5,14 @@
  * submission can do more than fail.
  */
 #include "submit.h"
-#include "cap.h"
-#include "endpoint.h"
-#include "event.h"
-#include "futex.h"
+#include "object/cap.h"
+#include "object/endpoint.h"
+#include "object/event.h"
+#include "process/futex.h"
 #include "kcall.h"
 #include "kernel.h"
-#include "process.h"
-#include "thread.h"
+#include "process/process.h"
+#include "process/thread.h"
 
 /* The capability named, if it is of that kind with that right. */
 static int find(struct thread *t, cap_t id, enum cap_kind kind, uint32_t right, struct cap *out)

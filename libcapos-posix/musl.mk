@@ -14,7 +14,7 @@ CAPOS_NAMES = obj/capos/include/syscall_names.h
 CAPOS_CFLAGS = -std=gnu11 -ffreestanding -nostdinc -O2 -fvisibility=hidden -fno-stack-protector -fno-common \
 	-fno-strict-aliasing -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-Wall -Wextra $(CAPOS_WARNINGS) -MMD -MP -Iobj/capos/include \
-	-I$(TOP_SRCDIR)/kernel/abi -I$(TOP_SRCDIR)/libcapos/include -I$(TOP_BUILDDIR)/gen/include \
+	-I$(TOP_SRCDIR)/libcapos-posix/src -I$(TOP_SRCDIR)/kernel/abi -I$(TOP_SRCDIR)/libcapos/include -I$(TOP_BUILDDIR)/gen/include \
 	-isystem arch/$(ARCH) -isystem arch/generic -isystem obj/include -isystem include \
 	-isystem $(shell $(CC) -print-file-name=include)
 

@@ -9,27 +9,27 @@ LWIP_C = work/lwip/src/core/def.c work/lwip/src/core/dns.c work/lwip/src/core/in
 	work/lwip/src/core/ipv4/etharp.c work/lwip/src/core/ipv4/icmp.c \
 	work/lwip/src/core/ipv4/ip4.c work/lwip/src/core/ipv4/ip4_addr.c \
 	work/lwip/src/core/ipv4/ip4_frag.c work/lwip/src/netif/ethernet.c
-LWIP_CPPFLAGS = -I$(srcdir)/netstack/port -Iwork/lwip/src/include
+LWIP_CPPFLAGS = -I$(srcdir) -I$(srcdir)/netstack/lwip/port -Iwork/lwip/src/include
 
 $(LWIP_C): work/lwip/.unpacked
 	@test -f $@
 
 # Know nothing of calls and capabilities: the unit tests link them, too (heap.c has a test of its own).
-NETSTACK_PURE_C = netstack/checksum.c netstack/datagram.c netstack/dns_message.c netstack/icmp.c \
-	netstack/loop.c netstack/nic.c netstack/policy.c netstack/random.c netstack/resolver.c \
-	netstack/socket.c netstack/stack.c netstack/tcp.c netstack/tcp_open.c netstack/tcp_options.c \
-	netstack/timers.c
-NETSTACK_H = netstack/checksum.h netstack/datagram.h netstack/dns_message.h netstack/heap.h \
-	netstack/loop.h netstack/nic.h netstack/platform.h netstack/policy.h netstack/random.h \
-	netstack/resolver.h netstack/service.h netstack/socket.h netstack/stack.h netstack/tcp.h \
-	netstack/tcp_internal.h netstack/timers.h netstack/port/arch/cc.h netstack/port/hooks.h \
-	netstack/port/lwipopts.h
+NETSTACK_PURE_C = netstack/lwip/checksum.c netstack/socket/datagram.c netstack/socket/dns_message.c netstack/socket/icmp.c \
+	netstack/lwip/loop.c netstack/lwip/nic.c netstack/socket/policy.c netstack/lwip/random.c netstack/socket/resolver.c \
+	netstack/socket/socket.c netstack/lwip/stack.c netstack/socket/tcp.c netstack/socket/tcp_open.c netstack/socket/tcp_options.c \
+	netstack/lwip/timers.c
+NETSTACK_H = netstack/lwip/checksum.h netstack/socket/datagram.h netstack/socket/dns_message.h netstack/lwip/heap.h \
+	netstack/lwip/loop.h netstack/lwip/nic.h netstack/lwip/platform.h netstack/socket/policy.h netstack/lwip/random.h \
+	netstack/socket/resolver.h netstack/service/service.h netstack/socket/socket.h netstack/lwip/stack.h netstack/socket/tcp.h \
+	netstack/socket/tcp_internal.h netstack/lwip/timers.h netstack/lwip/port/arch/cc.h netstack/lwip/port/hooks.h \
+	netstack/lwip/port/lwipopts.h
 
 noinst_PROGRAMS += netstack/netstack
 IMAGE_SBIN += netstack/netstack
-netstack_netstack_SOURCES = $(NETSTACK_PURE_C) $(NETSTACK_H) netstack/heap.c netstack/main.c \
-	netstack/service.c netstack/service_datagram.c netstack/service_manager.c \
-	netstack/service_resolver.c netstack/service_tcp.c
+netstack_netstack_SOURCES = $(NETSTACK_PURE_C) $(NETSTACK_H) netstack/lwip/heap.c netstack/main.c \
+	netstack/service/service.c netstack/service/service_datagram.c netstack/service/service_manager.c \
+	netstack/service/service_resolver.c netstack/service/service_tcp.c
 nodist_netstack_netstack_SOURCES = $(LWIP_C)
 netstack_netstack_CPPFLAGS = $(NATIVE_CPPFLAGS) $(LWIP_CPPFLAGS)
 netstack_netstack_CFLAGS = $(NATIVE_CFLAGS)

@@ -17,14 +17,14 @@
 #include <capos/server.h>
 #include <capos/start.h>
 
-#include "datagram.h"
-#include "nic.h"
-#include "platform.h"
-#include "policy.h"
-#include "random.h"
-#include "resolver.h"
-#include "socket.h"
-#include "stack.h"
+#include "netstack/socket/datagram.h"
+#include "netstack/lwip/nic.h"
+#include "netstack/lwip/platform.h"
+#include "netstack/socket/policy.h"
+#include "netstack/lwip/random.h"
+#include "netstack/socket/resolver.h"
+#include "netstack/socket/socket.h"
+#include "netstack/lwip/stack.h"
 
 #define BIT_NIC 0x1u /* as in service.h */
 /* A driver that does not answer for so long at start is not there. */

@@ -15,3 +15,8 @@ include $(srcdir)/tests/system/local.mk
 
 TESTS += tests/lint
 EXTRA_DIST += tests/lint
+
+# Those that need no guest.
+check-unit: $(UNIT_TESTS)
+	$(MAKE) check TESTS='$(UNIT_TESTS)'
+.PHONY: check-unit

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 #include "kernel/arch/x86_64/arch.h"
-#include "kernel/endpoint.h"
-#include "kernel/event.h"
-#include "kernel/futex.h"
+#include "kernel/object/endpoint.h"
+#include "kernel/object/event.h"
+#include "kernel/process/futex.h"
 #include "kernel/kcall.h"
 #include "tests/unit/core_fake.h"
 

@@ -8,8 +8,8 @@
 #define CORE_FAKE_H
 
 #include "kernel/cpu.h"
-#include "kernel/process.h"
-#include "kernel/thread.h"
+#include "kernel/process/process.h"
+#include "kernel/process/thread.h"
 
 #define USER_MEMORY 0x10000000ull /* where a user's memory is mapped */
 #define USER_SIZE   (64u * 1024u)

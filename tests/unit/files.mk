@@ -17,8 +17,8 @@ tests_unit_test_files_tree_LDADD = $(UNIT_LIBS)
 
 # The packets that libcapos-posix builds and reads: DNS messages, ICMP echo.
 UNIT_TESTS += tests/unit/test-dnspacket
-tests_unit_test_dnspacket_SOURCES = tests/unit/test_dnspacket.c libcapos-posix/src/dnspacket.c \
-	libcapos-posix/src/dnspacket.h libcapos-posix/src/icmp.c libcapos-posix/src/icmp.h
-tests_unit_test_dnspacket_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_dnspacket_SOURCES = tests/unit/test_dnspacket.c libcapos-posix/src/socket/dnspacket.c \
+	libcapos-posix/src/socket/dnspacket.h libcapos-posix/src/socket/icmp.c libcapos-posix/src/socket/icmp.h
+tests_unit_test_dnspacket_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(srcdir)/libcapos-posix/src
 tests_unit_test_dnspacket_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_dnspacket_LDADD = $(UNIT_LIBS)

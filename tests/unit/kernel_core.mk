@@ -2,7 +2,7 @@
 # The rest of the kernel on the host: single files, and all of it above a fake architecture.
 
 UNIT_TESTS += tests/unit/test_captable
-tests_unit_test_captable_SOURCES = tests/unit/test_captable.c kernel/cap.c $(KERNEL_MEMORY_SOURCES)
+tests_unit_test_captable_SOURCES = tests/unit/test_captable.c kernel/object/cap.c $(KERNEL_MEMORY_SOURCES)
 tests_unit_test_captable_CPPFLAGS = $(KERNEL_UNIT_CPPFLAGS)
 tests_unit_test_captable_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_captable_LDADD = $(UNIT_LIBS)
@@ -13,11 +13,11 @@ tests_unit_test_ring_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(srcdir)/kernel
 tests_unit_test_ring_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_ring_LDADD = $(UNIT_LIBS)
 
-KERNEL_UNIT_CORE = tests/unit/core_fake.c tests/unit/core_fake.h kernel/cap.c kernel/chacha20.c \
-	kernel/device.c kernel/elf.c kernel/endpoint.c kernel/entropy.c kernel/event.c kernel/exec.c kernel/fork.c \
-	kernel/futex.c kernel/kcall.c kernel/log.c kernel/op.c kernel/pci.c kernel/process.c \
-	kernel/processcall.c kernel/ring.c kernel/sched.c kernel/spawner.c kernel/status.c \
-	kernel/submit.c kernel/thread.c kernel/timeout.c kernel/timerobj.c kernel/transfer.c \
+KERNEL_UNIT_CORE = tests/unit/core_fake.c tests/unit/core_fake.h kernel/object/cap.c kernel/object/chacha20.c \
+	kernel/device/device.c kernel/process/elf.c kernel/object/endpoint.c kernel/object/entropy.c kernel/object/event.c kernel/process/exec.c kernel/process/fork.c \
+	kernel/process/futex.c kernel/kcall.c kernel/object/log.c kernel/process/op.c kernel/device/pci.c kernel/process/process.c \
+	kernel/object/processcall.c kernel/ring.c kernel/process/sched.c kernel/object/spawner.c kernel/object/status.c \
+	kernel/submit.c kernel/process/thread.c kernel/process/timeout.c kernel/object/timerobj.c kernel/object/transfer.c \
 	libcapos/msg.c
 
 UNIT_TESTS += tests/unit/test_endpoint

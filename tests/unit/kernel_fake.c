@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <capos/abi.h>
 #include "kernel/kernel.h"
-#include "kernel/page.h"
-#include "kernel/slab.h"
-#include "kernel/memobj.h"
+#include "kernel/memory/page.h"
+#include "kernel/memory/slab.h"
+#include "kernel/memory/memobj.h"
 #include "kernel/arch/x86_64/arch.h"
 #include "tests/unit/kernel_fake.h"
 
@@ -77,7 +77,7 @@ void klog(const char *format, ...)
 
 /* ---- Accounts ---- */
 
-/* Weak: kernel/process.c has the real ones, where it is part of the test. */
+/* Weak: kernel/process/process.c has the real ones, where it is part of the test. */
 #define WEAK __attribute__((weak))
 
 WEAK bool account_charge(struct account *account, uint64_t pages)

@@ -9,13 +9,13 @@ tests_unit_test_elf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_elf_LDADD = $(UNIT_LIBS)
 
 UNIT_TESTS += tests/unit/test_pci
-tests_unit_test_pci_SOURCES = tests/unit/test_pci.c kernel/pci.c
+tests_unit_test_pci_SOURCES = tests/unit/test_pci.c kernel/device/pci.c
 tests_unit_test_pci_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(srcdir)/kernel
 tests_unit_test_pci_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_pci_LDADD = $(UNIT_LIBS)
 
 UNIT_TESTS += tests/unit/test_timeout
-tests_unit_test_timeout_SOURCES = tests/unit/test_timeout.c kernel/timeout.c kernel/chacha20.c
+tests_unit_test_timeout_SOURCES = tests/unit/test_timeout.c kernel/process/timeout.c kernel/object/chacha20.c
 tests_unit_test_timeout_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(srcdir)/kernel
 tests_unit_test_timeout_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_timeout_LDADD = $(UNIT_LIBS)

@@ -2,8 +2,8 @@
 # netstack: its pure parts alone, and the whole stack without the IPC, over a fake NIC.
 
 UNIT_TESTS += tests/unit/test-netstack-pure
-tests_unit_test_netstack_pure_SOURCES = tests/unit/test_netstack_pure.c netstack/checksum.c \
-	netstack/dns_message.c netstack/heap.c netstack/policy.c netstack/random.c
+tests_unit_test_netstack_pure_SOURCES = tests/unit/test_netstack_pure.c netstack/lwip/checksum.c \
+	netstack/socket/dns_message.c netstack/lwip/heap.c netstack/socket/policy.c netstack/lwip/random.c
 nodist_tests_unit_test_netstack_pure_SOURCES = work/lwip/src/core/def.c \
 	work/lwip/src/core/ipv4/ip4_addr.c
 tests_unit_test_netstack_pure_CPPFLAGS = $(UNIT_CPPFLAGS) $(LWIP_CPPFLAGS)

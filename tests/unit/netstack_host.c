@@ -13,15 +13,15 @@
 #include <capos/abi.h>
 #include <capos/schema/status.h>
 
-#include "netstack/checksum.h"
-#include "netstack/datagram.h"
-#include "netstack/loop.h"
-#include "netstack/nic.h"
-#include "netstack/platform.h"
-#include "netstack/random.h"
-#include "netstack/resolver.h"
-#include "netstack/stack.h"
-#include "netstack/tcp.h"
+#include "netstack/lwip/checksum.h"
+#include "netstack/socket/datagram.h"
+#include "netstack/lwip/loop.h"
+#include "netstack/lwip/nic.h"
+#include "netstack/lwip/platform.h"
+#include "netstack/lwip/random.h"
+#include "netstack/socket/resolver.h"
+#include "netstack/lwip/stack.h"
+#include "netstack/socket/tcp.h"
 #include "tests/unit/netstack_host.h"
 
 #define EVENTS_MAX   64

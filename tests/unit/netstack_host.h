@@ -13,7 +13,7 @@
 #include <capos/channel.h>
 #include <capos/nicqueue.h>
 
-#include "netstack/socket.h"
+#include "netstack/socket/socket.h"
 
 #define HOST_RECEIVE_BUFFERS  64u
 #define HOST_TRANSMIT_BUFFERS 32u

@@ -12,8 +12,8 @@
 #include <capos/schema/network.h>
 #include <capos/schema/status.h>
 
-#include "netstack/stack.h"
-#include "netstack/tcp.h"
+#include "netstack/lwip/stack.h"
+#include "netstack/socket/tcp.h"
 #include "tests/unit/netstack_host.h"
 #include "tests/unit/netstack_peer.h"
 

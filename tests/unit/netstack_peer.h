@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "netstack/socket.h"
+#include "netstack/socket/socket.h"
 #include "tests/unit/netstack_host.h"
 
 #define LARGE (1u << 20)

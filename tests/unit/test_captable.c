@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "kernel/cap.h"
+#include "kernel/object/cap.h"
 #include "kernel/kernel.h"
 
 static int counts[1024]; /* of capabilities given up, by object */

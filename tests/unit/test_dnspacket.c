@@ -11,8 +11,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "libcapos-posix/src/dnspacket.h"
-#include "libcapos-posix/src/icmp.h"
+#include "libcapos-posix/src/socket/dnspacket.h"
+#include "libcapos-posix/src/socket/icmp.h"
 
 static uint32_t seed = 4711;
 

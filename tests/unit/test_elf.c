@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "kernel/kernel.h"
-#include "kernel/memobj.h"
+#include "kernel/memory/memobj.h"
 #include "tests/unit/core_fake.h"
 
 #define IMAGE_SIZE 12288u

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "kernel/event.h"
+#include "kernel/object/event.h"
 #include "kernel/kernel.h"
-#include "kernel/slab.h"
+#include "kernel/memory/slab.h"
 #include "tests/unit/core_fake.h"
 
 #define PRIVATE_ADDRESS 0x20000000ull

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "kernel/kernel.h"
-#include "kernel/memobj.h"
+#include "kernel/memory/memobj.h"
 #include "tests/unit/kernel_fake.h"
 
 static struct fake_account payer;

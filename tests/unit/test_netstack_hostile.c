@@ -15,10 +15,10 @@
 #include <capos/schema/network.h>
 #include <capos/schema/status.h>
 
-#include "netstack/datagram.h"
-#include "netstack/nic.h"
-#include "netstack/platform.h"
-#include "netstack/stack.h"
+#include "netstack/socket/datagram.h"
+#include "netstack/lwip/nic.h"
+#include "netstack/lwip/platform.h"
+#include "netstack/lwip/stack.h"
 #include "tests/unit/netstack_host.h"
 #include "tests/unit/netstack_peer.h"
 

@@ -13,10 +13,10 @@
 
 #include <capos/schema/status.h>
 
-#include "netstack/platform.h"
-#include "netstack/resolver.h"
-#include "netstack/stack.h"
-#include "netstack/tcp.h"
+#include "netstack/lwip/platform.h"
+#include "netstack/socket/resolver.h"
+#include "netstack/lwip/stack.h"
+#include "netstack/socket/tcp.h"
 #include "tests/unit/netstack_host.h"
 #include "tests/unit/netstack_peer.h"
 

@@ -13,12 +13,12 @@
 
 #include <capos/schema/status.h>
 
-#include "netstack/checksum.h"
-#include "netstack/dns_message.h"
-#include "netstack/heap.h"
-#include "netstack/platform.h"
-#include "netstack/policy.h"
-#include "netstack/random.h"
+#include "netstack/lwip/checksum.h"
+#include "netstack/socket/dns_message.h"
+#include "netstack/lwip/heap.h"
+#include "netstack/lwip/platform.h"
+#include "netstack/socket/policy.h"
+#include "netstack/lwip/random.h"
 
 #include "lwip/ip4_addr.h"
 

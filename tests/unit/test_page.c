@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "kernel/kernel.h"
-#include "kernel/page.h"
-#include "kernel/slab.h"
+#include "kernel/memory/page.h"
+#include "kernel/memory/slab.h"
 #include "tests/unit/kernel_fake.h"
 
 #define PAGES 64u

@@ -14,7 +14,7 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/kernel.h"
-#include "kernel/pci.h"
+#include "kernel/device/pci.h"
 
 #define DEVICES 4
 

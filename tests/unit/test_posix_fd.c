@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "libcapos-posix/src/fd.h"
-#include "libcapos-posix/src/pages.h"
-#include "libcapos-posix/src/syscalls.h"
+#include "libcapos-posix/src/core/fd.h"
+#include "libcapos-posix/src/memory/pages.h"
+#include "libcapos-posix/src/core/syscalls.h"
 
 static unsigned mapped, closed;
 

@@ -16,8 +16,8 @@
 #include <capos/abi.h>
 #include <capos/schema/status.h>
 
-#include "libcapos-posix/src/fd.h"
-#include "libcapos-posix/src/signal_state.h"
+#include "libcapos-posix/src/core/fd.h"
+#include "libcapos-posix/src/signal/signal_state.h"
 
 static struct signal_state s;
 

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <capos/abi.h>
 #include "kernel/kernel.h"
-#include "kernel/space.h"
+#include "kernel/memory/space.h"
 #include "tests/unit/kernel_fake.h"
 
 #define R   CAP_RIGHT_READ
@@ -338,7 +338,7 @@ static void step_protect(unsigned s, unsigned page, unsigned count)
 	bool whole = true;
 
 	for (unsigned i = page; i < page + count; i++)
-		whole &= slots[s][i].model;
+		whole &= slots[s][i].model != NULL;
 	assert_int_equal(error, whole ? CAP_OK : CAP_EFAULT);
 	for (unsigned i = page; whole && i < page + count; i++)
 		slots[s][i].access = R;

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "kernel/cpu.h"
-#include "kernel/entropy.h"
-#include "kernel/timer.h"
+#include "kernel/object/entropy.h"
+#include "kernel/object/timer.h"
 
 #define COUNT 500u
 

@@ -181,8 +181,7 @@ static void control_read(struct session *s)
 	s->control_length = left;
 }
 
-/* ---- The other lines
- * ----------------------------------------------------------------------------- */
+/* ---- The other lines ---- */
 
 /* Reads what there is; the line is closed at its end. */
 static void serial_read(struct session *s)
@@ -263,8 +262,7 @@ static void pumps_move(struct session *s, const struct pollfd *set)
 	stdin_end(s);
 }
 
-/* ---- Signals and time
- * ------------------------------------------------------------------------------ */
+/* ---- Signals and time ---- */
 
 static void end_by(struct session *s, int64_t at_ms, int status)
 {
@@ -358,8 +356,7 @@ static bool kvm_failed(const struct session *s)
 	return !s->log.any && (s->machine.pid == 0 || silent);
 }
 
-/* ---- The loop
- * -------------------------------------------------------------------------------------- */
+/* ---- The loop ---- */
 
 static void prepare(struct session *s, struct pollfd set[SLOT_COUNT])
 {

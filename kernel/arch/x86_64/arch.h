@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <capos/abi.h>
-#include "page.h"
+#include "memory/page.h"
 
 struct arch_regs { /* order known to entry.S */
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;

@@ -6,7 +6,7 @@
  * stands.
  */
 #include <capos/clock.h>
-#include "../../memobj.h"
+#include "memory/memobj.h"
 #include "x86.h"
 
 #define NS_PER_SECOND 1000000000ull

@@ -5,7 +5,7 @@
  * idle loop only.
  */
 #include <capos/abi.h>
-#include "../../space.h"
+#include "memory/space.h"
 #include "x86.h"
 
 #define VECTOR_PAGE_FAULT      14u

@@ -6,7 +6,7 @@
 #ifndef X86_H
 #define X86_H
 
-#include "../../kernel.h"
+#include "kernel.h"
 #include "arch.h"
 #include "offsets.h"
 

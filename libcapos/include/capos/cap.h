@@ -87,7 +87,7 @@ struct capos_call {
  * bytes come back there. */
 int cap_call(cap_t cap, uint64_t interface, uint16_t method, uint32_t params_length,
              struct capos_call *call, uint32_t *reply_length);
-/* A buffer for stubs called with !call: enough for scalars; capabilities received are
+/* A buffer for stubs called with call == NULL: enough for scalars; capabilities received are
  * released. */
 #define CAP_STUB_BUFFER 1024u
 

@@ -8,7 +8,7 @@
 #include "lookup.h"
 #include "syscall.h"
 
-/* libcapos-posix/src/syscalls.h */
+/* libcapos-posix/src/core/syscalls.h */
 #define SYS_resolve 0x43415000l
 
 int __res_msend_rc(int nqueries, const unsigned char *const *queries, const int *qlens,

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An opened PCI function.  As long as one of its capabilities is held it may reach the memory of
+ * its pool; when the last is given up, bus mastering goes off before any of that memory can become
+ * somebody else's, and its registers vanish from wherever they were mapped.
+ */
+#include "device/device.h"
+#include "object/event.h"
+#include "kcall.h"
+#include "kernel.h"
+#include "device/pci.h"
+#include "process/process.h"
+#include "memory/slab.h"
+
+#define ALLOCATE_MAX \
+	512u /* pages a call: their addresses fill the page that the reply is made from */
+
+/* Memory of the pool. */
+struct dma_block {
+	struct dma_block *next;
+	struct memobj *object; /* one count */
+};
+
+struct device {
+	uint32_t refs; /* capabilities of the three kinds */
+	struct pci_function *function;
+	unsigned nregions;
+	struct pci_region regions[PCI_REGIONS_MAX];
+	struct memobj *mapped[PCI_REGIONS_MAX]; /* made when first mapped; one count each */
+	struct event *event;                    /* NULL: nobody is told; else one count */
+	uint64_t bits;
+	uint64_t delivered;
+	struct dma_block *blocks;
+	uint64_t dma_pages, dma_limit; /* limit 0: none */
+};
+
+static struct slab devices = SLAB_INIT(struct device);
+static struct slab blocks = SLAB_INIT(struct dma_block);
+
+uint16_t device_address(const struct device *d)
+{
+	return d->function->address;
+}
+
+void device_get(void *device)
+{
+	((struct device *)device)->refs++;
+}
+
+static void bind(struct device *d, struct event *event, uint64_t bits)
+{
+	if (event)
+		event_get(event);
+	if (d->event)
+		event_put(d->event);
+	d->event = event;
+	d->bits = bits;
+}
+
+/* Whoever mapped it faults when touching it from now on. */
+static void revoke(struct memobj *m)
+{
+	space_forget_frames(m, 0, m->npages);
+	m->size = m->npages = 0;
+	memobj_put(m);
+}
+
+void device_put(void *device)
+{
+	struct device *d = device;
+	assert(kernel_locked() && d->refs > 0);
+	if (--d->refs > 0)
+		return;
+	pci_mask(d->function);
+	pci_set_active(d->function, false);
+	bind(d, NULL, 0);
+	for (unsigned i = 0; i < d->nregions; i++) {
+		if (d->mapped[i])
+			revoke(d->mapped[i]);
+	}
+	while (d->blocks) {
+		struct dma_block *block = d->blocks;
+		d->blocks = block->next;
+		memobj_put(block->object);
+		slab_free(&blocks, block);
+	}
+	d->function->open = NULL;
+	slab_free(&devices, d);
+}
+
+_Noreturn void kernel_interrupt(unsigned vector)
+{
+	kernel_enter();
+	this_cpu()->interrupts++;
+	unsigned index = vector - ARCH_VECTOR_FIRST;
+	struct device *d = index < pci_count ? pci_functions[index].open : NULL;
+	if (d) {
+		d->delivered++;
+		if (d->event)
+			event_signal(d->event, d->bits);
+	}
+	sched_leave();
+}
+
+/* ---- DeviceManager ---- */
+
+static int list(void *object, struct msg_call *msg, const struct device_manager_list_params *params,
+                struct device_manager_list_results *results)
+{
+	struct pci_device *out = (struct pci_device *)this_cpu()->data;
+	_Static_assert(PCI_FUNCTIONS_MAX * sizeof(*out) <= sizeof(this_cpu()->data),
+	               "the list fits");
+	(void)object;
+	(void)msg;
+	(void)params;
+	for (unsigned i = 0; i < pci_count; i++) {
+		const struct pci_function *f = &pci_functions[i];
+		out[i] = (struct pci_device){.address = f->address,
+		                             .vendor = f->vendor,
+		                             .device = f->device,
+		                             .class_code = f->class_code,
+		                             .subsystem_vendor = f->subsystem_vendor,
+		                             .subsystem = f->subsystem};
+	}
+	results->devices = (struct msg_list){.count = pci_count, .items = out};
+	return CAP_OK;
+}
+
+static int open(void *object, struct msg_call *msg, const struct device_manager_open_params *params,
+                struct device_manager_open_results *results)
+{
+	struct kcall *call = kcall_of(msg);
+	struct pci_function *f = pci_find(params->address);
+	(void)object;
+	if (!f)
+		return CAP_ENOENT;
+	if (f->open)
+		return CAP_EBUSY;
+	if (f->msix == 0)
+		return CAP_ETYPE; /* its interrupts cannot be told apart from others' */
+	struct device *d = slab_alloc(&devices);
+	if (!d)
+		return CAP_ENOMEM;
+	d->function = f;
+	d->dma_limit = params->dma_limit_pages;
+	d->nregions = pci_regions(f, d->regions);
+	pci_set_active(f, true);
+	if (!pci_route(f, ARCH_VECTOR_FIRST + (unsigned)(f - pci_functions))) {
+		pci_set_active(f, false);
+		slab_free(&devices, d);
+		return CAP_ENOMEM;
+	}
+	f->open = d;
+	d->refs = 3;
+	uint32_t rights = CAP_RIGHT_CALL | CAP_RIGHT_COPY;
+	results->mmio_index = kcall_give(call, KIND_DEVICE_MMIO, d, rights);
+	results->interrupt_index = kcall_give(call, KIND_INTERRUPT, d, rights);
+	results->dma_index = kcall_give(call, KIND_DMA_POOL, d, rights);
+	return CAP_OK;
+}
+
+int device_manager_call(void *object, struct msg_call *msg)
+{
+	static const struct device_manager_ops ops = {.list = list, .open = open};
+	return device_manager_dispatch(&ops, object, msg);
+}
+
+/* ---- DeviceMmio ---- */
+
+static int mmio_info(void *device, struct msg_call *msg,
+                     const struct device_mmio_info_params *params,
+                     struct device_mmio_info_results *results)
+{
+	const struct device *d = device;
+	struct mmio_region *out = (struct mmio_region *)this_cpu()->data;
+	(void)msg;
+	(void)params;
+	for (unsigned i = 0; i < d->nregions; i++)
+		out[i] = (struct mmio_region){.bar = d->regions[i].bar,
+		                              .offset = d->regions[i].offset,
+		                              .size = d->regions[i].size};
+	results->vendor = d->function->vendor;
+	results->device = d->function->device;
+	results->regions = (struct msg_list){.count = d->nregions, .items = out};
+	return CAP_OK;
+}
+
+static int mmio_map(void *device, struct msg_call *msg, const struct device_mmio_map_params *params,
+                    struct device_mmio_map_results *results)
+{
+	struct device *d = device;
+	if (params->region >= d->nregions)
+		return CAP_ENOENT;
+	const struct pci_region *region = &d->regions[params->region];
+	struct memobj **m = &d->mapped[params->region];
+	if (!*m)
+		*m = memobj_create_device(d->function->bars[region->bar].base + region->offset,
+		                          region->size);
+	if (!*m)
+		return CAP_ENOMEM;
+	results->size = region->size;
+	return space_map(&kcall_of(msg)->caller->process->space, *m, 0, region->size,
+	                 CAP_RIGHT_READ | CAP_RIGHT_WRITE, false, false, &results->address);
+}
+
+static int mmio_read_config(void *device, struct msg_call *msg,
+                            const struct device_mmio_read_config_params *params,
+                            struct device_mmio_read_config_results *results)
+{
+	const struct device *d = device;
+	(void)msg;
+	if ((params->width != 1 && params->width != 2 && params->width != 4) ||
+	    params->offset >= 256 || params->offset % params->width != 0)
+		return CAP_EINVAL;
+	results->value = arch_pci_read(d->function->address, params->offset, params->width);
+	return CAP_OK;
+}
+
+int device_mmio_call(void *device, struct msg_call *msg)
+{
+	static const struct device_mmio_ops ops = {
+	        .info = mmio_info,
+	        .map = mmio_map,
+	        .read_config = mmio_read_config,
+	};
+	return device_mmio_dispatch(&ops, device, msg);
+}
+
+/* ---- Interrupt ---- */
+
+static int interrupt_bind_method(void *device, struct msg_call *msg,
+                                 const struct interrupt_bind_params *params,
+                                 struct interrupt_bind_results *results)
+{
+	struct cap event;
+	(void)results;
+	int error =
+	        kcall_arg(kcall_of(msg), params->event_index, KIND_EVENT, CAP_RIGHT_SIGNAL, &event);
+	if (!error)
+		bind(device, event.object, params->bits);
+	return error;
+}
+
+static int interrupt_unbind_method(void *device, struct msg_call *msg,
+                                   const struct interrupt_unbind_params *params,
+                                   struct interrupt_unbind_results *results)
+{
+	(void)msg;
+	(void)params;
+	(void)results;
+	bind(device, NULL, 0);
+	return CAP_OK;
+}
+
+static int interrupt_count_method(void *device, struct msg_call *msg,
+                                  const struct interrupt_count_params *params,
+                                  struct interrupt_count_results *results)
+{
+	(void)msg;
+	(void)params;
+	results->delivered = ((struct device *)device)->delivered;
+	return CAP_OK;
+}
+
+int interrupt_call(void *device, struct msg_call *msg)
+{
+	static const struct interrupt_ops ops = {
+	        .bind = interrupt_bind_method,
+	        .unbind = interrupt_unbind_method,
+	        .count = interrupt_count_method,
+	};
+	return interrupt_dispatch(&ops, device, msg);
+}
+
+/* ---- DMAPool ---- */
+
+static int allocate(void *device, struct msg_call *msg,
+                    const struct dma_pool_allocate_params *params,
+                    struct dma_pool_allocate_results *results)
+{
+	struct device *d = device;
+	struct kcall *call = kcall_of(msg);
+	uint64_t *addresses = (uint64_t *)this_cpu()->data;
+	_Static_assert(ALLOCATE_MAX * sizeof(*addresses) <= sizeof(this_cpu()->data),
+	               "addresses fit");
+	if (params->pages == 0 || params->pages > ALLOCATE_MAX)
+		return CAP_EINVAL;
+	if (d->dma_limit != 0 && params->pages > d->dma_limit - d->dma_pages)
+		return CAP_ENOMEM;
+	struct dma_block *block = slab_alloc(&blocks);
+	if (!block)
+		return CAP_ENOMEM;
+	block->object = memobj_create_dma(params->pages, call->caller->process->account);
+	if (!block->object) {
+		slab_free(&blocks, block);
+		return CAP_ENOMEM;
+	}
+	block->next = d->blocks;
+	d->blocks = block;
+	d->dma_pages += params->pages;
+	for (uint32_t i = 0; i < params->pages; i++)
+		addresses[i] = memobj_peek(block->object, i);
+	memobj_get(block->object);
+	results->memory_index =
+	        kcall_give(call, KIND_MEMORY, block->object,
+	                   CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_CALL | CAP_RIGHT_COPY);
+	results->device_addresses = (struct msg_list){.count = params->pages, .items = addresses};
+	return CAP_OK;
+}
+
+int dma_pool_call(void *device, struct msg_call *msg)
+{
+	static const struct dma_pool_ops ops = {.allocate = allocate};
+	return dma_pool_dispatch(&ops, device, msg);
+}

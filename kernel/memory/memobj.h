@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory objects: a growable array of page frames with copy-on-write between objects.
+ *
+ * A frame whose reference count is above 1 is shared between objects and never written; the writer
+ * gets a copy of its own first.  An absent frame reads as zeroes and appears when touched.  Device
+ * memory and DMA memory are objects too: their frames never change and are never copied on write in
+ * place (a private mapping copies).
+ */
+#ifndef KERNEL_MEMOBJ_H
+#define KERNEL_MEMOBJ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "memory/page.h"
+
+struct account; /* who pays for frames: see process.h; NULL for the kernel itself */
+struct mapping;
+
+#define MEMOBJ_PAGES_MAX (1ull << 35) /* as much as user addresses can reach */
+
+enum memobj_kind { MEMOBJ_ANON, MEMOBJ_DMA, MEMOBJ_DEVICE };
+
+struct memobj {
+	uint32_t refs;
+	enum memobj_kind kind;
+	uint64_t size;   /* bytes as asked for */
+	uint64_t npages; /* size in pages, rounded up; at most MEMOBJ_PAGES_MAX */
+	struct account *account;
+	struct mapping *mappings; /* every mapping of it, linked by mapping.next_of_object */
+	uint32_t nmappings;       /* of them, at most OBJECT_MAPPINGS_MAX */
+	paddr_t device_base;      /* MEMOBJ_DEVICE: physical address of page 0 */
+	void *frames;             /* private: radix tree of paddr_t */
+	unsigned height;          /* private: of that tree */
+};
+
+struct memobj *memobj_create(uint64_t size, struct account *account); /* refs 1; NULL: no memory */
+struct memobj *memobj_create_device(paddr_t base, uint64_t size);
+struct memobj *memobj_create_dma(uint32_t npages,
+                                 struct account *account); /* frames present and zeroed */
+struct memobj *memobj_adopt(paddr_t start, uint64_t size); /* boot archive: takes over its frames */
+void memobj_get(struct memobj *m);
+void memobj_put(struct memobj *m);
+/* New object sharing frames copy-on-write; offset page-aligned; zero-filled past the source's
+ * end. */
+struct memobj *memobj_slice(struct memobj *m, uint64_t offset, uint64_t size,
+                            struct account *account);
+bool memobj_resize(struct memobj *m, uint64_t size);
+/* The frame of page index, present (allocated or copied as write needs), or PADDR_NONE when out of
+ * range or memory. */
+paddr_t memobj_frame(struct memobj *m, uint64_t index, bool write);
+/* The frame without making it present: PADDR_NONE when absent. */
+paddr_t memobj_peek(struct memobj *m, uint64_t index);
+/* Gives up the frames of a range of an anonymous object: they read as zeroes again. */
+void memobj_discard(struct memobj *m, uint64_t index, uint64_t count);
+/* Kernel access to an object's bytes; false when out of range or memory.  */
+bool memobj_read(struct memobj *m, uint64_t offset, void *to, uint64_t length);
+bool memobj_write(struct memobj *m, uint64_t offset, const void *from, uint64_t length);
+
+/* The account: implemented by process.c.  charge fails at the limit. */
+bool account_charge(struct account *account, uint64_t pages);
+void account_release(struct account *account, uint64_t pages);
+void account_get(struct account *account);
+void account_put(struct account *account);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address spaces: a sorted set of mappings of memory objects, and the page tables that cache them.
+ * Page tables can be dropped at any time; a fault fills them again from the mappings.  No mapping
+ * is writable and executable.
+ */
+#ifndef KERNEL_SPACE_H
+#define KERNEL_SPACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "memory/memobj.h"
+
+struct mapping {
+	uint64_t start, end; /* user addresses, page-aligned */
+	struct memobj *object;
+	uint64_t offset;   /* in the object, of start */
+	uint32_t access;   /* CAP_RIGHT_READ|WRITE|EXEC */
+	uint32_t limit;    /* most that space_protect may make of it */
+	bool private_copy; /* object belongs to this mapping alone (a slice made for it) */
+	bool kernel_owned; /* ring, clock page: user cannot unmap, protect or replace it */
+	struct space *space;
+	struct mapping *next;            /* in the space, by address */
+	struct mapping *next_of_object;  /* in the object */
+	struct mapping **link_of_object; /* what points to this one there */
+};
+
+struct space {
+	paddr_t root; /* page table root (CR3) */
+	struct mapping *first;
+	struct account *account;
+	struct mapping *last_hit; /* cache of the last lookup */
+	uint64_t chosen_top;      /* addresses are chosen below this */
+	uint32_t count;           /* of mappings, at most SPACE_MAPPINGS_MAX */
+	uint32_t tables;          /* page-table frames, charged to account */
+};
+
+/* A list is searched on a fault, so its length is bounded; large programs have some hundreds. */
+#define SPACE_MAPPINGS_MAX 8192u
+/* All mappings of an object are gone through when one of its frames changes; no process has
+ * more. */
+#define OBJECT_MAPPINGS_MAX SPACE_MAPPINGS_MAX
+
+bool space_init(struct space *s, struct account *account);
+void space_destroy(
+        struct space *s); /* drops every mapping; not the current one's tables while loaded */
+
+/* All return CAP_OK or a negative cap_error; nothing is changed on error.  Addresses are checked
+ * against CAPOS_USER_MIN/MAX.  space_map takes its own reference to object.  *address 0: chosen
+ * (top down below the stack area, random within a window). private_copy: maps a slice.  access may
+ * carry SPACE_LIMIT(rights): what space_protect may later make of the mapping; without it that is
+ * access itself, or anything for a private copy. */
+#define SPACE_LIMIT(rights) (((rights)&7u) << 8)
+int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t size,
+              uint32_t access, bool private_copy, bool kernel_owned, uint64_t *address);
+/* Fills an empty space with the mappings of another but the kernel's: private copies as copies of
+ * their own, all others of the same objects.  CAP_OK or CAP_ENOMEM, and then the space is to be
+ * destroyed. */
+int space_fork(struct space *to, const struct space *from);
+void space_swap(struct space *a, struct space *b);
+int space_unmap(struct space *s, uint64_t address, uint64_t size);
+int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t access);
+/* Takes a kernel-owned mapping out, whole: address is its start. */
+void space_unmap_kernel(struct space *s, uint64_t address);
+
+/* Resolves a fault or prepares kernel access: makes the page of address present with that access
+ * (one of CAP_RIGHT_READ/WRITE/EXEC) and returns its frame; PADDR_NONE when it is not mapped so (or
+ * no memory: *no_memory). */
+paddr_t space_resolve(struct space *s, uint64_t address, uint32_t access, bool *no_memory);
+
+/* Checked copies through the direct map, page by page; any space, not only the current one. CAP_OK,
+ * CAP_EFAULT or CAP_ENOMEM.  On error a part may have been copied. */
+int space_copy_in(struct space *s, void *to, uint64_t from, uint64_t length);
+int space_copy_out(struct space *s, uint64_t to, const void *from, uint64_t length);
+int space_copy_across(struct space *to_space, uint64_t to, struct space *from_space, uint64_t from,
+                      uint64_t length);
+/* A user word for futexes: identity (object and offset) and value.  4-byte aligned. */
+int space_futex_key(struct space *s, uint64_t address, struct memobj **object, uint64_t *offset,
+                    uint32_t *value);
+
+/* memobj.c calls these when frames of an object change under its mappings. */
+void space_forget_frame(struct memobj *object, uint64_t index); /* unmap that page everywhere */
+void space_forget_frames(struct memobj *object, uint64_t index, uint64_t count);
+void space_write_protect(struct memobj *object, uint64_t index,
+                         uint64_t count); /* before sharing its frames */
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Capabilities and the tables that hold them: a slot is given up only together with its generation,
+ * so an id never names a newer object than the one it was made for.
+ *
+ * Contract of all functions: kernel_locked().
+ */
+#ifndef KERNEL_CAP_H
+#define KERNEL_CAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <capos/abi.h>
+#include "memory/memobj.h"
+
+/* The kinds, numbered as CapabilityEntry.Kind of schema/kernel.capnp. */
+enum cap_kind {
+	KIND_NONE,
+	KIND_PROCESS,
+	KIND_SPAWNER,
+	KIND_MEMORY,
+	KIND_EVENT,
+	KIND_ENDPOINT,
+	KIND_OBJECT,
+	KIND_TIMER,
+	KIND_ENTROPY,
+	KIND_LOG,
+	KIND_POWER,
+	KIND_SYSTEM_STATUS,
+	KIND_DEVICE_MANAGER,
+	KIND_DEVICE_MMIO,
+	KIND_INTERRUPT,
+	KIND_DMA_POOL,
+	KIND_COUNT,
+};
+
+/* A reference to an object with rights.  Whoever holds one holds one count of the object. */
+struct cap {
+	void *object; /* NULL for kinds of which there is one (spawner, log, ...) */
+	uint16_t kind;
+	uint16_t rights;
+};
+
+/* Takes or drops one count of the object (kinds.c). */
+void cap_get(struct cap cap);
+void cap_put(struct cap cap);
+
+/* Most capabilities in one table: what a process can make the kernel hold in its name stays about 1
+ * MiB of slots. */
+#define CAP_TABLE_MAX 65536u
+
+struct cap_slot {
+	uint64_t object; /* pointer; in a free slot the index of the next free one, 0 for none */
+	uint64_t generation : 44;
+	uint64_t kind : 6; /* KIND_NONE: free */
+	uint64_t rights : 14;
+};
+
+#define CAP_SLOTS_PER_PAGE (PAGE_SIZE / sizeof(struct cap_slot))
+#define CAP_GENERATION_MAX ((1ull << (64 - CAP_INDEX_BITS)) - 1)
+
+struct cap_table {
+	struct cap_slot **pages; /* a page of pointers to pages of slots */
+	struct account *account; /* pays for the pages; borrowed */
+	uint32_t next_unused;    /* indices from here on were never used */
+	uint32_t first_free;     /* 0: none */
+	uint32_t live;           /* capabilities held */
+	uint32_t free;           /* length of the free list */
+};
+
+int cap_table_init(struct cap_table *t, struct account *account); /* CAP_OK, CAP_ENOMEM */
+void cap_table_destroy(struct cap_table *t);                      /* drops everything held */
+
+/* Looks id up without taking a count.  CAP_OK or CAP_EBADCAP. */
+int cap_lookup(const struct cap_table *t, cap_t id, struct cap *out);
+/* Makes sure that count inserts will succeed.  CAP_OK, CAP_ENOSLOT, CAP_ENOMEM. */
+int cap_room(struct cap_table *t, uint32_t count);
+/* Puts the capability in, with the count that the caller holds.  CAP_OK, CAP_ENOSLOT, CAP_ENOMEM:
+ * still the caller's. */
+int cap_insert(struct cap_table *t, struct cap cap, cap_t *id);
+/* Takes the capability out; its count is the caller's.  CAP_OK or CAP_EBADCAP. */
+int cap_remove(struct cap_table *t, cap_t id, struct cap *out);
+/* Fills a fresh table, in which only index 1 is in use, with copies of all capabilities of another
+ * that have the right COPY, under the same ids; what is free there is free here, of the same
+ * generation or a later one.  CAP_OK, CAP_ENOMEM. */
+int cap_table_fork(struct cap_table *to, const struct cap_table *from);
+/* The capability at an index: false when there is none. */
+bool cap_at(const struct cap_table *t, uint32_t index, struct cap *out);
+
+#endif

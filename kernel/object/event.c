@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Events.  A bit is in one place at a time: in the event's word until somebody waits for it, or,
+ * once the event is bound, in the thread's upcall_bits.
+ */
+#include "object/event.h"
+#include "kcall.h"
+#include "kernel.h"
+#include "memory/slab.h"
+#include "process/thread.h"
+
+struct event {
+	uint32_t refs;
+	uint64_t bits;
+	struct list waiters;  /* struct op, in order of arrival */
+	struct thread *bound; /* it holds one count of this */
+};
+
+static struct slab events = SLAB_INIT(struct event);
+
+struct event *event_create(void)
+{
+	struct event *e = slab_alloc(&events);
+	if (e) {
+		e->refs = 1;
+		list_init(&e->waiters);
+	}
+	return e;
+}
+
+void event_get(void *event)
+{
+	((struct event *)event)->refs++;
+}
+
+void event_put(void *event)
+{
+	struct event *e = event;
+	assert(kernel_locked() && e->refs > 0);
+	if (--e->refs > 0)
+		return;
+	assert(list_empty(&e->waiters) && !e->bound);
+	slab_free(&events, e);
+}
+
+void event_signal(struct event *e, uint64_t bits)
+{
+	assert(kernel_locked());
+	if (e->bound) {
+		thread_signal(e->bound, bits);
+		return;
+	}
+	e->bits |= bits;
+	event_get(e); /* the last waiter's count may be the last */
+	for (struct list *node = e->waiters.next; node != &e->waiters && e->bits != 0;) {
+		struct op *op = list_entry(node, struct op, queue);
+		node = node->next;
+		uint64_t taken = e->bits & op->arg;
+		if (taken == 0)
+			continue;
+		e->bits &= ~taken;
+		op_complete(op, CAP_OK, 0, taken, 0);
+		event_put(e);
+	}
+	event_put(e);
+}
+
+int event_wait(struct event *e, struct thread *t, const struct capos_sqe *sqe, uint64_t *bits)
+{
+	if (sqe->arg == 0)
+		return CAP_EINVAL;
+	uint64_t taken = e->bits & sqe->arg;
+	if (taken != 0) {
+		e->bits &= ~taken;
+		*bits = taken;
+		return CAP_OK;
+	}
+	struct op *op = op_create(t, sqe, OP_WAIT);
+	if (!op)
+		return CAP_ENOMEM;
+	event_get(e);
+	op->target = e;
+	list_append(&e->waiters, &op->queue);
+	return OP_PENDING;
+}
+
+void event_unbind(struct event *e)
+{
+	struct thread *t = e->bound;
+	t->upcall_event = NULL;
+	t->upcall_entry = 0;
+	e->bound = NULL;
+	e->bits |= __atomic_exchange_n(&t->ring.header->upcall_bits, 0, __ATOMIC_ACQUIRE);
+	event_put(e);
+}
+
+/* Binding again to the same thread changes the entry alone. */
+static int bind_upcall(void *event, struct msg_call *msg,
+                       const struct event_bind_upcall_params *params,
+                       struct event_bind_upcall_results *results)
+{
+	struct event *e = event;
+	struct kcall *call = kcall_of(msg);
+	struct thread *t = call->caller;
+	(void)results;
+	if (!(call->rights & CAP_RIGHT_WAIT))
+		return CAP_ERIGHTS;
+	if ((e->bound && e->bound != t) || (t->upcall_event && t->upcall_event != e))
+		return CAP_EBUSY;
+	if (params->entry != 0 &&
+	    (params->entry < CAPOS_USER_MIN || params->entry >= CAPOS_USER_MAX))
+		return CAP_EINVAL;
+	t->upcall_entry = params->entry;
+	if (e->bound)
+		return CAP_OK;
+	event_get(e);
+	e->bound = t;
+	t->upcall_event = e;
+	uint64_t bits = e->bits;
+	e->bits = 0;
+	if (bits != 0)
+		thread_signal(t, bits);
+	return CAP_OK;
+}
+
+int event_call(void *event, struct msg_call *msg)
+{
+	static const struct event_ops ops = {.bind_upcall = bind_upcall};
+	return event_dispatch(&ops, event, msg);
+}

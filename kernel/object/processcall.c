@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The methods of Process and MemoryObject.  Each checks its rights and parameters first and changes
+ * something only when nothing more can be refused.
+ */
+#include "object/endpoint.h"
+#include "object/event.h"
+#include "kcall.h"
+#include "kernel.h"
+#include "process/process.h"
+#include "process/thread.h"
+
+#define ACCESS_ALL (CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_EXEC)
+
+/* The process, when it may be managed with this call. */
+static int managed(void *object, struct msg_call *msg, struct process **out)
+{
+	*out = object;
+	if (!(kcall_of(msg)->rights & CAP_RIGHT_MANAGE))
+		return CAP_ERIGHTS;
+	return (*out)->alive ? CAP_OK : CAP_EGONE;
+}
+
+static bool access_valid(uint32_t access)
+{
+	return (access & ~ACCESS_ALL) == 0 && (~access & (CAP_RIGHT_WRITE | CAP_RIGHT_EXEC)) != 0;
+}
+
+static int create_memory(void *object, struct msg_call *msg,
+                         const struct process_create_memory_params *params,
+                         struct process_create_memory_results *results)
+{
+	struct process *p;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	if (params->size > CAPOS_USER_MAX)
+		return CAP_EINVAL;
+	struct memobj *m = memobj_create(params->size == 0 ? 1 : params->size, p->account);
+	if (!m)
+		return CAP_ENOMEM;
+	results->memory_index = kcall_give(kcall_of(msg), KIND_MEMORY, m, CAP_RIGHTS_ALL);
+	return CAP_OK;
+}
+
+static int map(void *object, struct msg_call *msg, const struct process_map_params *params,
+               struct process_map_results *results)
+{
+	struct process *p;
+	struct cap memory;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	if (!access_valid(params->access) || params->size == 0 || params->size > CAPOS_USER_MAX ||
+	    params->offset % PAGE_SIZE != 0 || params->address % PAGE_SIZE != 0)
+		return CAP_EINVAL;
+	uint32_t needed = params->private ? CAP_RIGHT_READ : params->access;
+	error = kcall_arg(kcall_of(msg), params->memory_index, KIND_MEMORY, needed, &memory);
+	if (error)
+		return error;
+	uint64_t size = (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	if (params->offset + size < params->offset)
+		return CAP_EINVAL;
+	results->address = params->address;
+	uint32_t access = params->access | (params->private ? 0 : SPACE_LIMIT(memory.rights));
+	return space_map(&p->space, memory.object, params->offset, size, access, params->private,
+	                 false, &results->address);
+}
+
+static int unmap(void *object, struct msg_call *msg, const struct process_unmap_params *params,
+                 struct process_unmap_results *results)
+{
+	struct process *p;
+	(void)results;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	if (params->size > CAPOS_USER_MAX || params->address % PAGE_SIZE != 0)
+		return CAP_EINVAL;
+	return space_unmap(&p->space, params->address,
+	                   (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1));
+}
+
+static int protect(void *object, struct msg_call *msg, const struct process_protect_params *params,
+                   struct process_protect_results *results)
+{
+	struct process *p;
+	(void)results;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	if (!access_valid(params->access) || params->size > CAPOS_USER_MAX ||
+	    params->address % PAGE_SIZE != 0)
+		return CAP_EINVAL;
+	return space_protect(&p->space, params->address,
+	                     (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), params->access);
+}
+
+static int create_event(void *object, struct msg_call *msg,
+                        const struct process_create_event_params *params,
+                        struct process_create_event_results *results)
+{
+	struct process *p;
+	(void)params;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	struct event *e = event_create();
+	if (!e)
+		return CAP_ENOMEM;
+	results->event_index = kcall_give(kcall_of(msg), KIND_EVENT, e, CAP_RIGHTS_ALL);
+	return CAP_OK;
+}
+
+static int create_endpoint(void *object, struct msg_call *msg,
+                           const struct process_create_endpoint_params *params,
+                           struct process_create_endpoint_results *results)
+{
+	struct process *p;
+	(void)params;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	struct endpoint *e = endpoint_create();
+	if (!e)
+		return CAP_ENOMEM;
+	results->endpoint_index = kcall_give(kcall_of(msg), KIND_ENDPOINT, e, CAP_RIGHTS_ALL);
+	return CAP_OK;
+}
+
+static int create_thread(void *object, struct msg_call *msg,
+                         const struct process_create_thread_params *params,
+                         struct process_create_thread_results *results)
+{
+	struct process *p;
+	struct thread *t;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	if (params->entry < CAPOS_USER_MIN || params->entry >= CAPOS_USER_MAX ||
+	    params->stack_pointer >= CAPOS_USER_MAX || params->fs_base >= CAPOS_USER_MAX)
+		return CAP_EINVAL;
+	if (p->nthreads >= PROCESS_THREADS_MAX)
+		return CAP_EAGAIN;
+	error = thread_create(p, params->entry, params->stack_pointer, params->argument,
+	                      params->fs_base, &t);
+	if (error)
+		return error;
+	results->thread_id = t->id;
+	results->ring_address = t->ring_address;
+	sched_wake(t);
+	return CAP_OK;
+}
+
+static int exit_thread(void *object, struct msg_call *msg,
+                       const struct process_exit_thread_params *params,
+                       struct process_exit_thread_results *results)
+{
+	struct process *p;
+	(void)params;
+	(void)results;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	if (kcall_of(msg)->caller->process != p)
+		return CAP_ETYPE;
+	thread_end(kcall_of(msg)->caller);
+	if (p->nthreads == 0)
+		process_end(p, 0, NULL);
+	return MSG_DEFERRED;
+}
+
+static int wait(void *object, struct msg_call *msg, const struct process_wait_params *params,
+                struct process_wait_results *results)
+{
+	struct process *p = object;
+	struct kcall *call = kcall_of(msg);
+	(void)params;
+	if (!(call->rights & CAP_RIGHT_WATCH))
+		return CAP_ERIGHTS;
+	if (!p->alive) {
+		results->status = p->status;
+		results->reason = MSG_TEXT(p->reason);
+		return CAP_OK;
+	}
+	struct op *op = op_create(call->caller, call->sqe, OP_PROCESS_WAIT);
+	if (!op)
+		return CAP_ENOMEM;
+	process_get(p);
+	op->target = p;
+	list_append(&p->waiters, &op->queue);
+	return MSG_DEFERRED;
+}
+
+static int status(void *object, struct msg_call *msg, const struct process_status_params *params,
+                  struct process_status_results *results)
+{
+	struct process *p = object;
+	(void)params;
+	if (!(kcall_of(msg)->rights & CAP_RIGHT_WATCH))
+		return CAP_ERIGHTS;
+	results->id = p->id;
+	results->name = MSG_TEXT(p->name);
+	results->alive = p->alive;
+	results->memory_pages = p->account->used;
+	results->memory_limit_pages = p->account->limit;
+	results->capabilities = p->caps.live;
+	results->threads = p->nthreads;
+	results->cpu_ns = p->cpu_ns;
+	return CAP_OK;
+}
+
+static int kill(void *object, struct msg_call *msg, const struct process_kill_params *params,
+                struct process_kill_results *results)
+{
+	struct process *p = object;
+	struct kcall *call = kcall_of(msg);
+	(void)results;
+	if (!(call->rights & CAP_RIGHT_KILL))
+		return CAP_ERIGHTS;
+	if (!p->alive)
+		return CAP_OK;
+	bool self = call->caller->process == p;
+	char reason[PROCESS_REASON_MAX];
+	ksnprintf(reason, sizeof(reason), "ended by %s", call->caller->process->name);
+	process_end(p, params->status & 0xffff, reason);
+	return self ? MSG_DEFERRED : CAP_OK;
+}
+
+static int set_name(void *object, struct msg_call *msg,
+                    const struct process_set_name_params *params,
+                    struct process_set_name_results *results)
+{
+	struct process *p;
+	(void)results;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	process_set_name(p, params->name.ptr, params->name.len);
+	return CAP_OK;
+}
+
+static int sleep_forever(void *object, struct msg_call *msg,
+                         const struct process_sleep_forever_params *params,
+                         struct process_sleep_forever_results *results)
+{
+	(void)object;
+	(void)params;
+	(void)results;
+	struct op *op = op_create(kcall_of(msg)->caller, kcall_of(msg)->sqe, OP_FOREVER);
+	return op ? MSG_DEFERRED : CAP_ENOMEM;
+}
+
+/* The process, when it is the caller's own. */
+static int own(void *object, struct msg_call *msg, struct process **out)
+{
+	int error = managed(object, msg, out);
+	if (error)
+		return error;
+	return kcall_of(msg)->caller->process == *out ? CAP_OK : CAP_ETYPE;
+}
+
+static int fork_method(void *object, struct msg_call *msg, const struct process_fork_params *params,
+                       struct process_fork_results *results)
+{
+	struct process *p, *child;
+	struct cap event = {.object = NULL};
+	int error = own(object, msg, &p);
+	if (error)
+		return error;
+	if (params->entry < CAPOS_USER_MIN || params->entry >= CAPOS_USER_MAX ||
+	    params->stack_pointer >= CAPOS_USER_MAX)
+		return CAP_EINVAL;
+	if (params->end_bits != 0)
+		error = kcall_arg(kcall_of(msg), params->end_event_index, KIND_EVENT,
+		                  CAP_RIGHT_SIGNAL, &event);
+	if (error)
+		return error;
+	struct fork what = {.entry = params->entry,
+	                    .stack = params->stack_pointer,
+	                    .argument = params->argument,
+	                    .end_event = event.object,
+	                    .end_bits = params->end_bits};
+	error = process_fork(kcall_of(msg)->caller, &what, &child);
+	if (!error)
+		results->process_index =
+		        kcall_give(kcall_of(msg), KIND_PROCESS, child, CAP_RIGHTS_ALL);
+	return error;
+}
+
+static int exec_process(void *object, struct msg_call *msg,
+                        const struct process_exec_params *params,
+                        struct process_exec_results *results)
+{
+	struct process *p;
+	struct cap image;
+	struct kcall *call = kcall_of(msg);
+	(void)results;
+	int error = own(object, msg, &p);
+	if (error)
+		return error;
+	if (p->nthreads != 1)
+		return CAP_EBUSY;
+	if (params->block_length == 0 || params->block_length % 16 != 0)
+		return CAP_EINVAL;
+	if (params->block_length > PROCESS_START_BLOCK_MAX)
+		return CAP_ETOOBIG;
+	error = kcall_arg(call, params->image_index, KIND_MEMORY, CAP_RIGHT_READ | CAP_RIGHT_EXEC,
+	                  &image);
+	if (error)
+		return error;
+	if (((struct memobj *)image.object)->kind != MEMOBJ_ANON)
+		return CAP_ETYPE;
+	struct exec what = {.image = image.object,
+	                    .load_bias = params->load_bias,
+	                    .block = params->block_address,
+	                    .block_length = params->block_length};
+	error = process_exec(call->caller, &what);
+	if (error)
+		return error;
+	if (params->name.len > 0)
+		process_set_name(p, params->name.ptr, params->name.len);
+	transfer_unmove(&call->in, p);
+	return MSG_DEFERRED;
+}
+
+int process_call(void *process, struct msg_call *msg)
+{
+	static const struct process_ops ops = {
+	        .create_memory = create_memory,
+	        .map = map,
+	        .unmap = unmap,
+	        .protect = protect,
+	        .create_event = create_event,
+	        .create_endpoint = create_endpoint,
+	        .create_thread = create_thread,
+	        .exit_thread = exit_thread,
+	        .wait = wait,
+	        .status = status,
+	        .kill = kill,
+	        .set_name = set_name,
+	        .sleep_forever = sleep_forever,
+	        .fork = fork_method,
+	        .exec = exec_process,
+	};
+	return process_dispatch(&ops, process, msg);
+}
+
+/* ---- MemoryObject ---- */
+
+static int memory_size(void *object, struct msg_call *msg,
+                       const struct memory_object_size_params *params,
+                       struct memory_object_size_results *results)
+{
+	(void)msg;
+	(void)params;
+	results->size = ((struct memobj *)object)->size;
+	return CAP_OK;
+}
+
+static int memory_slice(void *object, struct msg_call *msg,
+                        const struct memory_object_slice_params *params,
+                        struct memory_object_slice_results *results)
+{
+	struct memobj *m = object;
+	struct kcall *call = kcall_of(msg);
+	if (!(call->rights & CAP_RIGHT_READ))
+		return CAP_ERIGHTS;
+	if (m->kind != MEMOBJ_ANON)
+		return CAP_ETYPE;
+	if (params->offset % PAGE_SIZE != 0 || params->size == 0 || params->size > CAPOS_USER_MAX ||
+	    params->offset > CAPOS_USER_MAX)
+		return CAP_EINVAL;
+	struct memobj *copy =
+	        memobj_slice(m, params->offset, params->size, call->caller->process->account);
+	if (!copy)
+		return CAP_ENOMEM;
+	results->memory_index = kcall_give(call, KIND_MEMORY, copy, CAP_RIGHTS_ALL);
+	return CAP_OK;
+}
+
+static int memory_resize(void *object, struct msg_call *msg,
+                         const struct memory_object_resize_params *params,
+                         struct memory_object_resize_results *results)
+{
+	struct memobj *m = object;
+	(void)results;
+	const uint32_t needed = CAP_RIGHT_WRITE | CAP_RIGHT_MANAGE;
+	if ((kcall_of(msg)->rights & needed) != needed)
+		return CAP_ERIGHTS;
+	if (m->kind != MEMOBJ_ANON)
+		return CAP_ETYPE;
+	if (params->size > CAPOS_USER_MAX)
+		return CAP_EINVAL;
+	return memobj_resize(m, params->size) ? CAP_OK : CAP_ENOMEM;
+}
+
+static int memory_read(void *object, struct msg_call *msg,
+                       const struct memory_object_read_params *params,
+                       struct memory_object_read_results *results)
+{
+	struct memobj *m = object;
+	struct cpu *cpu = this_cpu();
+	if (!(kcall_of(msg)->rights & CAP_RIGHT_READ))
+		return CAP_ERIGHTS;
+	if (m->kind == MEMOBJ_DEVICE)
+		return CAP_ETYPE;
+	if (params->length > sizeof(cpu->data) || params->offset > m->size)
+		return CAP_EINVAL;
+	uint64_t rest = m->size - params->offset;
+	uint32_t length = params->length < rest ? params->length : (uint32_t)rest;
+	if (!memobj_read(m, params->offset, cpu->data, length))
+		return CAP_ENOMEM;
+	results->data = MSG_DATA(cpu->data, length);
+	return CAP_OK;
+}
+
+int memory_call(void *memory, struct msg_call *msg)
+{
+	static const struct memory_object_ops ops = {
+	        .size = memory_size,
+	        .slice = memory_slice,
+	        .resize = memory_resize,
+	        .read = memory_read,
+	};
+	return memory_object_dispatch(&ops, memory, msg);
+}

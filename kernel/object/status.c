@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SystemStatus: who runs and who holds what.  Reads the tables and changes nothing.
+ */
+#include "device/device.h"
+#include "object/endpoint.h"
+#include "kcall.h"
+#include "kernel.h"
+#include "process/process.h"
+#include "memory/slab.h"
+
+/* Bytes of a reply for one capability entry at most: four words of data, the text's pointer, the
+ * text. */
+#define ENTRY_BYTES (8 * 5 + PROCESS_NAME_MAX)
+/* Bytes of a reply beside the entries: root, its data and pointer, the list's tag. */
+#define REPLY_BYTES 64u
+/* As many as the page holds that the reply is made from. */
+#define ENTRIES_MAX (uint32_t)(PAGE_SIZE / sizeof(struct capability_entry))
+
+static int processes(void *object, struct msg_call *msg,
+                     const struct system_status_processes_params *params,
+                     struct system_status_processes_results *results)
+{
+	struct process_entry *entries = (struct process_entry *)this_cpu()->data;
+	uint32_t count = 0;
+	(void)object;
+	(void)msg;
+	(void)params;
+	for (struct list *node = all_processes.next; node != &all_processes; node = node->next) {
+		const struct process *p = list_entry(node, struct process, of_all);
+		if ((count + 1) * sizeof(entries[0]) > sizeof(this_cpu()->data))
+			return CAP_ETOOBIG;
+		entries[count++] = (struct process_entry){
+		        .id = p->id, .name = MSG_TEXT(p->name), .service = p->service};
+	}
+	results->list = (struct msg_list){.count = count, .items = entries};
+	return CAP_OK;
+}
+
+static struct process *find_process(uint64_t id)
+{
+	for (struct list *node = all_processes.next; node != &all_processes; node = node->next) {
+		struct process *p = list_entry(node, struct process, of_all);
+		if (p->id == id)
+			return p;
+	}
+	return NULL;
+}
+
+static void describe(uint32_t index, struct cap cap, struct capability_entry *entry)
+{
+	const char *server = "kernel";
+	*entry = (struct capability_entry){.index = index,
+	                                   .kind = cap.kind,
+	                                   .interface = kinds[cap.kind].interface,
+	                                   .rights = cap.rights};
+	switch (cap.kind) {
+	case KIND_OBJECT:
+		server = object_server_name(cap.object);
+		entry->interface = object_interface(cap.object);
+		entry->object = object_word(cap.object);
+		break;
+	case KIND_DEVICE_MMIO:
+	case KIND_INTERRUPT:
+	case KIND_DMA_POOL:
+		entry->object = device_address(cap.object);
+		break;
+	default:
+		break;
+	}
+	entry->server = MSG_TEXT(server);
+}
+
+static int capabilities(void *object, struct msg_call *msg,
+                        const struct system_status_capabilities_params *params,
+                        struct system_status_capabilities_results *results)
+{
+	struct capability_entry *entries = (struct capability_entry *)this_cpu()->data;
+	const struct process *p = find_process(params->process_id);
+	(void)object;
+	if (!p)
+		return CAP_ENOENT;
+	if (msg->out_size < REPLY_BYTES + ENTRY_BYTES)
+		return CAP_ETOOBIG;
+	uint32_t most = (msg->out_size - REPLY_BYTES) / ENTRY_BYTES, count = 0;
+	if (most > ENTRIES_MAX)
+		most = ENTRIES_MAX;
+	for (uint32_t index = params->first_index; index < p->caps.next_unused; index++) {
+		struct cap cap;
+		if (!cap_at(&p->caps, index, &cap))
+			continue;
+		if (count == most) {
+			results->next_index = index;
+			break;
+		}
+		describe(index, cap, &entries[count++]);
+	}
+	results->list = (struct msg_list){.count = count, .items = entries};
+	return CAP_OK;
+}
+
+static int memory(void *object, struct msg_call *msg,
+                  const struct system_status_memory_params *params,
+                  struct system_status_memory_results *results)
+{
+	(void)object;
+	(void)msg;
+	(void)params;
+	results->total_pages = page_total();
+	results->free_pages = page_free_count();
+	results->kernel_objects = slab_live_objects();
+	results->context_switches = this_cpu()->context_switches;
+	results->interrupts = this_cpu()->interrupts;
+	return CAP_OK;
+}
+
+int status_call(void *object, struct msg_call *msg)
+{
+	static const struct system_status_ops ops = {
+	        .processes = processes,
+	        .capabilities = capabilities,
+	        .memory = memory,
+	};
+	return system_status_dispatch(&ops, object, msg);
+}

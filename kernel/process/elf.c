@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The image loader: maps an ELF file's segments copy-on-write from the object that holds the file.
+ * Every field is checked before it is used; an image that is not understood whole is refused whole.
+ */
+#include "kernel.h"
+#include "process/process.h"
+
+#define HEADERS_MAX 32u /* program headers; linkers make about ten */
+
+#define ET_EXEC   2
+#define ET_DYN    3
+#define EM_X86_64 62
+#define PT_LOAD   1
+#define PT_INTERP 3
+#define PF_X      1u
+#define PF_W      2u
+#define PF_R      4u
+
+struct elf_header {
+	uint8_t ident[16]; /* magic, class, byte order, version, ... */
+	uint16_t type, machine;
+	uint32_t version;
+	uint64_t entry, phoff, shoff;
+	uint32_t flags;
+	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+struct elf_segment {
+	uint32_t type, flags;
+	uint64_t offset, vaddr, paddr, filesz, memsz, align;
+};
+_Static_assert(sizeof(struct elf_header) == 64 && sizeof(struct elf_segment) == 56, "ELF64 layout");
+
+static bool header_ok(const struct elf_header *h, uint64_t bias)
+{
+	static const uint8_t ident[7] = {0x7f, 'E', 'L', 'F',
+	                                 2,    1,   1}; /* 64-bit, little-endian, version 1 */
+	if (memcmp(h->ident, ident, sizeof(ident)) != 0 || h->machine != EM_X86_64 ||
+	    h->version != 1)
+		return false;
+	if (h->type != ET_DYN && !(h->type == ET_EXEC && bias == 0))
+		return false;
+	return h->phentsize == sizeof(struct elf_segment) && h->phnum >= 1 &&
+	       h->phnum <= HEADERS_MAX && bias % PAGE_SIZE == 0 && bias < CAPOS_USER_MAX;
+}
+
+static bool segment_ok(const struct elf_segment *s, uint64_t bias, uint64_t image_size)
+{
+	if (s->filesz > s->memsz || s->offset > image_size || s->filesz > image_size - s->offset)
+		return false;
+	if (s->vaddr >= CAPOS_USER_MAX || s->memsz > CAPOS_USER_MAX - s->vaddr ||
+	    bias > CAPOS_USER_MAX - s->vaddr - s->memsz)
+		return false;
+	if ((s->vaddr - s->offset) % PAGE_SIZE != 0 || (s->flags & (PF_R | PF_W | PF_X)) == 0)
+		return false;
+	if ((s->flags & PF_W) != 0 && (s->flags & PF_X) != 0)
+		return false;
+	/* The zeroes after the file's bytes are written into the mapping. */
+	return s->filesz == s->memsz || (s->flags & PF_W) != 0;
+}
+
+static int zero_tail(struct space *space, uint64_t from, uint64_t to)
+{
+	static const uint8_t zeroes[PAGE_SIZE];
+	return from < to ? space_copy_out(space, from, zeroes, to - from) : CAP_OK;
+}
+
+static int map_segment(struct space *space, struct memobj *image, const struct elf_segment *s,
+                       uint64_t bias)
+{
+	uint32_t access = CAP_RIGHT_READ | ((s->flags & PF_W) ? CAP_RIGHT_WRITE : 0) |
+	                  ((s->flags & PF_X) ? CAP_RIGHT_EXEC : 0);
+	uint64_t start = (bias + s->vaddr) & ~(PAGE_SIZE - 1);
+	uint64_t file_end = bias + s->vaddr + s->filesz, memory_end = bias + s->vaddr + s->memsz;
+	uint64_t file_pages_end = (file_end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	int error = CAP_OK;
+	if (start == 0)
+		return CAP_ENOEXEC;
+	if (s->filesz == 0)
+		file_pages_end = start;
+	else
+		error = space_map(space, image, s->offset & ~(PAGE_SIZE - 1),
+		                  file_pages_end - start, access, true, false, &start);
+	if (!error && s->memsz > s->filesz && s->filesz > 0)
+		error = zero_tail(space, file_end,
+		                  memory_end < file_pages_end ? memory_end : file_pages_end);
+	if (error || memory_end <= file_pages_end)
+		return error;
+	struct memobj *zeroed = memobj_create(memory_end - file_pages_end, space->account);
+	if (!zeroed)
+		return CAP_ENOMEM;
+	error = space_map(space, zeroed, 0, memory_end - file_pages_end, access, true, false,
+	                  &file_pages_end);
+	memobj_put(zeroed);
+	return error;
+}
+
+int elf_load(struct space *space, struct memobj *image, uint64_t bias, uint64_t *entry)
+{
+	struct elf_header h;
+	struct elf_segment segments[HEADERS_MAX];
+	bool entry_ok = false;
+	if (!memobj_read(image, 0, &h, sizeof(h)) || !header_ok(&h, bias))
+		return CAP_ENOEXEC;
+	if (!memobj_read(image, h.phoff, segments, h.phnum * sizeof(segments[0])))
+		return CAP_ENOEXEC;
+	for (const struct elf_segment *s = segments; s < segments + h.phnum; s++) {
+		if (s->type == PT_INTERP)
+			return CAP_ENOEXEC; /* its interpreter is to be started instead, by whoever
+			                       has it */
+		if (s->type != PT_LOAD || s->memsz == 0)
+			continue;
+		if (!segment_ok(s, bias, image->size))
+			return CAP_ENOEXEC;
+		int error = map_segment(space, image, s, bias);
+		if (error)
+			return error == CAP_ENOMEM ? CAP_ENOMEM : CAP_ENOEXEC;
+		if ((s->flags & PF_X) != 0 && h.entry >= s->vaddr && h.entry - s->vaddr < s->memsz)
+			entry_ok = true;
+	}
+	*entry = bias + h.entry;
+	return entry_ok ? CAP_OK : CAP_ENOEXEC;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Operations in flight: each is in its thread's list from creation until it completes exactly once,
+ * or its thread ends.
+ */
+#include "object/endpoint.h"
+#include "object/event.h"
+#include "kernel.h"
+#include "process/process.h"
+#include "memory/slab.h"
+#include "process/thread.h"
+
+static struct slab ops = SLAB_INIT(struct op);
+
+struct op *op_create(struct thread *t, const struct capos_sqe *sqe, enum op_kind kind)
+{
+	assert(kernel_locked());
+	struct op *op = slab_alloc(&ops);
+	if (!op)
+		return NULL;
+	op->thread = t;
+	op->user_data = sqe->user_data;
+	op->kind = kind;
+	op->quiet = (sqe->flags & CAPOS_SQE_QUIET) != 0;
+	op->arg = sqe->arg;
+	op->buffer = (struct receive_buffer){.address = sqe->recv_addr,
+	                                     .caps = sqe->recv_caps,
+	                                     .length = sqe->recv_len,
+	                                     .ncaps = sqe->recv_ncaps};
+	list_init(&op->queue);
+	list_append(&t->ops, &op->of_thread);
+	return op;
+}
+
+void op_free(struct op *op)
+{
+	list_remove(&op->queue);
+	list_remove(&op->of_thread);
+	slab_free(&ops, op);
+}
+
+void op_complete(struct op *op, int32_t result, uint32_t length, uint64_t value, uint32_t ncaps)
+{
+	struct thread *t = op->thread;
+	assert(kernel_locked());
+	if (op->quiet && !result) {
+		ring_drop(&t->ring);
+	} else {
+		struct capos_cqe cqe = {.user_data = op->user_data,
+		                        .result = result,
+		                        .length = length,
+		                        .value = value,
+		                        .ncaps = ncaps};
+		ring_complete(&t->ring, &cqe);
+	}
+	op_free(op);
+	thread_check_wake(t);
+}
+
+void op_withdraw(struct op *op)
+{
+	list_remove(&op->queue);
+	switch ((enum op_kind)op->kind) {
+	case OP_CALL:
+		call_abandon(op->target);
+		break;
+	case OP_RECV:
+		endpoint_unref(op->target);
+		break;
+	case OP_WAIT:
+		event_put(op->target);
+		break;
+	case OP_FUTEX:
+		memobj_put(op->target);
+		break;
+	case OP_PROCESS_WAIT:
+		process_put(op->target);
+		break;
+	case OP_FOREVER:
+		break;
+	}
+	op->target = NULL;
+}
+
+int op_cancel(struct thread *t, uint64_t user_data)
+{
+	for (struct list *node = t->ops.next; node != &t->ops; node = node->next) {
+		struct op *op = list_entry(node, struct op, of_thread);
+		if (op->user_data != user_data)
+			continue;
+		op_withdraw(op);
+		op_complete(op, CAP_ECANCELED, 0, 0, 0);
+		return CAP_OK;
+	}
+	return CAP_ENOENT;
+}

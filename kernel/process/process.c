@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of processes.  The end of one comes from anywhere in the kernel and takes effect at
+ * once: afterwards it has no thread, no memory and no capability, and what is left is its status
+ * for those who hold a Process capability.
+ */
+#include "process/process.h"
+#include "object/endpoint.h"
+#include "object/event.h"
+#include "kcall.h"
+#include "kernel.h"
+#include "memory/slab.h"
+#include "process/thread.h"
+
+static struct slab processes = SLAB_INIT(struct process);
+static struct slab accounts = SLAB_INIT(struct account);
+static uint64_t last_process_id;
+static paddr_t
+        idle_root; /* page tables without user mappings, loaded while a space is taken apart */
+
+struct list all_processes;
+struct process *init_process;
+
+void process_init(void)
+{
+	list_init(&all_processes);
+	idle_root = arch_table_create();
+	if (idle_root == PADDR_NONE)
+		panic("no memory for page tables");
+}
+
+/* ---- Accounts ---- */
+
+bool account_charge(struct account *a, uint64_t pages)
+{
+	if (!a)
+		return true;
+	if (a->limit != 0 && pages > a->limit - a->used)
+		return false;
+	if (a->program && page_free_count() < pages + page_total() / SERVICE_SHARE)
+		return false;
+	a->used += pages;
+	return true;
+}
+
+void account_release(struct account *a, uint64_t pages)
+{
+	if (!a)
+		return;
+	assert(a->used >= pages);
+	a->used -= pages;
+}
+
+void account_get(struct account *a)
+{
+	if (a)
+		a->refs++;
+}
+
+void account_put(struct account *a)
+{
+	if (a && --a->refs == 0)
+		slab_free(&accounts, a);
+}
+
+/* ---- Creation ---- */
+
+void process_set_name(struct process *p, const char *name, uint32_t length)
+{
+	if (length > PROCESS_NAME_MAX - 1)
+		length = PROCESS_NAME_MAX - 1;
+	for (uint32_t i = 0; i < length; i++)
+		p->name[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
+	p->name[length] = '\0';
+	/* Every line of the log has a name, and those that begin so are the kernel's. */
+	if (length == 0 || strcmp(p->name, "kernel") == 0 || strcmp(p->name, "PANIC") == 0)
+		ksnprintf(p->name, sizeof(p->name), "unnamed");
+}
+
+static void lists_init(struct process *p)
+{
+	list_init(&p->threads);
+	list_init(&p->endpoints);
+	list_init(&p->waiters);
+	list_init(&p->of_all);
+	for (unsigned i = 0; i < PROCESS_CALL_BUCKETS; i++)
+		list_init(&p->calls[i]);
+}
+
+struct process *process_create(const char *name, uint32_t name_length, uint64_t limit_pages,
+                               bool service)
+{
+	struct process *p = slab_alloc(&processes);
+	struct account *a = p ? slab_alloc(&accounts) : NULL;
+	if (!a)
+		goto no_account;
+	*a = (struct account){.refs = 1, .limit = limit_pages, .program = !service};
+	p->account = a;
+	if (!space_init(&p->space, a))
+		goto no_space;
+	if (cap_table_init(&p->caps, a) != CAP_OK)
+		goto no_table;
+	lists_init(p);
+	p->refs = 1;
+	p->id = ++last_process_id;
+	p->service = service;
+	process_set_name(p, name, name_length);
+	cap_t self;
+	if (cap_insert(&p->caps, (struct cap){p, KIND_PROCESS, CAP_RIGHTS_ALL}, &self) != CAP_OK)
+		goto no_slot;
+	assert(self == CAP_SELF);
+	p->refs++;
+	p->alive = true;
+	list_append(&all_processes, &p->of_all);
+	return p;
+no_slot:
+	cap_table_destroy(&p->caps);
+no_table:
+	space_destroy(&p->space);
+no_space:
+	account_put(a);
+no_account:
+	if (p)
+		slab_free(&processes, p);
+	return NULL;
+}
+
+int process_furnish(struct space *space)
+{
+	struct memobj *stack = memobj_create(CAPOS_STACK_SIZE, space->account);
+	if (!stack)
+		return CAP_ENOMEM;
+	uint64_t address = CAPOS_STACK_TOP - CAPOS_STACK_SIZE;
+	int error = space_map(space, stack, 0, CAPOS_STACK_SIZE, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
+	                      true, false, &address);
+	memobj_put(stack);
+	if (error)
+		return error;
+	uint64_t clock = CAPOS_CLOCK_ADDR;
+	return space_map(space, arch_clock_object(), 0, PAGE_SIZE, CAP_RIGHT_READ, false, true,
+	                 &clock);
+}
+
+/* Everything but the image. */
+static int furnish(struct process *p, const struct spawn *spawn)
+{
+	int error = process_furnish(&p->space);
+	if (error)
+		return error;
+	error = space_copy_out(&p->space, CAPOS_STACK_TOP - spawn->start_length, spawn->start_block,
+	                       spawn->start_length);
+	if (error)
+		return error;
+	return cap_room(&p->caps, spawn->ncaps);
+}
+
+int process_spawn(const struct spawn *spawn, struct process **out)
+{
+	struct process *p =
+	        process_create(spawn->name, spawn->name_length, spawn->limit_pages, spawn->service);
+	if (!p)
+		return CAP_ENOMEM;
+	uint64_t entry;
+	struct thread *t;
+	int error = elf_load(&p->space, spawn->image, spawn->load_bias, &entry);
+	if (!error)
+		error = furnish(p, spawn);
+	if (!error)
+		error = thread_create(p, entry, CAPOS_STACK_TOP - spawn->start_length, 0, 0, &t);
+	if (error) {
+		process_end(p, 0, NULL);
+		return error == CAP_EEXIST || error == CAP_EINVAL ? CAP_ENOEXEC : error;
+	}
+	for (uint32_t i = 0; i < spawn->ncaps; i++) {
+		cap_t id;
+		int inserted = cap_insert(&p->caps, spawn->caps[i], &id);
+		assert(!inserted && id == CAP_GIVEN(i)); /* furnish made room */
+	}
+	sched_wake(t);
+	process_get(p);
+	*out = p;
+	return CAP_OK;
+}
+
+/* ---- End ---- */
+
+void process_leave_space(void)
+{
+	arch_table_load(idle_root);
+}
+
+/* Answers one who waits, or already asks. */
+static void answer_waiter(struct process *p, struct op *op)
+{
+	uint64_t buffer[(PROCESS_REASON_MAX + 64) / 8];
+	struct msg_builder b;
+	struct process_wait_results results = {.status = p->status, .reason = MSG_TEXT(p->reason)};
+	msg_builder_init(&b, buffer, sizeof(buffer));
+	int error = process_wait_results_write(&b, &results);
+	uint32_t length = msg_builder_length(&b);
+	if (!error && length > op->buffer.length)
+		error = CAP_ETOOBIG;
+	if (!error)
+		error = space_copy_out(&op->thread->process->space, op->buffer.address, buffer,
+		                       length);
+	op_complete(op, error, !error ? length : 0, 0, 0);
+	process_put(p);
+}
+
+void process_end(struct process *p, uint32_t status, const char *reason)
+{
+	struct list *node;
+	assert(kernel_locked() && p->alive);
+	if (p == init_process) {
+		if (reason)
+			panic("%s ended: %s", p->name, reason);
+		klog("kernel: %s ended with status %u: shutting down", p->name, status);
+		arch_shutdown();
+	}
+	if (reason) {
+		klog("kernel: %s (process %lu) ended: %s", p->name, p->id, reason);
+		ksnprintf(p->reason, sizeof(p->reason), "%s", reason);
+	}
+	p->alive = false;
+	p->status = status;
+	list_remove(&p->of_all);
+	while ((node = list_first(&p->threads)))
+		thread_end(list_entry(node, struct thread, of_process));
+	endpoint_server_ends(p);
+	cap_table_destroy(&p->caps);
+	process_leave_space();
+	space_destroy(&p->space);
+	while ((node = list_first(&p->waiters)))
+		answer_waiter(p, list_entry(node, struct op, queue));
+	if (p->end_event) {
+		event_signal(p->end_event, p->end_bits);
+		event_put(p->end_event);
+		p->end_event = NULL;
+	}
+	process_put(p);
+}
+
+void process_get(void *process)
+{
+	((struct process *)process)->refs++;
+}
+
+void process_put(void *process)
+{
+	struct process *p = process;
+	assert(kernel_locked() && p->refs > 0);
+	if (--p->refs > 0)
+		return;
+	assert(!p->alive);
+	account_put(p->account);
+	slab_free(&processes, p);
+}

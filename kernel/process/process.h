@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes: an address space, a capability table, threads, and an account that pays for memory.
+ *
+ * Contract of all functions: kernel_locked().
+ */
+#ifndef KERNEL_PROCESS_H
+#define KERNEL_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <capos/abi.h>
+#include "object/cap.h"
+#include "list.h"
+#include "memory/space.h"
+
+struct event;
+struct msg_call;
+struct thread;
+
+#define PROCESS_NAME_MAX     32u /* bytes, final NUL included */
+#define PROCESS_REASON_MAX   128u
+#define PROCESS_CALL_BUCKETS 64u
+#define PROCESS_THREADS_MAX  1024u
+/* Most bytes of a start block that exec reads. */
+#define PROCESS_START_BLOCK_MAX (1u << 20)
+
+/* The signal number told as the end of a process that the kernel ended (abi.h, "An exit
+ * status"). */
+enum death {
+	DEATH_INSTRUCTION = 4,
+	DEATH_TRAP = 5,
+	DEATH_ARITHMETIC = 8,
+	DEATH_NO_MEMORY = 9,
+	DEATH_ADDRESS = 11,
+	DEATH_SYSTEM_CALL = 31,
+};
+
+/* Who pays for frames.  Outlives its process while memory objects made for it exist. */
+struct account {
+	uint32_t refs;
+	uint32_t calls;       /* calls made and not answered: see CALLS_MAX */
+	uint64_t used, limit; /* pages; limit 0: the machine's memory alone */
+	bool program;         /* leaves the last of the memory to services */
+};
+
+/* This part of the machine's memory only services get.  A service that finds none when it touches a
+ * page of its own ends, and with it what all programs have of it: so programs run out first. */
+#define SERVICE_SHARE 32u
+
+struct process {
+	uint32_t refs; /* capabilities, operations, and one while it is alive */
+	uint64_t id;   /* never used again */
+	char name[PROCESS_NAME_MAX];
+	bool service; /* scheduled before programs */
+	bool alive;
+	struct account *account;
+	struct space space;
+	struct cap_table caps;
+	struct list threads; /* struct thread.of_process */
+	uint32_t nthreads;
+	struct list endpoints; /* those it serves */
+	struct list
+	        calls[PROCESS_CALL_BUCKETS]; /* those it was given and has not answered, by id */
+	struct list waiters;                 /* struct op */
+	struct list of_all;
+	uint64_t cpu_ns;
+	struct event *end_event; /* one count; signalled end_bits when it ends; NULL: none */
+	uint64_t end_bits;
+	uint32_t status; /* CAPOS_EXIT_STATUS, once it ended */
+	char reason[PROCESS_REASON_MAX];
+};
+
+extern struct list all_processes;
+extern struct process *init_process; /* whose end ends the machine */
+
+void process_init(void); /* boot, once */
+/* An empty process, one count, its own Process capability at CAP_SELF.  NULL: no memory. */
+struct process *process_create(const char *name, uint32_t name_length, uint64_t limit_pages,
+                               bool service);
+/* What spawning a process needs. */
+struct spawn {
+	const char *name;
+	uint32_t name_length;
+	struct memobj *image;
+	uint64_t load_bias;
+	const void *start_block; /* ends up directly below CAPOS_STACK_TOP */
+	uint32_t start_length;   /* a multiple of 16 */
+	uint64_t limit_pages;
+	bool service;
+	const struct cap *caps; /* CAP_GIVEN(0), ...: their counts pass to the process on success */
+	uint32_t ncaps;
+};
+/* Starts it.  CAP_OK with one count in *out, or CAP_ENOEXEC, CAP_ENOMEM, CAP_ENOSLOT. */
+int process_spawn(const struct spawn *spawn, struct process **out);
+/* What every space of a process has: stack and clock page.  CAP_OK, CAP_ENOMEM. */
+int process_furnish(struct space *space);
+/* Makes the current page tables ones of no process, so that any space may be taken apart. */
+void process_leave_space(void);
+
+/* fork.c: a process like the caller's, with one thread that runs on from its registers given
+ * here. */
+struct fork {
+	uint64_t entry, stack, argument;
+	struct event *end_event; /* NULL: none; borrowed */
+	uint64_t end_bits;
+};
+/* CAP_OK with one count in *out, CAP_ENOMEM. */
+int process_fork(struct thread *caller, const struct fork *fork, struct process **out);
+
+/* exec.c: the caller's process, whose one thread it is, becomes another program's. */
+struct exec {
+	struct memobj *image;
+	uint64_t load_bias;
+	uint64_t block; /* the start block, in the caller's space */
+	uint32_t block_length;
+};
+/* CAP_OK, and the caller has ended; or CAP_ENOEXEC, CAP_ENOMEM, CAP_EFAULT, and nothing has
+ * changed. */
+int process_exec(struct thread *caller, const struct exec *exec);
+
+/* Ends it: everything that it held is released.  reason NULL: it ended by itself. */
+void process_end(struct process *p, uint32_t status, const char *reason);
+void process_set_name(struct process *p, const char *name, uint32_t length);
+void process_get(void *process);
+void process_put(void *process);
+int process_call(void *process, struct msg_call *msg);
+
+/* elf.c: maps the image's segments.  CAP_OK with the address to start at, CAP_ENOEXEC,
+ * CAP_ENOMEM. */
+int elf_load(struct space *space, struct memobj *image, uint64_t bias, uint64_t *entry);
+
+#endif

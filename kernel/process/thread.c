@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads: created waiting, ended from outside or by themselves, never asleep inside the kernel.
+ */
+#include "process/thread.h"
+#include "object/event.h"
+#include "kernel.h"
+#include "process/process.h"
+#include "memory/slab.h"
+#include "memory/space.h"
+
+#define RING_PAGES (sizeof(struct capos_ring) / PAGE_SIZE)
+
+static struct slab threads = SLAB_INIT(struct thread);
+static uint64_t last_thread_id;
+
+static void wait_is_over(struct timeout *timeout)
+{
+	struct thread *t = container_of(timeout, struct thread, timeout);
+	t->timed_out = true;
+	sched_wake(t);
+}
+
+/* Makes the ring's pages present and maps them; the count of the object keeps the frames where they
+ * are. */
+static int ring_map(struct thread *t)
+{
+	struct process *p = t->process;
+	t->ring_object = memobj_create(sizeof(struct capos_ring), p->account);
+	if (!t->ring_object)
+		return CAP_ENOMEM;
+	void *page[RING_PAGES];
+	for (unsigned i = 0; i < RING_PAGES; i++) {
+		paddr_t frame = memobj_frame(t->ring_object, i, true);
+		if (frame == PADDR_NONE)
+			goto fail;
+		page[i] = page_ptr(frame);
+	}
+	int error = space_map(&p->space, t->ring_object, 0, sizeof(struct capos_ring),
+	                      CAP_RIGHT_READ | CAP_RIGHT_WRITE, false, true, &t->ring_address);
+	if (error)
+		goto fail;
+	ring_init(&t->ring, page[0], page[1], page[2], t->ring_address, t->id);
+	return CAP_OK;
+fail:
+	memobj_put(t->ring_object);
+	return CAP_ENOMEM;
+}
+
+int thread_create(struct process *p, uint64_t entry, uint64_t stack, uint64_t argument,
+                  uint64_t fs_base, struct thread **out)
+{
+	assert(kernel_locked());
+	struct thread *t = slab_alloc(&threads);
+	if (!t)
+		return CAP_ENOMEM;
+	t->process = p;
+	t->id = ++last_thread_id;
+	int error = ring_map(t);
+	if (error) {
+		slab_free(&threads, t);
+		return error;
+	}
+	list_init(&t->run);
+	list_init(&t->ops);
+	list_append(&p->threads, &t->of_process);
+	p->nthreads++;
+	t->rank = p->service ? RANK_SERVICE : RANK_PROGRAM;
+	t->slice_left = SLICE_NS;
+	t->timeout.fire = wait_is_over;
+	arch_thread_init(&t->arch, entry, stack, argument, fs_base, t->ring_address);
+	*out = t;
+	return CAP_OK;
+}
+
+void thread_end(struct thread *t)
+{
+	struct cpu *cpu = this_cpu();
+	assert(kernel_locked());
+	sched_block(t);
+	t->state = THREAD_DEAD;
+	timeout_cancel(&t->timeout);
+	struct list *node;
+	while ((node = list_first(&t->ops))) {
+		struct op *op = list_entry(node, struct op, of_thread);
+		op_withdraw(op);
+		op_free(op);
+	}
+	if (t->upcall_event)
+		event_unbind(t->upcall_event);
+	if (cpu->loaded == t)
+		cpu->loaded = NULL;
+	list_remove(&t->of_process);
+	t->process->nthreads--;
+	space_unmap_kernel(&t->process->space, t->ring_address);
+	memobj_put(t->ring_object);
+	slab_free(&threads, t);
+}
+
+static bool signals_pending(const struct thread *t)
+{
+	return t->upcall_event &&
+	       __atomic_load_n(&t->ring.header->upcall_bits, __ATOMIC_RELAXED) != 0;
+}
+
+bool thread_may_go_on(const struct thread *t)
+{
+	return ring_unread(&t->ring) >= t->wanted || signals_pending(t);
+}
+
+void thread_check_wake(struct thread *t)
+{
+	if (t->state != THREAD_WAITING || !t->entered || !thread_may_go_on(t))
+		return;
+	timeout_cancel(&t->timeout);
+	sched_wake(t);
+}
+
+void thread_signal(struct thread *t, uint64_t bits)
+{
+	__atomic_fetch_or(&t->ring.header->upcall_bits, bits, __ATOMIC_RELEASE);
+	thread_check_wake(t);
+}
+
+void thread_before_user(struct thread *t)
+{
+	if (t->entered) {
+		uint32_t unread = ring_unread(&t->ring);
+		bool interrupted = unread < t->wanted && !t->timed_out && signals_pending(t);
+		arch_set_result(&t->arch, interrupted ? CAP_EINTR : (int64_t)unread);
+		t->entered = false;
+	}
+	if (t->upcall_entry == 0 || !signals_pending(t))
+		return;
+	struct capos_ring *header = t->ring.header;
+	if (__atomic_load_n(&header->upcall_mask, __ATOMIC_RELAXED) != 0)
+		return;
+	__atomic_store_n(&header->upcall_mask, 1, __ATOMIC_RELAXED);
+	arch_upcall(&t->arch, &header->upcall_frame, t->upcall_entry);
+}

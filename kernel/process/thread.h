@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads and the operations they have in flight.  A thread in the kernel never sleeps there:
+ * waiting is a state, and what it continues with is always the end of its cap_enter.
+ *
+ * Contract of all functions: kernel_locked().
+ */
+#ifndef KERNEL_THREAD_H
+#define KERNEL_THREAD_H
+
+#include "arch/x86_64/arch.h"
+#include "cpu.h"
+#include "list.h"
+#include "memory/memobj.h"
+#include "ring.h"
+#include "object/timer.h"
+
+struct process;
+struct event;
+
+enum thread_state { THREAD_WAITING, THREAD_RUNNABLE, THREAD_RUNNING, THREAD_DEAD };
+
+struct thread {
+	struct arch_thread arch;
+	struct process *process; /* outlives it */
+	struct list of_process;  /* process->threads */
+	struct list run;         /* a queue of struct cpu */
+	struct list ops;         /* operations in flight, struct op.of_thread */
+	uint64_t id;
+	enum thread_state state;
+	uint8_t rank;        /* enum sched_rank */
+	uint64_t slice_left; /* nanoseconds */
+	uint64_t slept_at;   /* when it last began to wait */
+	struct ring ring;
+	struct memobj *ring_object; /* one count: its frames stay where the ring's pointers say */
+	uint64_t ring_address;
+	/* cap_enter */
+	bool entered; /* its result is still to be set */
+	bool timed_out;
+	uint32_t wanted; /* completions it waits for */
+	struct timeout timeout;
+	/* upcalls */
+	struct event *upcall_event; /* one count; NULL: none bound */
+	uint64_t upcall_entry;
+};
+
+/* A thread of process, waiting: sched_wake starts it.  CAP_OK, CAP_ENOMEM. */
+int thread_create(struct process *process, uint64_t entry, uint64_t stack, uint64_t argument,
+                  uint64_t fs_base, struct thread **out);
+/* Ends the thread: what it had in flight is withdrawn, the thread is freed.  When it is the current
+ * one, no thread is current afterwards. */
+void thread_end(struct thread *t);
+/* Whether cap_enter need not sleep: enough has completed, or a signal is pending. */
+bool thread_may_go_on(const struct thread *t);
+/* Goes on with cap_enter when enough has completed or a signal is pending. */
+void thread_check_wake(struct thread *t);
+/* Last thing before user mode: the result of cap_enter, and upcalls. */
+void thread_before_user(struct thread *t);
+void thread_signal(struct thread *t, uint64_t bits); /* or-s bits into upcall_bits */
+static inline struct thread *current_thread(void)
+{
+	return this_cpu()->current;
+}
+
+/* ---- Operations in flight ---- */
+
+enum op_kind { OP_CALL, OP_RECV, OP_WAIT, OP_FUTEX, OP_PROCESS_WAIT, OP_FOREVER };
+
+/* Where what is received goes, in the space of the thread's process. */
+struct receive_buffer {
+	uint64_t address;
+	uint64_t caps;
+	uint32_t length; /* bytes */
+	uint32_t ncaps;
+};
+
+/* A submission that has not completed.  It holds a completion's place of its thread's ring. */
+struct op {
+	struct list of_thread;
+	struct list queue; /* of what it waits for */
+	struct thread *thread;
+	uint64_t user_data;
+	uint8_t kind; /* enum op_kind */
+	bool quiet;
+	struct receive_buffer buffer;
+	uint64_t arg; /* WAIT: mask; FUTEX: offset in the object */
+	/* CALL: struct call; RECV: struct endpoint, one reference; WAIT: struct event; FUTEX:
+	 * struct memobj; PROCESS_WAIT: struct process; one count each. */
+	void *target;
+};
+
+/* What a handler of an operation answers when it completes later. */
+#define OP_PENDING INT32_MIN
+
+struct op *op_create(struct thread *t, const struct capos_sqe *sqe,
+                     enum op_kind kind); /* NULL: no memory */
+/* Completes and frees it.  The caller has given back target already, or does so. */
+void op_complete(struct op *op, int32_t result, uint32_t length, uint64_t value, uint32_t ncaps);
+/* Withdraws it from what it waits for, giving target back. */
+void op_withdraw(struct op *op);
+/* CANCEL: CAP_OK or CAP_ENOENT. */
+int op_cancel(struct thread *t, uint64_t user_data);
+/* Frees an operation that is not to complete: it never began (its submission completes with the
+ * handler's answer), or its thread ends. */
+void op_free(struct op *op);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How an open file description crosses execve: what the old image writes down of it and the new one
+ * makes it from again.  Capabilities keep their ids in the process, so ids are enough.
+ */
+#ifndef POSIX_CARRIED_H
+#define POSIX_CARRIED_H
+
+#include <stdint.h>
+
+#include <capos/abi.h>
+
+#include "core/chan.h"
+
+struct file;
+
+enum carried_kind {
+	CARRY_DENIED = 1,
+	CARRY_STREAM,
+	CARRY_REGULAR,
+	CARRY_DIRECTORY,
+	CARRY_DEVICE,
+	CARRY_SOCKET,
+	CARRY_PIPE_READER,
+	CARRY_PIPE_WRITER,
+};
+
+struct carried_socket {
+	uint8_t kind, state, read_shut, write_shut;
+	int32_t error;
+	uint64_t receive_timeout, send_timeout, number;
+	uint8_t peer[16]; /* struct sockaddr_in */
+	uint16_t ping_id;
+	uint16_t reserved[3];
+};
+
+struct carried {
+	uint32_t kind; /* enum carried_kind */
+	int32_t flags; /* of the description */
+	cap_t object;  /* the socket, stream, file; a pipe's memory */
+	int64_t offset;
+	uint32_t shared_offset; /* family_offset_number() + 1; 0: it is not shared */
+	uint32_t detail;        /* of devices: the minor number */
+	struct chan_state chan; /* of streams and sockets */
+	struct carried_socket socket;
+};
+
+/* 0 or -errno: makes the description again. */
+int stream_restore(const struct carried *in, struct file **out);
+int device_restore(const struct carried *in, struct file **out);
+int socket_restore(const struct carried *in, struct file **out);
+int pipe_restore(const struct carried *in, struct file **out);
+int denied_restore(const struct carried *in, struct file **out);
+
+#endif

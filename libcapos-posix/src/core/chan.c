@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Channels as their client uses them.  What was taken out is told to the server when a quarter of
+ * the queue is free, when nothing is left or before sleeping, so that reading in small pieces does
+ * not wake it for each.
+ */
+#include "core/chan.h"
+#include "process/family.h"
+
+#include <capos/schema/kernel_client.h>
+
+static cap_t take_cap(struct capos_call *reply, uint16_t index)
+{
+	cap_t cap = index < reply->ncaps ? reply->caps[index] : CAP_NULL;
+
+	if (cap)
+		reply->caps[index] = CAP_NULL;
+	return cap;
+}
+
+static int map_memory(struct chan *c)
+{
+	const struct memory_object_size_params params = {};
+	struct memory_object_size_results size;
+	int result = memory_object_size(c->object, &params, &size, NULL);
+
+	if (result)
+		return result;
+	result = cap_memory_map(c->object, 0, size.size, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
+	                        &c->memory);
+	if (result) {
+		c->memory = NULL;
+		return result;
+	}
+	c->mapped = size.size;
+	return channel_open(&c->channel, c->memory, size.size);
+}
+
+int chan_open(struct chan *c, const struct channel_ref *ref, struct capos_call *reply)
+{
+	int result;
+
+	*c = (struct chan){.object = take_cap(reply, ref->memory_index),
+	                   .event = take_cap(reply, ref->event_index),
+	                   .event_bits = ref->event_bits};
+	result = c->object && c->event ? map_memory(c) : CAP_EMESSAGE;
+	if (result)
+		chan_close(c);
+	return result;
+}
+
+void chan_close(struct chan *c)
+{
+	if (c->memory)
+		cap_memory_unmap(c->memory, c->mapped);
+	cap_release(c->object);
+	cap_release(c->event);
+	*c = (struct chan){0};
+}
+
+bool chan_has_error(struct chan *c)
+{
+	return atomic_load_explicit(&c->channel.shared->error_count, memory_order_acquire) !=
+	       c->errors_told;
+}
+
+uint32_t chan_take_error(struct chan *c)
+{
+	uint32_t count =
+	        atomic_load_explicit(&c->channel.shared->error_count, memory_order_acquire);
+
+	if (count == c->errors_told)
+		return 0;
+	c->errors_told = count;
+	return atomic_load_explicit(&c->channel.shared->error, memory_order_relaxed);
+}
+
+static void give_back(struct chan *c)
+{
+	if (!c->taken)
+		return;
+	c->taken = 0;
+	if (queue_publish_take(&c->channel.receive))
+		cap_signal(c->event, c->event_bits);
+}
+
+/* Own indices are never read back but here, where another process of ours may have moved them; what
+ * the server could do with that harms this channel alone. */
+void chan_look(struct chan *c)
+{
+	struct channel *channel = &c->channel;
+
+	if (!c->common)
+		return;
+	channel->receive.local = atomic_load(&channel->shared->receive.head);
+	channel->send.local = atomic_load(&channel->shared->send.tail);
+}
+
+void chan_begin(struct chan *c)
+{
+	if (!c->common)
+		return;
+	family_lock(&c->channel.shared->client_lock);
+	chan_look(c);
+}
+
+void chan_end(struct chan *c)
+{
+	if (!c->common)
+		return;
+	give_back(c);
+	family_unlock(&c->channel.shared->client_lock);
+}
+
+void chan_make_common(struct chan *c)
+{
+	give_back(c);
+	c->common = true;
+}
+
+struct chan_state chan_save(struct chan *c)
+{
+	give_back(c);
+	return (struct chan_state){.object = c->object,
+	                           .event = c->event,
+	                           .event_bits = c->event_bits,
+	                           .errors_told = c->errors_told,
+	                           .common = c->common};
+}
+
+int chan_restore(struct chan *c, const struct chan_state *state)
+{
+	int result;
+
+	*c = (struct chan){.object = state->object,
+	                   .event = state->event,
+	                   .event_bits = state->event_bits,
+	                   .errors_told = (uint32_t)state->errors_told,
+	                   .common = true};
+	result = map_memory(c);
+	if (result)
+		return result;
+	chan_look(c); /* where the last image stopped */
+	c->common = state->common;
+	return CAP_OK;
+}
+
+void chan_taken(struct chan *c, uint32_t bytes)
+{
+	c->taken += bytes;
+	if (c->taken >= c->channel.receive.capacity / 4 || !queue_readable(&c->channel.receive))
+		give_back(c);
+}
+
+void chan_put(struct chan *c)
+{
+	if (queue_publish_put(&c->channel.send))
+		cap_signal(c->event, c->event_bits);
+}
+
+/* Bytes of one iovec's element that are still to be moved; *skip shrinks by what the element
+ * covers. */
+static uint32_t element_rest(const struct iovec *element, size_t *skip, uint8_t **start)
+{
+	size_t rest;
+
+	if (*skip >= element->iov_len) {
+		*skip -= element->iov_len;
+		return 0;
+	}
+	*start = (uint8_t *)element->iov_base + *skip;
+	rest = element->iov_len - *skip;
+	*skip = 0;
+	return rest > INT32_MAX ? INT32_MAX : (uint32_t)rest;
+}
+
+size_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, bool peek)
+{
+	size_t done = 0;
+
+	chan_begin(c);
+	for (int i = 0; i < n; i++) {
+		uint8_t *start;
+		uint32_t want = element_rest(&iov[i], &skip, &start), got;
+
+		if (!want)
+			continue;
+		got = peek ? queue_peek(&c->channel.receive, (uint32_t)done, start, want)
+		           : queue_take(&c->channel.receive, start, want);
+		done += got;
+		if (got < want)
+			break;
+	}
+	if (done && !peek)
+		chan_taken(c, (uint32_t)done);
+	chan_end(c);
+	return done;
+}
+
+size_t chan_write(struct chan *c, const struct iovec *iov, int n, size_t skip)
+{
+	size_t done = 0;
+
+	chan_begin(c);
+	for (int i = 0; i < n; i++) {
+		uint8_t *start;
+		uint32_t want = element_rest(&iov[i], &skip, &start), put;
+
+		if (!want)
+			continue;
+		put = queue_put(&c->channel.send, start, want);
+		done += put;
+		if (put < want)
+			break;
+	}
+	if (done)
+		chan_put(c);
+	chan_end(c);
+	return done;
+}
+
+void chan_arm_status(struct chan *c)
+{
+	atomic_store(&c->channel.shared->client_wants_status, 1);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+void chan_arm_read(struct chan *c)
+{
+	give_back(c);
+	queue_want_data(&c->channel.receive);
+	chan_arm_status(c);
+}
+
+void chan_arm_write(struct chan *c)
+{
+	queue_want_space(&c->channel.send);
+	chan_arm_status(c);
+}
+
+size_t iov_length(const struct iovec *iov, int n)
+{
+	size_t total = 0;
+
+	for (int i = 0; i < n; i++)
+		total += iov[i].iov_len;
+	return total;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The descriptor table: which number names which open description.  A description lives as long as
+ * a descriptor or a running call holds a reference; its kind is told once, when the last one goes.
+ * Pure: knows no IPC.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+
+#include "core/fd.h"
+#include "core/syscalls.h"
+
+struct slot {
+	struct file *file; /* NULL: free; else one reference */
+	bool close_on_exec;
+};
+
+static struct slot slots[FD_MAX];
+static int lowest_free; /* no number below it is free */
+
+struct file *file_create(const struct file_ops *ops, int flags, void *data)
+{
+	struct file *f = posix_alloc(sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->ops = ops;
+	f->refs = 1;
+	f->flags = flags;
+	f->data = data;
+	return f;
+}
+
+void file_get(struct file *f)
+{
+	f->refs++;
+}
+
+void file_put(struct file *f)
+{
+	if (--f->refs)
+		return;
+	if (f->ops->close)
+		f->ops->close(f);
+	posix_free(f);
+}
+
+struct file *fd_file(int fd)
+{
+	return fd >= 0 && fd < FD_MAX ? slots[fd].file : NULL;
+}
+
+int fd_each(fd_visit *visit, void *context)
+{
+	int result = 0;
+
+	for (int fd = 0; fd < FD_MAX && !result; fd++) {
+		if (slots[fd].file)
+			result = visit(fd, slots[fd].file, slots[fd].close_on_exec, context);
+	}
+	return result;
+}
+
+int fd_install(struct file *f, int from, bool close_on_exec)
+{
+	int fd = from > lowest_free ? from : lowest_free;
+
+	while (fd < FD_MAX && slots[fd].file)
+		fd++;
+	if (fd >= FD_MAX)
+		return -EMFILE;
+	slots[fd] = (struct slot){.file = f, .close_on_exec = close_on_exec};
+	if (from <= lowest_free)
+		lowest_free = fd + 1;
+	return fd;
+}
+
+/* Puts f at exactly that number, closing what is there; takes the caller's reference. */
+static void install_at(struct file *f, int fd, bool close_on_exec)
+{
+	struct file *old = slots[fd].file;
+
+	slots[fd] = (struct slot){.file = f, .close_on_exec = close_on_exec};
+	if (old)
+		file_put(old);
+}
+
+static long duplicate(int fd, int from, bool close_on_exec)
+{
+	struct file *f = fd_file(fd);
+	int new_fd;
+
+	if (!f)
+		return -EBADF;
+	file_get(f);
+	new_fd = fd_install(f, from, close_on_exec);
+	if (new_fd < 0)
+		file_put(f);
+	return new_fd;
+}
+
+long sys_close(long number)
+{
+	int fd = (int)number; /* the upper half may be anything, as on Linux */
+	struct file *f = fd_file(fd);
+
+	if (!f)
+		return -EBADF;
+	slots[fd] = (struct slot){0};
+	if (fd < lowest_free)
+		lowest_free = fd;
+	file_put(f);
+	return 0;
+}
+
+long sys_dup(long fd)
+{
+	return duplicate((int)fd, 0, false);
+}
+
+static long duplicate_at(int old_fd, int new_fd, bool close_on_exec)
+{
+	struct file *f = fd_file(old_fd);
+
+	if (!f || new_fd < 0 || new_fd >= FD_MAX)
+		return -EBADF;
+	file_get(f);
+	install_at(f, new_fd, close_on_exec);
+	return new_fd;
+}
+
+long sys_dup2(long old_fd, long new_fd)
+{
+	if (old_fd == new_fd)
+		return fd_file((int)old_fd) ? new_fd : -EBADF;
+	return duplicate_at((int)old_fd, (int)new_fd, false);
+}
+
+long sys_dup3(long old_fd, long new_fd, long flags)
+{
+	if (old_fd == new_fd || flags & ~O_CLOEXEC)
+		return -EINVAL;
+	return duplicate_at((int)old_fd, (int)new_fd, flags & O_CLOEXEC);
+}
+
+/* What F_SETFL may change; the rest of the flags stays as open() set it. */
+#define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
+
+long sys_fcntl(long number, long command, long argument)
+{
+	int fd = (int)number;
+	struct file *f = fd_file(fd);
+
+	if (!f)
+		return -EBADF;
+	switch (command) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		if (argument < 0 || argument >= FD_MAX)
+			return -EINVAL;
+		return duplicate(fd, (int)argument, command == F_DUPFD_CLOEXEC);
+	case F_GETFD:
+		return slots[fd].close_on_exec ? FD_CLOEXEC : 0;
+	case F_SETFD:
+		slots[fd].close_on_exec = argument & FD_CLOEXEC;
+		return 0;
+	case F_GETFL:
+		return f->flags;
+	case F_SETFL:
+		f->flags = (f->flags & ~SETTABLE_FLAGS) | ((int)argument & SETTABLE_FLAGS);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}

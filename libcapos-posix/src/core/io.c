@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading, writing and ioctl on descriptors of any kind: arguments are checked here once, the
+ * kinds' operations see checked vectors only.  The description is held while a call on it runs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+
+#include "core/internal.h"
+#include "core/syscalls.h"
+
+#include <signal.h>
+
+#define TRANSFER_MAX 0x7ffff000u /* as Linux: one call moves no more */
+
+/* A vector no longer than TRANSFER_MAX in all; what is beyond is left for the next call. */
+static long check_vector(const struct iovec *iov, long n, struct iovec checked[], int *count)
+{
+	size_t left = TRANSFER_MAX;
+
+	if (n < 0 || n > IOV_MAX)
+		return -EINVAL;
+	*count = 0;
+	for (long i = 0; i < n; i++) {
+		size_t length = iov[i].iov_len;
+
+		if (length > SSIZE_MAX)
+			return -EINVAL;
+		if (!length || !left)
+			continue;
+		if (length > left)
+			length = left;
+		left -= length;
+		checked[(*count)++] =
+		        (struct iovec){.iov_base = iov[i].iov_base, .iov_len = length};
+	}
+	return 0;
+}
+
+static struct file *readable_file(long fd)
+{
+	struct file *f = fd_file((int)fd);
+
+	return f && (f->flags & O_ACCMODE) != O_WRONLY && !(f->flags & O_PATH) ? f : NULL;
+}
+
+static struct file *writable_file(long fd)
+{
+	struct file *f = fd_file((int)fd);
+
+	return f && (f->flags & O_ACCMODE) != O_RDONLY && !(f->flags & O_PATH) ? f : NULL;
+}
+
+static long read_from(struct file *f, const struct iovec *iov, int n)
+{
+	long result;
+
+	if (!f->ops->read)
+		return -EINVAL;
+	file_get(f);
+	result = f->ops->read(f, iov, n);
+	file_put(f);
+	return result;
+}
+
+static long write_to(struct file *f, const struct iovec *iov, int n)
+{
+	long result;
+
+	if (!f->ops->write)
+		return -EINVAL;
+	file_get(f);
+	result = f->ops->write(f, iov, n);
+	file_put(f);
+	if (result == -EPIPE)
+		signal_raise(SIGPIPE);
+	return result;
+}
+
+static struct iovec one_vector(long buffer, long length)
+{
+	size_t n = (size_t)length;
+
+	return (struct iovec){.iov_base = (void *)buffer,
+	                      .iov_len = n < TRANSFER_MAX ? n : TRANSFER_MAX};
+}
+
+long sys_read(long fd, long buffer, long length)
+{
+	struct file *f = readable_file(fd);
+	struct iovec iov = one_vector(buffer, length);
+
+	return f ? read_from(f, &iov, 1) : -EBADF;
+}
+
+long sys_write(long fd, long buffer, long length)
+{
+	struct file *f = writable_file(fd);
+	struct iovec iov = one_vector(buffer, length);
+
+	return f ? write_to(f, &iov, 1) : -EBADF;
+}
+
+/* Vectors up to this long are copied on the stack (musl's stdio uses two); longer ones elsewhere,
+ * since threads may have small stacks. */
+#define VECTOR_ON_STACK 16
+
+typedef long vector_operation(struct file *f, const struct iovec *iov, int n, long offset);
+
+static long with_vector(struct file *f, long vector, long n, long offset,
+                        vector_operation *operation)
+{
+	struct iovec few[VECTOR_ON_STACK], *iov = few;
+	int count;
+	long result;
+
+	if (!f)
+		return -EBADF;
+	if (n > VECTOR_ON_STACK && n <= IOV_MAX) {
+		iov = posix_alloc((size_t)n * sizeof(*iov));
+		if (!iov)
+			return -ENOMEM;
+	}
+	result = check_vector((const struct iovec *)vector, n, iov, &count);
+	if (!result)
+		result = operation(f, iov, count, offset);
+	if (iov != few)
+		posix_free(iov);
+	return result;
+}
+
+static long vector_read(struct file *f, const struct iovec *iov, int n, long offset)
+{
+	(void)offset;
+	return read_from(f, iov, n);
+}
+
+static long vector_write(struct file *f, const struct iovec *iov, int n, long offset)
+{
+	(void)offset;
+	return write_to(f, iov, n);
+}
+
+static long vector_pread(struct file *f, const struct iovec *iov, int n, long offset)
+{
+	if (offset < 0)
+		return -EINVAL;
+	return f->ops->pread ? f->ops->pread(f, iov, n, offset) : -ESPIPE;
+}
+
+static long vector_pwrite(struct file *f, const struct iovec *iov, int n, long offset)
+{
+	if (offset < 0)
+		return -EINVAL;
+	return f->ops->pwrite ? f->ops->pwrite(f, iov, n, offset) : -ESPIPE;
+}
+
+long sys_readv(long fd, long iov, long n)
+{
+	return with_vector(readable_file(fd), iov, n, 0, vector_read);
+}
+
+long sys_writev(long fd, long iov, long n)
+{
+	return with_vector(writable_file(fd), iov, n, 0, vector_write);
+}
+
+long sys_preadv(long fd, long iov, long n, long offset)
+{
+	return with_vector(readable_file(fd), iov, n, offset, vector_pread);
+}
+
+long sys_pwritev(long fd, long iov, long n, long offset)
+{
+	return with_vector(writable_file(fd), iov, n, offset, vector_pwrite);
+}
+
+long sys_pread64(long fd, long buffer, long length, long offset)
+{
+	struct file *f = readable_file(fd);
+	struct iovec iov = one_vector(buffer, length);
+
+	return f ? vector_pread(f, &iov, 1, offset) : -EBADF;
+}
+
+long sys_pwrite64(long fd, long buffer, long length, long offset)
+{
+	struct file *f = writable_file(fd);
+	struct iovec iov = one_vector(buffer, length);
+
+	return f ? vector_pwrite(f, &iov, 1, offset) : -EBADF;
+}
+
+long sys_ioctl(long fd, long request, long argument)
+{
+	struct file *f = fd_file((int)fd);
+	long result;
+
+	if (!f || f->flags & O_PATH)
+		return -EBADF;
+	switch ((unsigned)request) { /* musl passes an int */
+	case FIONBIO:
+		if (*(const int *)argument)
+			f->flags |= O_NONBLOCK;
+		else
+			f->flags &= ~O_NONBLOCK;
+		return 0;
+	case FIOCLEX:
+		return sys_fcntl(fd, F_SETFD, FD_CLOEXEC);
+	case FIONCLEX:
+		return sys_fcntl(fd, F_SETFD, 0);
+	}
+	if (!f->ops->ioctl)
+		return -ENOTTY;
+	file_get(f);
+	result = f->ops->ioctl(f, (unsigned)request, (void *)argument);
+	file_put(f);
+	return result;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls on the kernel's objects: each function is one call, with its message on the stack.
+ */
+#include <string.h>
+
+#include <capos/cap.h>
+#include <capos/schema/kernel_client.h>
+
+#include "core/objects.h"
+
+#define OBJECT_BUFFER 512u /* holds any of these methods' messages, a process's name included */
+
+int object_status_of(cap_t process, struct object_process *out)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	const struct process_status_params params = {};
+	struct process_status_results results;
+	int result = process_status(process, &params, &results, &call);
+
+	if (!result)
+		*out = (struct object_process){.id = results.id,
+		                               .memory_pages = results.memory_pages,
+		                               .memory_limit_pages = results.memory_limit_pages,
+		                               .cpu_ns = results.cpu_ns,
+		                               .alive = results.alive};
+	return result;
+}
+
+int object_process_status(struct object_process *out)
+{
+	return object_status_of(CAP_SELF, out);
+}
+
+int object_memory_size(cap_t memory, uint64_t *size)
+{
+	const struct memory_object_size_params params = {};
+	struct memory_object_size_results results;
+	int result = memory_object_size(memory, &params, &results, NULL);
+
+	*size = result ? 0 : results.size;
+	return result;
+}
+
+int object_exit_status(cap_t process, uint32_t *status)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	const struct process_wait_params params = {};
+	struct process_wait_results results;
+	int result = process_wait(process, &params, &results, &call);
+
+	*status = result ? 0 : results.status;
+	return result;
+}
+
+int object_kill(cap_t process, uint32_t status)
+{
+	const struct process_kill_params params = {.status = status};
+	struct process_kill_results results;
+
+	return process_kill(process, &params, &results, NULL);
+}
+
+int object_fork(uint64_t entry, uint64_t stack, cap_t event, uint64_t end_bits, cap_t *process)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	const struct capos_send_cap send = {.cap = event, .rights = CAP_RIGHT_SIGNAL};
+	struct capos_call call = {.send_caps = &send,
+	                          .send_ncaps = event != CAP_NULL,
+	                          .buffer = buffer,
+	                          .size = sizeof(buffer)};
+	const struct process_fork_params params = {
+	        .entry = entry, .stack_pointer = stack, .end_bits = event ? end_bits : 0};
+	struct process_fork_results results;
+	int result = process_fork(CAP_SELF, &params, &results, &call);
+
+	*process = CAP_NULL;
+	if (result)
+		return result;
+	if (results.process_index >= call.ncaps)
+		return CAP_EMESSAGE;
+	*process = call.caps[results.process_index];
+	return CAP_OK;
+}
+
+int object_exec(cap_t image, uint64_t load_bias, const void *block, uint32_t length,
+                const char *name)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	const struct capos_send_cap send = {
+	        .cap = image, .rights = CAP_RIGHTS_ALL, .flags = CAPOS_SEND_MOVE};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	const struct process_exec_params params = {.load_bias = load_bias,
+	                                           .block_address = (uint64_t)block,
+	                                           .block_length = length,
+	                                           .name = MSG_TEXT(name)};
+	struct process_exec_results results;
+
+	return process_exec(CAP_SELF, &params, &results, &call);
+}
+
+int object_map(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, bool private_copy,
+               uint64_t *address)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	const struct capos_send_cap send = {.cap = memory, .rights = CAP_RIGHTS_ALL};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	const struct process_map_params params = {.memory_index = 0,
+	                                          .offset = offset,
+	                                          .size = size,
+	                                          .address = *address,
+	                                          .access = access,
+	                                          .private = private_copy};
+	struct process_map_results results;
+	int result = process_map(CAP_SELF, &params, &results, &call);
+
+	if (!result)
+		*address = results.address;
+	return result;
+}
+
+int object_protect(uint64_t address, uint64_t size, uint32_t access)
+{
+	const struct process_protect_params params = {
+	        .address = address, .size = size, .access = access};
+	struct process_protect_results results;
+
+	return process_protect(CAP_SELF, &params, &results, NULL);
+}
+
+int object_bind_upcall(cap_t event, uint64_t entry)
+{
+	const struct event_bind_upcall_params params = {.entry = entry};
+	struct event_bind_upcall_results results;
+
+	return event_bind_upcall(event, &params, &results, NULL);
+}
+
+int object_timer_create(cap_t timer, cap_t *out)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	const struct timer_create_params params = {};
+	struct timer_create_results results;
+	int result = timer_create(timer, &params, &results, &call);
+
+	*out = CAP_NULL;
+	if (result)
+		return result;
+	if (results.timer_index >= call.ncaps)
+		return CAP_EMESSAGE;
+	*out = call.caps[results.timer_index];
+	return CAP_OK;
+}
+
+int object_timer_arm(cap_t timer, uint64_t deadline_ns, uint64_t interval_ns, cap_t event,
+                     uint64_t bits)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	const struct capos_send_cap send = {.cap = event, .rights = CAP_RIGHT_SIGNAL};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	const struct timer_arm_params params = {.deadline_ns = deadline_ns,
+	                                        .interval_ns = interval_ns,
+	                                        .event_index = 0,
+	                                        .bits = bits};
+	struct timer_arm_results results;
+
+	return timer_arm(timer, &params, &results, &call);
+}
+
+int object_timer_disarm(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns)
+{
+	const struct timer_disarm_params params = {};
+	struct timer_disarm_results results;
+	int result = timer_disarm(timer, &params, &results, NULL);
+
+	*remaining_ns = result ? 0 : results.remaining_ns;
+	*interval_ns = result ? 0 : results.interval_ns;
+	return result;
+}
+
+int object_timer_remaining(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns)
+{
+	const struct timer_remaining_params params = {};
+	struct timer_remaining_results results;
+	int result = timer_remaining(timer, &params, &results, NULL);
+
+	*remaining_ns = result ? 0 : results.remaining_ns;
+	*interval_ns = result ? 0 : results.interval_ns;
+	return result;
+}
+
+int object_entropy(cap_t source, void *buffer, uint32_t length)
+{
+	_Alignas(8) uint8_t message[OBJECT_ENTROPY_MAX + 128];
+	struct capos_call call = {.buffer = message, .size = sizeof(message)};
+	const struct entropy_source_read_params params = {.length = length};
+	struct entropy_source_read_results results;
+	int result = entropy_source_read(source, &params, &results, &call);
+
+	if (result)
+		return result;
+	if (results.data.len != length)
+		return CAP_EMESSAGE;
+	memcpy(buffer, results.data.ptr, length);
+	return CAP_OK;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting: one event of the process's own wakes it for every descriptor kind.  A WAIT on it is in
+ * flight from the first wait on and is only submitted again once it has completed, so that a
+ * wake-up between two waits is never lost.
+ */
+#include <errno.h>
+
+#include <capos/cap.h>
+
+#include "process/children.h"
+#include "process/family.h"
+#include "core/internal.h"
+#include "signal/signal_calls.h"
+
+static cap_t event;
+static struct cap_op wait_op;
+static bool in_flight;
+
+uint64_t process_event(void)
+{
+	if (!event && cap_event_create(&event))
+		event = CAP_NULL;
+	return event;
+}
+
+/* Whether the WAIT has completed, reaped perhaps by another call since the last wait: then there
+ * may be something to see, and nothing is left in flight that would end a sleep. */
+static bool woken(void)
+{
+	if (!in_flight || !wait_op.done)
+		return false;
+	in_flight = false;
+	return true;
+}
+
+/* 0 or -errno.  Without an event waiting still works for time and signals. */
+static int submit_wait(void)
+{
+	struct capos_sqe sqe = {
+	        .op = CAP_OP_WAIT, .cap = process_event(), .arg = family_wait_bit()};
+
+	if (in_flight || !sqe.cap)
+		return 0;
+	if (cap_submit(&sqe, &wait_op))
+		return -ENOMEM;
+	in_flight = true;
+	return 0;
+}
+
+void wait_forked(void)
+{
+	in_flight = false;
+}
+
+void wait_restore(cap_t carried)
+{
+	event = carried;
+}
+
+int process_wait(uint64_t deadline_ns)
+{
+	uint64_t now, left = CAPOS_FOREVER;
+	int result;
+
+	if (signal_waiting())
+		return -EINTR;
+	if (children_look() || woken()) /* somebody may wait for just that */
+		return 0;
+	result = submit_wait();
+	if (result)
+		return result;
+	if (deadline_ns != UINT64_MAX) {
+		now = cap_now();
+		left = deadline_ns > now ? deadline_ns - now : 0;
+	}
+	result = cap_poll(true, left);
+	(void)woken();
+	if (result == CAP_EINTR)
+		return signal_waiting() ? -EINTR : 0;
+	/* Time counts as passed only by the clock that the caller knows. */
+	if (result == CAP_ETIMEDOUT)
+		return cap_now() >= deadline_ns ? -ETIMEDOUT : 0;
+	return errno_of(result);
+}
+
+uint64_t deadline_after(uint64_t ns)
+{
+	uint64_t now = cap_now();
+
+	return ns > UINT64_MAX - 1 - now ? UINT64_MAX : now + ns;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Directories as descriptors: a Directory capability that has the same root as the one it was
+ * opened from, and a position in its listing, which is the description's offset.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <capos/schema/service_client.h>
+
+#include "core/carried.h"
+#include "process/family.h"
+#include "file/files.h"
+#include "core/syscalls.h"
+
+/* A listing's message is somewhat larger than the same entries as getdents64 has them. */
+#define LIST_MARGIN 1024u
+
+static cap_t object_of(const struct file *f)
+{
+	return (cap_t)(uintptr_t)f->data;
+}
+
+static ssize_t directory_read(struct file *f, const struct iovec *iov, int n)
+{
+	(void)f, (void)iov, (void)n;
+	return -EISDIR;
+}
+
+static off_t directory_seek(struct file *f, off_t offset, int whence)
+{
+	if (whence == SEEK_CUR)
+		offset += *file_offset(f);
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	if (offset < 0)
+		return -EINVAL;
+	*file_offset(f) = offset;
+	return offset;
+}
+
+static int directory_fstat(struct file *f, struct stat *st)
+{
+	return path_stat(object_of(f), ".", false, st);
+}
+
+static int directory_chmod(struct file *f, unsigned mode)
+{
+	const struct directory_set_mode_params params = {.path = MSG_TEXT("."), .mode = mode};
+
+	return errno_of(directory_set_mode(object_of(f), &params, NULL, NULL));
+}
+
+static int directory_utimens(struct file *f, const int64_t times_ns[2])
+{
+	const struct directory_set_times_params params = {
+	        .path = MSG_TEXT("."), .access_ns = times_ns[0], .modify_ns = times_ns[1]};
+
+	return errno_of(directory_set_times(object_of(f), &params, NULL, NULL));
+}
+
+static unsigned char entry_type(uint16_t type)
+{
+	return type == FILE_TYPE_REGULAR     ? DT_REG
+	       : type == FILE_TYPE_DIRECTORY ? DT_DIR
+	       : type == FILE_TYPE_SYMLINK   ? DT_LNK
+	                                     : DT_UNKNOWN;
+}
+
+/* Bytes that the entry takes at `to`, or 0: it does not fit. */
+static size_t put_entry(const struct directory_entry *entry, uint8_t *to, size_t room)
+{
+	size_t length = (offsetof(struct dirent, d_name) + entry->name.len + 1 + 7) & ~(size_t)7;
+	struct dirent *out = (struct dirent *)to;
+
+	if (length > room)
+		return 0;
+	memset(to, 0, length);
+	out->d_ino = entry->inode;
+	out->d_off = (off_t)entry->position;
+	out->d_reclen = (unsigned short)length;
+	out->d_type = entry_type(entry->type);
+	memcpy(out->d_name, entry->name.ptr, entry->name.len);
+	return length;
+}
+
+static ssize_t directory_getdents(struct file *f, void *buffer, size_t size)
+{
+	const struct directory_list_params params = {.position = (uint64_t)*file_offset(f)};
+	struct directory_list_results results;
+	struct capos_call call = FILES_CALL();
+	size_t done = 0;
+	int result;
+
+	if (size + LIST_MARGIN < call.size)
+		call.size = (uint32_t)((size + LIST_MARGIN) & ~7u);
+	result = directory_list(object_of(f), &params, &results, &call);
+	if (result)
+		return errno_of(result);
+	for (uint32_t i = 0; i < results.entries.count; i++) {
+		struct directory_entry entry;
+		size_t length;
+
+		if (directory_entry_get(&results.entries, i, &entry) || entry.name.len > 255)
+			return -EIO;
+		length = put_entry(&entry, (uint8_t *)buffer + done, size - done);
+		if (!length)
+			return done ? (ssize_t)done : -EINVAL;
+		done += length;
+		*file_offset(f) = (off_t)entry.position;
+	}
+	return (ssize_t)done;
+}
+
+static int directory_carry(struct file *f, struct carried *out)
+{
+	out->kind = CARRY_DIRECTORY;
+	out->object = object_of(f);
+	return 0;
+}
+
+static void directory_close(struct file *f)
+{
+	family_drop_offset(f->shared_offset);
+	cap_release(object_of(f));
+}
+
+static const struct file_ops directory_ops = {
+        .read = directory_read,
+        .seek = directory_seek,
+        .stat = directory_fstat,
+        .chmod = directory_chmod,
+        .utimens = directory_utimens,
+        .getdents = directory_getdents,
+        .close = directory_close,
+        .fork = file_fork,
+        .carry = directory_carry,
+};
+
+int file_open_directory(cap_t object, int flags, struct file **out)
+{
+	*out = file_create(&directory_ops, flags, (void *)(uintptr_t)object);
+	return *out ? 0 : -ENOMEM;
+}
+
+cap_t file_directory(const struct file *f)
+{
+	return f->ops == &directory_ops ? object_of(f) : CAP_NULL;
+}
+
+long sys_getdents64(long fd, long buffer, long size)
+{
+	struct file *f = fd_file((int)fd);
+
+	if (!f || f->flags & O_PATH)
+		return -EBADF;
+	return f->ops->getdents ? f->ops->getdents(f, (void *)buffer, (size_t)size) : -ENOTDIR;
+}

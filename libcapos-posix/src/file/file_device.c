@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The devices of /dev that a program may expect: null, zero, full, random, urandom, and the names
+ * for descriptors. They live in the library because they give no authority; the path is compared as
+ * text, so that a file that was put there does not shadow them.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+
+#include "core/carried.h"
+#include "core/chan.h"
+#include "file/files.h"
+#include "core/syscalls.h"
+
+struct device {
+	const char *name;
+	const struct file_ops *ops;
+	unsigned minor; /* of Linux's memory devices, major 1 */
+};
+
+static const struct device *device_of(const struct file *f)
+{
+	return f->data;
+}
+
+static ssize_t null_read(struct file *f, const struct iovec *iov, int n)
+{
+	(void)f, (void)iov, (void)n;
+	return 0;
+}
+
+static ssize_t null_write(struct file *f, const struct iovec *iov, int n)
+{
+	(void)f;
+	return (ssize_t)iov_length(iov, n);
+}
+
+static ssize_t zero_read(struct file *f, const struct iovec *iov, int n)
+{
+	(void)f;
+	for (int i = 0; i < n; i++)
+		memset(iov[i].iov_base, 0, iov[i].iov_len);
+	return (ssize_t)iov_length(iov, n);
+}
+
+static ssize_t full_write(struct file *f, const struct iovec *iov, int n)
+{
+	(void)f, (void)iov, (void)n;
+	return -ENOSPC;
+}
+
+static ssize_t random_read(struct file *f, const struct iovec *iov, int n)
+{
+	size_t done = 0;
+
+	(void)f;
+	for (int i = 0; i < n; i++) {
+		for (size_t at = 0; at < iov[i].iov_len;) {
+			size_t rest = iov[i].iov_len - at;
+			long got =
+			        sys_getrandom((long)((char *)iov[i].iov_base + at), (long)rest, 0);
+
+			if (got <= 0)
+				return done ? (ssize_t)done : got;
+			at += (size_t)got;
+			done += (size_t)got;
+		}
+	}
+	return (ssize_t)done;
+}
+
+/* Positions mean nothing to these devices. */
+static ssize_t device_pread(struct file *f, const struct iovec *iov, int n, off_t offset)
+{
+	(void)offset;
+	return f->ops->read(f, iov, n);
+}
+
+static ssize_t device_pwrite(struct file *f, const struct iovec *iov, int n, off_t offset)
+{
+	(void)offset;
+	return f->ops->write(f, iov, n);
+}
+
+static off_t device_seek(struct file *f, off_t offset, int whence)
+{
+	(void)f, (void)offset, (void)whence;
+	return 0;
+}
+
+static void stat_of(const struct device *device, struct stat *st)
+{
+	*st = (struct stat){
+	        .st_dev = FILES_DEVICE + 1,
+	        .st_ino = device->minor,
+	        .st_mode = S_IFCHR | 0666,
+	        .st_nlink = 1,
+	        .st_rdev = makedev(1, device->minor),
+	        .st_blksize = FILES_BLOCKSIZE,
+	};
+}
+
+static int device_fstat(struct file *f, struct stat *st)
+{
+	stat_of(device_of(f), st);
+	return 0;
+}
+
+static int device_carry(struct file *f, struct carried *out)
+{
+	out->kind = CARRY_DEVICE;
+	out->detail = device_of(f)->minor;
+	return 0;
+}
+
+static const struct file_ops null_ops = {.read = null_read,
+                                         .write = null_write,
+                                         .pread = device_pread,
+                                         .pwrite = device_pwrite,
+                                         .seek = device_seek,
+                                         .stat = device_fstat,
+                                         .carry = device_carry};
+static const struct file_ops zero_ops = {.read = zero_read,
+                                         .write = null_write,
+                                         .pread = device_pread,
+                                         .pwrite = device_pwrite,
+                                         .seek = device_seek,
+                                         .stat = device_fstat,
+                                         .carry = device_carry};
+static const struct file_ops full_ops = {.read = zero_read,
+                                         .write = full_write,
+                                         .pread = device_pread,
+                                         .pwrite = device_pwrite,
+                                         .seek = device_seek,
+                                         .stat = device_fstat,
+                                         .carry = device_carry};
+static const struct file_ops random_ops = {.read = random_read,
+                                           .write = null_write,
+                                           .pread = device_pread,
+                                           .pwrite = device_pwrite,
+                                           .seek = device_seek,
+                                           .stat = device_fstat,
+                                           .carry = device_carry};
+
+static const struct device devices[] = {
+        {"null", &null_ops, 3},     {"zero", &zero_ops, 5},      {"full", &full_ops, 7},
+        {"random", &random_ops, 8}, {"urandom", &random_ops, 9},
+};
+
+/* What follows "/dev/", however many slashes and "." components it is written with; NULL: another
+ * path. */
+static const char *after_dev(const char *path)
+{
+	if (*path != '/')
+		return NULL;
+	for (;;) {
+		while (*path == '/')
+			path++;
+		if (path[0] != '.' || path[1] != '/')
+			break;
+		path++;
+	}
+	if (strncmp(path, "dev/", 4))
+		return NULL;
+	path += 4;
+	while (*path == '/')
+		path++;
+	return path;
+}
+
+static const struct device *device_named(const char *path)
+{
+	const char *name = after_dev(path);
+
+	for (size_t i = 0; name && i < sizeof(devices) / sizeof(devices[0]); i++) {
+		if (!strcmp(name, devices[i].name))
+			return &devices[i];
+	}
+	return NULL;
+}
+
+static int number_in(const char *text)
+{
+	int number = 0;
+
+	if (!*text)
+		return -1;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9' || number >= FD_MAX)
+			return -1;
+		number = number * 10 + (*text - '0');
+	}
+	return number;
+}
+
+int device_descriptor(const char *path)
+{
+	static const char *const standard[] = {"stdin", "stdout", "stderr"};
+	const char *name = after_dev(path);
+
+	if (!strncmp(path, "/proc/self/fd/", 14))
+		return number_in(path + 14);
+	for (int i = 0; name && i < 3; i++) {
+		if (!strcmp(name, standard[i]))
+			return i;
+	}
+	return name && !strncmp(name, "fd/", 3) ? number_in(name + 3) : -1;
+}
+
+static bool is_tty(const char *path)
+{
+	const char *name = after_dev(path);
+
+	return name && !strcmp(name, "tty");
+}
+
+int device_open(const char *path, int flags, struct file **out)
+{
+	const struct device *device = device_named(path);
+
+	if (is_tty(path))
+		return -ENXIO; /* no process has a controlling terminal */
+	if (!device)
+		return 1;
+	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return -EEXIST;
+	if (flags & O_DIRECTORY)
+		return -ENOTDIR;
+	*out = file_create(device->ops, flags, (void *)(uintptr_t)device);
+	return *out ? 0 : -ENOMEM;
+}
+
+int device_stat(const char *path, struct stat *st)
+{
+	const struct device *device = device_named(path);
+
+	if (!device)
+		return 1;
+	stat_of(device, st);
+	return 0;
+}
+
+int device_restore(const struct carried *in, struct file **out)
+{
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		if (devices[i].minor != in->detail)
+			continue;
+		*out = file_create(devices[i].ops, in->flags, (void *)(uintptr_t)&devices[i]);
+		return *out ? 0 : -ENOMEM;
+	}
+	return -EINVAL;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * open and its relatives, and the calls on open files that go through the kind's operations.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <capos/schema/service_client.h>
+
+#include "file/files.h"
+#include "core/posix.h"
+#include "core/syscalls.h"
+
+/* Flags that a description keeps; the others only matter to open itself. */
+#define KEPT_FLAGS \
+	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT | O_NOATIME | O_LARGEFILE)
+
+static uint32_t server_flags(int flags)
+{
+	uint32_t out = 0;
+	int mode = flags & O_ACCMODE;
+
+	if (!(flags & O_PATH)) {
+		out |= mode == O_RDONLY || mode == O_RDWR ? OPEN_READ : 0;
+		out |= mode == O_WRONLY || mode == O_RDWR ? OPEN_WRITE : 0;
+		out |= flags & O_CREAT ? OPEN_CREATE : 0;
+		out |= flags & O_EXCL ? OPEN_EXCLUSIVE : 0;
+		out |= flags & O_TRUNC ? OPEN_TRUNCATE : 0;
+	}
+	out |= flags & O_DIRECTORY ? OPEN_DIRECTORY : 0;
+	out |= flags & O_NOFOLLOW ? OPEN_NO_FOLLOW : 0;
+	return out;
+}
+
+static int open_path(int directory_fd, const char *path, int flags, unsigned mode,
+                     struct file **out)
+{
+	struct directory_open_params params = {.flags = server_flags(flags),
+	                                       .mode = path_umask(mode)};
+	struct directory_open_results results;
+	struct capos_call call = FILES_CALL();
+	cap_t base;
+	int result = path_base(directory_fd, path, &base);
+
+	if (result)
+		return result;
+	params.path = path_text(path);
+	result = directory_open(base, &params, &results, &call);
+	if (result)
+		return errno_of(result);
+	if (!call.ncaps)
+		return -EIO;
+	if (results.stat.type == FILE_TYPE_DIRECTORY)
+		result = file_open_directory(call.caps[0], flags & KEPT_FLAGS, out);
+	else
+		result = file_open_regular(call.caps[0], flags & KEPT_FLAGS, out);
+	if (result)
+		cap_release(call.caps[0]);
+	return result;
+}
+
+static int open_any(int directory_fd, const char *path, int flags, unsigned mode, struct file **out)
+{
+	int result, fd;
+
+	if (!path)
+		return -EFAULT;
+	if ((flags & O_TMPFILE) == O_TMPFILE)
+		return -EOPNOTSUPP;
+	fd = device_descriptor(path);
+	if (fd >= 0) {
+		*out = fd_file(fd);
+		if (!*out)
+			return -ENOENT;
+		file_get(*out);
+		return 0;
+	}
+	result = device_open(path, flags & KEPT_FLAGS, out);
+	return result <= 0 ? result : open_path(directory_fd, path, flags, mode, out);
+}
+
+long sys_openat(long directory_fd, long path, long flags, long mode)
+{
+	struct file *f;
+	int result =
+	        open_any((int)directory_fd, (const char *)path, (int)flags, (unsigned)mode, &f);
+
+	if (result)
+		return result;
+	result = fd_install(f, 0, flags & O_CLOEXEC);
+	if (result < 0)
+		file_put(f);
+	return result;
+}
+
+long sys_open(long path, long flags, long mode)
+{
+	return sys_openat(AT_FDCWD, path, flags, mode);
+}
+
+long sys_creat(long path, long mode)
+{
+	return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+long sys_lseek(long fd, long offset, long whence)
+{
+	struct file *f = fd_file((int)fd);
+
+	if (!f || f->flags & O_PATH)
+		return -EBADF;
+	return f->ops->seek ? f->ops->seek(f, offset, (int)whence) : -ESPIPE;
+}
+
+long sys_ftruncate(long fd, long size)
+{
+	struct file *f = fd_file((int)fd);
+
+	if (!f || f->flags & O_PATH)
+		return -EBADF;
+	if (size < 0 || (f->flags & O_ACCMODE) == O_RDONLY || !f->ops->truncate)
+		return -EINVAL;
+	return f->ops->truncate(f, size);
+}
+
+long sys_truncate(long path, long size)
+{
+	struct file *f;
+	int result = open_any(AT_FDCWD, (const char *)path, O_WRONLY, 0, &f);
+
+	if (result)
+		return result;
+	result = size >= 0 && f->ops->truncate ? f->ops->truncate(f, size) : -EINVAL;
+	file_put(f);
+	return result;
+}
+
+/* Files are in memory: what is written is where it stays. */
+static long sync_file(long fd)
+{
+	struct file *f = fd_file((int)fd);
+
+	if (!f || f->flags & O_PATH)
+		return -EBADF;
+	return f->ops->seek ? 0 : -EINVAL;
+}
+
+long sys_fsync(long fd)
+{
+	return sync_file(fd);
+}
+
+long sys_fdatasync(long fd)
+{
+	return sync_file(fd);
+}
+
+long sys_sync(void)
+{
+	return 0;
+}
+
+/* ---- sendfile ---- */
+
+/* Writes all of it, unless the other side takes less; what was written, or -errno. */
+static ssize_t send_chunk(struct file *out, uint8_t *bytes, size_t length)
+{
+	size_t done = 0;
+
+	while (done < length) {
+		const struct iovec iov = {.iov_base = bytes + done, .iov_len = length - done};
+		ssize_t put = out->ops->write(out, &iov, 1);
+
+		if (put <= 0)
+			return done ? (ssize_t)done : put;
+		done += (size_t)put;
+		if (out->flags & O_NONBLOCK && done < length)
+			break;
+	}
+	return (ssize_t)done;
+}
+
+static ssize_t send_range(struct file *out, struct file *in, off_t *offset, size_t count)
+{
+	uint8_t *buffer = posix_alloc(FILES_CHUNK);
+	ssize_t total = 0, put = 0;
+
+	if (!buffer)
+		return -ENOMEM;
+	while ((size_t)total < count) {
+		size_t want = count - (size_t)total;
+		const struct iovec iov = {.iov_base = buffer,
+		                          .iov_len = want < FILES_CHUNK ? want : FILES_CHUNK};
+		ssize_t got = in->ops->pread(in, &iov, 1, *offset);
+
+		put = got > 0 ? send_chunk(out, buffer, (size_t)got) : got;
+		if (put <= 0)
+			break;
+		*offset += put;
+		total += put;
+		if (put < got || signal_waiting())
+			break;
+	}
+	posix_free(buffer);
+	return total ? total : put;
+}
+
+long sys_sendfile(long out_fd, long in_fd, long offset, long count)
+{
+	struct file *in = fd_file((int)in_fd), *out = fd_file((int)out_fd);
+	off_t *position = (off_t *)offset;
+	ssize_t result;
+
+	if (!in || !out || (in->flags & O_ACCMODE) == O_WRONLY ||
+	    (out->flags & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	/* From what has positions alone; a program then falls back to read and write. */
+	if (!in->ops->pread || !out->ops->write || out->flags & O_APPEND || count < 0 ||
+	    (position && *position < 0))
+		return -EINVAL;
+	file_get(in);
+	file_get(out);
+	result = send_range(out, in, position ? position : file_offset(in), (size_t)count);
+	file_put(in);
+	file_put(out);
+	if (result == -EPIPE)
+		signal_raise(SIGPIPE);
+	return result;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the parts of the file client share: where paths start, the message buffer, devices.  Every
+ * path is resolved by the files service; only the devices of /dev are known here, since they are
+ * authority over nothing.
+ */
+#ifndef POSIX_FILES_H
+#define POSIX_FILES_H
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <capos/cap.h>
+#include <capos/schema/service.h>
+
+#include "core/fd.h"
+
+/* Bytes that one File.read or write carries (schema/service.capnp), with room for the message
+ * around them. */
+#define FILES_CHUNK 61440u
+/* The one message buffer of the file calls: 64 KiB do not fit a thread's stack, and calls of the
+ * files service are answered at once, so nothing is in it while anybody waits. */
+extern uint8_t files_message[CAPOS_MESSAGE_MAX];
+#define FILES_CALL(...) \
+	((struct capos_call){.buffer = files_message, .size = sizeof(files_message), ##__VA_ARGS__})
+
+/* Prepares a call's path: *base is the Directory to ask.  0 or -errno: no such descriptor, not a
+ * directory, no "files" capability, empty path. */
+int path_base(int directory_fd, const char *path, cap_t *base);
+cap_t path_root(void);
+cap_t path_cwd(void);
+struct msg_text path_text(const char *path);
+int path_stat(cap_t base, const char *path, bool follow, struct stat *st);
+unsigned path_umask(unsigned mode); /* mode without the bits that umask takes */
+
+/* Opens a device of /dev: 0, -errno, or 1: path names none. */
+int device_open(const char *path, int flags, struct file **out);
+int device_stat(const char *path, struct stat *st); /* same answers */
+/* /dev/stdin, /dev/fd/N and the like: that descriptor, or -1. */
+int device_descriptor(const char *path);
+
+/* Take over the capability when they succeed.  0 or -errno. */
+int file_open_regular(cap_t object, int flags, struct file **out);
+int file_open_directory(cap_t object, int flags, struct file **out);
+/* The Directory behind a descriptor's description; CAP_NULL: it is no directory. */
+cap_t file_directory(const struct file *f);
+
+/* Where the next read or write is: the description's own, or common to processes made by fork. */
+off_t *file_offset(struct file *f);
+int file_fork(struct file *f, const struct membership *child);
+
+void stat_from(const struct file_stat *in, struct stat *st);
+
+#define FILES_DEVICE    1u /* st_dev of files */
+#define FILES_BLOCKSIZE 4096
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where paths start: the root that the process was given as "files", its working directory, or an
+ * open directory.  The working directory is a capability too, so it stays the same directory
+ * however it is renamed.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <capos/schema/service_client.h>
+#include <capos/start.h>
+
+#include "file/files.h"
+#include "core/internal.h"
+#include "core/syscalls.h"
+
+static cap_t working_directory; /* CAP_NULL: the root */
+static unsigned mask = 022;
+
+void path_state(cap_t *directory, unsigned *bits)
+{
+	*directory = working_directory;
+	*bits = mask;
+}
+
+void path_restore(cap_t directory, unsigned bits)
+{
+	working_directory = directory;
+	mask = bits;
+}
+
+cap_t path_root(void)
+{
+	return start_cap("files");
+}
+
+cap_t path_cwd(void)
+{
+	return working_directory ? working_directory : path_root();
+}
+
+struct msg_text path_text(const char *path)
+{
+	return (struct msg_text){.ptr = path, .len = (uint32_t)strlen(path)};
+}
+
+unsigned path_umask(unsigned mode)
+{
+	return mode & 07777 & ~mask;
+}
+
+int path_base(int directory_fd, const char *path, cap_t *base)
+{
+	struct file *f;
+
+	if (!path)
+		return -EFAULT;
+	if (!*path)
+		return -ENOENT;
+	if (strnlen(path, 4096) == 4096)
+		return -ENAMETOOLONG;
+	if (*path == '/' || directory_fd == AT_FDCWD) {
+		*base = *path == '/' ? path_root() : path_cwd();
+		return *base ? 0 : -EACCES;
+	}
+	f = fd_file(directory_fd);
+	if (!f)
+		return -EBADF;
+	*base = file_directory(f);
+	return *base ? 0 : -ENOTDIR;
+}
+
+void stat_from(const struct file_stat *in, struct stat *st)
+{
+	static const mode_t types[] = {0, S_IFREG, S_IFDIR, S_IFLNK};
+
+	*st = (struct stat){
+	        .st_dev = FILES_DEVICE,
+	        .st_ino = in->inode,
+	        .st_mode = (in->mode & 07777) | (in->type < 4 ? types[in->type] : 0),
+	        .st_nlink = in->links,
+	        .st_size = (off_t)in->size,
+	        .st_blksize = FILES_BLOCKSIZE,
+	        .st_blocks = (blkcnt_t)in->blocks,
+	};
+	const int64_t times[3] = {in->access_ns, in->modify_ns, in->change_ns};
+	struct timespec *out[3] = {&st->st_atim, &st->st_mtim, &st->st_ctim};
+	for (int i = 0; i < 3; i++) {
+		int64_t seconds = times[i] / 1000000000, rest = times[i] % 1000000000;
+		if (rest < 0) {
+			rest += 1000000000;
+			seconds--;
+		}
+		out[i]->tv_sec = seconds;
+		out[i]->tv_nsec = rest;
+	}
+}
+
+int path_stat(cap_t base, const char *path, bool follow, struct stat *st)
+{
+	const struct directory_stat_params params = {.path = path_text(path),
+	                                             .follow_link = follow};
+	struct directory_stat_results results;
+	struct capos_call call = FILES_CALL();
+	int result = directory_stat(base, &params, &results, &call);
+
+	if (!result)
+		stat_from(&results.stat, st);
+	return errno_of(result);
+}
+
+static void change_directory(cap_t directory)
+{
+	cap_release(working_directory);
+	working_directory = directory;
+}
+
+long sys_chdir(long path)
+{
+	struct directory_open_params params = {.flags = OPEN_DIRECTORY};
+	struct directory_open_results results;
+	struct capos_call call = FILES_CALL();
+	cap_t base;
+	int result = path_base(AT_FDCWD, (const char *)path, &base);
+
+	if (result)
+		return result;
+	params.path = path_text((const char *)path);
+	result = directory_open(base, &params, &results, &call);
+	if (result)
+		return errno_of(result);
+	if (!call.ncaps)
+		return -EIO;
+	change_directory(call.caps[0]);
+	return 0;
+}
+
+long sys_fchdir(long fd)
+{
+	struct file *f = fd_file((int)fd);
+	cap_t copy;
+	int result;
+
+	if (!f)
+		return -EBADF;
+	if (!file_directory(f))
+		return -ENOTDIR;
+	result = cap_copy(file_directory(f), CAP_RIGHTS_ALL, &copy);
+	if (result)
+		return errno_of(result);
+	change_directory(copy);
+	return 0;
+}
+
+long sys_getcwd(long buffer, long size)
+{
+	const struct directory_path_params params = {};
+	struct directory_path_results results;
+	struct capos_call call = FILES_CALL();
+	int result;
+
+	if (!path_cwd())
+		return -EACCES;
+	result = directory_path(path_cwd(), &params, &results, &call);
+	if (result)
+		return errno_of(result);
+	if (results.path.len + 1ul > (unsigned long)size)
+		return -ERANGE;
+	memcpy((char *)buffer, results.path.ptr, results.path.len);
+	((char *)buffer)[results.path.len] = 0;
+	return results.path.len + 1;
+}
+
+long sys_umask(long new_mask)
+{
+	unsigned old = mask;
+
+	mask = (unsigned)new_mask & 0777;
+	return old;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The calls that make, move and take away names: directories, links, symlinks.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include <capos/schema/service_client.h>
+
+#include "file/files.h"
+#include "core/internal.h"
+#include "core/syscalls.h"
+
+#define PATH_BYTES 4096u
+
+long sys_mkdirat(long directory_fd, long path, long mode)
+{
+	struct directory_make_directory_params params = {.mode = path_umask((unsigned)mode)};
+	struct capos_call call = FILES_CALL();
+	cap_t base;
+	int result = path_base((int)directory_fd, (const char *)path, &base);
+
+	if (result)
+		return result;
+	params.path = path_text((const char *)path);
+	return errno_of(directory_make_directory(base, &params, NULL, &call));
+}
+
+long sys_mkdir(long path, long mode)
+{
+	return sys_mkdirat(AT_FDCWD, path, mode);
+}
+
+long sys_unlinkat(long directory_fd, long path, long flags)
+{
+	struct directory_remove_params params = {.directory = flags & AT_REMOVEDIR};
+	struct capos_call call = FILES_CALL();
+	cap_t base;
+	int result;
+
+	if (flags & ~AT_REMOVEDIR)
+		return -EINVAL;
+	result = path_base((int)directory_fd, (const char *)path, &base);
+	if (result)
+		return result;
+	params.path = path_text((const char *)path);
+	return errno_of(directory_remove(base, &params, NULL, &call));
+}
+
+long sys_unlink(long path)
+{
+	return sys_unlinkat(AT_FDCWD, path, 0);
+}
+
+long sys_rmdir(long path)
+{
+	return sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+}
+
+/* ---- Two paths ---- */
+
+/* Two paths as one Directory can be asked about them.  When both are relative and to different
+ * directories, the second is written out from the root in `full`. */
+struct two_paths {
+	cap_t base;
+	const char *from, *to;
+	char *full; /* allocated, or NULL */
+};
+
+static int write_out(struct two_paths *paths, cap_t second)
+{
+	const struct directory_path_params params = {};
+	struct directory_path_results results;
+	struct capos_call call = FILES_CALL();
+	size_t length = strlen(paths->to);
+	int result = directory_path(second, &params, &results, &call);
+
+	if (result)
+		return errno_of(result);
+	if (results.path.len + 1 + length >= PATH_BYTES)
+		return -ENAMETOOLONG;
+	paths->full = posix_alloc(PATH_BYTES);
+	if (!paths->full)
+		return -ENOMEM;
+	memcpy(paths->full, results.path.ptr, results.path.len);
+	paths->full[results.path.len] = '/';
+	memcpy(paths->full + results.path.len + 1, paths->to, length + 1);
+	paths->to = paths->full;
+	return 0;
+}
+
+static int two_paths(struct two_paths *paths, long from_fd, long from, long to_fd, long to)
+{
+	cap_t second;
+	int result;
+
+	*paths = (struct two_paths){.from = (const char *)from, .to = (const char *)to};
+	result = path_base((int)from_fd, paths->from, &paths->base);
+	if (!result)
+		result = path_base((int)to_fd, paths->to, &second);
+	if (result || paths->to[0] == '/')
+		return result;
+	if (paths->from[0] == '/')
+		paths->base = second; /* an absolute path means the same anywhere */
+	else if (paths->base != second)
+		return write_out(paths, second);
+	return 0;
+}
+
+long sys_renameat2(long from_fd, long from, long to_fd, long to, long flags)
+{
+	struct capos_call call = FILES_CALL();
+	struct two_paths paths;
+	int result;
+
+	if (flags)
+		return -EINVAL; /* RENAME_NOREPLACE, RENAME_EXCHANGE: as file systems without them
+		                   answer */
+	result = two_paths(&paths, from_fd, from, to_fd, to);
+	if (!result) {
+		const struct directory_rename_params params = {.from = path_text(paths.from),
+		                                               .to = path_text(paths.to)};
+		result = errno_of(directory_rename(paths.base, &params, NULL, &call));
+	}
+	posix_free(paths.full);
+	return result;
+}
+
+long sys_renameat(long from_fd, long from, long to_fd, long to)
+{
+	return sys_renameat2(from_fd, from, to_fd, to, 0);
+}
+
+long sys_rename(long from, long to)
+{
+	return sys_renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+/* AT_SYMLINK_FOLLOW: the service does not follow, so a symlink is refused rather than linked. */
+static int check_no_symlink(const struct two_paths *paths)
+{
+	struct stat st;
+	int result = path_stat(paths->base, paths->from, false, &st);
+
+	if (result)
+		return result;
+	return S_ISLNK(st.st_mode) ? -EOPNOTSUPP : 0;
+}
+
+long sys_linkat(long from_fd, long from, long to_fd, long to, long flags)
+{
+	struct capos_call call = FILES_CALL();
+	struct two_paths paths;
+	int result;
+
+	if (flags & ~AT_SYMLINK_FOLLOW)
+		return -EINVAL;
+	result = two_paths(&paths, from_fd, from, to_fd, to);
+	if (!result && flags & AT_SYMLINK_FOLLOW)
+		result = check_no_symlink(&paths);
+	if (!result) {
+		const struct directory_link_params params = {.from = path_text(paths.from),
+		                                             .to = path_text(paths.to)};
+		result = errno_of(directory_link(paths.base, &params, NULL, &call));
+	}
+	posix_free(paths.full);
+	return result;
+}
+
+long sys_link(long from, long to)
+{
+	return sys_linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+/* ---- Symlinks ---- */
+
+long sys_symlinkat(long target, long directory_fd, long path)
+{
+	struct directory_symlink_params params;
+	struct capos_call call = FILES_CALL();
+	cap_t base;
+	int result = path_base((int)directory_fd, (const char *)path, &base);
+
+	if (result)
+		return result;
+	if (!target)
+		return -EFAULT;
+	if (strnlen((const char *)target, PATH_BYTES) == PATH_BYTES)
+		return -ENAMETOOLONG;
+	params.target = path_text((const char *)target);
+	params.path = path_text((const char *)path);
+	return errno_of(directory_symlink(base, &params, NULL, &call));
+}
+
+long sys_symlink(long target, long path)
+{
+	return sys_symlinkat(target, AT_FDCWD, path);
+}
+
+static long put_target(const char *target, size_t length, char *buffer, size_t size)
+{
+	if (length > size)
+		length = size;
+	memcpy(buffer, target, length);
+	return (long)length;
+}
+
+/* The program's own path, as far as its starter told it as a path. */
+static long read_own_path(char *buffer, size_t size)
+{
+	const size_t *auxv = __capos_auxv();
+
+	for (; auxv && auxv[0]; auxv += 2) {
+		const char *name = (const char *)auxv[1];
+		if (auxv[0] == AT_EXECFN && name && name[0] == '/')
+			return put_target(name, strlen(name), buffer, size);
+	}
+	return -ENOENT;
+}
+
+long sys_readlinkat(long directory_fd, long path, long buffer, long size)
+{
+	struct directory_read_link_params params;
+	struct directory_read_link_results results;
+	struct capos_call call = FILES_CALL();
+	cap_t base;
+	int result;
+
+	if ((int)size <= 0)
+		return -EINVAL;
+	if (path && !strcmp((const char *)path, "/proc/self/exe"))
+		return read_own_path((char *)buffer, (size_t)size);
+	result = path_base((int)directory_fd, (const char *)path, &base);
+	if (result)
+		return result;
+	params.path = path_text((const char *)path);
+	result = directory_read_link(base, &params, &results, &call);
+	if (result)
+		return errno_of(result);
+	return put_target(results.target.ptr, results.target.len, (char *)buffer, (size_t)size);
+}
+
+long sys_readlink(long path, long buffer, long size)
+{
+	return sys_readlinkat(AT_FDCWD, path, buffer, size);
+}

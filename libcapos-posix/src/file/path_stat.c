@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The calls that ask about files or change what is noted about them: stat, access, chmod, chown,
+ * times, statfs.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <capos/schema/service_client.h>
+
+#include "file/files.h"
+#include "core/syscalls.h"
+
+/* Linux's number for a file system in memory. */
+#define TMPFS_MAGIC 0x01021994
+
+static int stat_file(struct file *f, struct stat *st)
+{
+	return f->ops->stat ? f->ops->stat(f, st) : -EBADF;
+}
+
+static int stat_at(int directory_fd, const char *path, int flags, struct stat *st)
+{
+	struct file *f;
+	cap_t base;
+	int result;
+
+	if (flags & AT_EMPTY_PATH && (!path || !*path)) {
+		if (directory_fd == AT_FDCWD)
+			return path_cwd() ? path_stat(path_cwd(), ".", true, st) : -EACCES;
+		f = fd_file(directory_fd);
+		return f ? stat_file(f, st) : -EBADF;
+	}
+	if (!path)
+		return -EFAULT;
+	f = fd_file(device_descriptor(path));
+	if (f)
+		return stat_file(f, st);
+	result = device_stat(path, st);
+	if (result <= 0)
+		return result;
+	result = path_base(directory_fd, path, &base);
+	return result ? result : path_stat(base, path, !(flags & AT_SYMLINK_NOFOLLOW), st);
+}
+
+long sys_newfstatat(long directory_fd, long path, long st, long flags)
+{
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT))
+		return -EINVAL;
+	return stat_at((int)directory_fd, (const char *)path, (int)flags, (struct stat *)st);
+}
+
+long sys_stat(long path, long st)
+{
+	return stat_at(AT_FDCWD, (const char *)path, 0, (struct stat *)st);
+}
+
+long sys_lstat(long path, long st)
+{
+	return stat_at(AT_FDCWD, (const char *)path, AT_SYMLINK_NOFOLLOW, (struct stat *)st);
+}
+
+long sys_fstat(long fd, long st)
+{
+	struct file *f = fd_file((int)fd);
+
+	return f ? stat_file(f, (struct stat *)st) : -EBADF;
+}
+
+static struct statx_timestamp statx_time(const struct timespec *t)
+{
+	return (struct statx_timestamp){.tv_sec = t->tv_sec, .tv_nsec = (uint32_t)t->tv_nsec};
+}
+
+long sys_statx(long directory_fd, long path, long flags, long mask, long buffer)
+{
+	struct statx *out = (struct statx *)buffer;
+	struct stat st;
+	int result;
+
+	(void)mask; /* what there is, is told */
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE))
+		return -EINVAL;
+	result = stat_at((int)directory_fd, (const char *)path, (int)flags, &st);
+	if (result)
+		return result;
+	*out = (struct statx){
+	        .stx_mask = STATX_BASIC_STATS,
+	        .stx_blksize = (uint32_t)st.st_blksize,
+	        .stx_nlink = (uint32_t)st.st_nlink,
+	        .stx_uid = st.st_uid,
+	        .stx_gid = st.st_gid,
+	        .stx_mode = (uint16_t)st.st_mode,
+	        .stx_ino = st.st_ino,
+	        .stx_size = (uint64_t)st.st_size,
+	        .stx_blocks = (uint64_t)st.st_blocks,
+	        .stx_atime = statx_time(&st.st_atim),
+	        .stx_ctime = statx_time(&st.st_ctim),
+	        .stx_mtime = statx_time(&st.st_mtim),
+	        .stx_rdev_major = major(st.st_rdev),
+	        .stx_rdev_minor = minor(st.st_rdev),
+	        .stx_dev_major = major(st.st_dev),
+	        .stx_dev_minor = minor(st.st_dev),
+	};
+	return 0;
+}
+
+/* As for Linux's superuser: everything may be read, written and searched; run only what somebody
+ * may. */
+static long access_at(int directory_fd, const char *path, long mode, int flags)
+{
+	struct stat st;
+	int result;
+
+	if (mode & ~(R_OK | W_OK | X_OK))
+		return -EINVAL;
+	result = stat_at(directory_fd, path, flags, &st);
+	if (result)
+		return result;
+	return mode & X_OK && !S_ISDIR(st.st_mode) && !(st.st_mode & 0111) ? -EACCES : 0;
+}
+
+long sys_faccessat2(long directory_fd, long path, long mode, long flags)
+{
+	if (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	return access_at((int)directory_fd, (const char *)path, mode, (int)flags & ~AT_EACCESS);
+}
+
+long sys_faccessat(long directory_fd, long path, long mode)
+{
+	return access_at((int)directory_fd, (const char *)path, mode, 0);
+}
+
+long sys_access(long path, long mode)
+{
+	return access_at(AT_FDCWD, (const char *)path, mode, 0);
+}
+
+/* ---- Modes and owners ---- */
+
+long sys_fchmodat(long directory_fd, long path, long mode)
+{
+	struct directory_set_mode_params params = {.mode = (uint32_t)mode & 07777,
+	                                           .follow_link = true};
+	struct capos_call call = FILES_CALL();
+	cap_t base;
+	int result = path_base((int)directory_fd, (const char *)path, &base);
+
+	if (result)
+		return result;
+	params.path = path_text((const char *)path);
+	return errno_of(directory_set_mode(base, &params, NULL, &call));
+}
+
+long sys_chmod(long path, long mode)
+{
+	return sys_fchmodat(AT_FDCWD, path, mode);
+}
+
+long sys_fchmod(long fd, long mode)
+{
+	struct file *f = fd_file((int)fd);
+
+	if (!f || f->flags & O_PATH)
+		return -EBADF;
+	return f->ops->chmod ? f->ops->chmod(f, (unsigned)mode & 07777) : -EINVAL;
+}
+
+/* There is one user and one group, 0: giving a file to them changes nothing, to anybody else is not
+ * possible. */
+static long check_owner(long user, long group)
+{
+	bool user_ok = (uid_t)user == 0 || (uid_t)user == (uid_t)-1;
+	bool group_ok = (gid_t)group == 0 || (gid_t)group == (gid_t)-1;
+
+	return user_ok && group_ok ? 0 : -EPERM;
+}
+
+long sys_fchownat(long directory_fd, long path, long user, long group, long flags)
+{
+	struct stat st;
+	int result;
+
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
+	result = stat_at((int)directory_fd, (const char *)path, (int)flags, &st);
+	return result ? result : check_owner(user, group);
+}
+
+long sys_chown(long path, long user, long group)
+{
+	return sys_fchownat(AT_FDCWD, path, user, group, 0);
+}
+
+long sys_lchown(long path, long user, long group)
+{
+	return sys_fchownat(AT_FDCWD, path, user, group, AT_SYMLINK_NOFOLLOW);
+}
+
+long sys_fchown(long fd, long user, long group)
+{
+	struct file *f = fd_file((int)fd);
+
+	return f && !(f->flags & O_PATH) ? check_owner(user, group) : -EBADF;
+}
+
+/* ---- Times ---- */
+
+static int time_of(const struct timespec *t, int64_t now, int64_t *out)
+{
+	if (t->tv_nsec == UTIME_NOW) {
+		*out = now;
+	} else if (t->tv_nsec == UTIME_OMIT) {
+		*out = INT64_MIN;
+	} else {
+		if (t->tv_nsec < 0 || t->tv_nsec >= 1000000000)
+			return -EINVAL;
+		if (t->tv_sec >= INT64_MAX / 1000000000 || t->tv_sec <= INT64_MIN / 1000000000)
+			return -EOVERFLOW;
+		*out = t->tv_sec * 1000000000 + t->tv_nsec;
+	}
+	return 0;
+}
+
+long sys_utimensat(long directory_fd, long path, long times, long flags)
+{
+	const struct timespec *t = (const struct timespec *)times;
+	struct directory_set_times_params params = {.follow_link = !(flags & AT_SYMLINK_NOFOLLOW)};
+	struct capos_call call = FILES_CALL();
+	int64_t now = cap_realtime(), ns[2] = {now, now};
+	cap_t base;
+	int result = 0;
+
+	if (flags & ~AT_SYMLINK_NOFOLLOW)
+		return -EINVAL;
+	for (int i = 0; t && !result && i < 2; i++)
+		result = time_of(&t[i], now, &ns[i]);
+	if (result)
+		return result;
+	if (!path) {
+		struct file *f = fd_file((int)directory_fd);
+
+		if (!f || f->flags & O_PATH)
+			return -EBADF;
+		return f->ops->utimens ? f->ops->utimens(f, ns) : -EINVAL;
+	}
+	result = path_base((int)directory_fd, (const char *)path, &base);
+	if (result)
+		return result;
+	params.path = path_text((const char *)path);
+	params.access_ns = ns[0];
+	params.modify_ns = ns[1];
+	return errno_of(directory_set_times(base, &params, NULL, &call));
+}
+
+/* ---- The file system ---- */
+
+static long space_of(cap_t directory, struct statfs *out)
+{
+	const struct directory_space_params params = {};
+	struct directory_space_results results;
+	int result = directory_space(directory, &params, &results, NULL);
+
+	if (result)
+		return errno_of(result);
+	*out = (struct statfs){
+	        .f_type = TMPFS_MAGIC,
+	        .f_bsize = results.block_size,
+	        .f_frsize = results.block_size,
+	        .f_blocks = results.blocks,
+	        .f_bfree = results.free_blocks,
+	        .f_bavail = results.free_blocks,
+	        .f_files = results.files,
+	        .f_namelen = 255,
+	};
+	return 0;
+}
+
+long sys_statfs(long path, long buffer)
+{
+	struct stat st;
+	int result = stat_at(AT_FDCWD, (const char *)path, 0, &st);
+
+	if (result)
+		return result;
+	return path_root() ? space_of(path_root(), (struct statfs *)buffer) : -EACCES;
+}
+
+long sys_fstatfs(long fd, long buffer)
+{
+	if (!fd_file((int)fd))
+		return -EBADF;
+	return path_root() ? space_of(path_root(), (struct statfs *)buffer) : -EACCES;
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pipes: a buffer in memory that is common to all processes that have an end of it, made by one and
+ * handed on by fork and exec.  It is changed under its lock; whoever waits says so first and is
+ * woken by the family's event.  An end whose last holder has died counts as closed.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <capos/cap.h>
+
+#include "core/carried.h"
+#include "core/chan.h"
+#include "process/family.h"
+#include "core/internal.h"
+#include "core/syscalls.h"
+
+#define PIPE_CAPACITY 65536u /* bytes, a power of two; as Linux has it */
+
+/* Which members have the end open, by their tokens; 0: that one has not. */
+typedef _Atomic uint64_t end_holders[FAMILY_MEMBERS];
+
+struct pipe_shared {
+	_Atomic uint32_t lock;
+	uint32_t head, tail;    /* taken and put so far; run freely */
+	_Atomic uint32_t wants; /* somebody sleeps until something changes */
+	end_holders readers, writers;
+	_Alignas(4096) uint8_t data[PIPE_CAPACITY];
+};
+
+/* Of both ends in this process. */
+struct pipe {
+	struct pipe_shared *shared;
+	cap_t memory;
+	unsigned ends; /* descriptions here, of one end each */
+	struct pipe *next;
+};
+
+static struct pipe *pipes; /* all, to find the other end's after exec */
+
+static uint32_t filled(const struct pipe_shared *p)
+{
+	uint32_t bytes = p->tail - p->head;
+
+	return bytes < PIPE_CAPACITY ? bytes : PIPE_CAPACITY;
+}
+
+static bool held(end_holders *holders)
+{
+	for (uint32_t i = 0; i < FAMILY_MEMBERS; i++) {
+		struct membership m = {.member = i, .token = atomic_load(&(*holders)[i])};
+
+		if (m.token && family_alive(m))
+			return true;
+	}
+	return false;
+}
+
+static void hold(end_holders *holders, struct membership m)
+{
+	atomic_store(&(*holders)[m.member], m.token);
+}
+
+static size_t take(struct pipe_shared *p, uint8_t *to, size_t length)
+{
+	size_t done = 0;
+
+	while (done < length && filled(p)) {
+		uint32_t at = p->head % PIPE_CAPACITY, run = PIPE_CAPACITY - at;
+
+		run = run < filled(p) ? run : filled(p);
+		run = run < length - done ? run : (uint32_t)(length - done);
+		memcpy(to + done, p->data + at, run);
+		p->head += run;
+		done += run;
+	}
+	return done;
+}
+
+static size_t put(struct pipe_shared *p, const uint8_t *from, size_t length)
+{
+	size_t done = 0;
+
+	while (done < length && filled(p) < PIPE_CAPACITY) {
+		uint32_t at = p->tail % PIPE_CAPACITY, run = PIPE_CAPACITY - at;
+
+		run = run < PIPE_CAPACITY - filled(p) ? run : PIPE_CAPACITY - filled(p);
+		run = run < length - done ? run : (uint32_t)(length - done);
+		memcpy(p->data + at, from + done, run);
+		p->tail += run;
+		done += run;
+	}
+	return done;
+}
+
+/* Gives the pipe to the others, and wakes who waits for what was changed. */
+static void unlock(struct pipe_shared *p, bool has_changed)
+{
+	bool wake = has_changed && atomic_exchange(&p->wants, 0);
+
+	family_unlock(&p->lock);
+	if (wake)
+		family_wake();
+}
+
+/* What there is; -EAGAIN: nothing, but there may be, and whoever puts it in wakes us. */
+static ssize_t take_some(struct pipe_shared *p, const struct iovec *iov, int n)
+{
+	ssize_t total = 0;
+
+	family_lock(&p->lock);
+	for (int i = 0; i < n; i++)
+		total += (ssize_t)take(p, iov[i].iov_base, iov[i].iov_len);
+	if (!total && held(&p->writers)) {
+		atomic_store(&p->wants, 1);
+		total = -EAGAIN;
+	}
+	unlock(p, total > 0);
+	return total;
+}
+
+static ssize_t pipe_read(struct file *f, const struct iovec *iov, int n)
+{
+	struct pipe *p = f->data;
+
+	if (!iov_length(iov, n))
+		return 0;
+	for (;;) {
+		ssize_t got = take_some(p->shared, iov, n);
+		int result;
+
+		if (got != -EAGAIN || f->flags & O_NONBLOCK)
+			return got;
+		result = process_wait(UINT64_MAX);
+		if (result)
+			return result;
+	}
+}
+
+/* Puts what fits, from byte `skip` of the vector on. */
+static size_t put_vector(struct pipe_shared *p, const struct iovec *iov, int n, size_t skip)
+{
+	size_t total = 0;
+
+	for (int i = 0; i < n; i++) {
+		size_t length = iov[i].iov_len, done;
+
+		if (skip >= length) {
+			skip -= length;
+			continue;
+		}
+		done = put(p, (const uint8_t *)iov[i].iov_base + skip, length - skip);
+		total += done;
+		if (done < length - skip)
+			break;
+		skip = 0;
+	}
+	return total;
+}
+
+/* As many as fit, at least `least`; -EAGAIN: no room yet; -EPIPE. */
+static ssize_t put_some(struct pipe_shared *p, const struct iovec *iov, int n, size_t skip,
+                        size_t least)
+{
+	ssize_t done;
+
+	family_lock(&p->lock);
+	if (!held(&p->readers)) {
+		done = -EPIPE;
+	} else if (PIPE_CAPACITY - filled(p) < least) {
+		atomic_store(&p->wants, 1);
+		done = -EAGAIN;
+	} else {
+		done = (ssize_t)put_vector(p, iov, n, skip);
+	}
+	unlock(p, done > 0);
+	return done;
+}
+
+static ssize_t pipe_write(struct file *f, const struct iovec *iov, int n)
+{
+	struct pipe *p = f->data;
+	size_t length = iov_length(iov, n), done = 0;
+	size_t least = length <= PIPE_BUF ? length : 1; /* up to PIPE_BUF: all at once */
+
+	while (done < length) {
+		ssize_t more = put_some(p->shared, iov, n, done, least);
+		int result;
+
+		if (more > 0) {
+			done += (size_t)more;
+			continue;
+		}
+		if (more != -EAGAIN || f->flags & O_NONBLOCK)
+			return done ? (ssize_t)done : more;
+		result = process_wait(UINT64_MAX);
+		if (result)
+			return done ? (ssize_t)done : result;
+	}
+	return (ssize_t)done;
+}
+
+static unsigned pipe_poll_reader(struct file *f, unsigned wanted, bool arm)
+{
+	struct pipe_shared *p = ((struct pipe *)f->data)->shared;
+
+	(void)wanted;
+	if (arm)
+		atomic_store(&p->wants, 1);
+	return (filled(p) ? POLLIN | POLLRDNORM : 0) | (held(&p->writers) ? 0 : POLLHUP);
+}
+
+static unsigned pipe_poll_writer(struct file *f, unsigned wanted, bool arm)
+{
+	struct pipe_shared *p = ((struct pipe *)f->data)->shared;
+
+	(void)wanted;
+	if (arm)
+		atomic_store(&p->wants, 1);
+	return (PIPE_CAPACITY - filled(p) >= PIPE_BUF ? POLLOUT | POLLWRNORM : 0) |
+	       (held(&p->readers) ? 0 : POLLERR);
+}
+
+static int pipe_stat(struct file *f, struct stat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->st_mode = S_IFIFO | 0600;
+	st->st_nlink = 1;
+	st->st_ino = ((struct pipe *)f->data)->memory;
+	st->st_blksize = PIPE_BUF;
+	return 0;
+}
+
+static int pipe_ioctl(struct file *f, unsigned long request, void *argument)
+{
+	if (request != FIONREAD)
+		return -ENOTTY;
+	*(int *)argument = (int)filled(((struct pipe *)f->data)->shared);
+	return 0;
+}
+
+static void pipe_free(struct pipe *p)
+{
+	struct pipe **link = &pipes;
+
+	while (*link && *link != p)
+		link = &(*link)->next;
+	if (*link)
+		*link = p->next;
+	if (p->shared)
+		cap_memory_unmap(p->shared, sizeof(*p->shared));
+	cap_release(p->memory);
+	posix_free(p);
+}
+
+static void close_end(struct pipe *p, end_holders *holders)
+{
+	struct membership nobody = {.member = family_self().member};
+
+	family_lock(&p->shared->lock);
+	hold(holders, nobody);
+	unlock(p->shared, true);
+	if (--p->ends == 0)
+		pipe_free(p);
+}
+
+static void pipe_close_reader(struct file *f)
+{
+	struct pipe *p = f->data;
+
+	close_end(p, &p->shared->readers);
+}
+
+static void pipe_close_writer(struct file *f)
+{
+	struct pipe *p = f->data;
+
+	close_end(p, &p->shared->writers);
+}
+
+static int pipe_fork_reader(struct file *f, const struct membership *child)
+{
+	hold(&((struct pipe *)f->data)->shared->readers, *child);
+	return 0;
+}
+
+static int pipe_fork_writer(struct file *f, const struct membership *child)
+{
+	hold(&((struct pipe *)f->data)->shared->writers, *child);
+	return 0;
+}
+
+static int pipe_carry_reader(struct file *f, struct carried *out)
+{
+	out->kind = CARRY_PIPE_READER;
+	out->object = ((struct pipe *)f->data)->memory;
+	return 0;
+}
+
+static int pipe_carry_writer(struct file *f, struct carried *out)
+{
+	out->kind = CARRY_PIPE_WRITER;
+	out->object = ((struct pipe *)f->data)->memory;
+	return 0;
+}
+
+static const struct file_ops reader_ops = {.read = pipe_read,
+                                           .poll = pipe_poll_reader,
+                                           .stat = pipe_stat,
+                                           .ioctl = pipe_ioctl,
+                                           .close = pipe_close_reader,
+                                           .fork = pipe_fork_reader,
+                                           .carry = pipe_carry_reader};
+static const struct file_ops writer_ops = {.write = pipe_write,
+                                           .poll = pipe_poll_writer,
+                                           .stat = pipe_stat,
+                                           .ioctl = pipe_ioctl,
+                                           .close = pipe_close_writer,
+                                           .fork = pipe_fork_writer,
+                                           .carry = pipe_carry_writer};
+
+/* Maps the pipe's memory, whose capability it takes over, also when it fails. */
+static struct pipe *pipe_map(cap_t memory)
+{
+	struct pipe *p = posix_alloc(sizeof(*p));
+	void *address;
+
+	if (!p) {
+		cap_release(memory);
+		return NULL;
+	}
+	p->memory = memory;
+	if (cap_memory_map(memory, 0, sizeof(*p->shared), CAP_RIGHT_READ | CAP_RIGHT_WRITE,
+	                   &address)) {
+		pipe_free(p);
+		return NULL;
+	}
+	p->shared = address;
+	p->next = pipes;
+	pipes = p;
+	return p;
+}
+
+static struct pipe *pipe_create(void)
+{
+	cap_t memory;
+	struct pipe *p;
+
+	if (cap_memory_create(sizeof(struct pipe_shared), &memory))
+		return NULL;
+	p = pipe_map(memory);
+	if (!p)
+		return NULL;
+	p->ends = 2;
+	hold(&p->shared->readers, family_self());
+	hold(&p->shared->writers, family_self());
+	return p;
+}
+
+int pipe_restore(const struct carried *in, struct file **out)
+{
+	bool writes = in->kind == CARRY_PIPE_WRITER;
+	struct pipe *p = pipes;
+
+	while (p && p->memory != in->object)
+		p = p->next;
+	if (!p)
+		p = pipe_map(in->object);
+	if (!p)
+		return -ENOMEM;
+	*out = file_create(writes ? &writer_ops : &reader_ops, in->flags, p);
+	if (!*out)
+		return -ENOMEM;
+	p->ends++;
+	return 0;
+}
+
+long sys_pipe2(long fds, long flags)
+{
+	struct pipe *p;
+	struct file *reader, *writer;
+	int in = -EMFILE, out;
+
+	if (flags & ~(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	p = pipe_create();
+	if (!p)
+		return -ENOMEM;
+	reader = file_create(&reader_ops, O_RDONLY | (int)(flags & O_NONBLOCK), p);
+	writer = file_create(&writer_ops, O_WRONLY | (int)(flags & O_NONBLOCK), p);
+	if (!reader || !writer) {
+		posix_free(reader);
+		posix_free(writer);
+		pipe_free(p);
+		return -ENOMEM;
+	}
+	in = fd_install(reader, 0, flags & O_CLOEXEC);
+	if (in < 0) {
+		file_put(reader);
+		file_put(writer);
+		return in;
+	}
+	out = fd_install(writer, 0, flags & O_CLOEXEC);
+	if (out < 0) {
+		sys_close(in);
+		file_put(writer);
+		return out;
+	}
+	((int *)fds)[0] = in;
+	((int *)fds)[1] = out;
+	return 0;
+}
+
+long sys_pipe(long fds)
+{
+	return sys_pipe2(fds, 0);
+}

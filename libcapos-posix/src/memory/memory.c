@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Mappings: every anonymous mapping is a memory object of its own, held by the mapping alone; a
+ * private mapping of a file is a snapshot of its bytes.  The kernel knows what is mapped where;
+ * nothing is recorded here.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <capos/cap.h>
+#include <capos/clock.h>
+
+#include "core/internal.h"
+#include "core/objects.h"
+#include "memory/pages.h"
+#include "core/syscalls.h"
+
+static uint32_t access_of(long protection)
+{
+	return (protection & PROT_READ ? CAP_RIGHT_READ : 0) |
+	       (protection & PROT_WRITE ? CAP_RIGHT_READ | CAP_RIGHT_WRITE : 0) |
+	       (protection & PROT_EXEC ? CAP_RIGHT_READ | CAP_RIGHT_EXEC : 0);
+}
+
+/* 0, or why a protection is refused: memory is never writable and executable at once. */
+static long check_protection(long protection)
+{
+	if (protection & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
+		return -EINVAL;
+	return protection & PROT_WRITE && protection & PROT_EXEC ? -EACCES : 0;
+}
+
+void *pages_map(size_t size)
+{
+	uint64_t address = 0;
+	cap_t memory;
+	int result;
+
+	if (cap_memory_create(size, &memory))
+		return NULL;
+	result = object_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, true, &address);
+	cap_release(memory); /* the mapping keeps it */
+	return result ? NULL : (void *)address;
+}
+
+void pages_unmap(void *pages, size_t size)
+{
+	cap_memory_unmap(pages, size);
+}
+
+/* Maps the object (whose capability it consumes) where the flags say; without them the address is
+ * a wish, which the dynamic linker relies on for programs that cannot be moved.  Address or
+ * -errno. */
+static long map_object(cap_t memory, long address, size_t length, long protection, long flags,
+                       uint64_t offset)
+{
+	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+	bool private_copy = (flags & MAP_TYPE) == MAP_PRIVATE;
+	uint32_t access = access_of(protection);
+	uint64_t where = (uint64_t)address & ~(uint64_t)(PAGE_BYTES - 1);
+	int result;
+
+	if (fixed && where < CAPOS_USER_MIN) {
+		cap_release(memory);
+		return -EPERM;
+	}
+	if (fixed && !(flags & MAP_FIXED_NOREPLACE))
+		cap_memory_unmap((void *)where, length);
+	result = object_map(memory, offset, length, access, private_copy, &where);
+	if (result && where && !fixed) {
+		where = 0;
+		result = object_map(memory, offset, length, access, private_copy, &where);
+	}
+	cap_release(memory);
+	return result ? errno_of(result) : (long)where;
+}
+
+static long file_object(long fd, long protection, long flags, cap_t *memory)
+{
+	struct file *f = fd_file((int)fd);
+
+	if (!f)
+		return -EBADF;
+	if ((f->flags & O_ACCMODE) == O_WRONLY)
+		return -EACCES;
+	if ((flags & MAP_TYPE) == MAP_SHARED && protection & PROT_WRITE &&
+	    (f->flags & O_ACCMODE) != O_RDWR)
+		return -EACCES;
+	/* A shared mapping would have to show later writes; what the files service gives is a
+	 * snapshot. */
+	if ((flags & MAP_TYPE) != MAP_PRIVATE || !f->ops->memory)
+		return -ENODEV;
+	return f->ops->memory(f, memory);
+}
+
+/* What is to be written and can never be there all at once is refused here, not by a fault
+ * later. */
+static bool exceeds_memory(size_t size, long protection, long flags)
+{
+	const struct capos_clock_page *clock = (const struct capos_clock_page *)CAPOS_CLOCK_ADDR;
+
+	return protection & PROT_WRITE && !(flags & MAP_NORESERVE) &&
+	       size / PAGE_BYTES > clock->memory_pages;
+}
+
+long sys_mmap(long address, long length, long protection, long flags, long fd, long offset)
+{
+	size_t size = PAGES_SIZE((size_t)length);
+	long result = check_protection(protection);
+	long type = flags & MAP_TYPE;
+	cap_t memory;
+
+	if (result)
+		return result;
+	if (length <= 0 || offset & (PAGE_BYTES - 1) || (type != MAP_PRIVATE && type != MAP_SHARED))
+		return -EINVAL;
+	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && address & (PAGE_BYTES - 1))
+		return -EINVAL;
+	if (size < (size_t)length || size > CAPOS_USER_MAX)
+		return -ENOMEM;
+	if (flags & MAP_ANONYMOUS) {
+		if (exceeds_memory(size, protection, flags))
+			return -ENOMEM;
+		result = errno_of(cap_memory_create(size, &memory));
+		return result ? result : map_object(memory, address, size, protection, flags, 0);
+	}
+	result = file_object(fd, protection, flags, &memory);
+	return result ? result
+	              : map_object(memory, address, size, protection, flags, (uint64_t)offset);
+}
+
+long sys_munmap(long address, long length)
+{
+	if (address & (PAGE_BYTES - 1) || length <= 0)
+		return -EINVAL;
+	return errno_of(cap_memory_unmap((void *)address, PAGES_SIZE((size_t)length)));
+}
+
+long sys_mprotect(long address, long length, long protection)
+{
+	long result = check_protection(protection);
+	int status;
+
+	if (result)
+		return result;
+	if (address & (PAGE_BYTES - 1))
+		return -EINVAL;
+	if (!length)
+		return 0;
+	status = object_protect((uint64_t)address, PAGES_SIZE((size_t)length),
+	                        access_of(protection));
+	if (status == CAP_EFAULT)
+		return -ENOMEM;
+	return status == CAP_ERIGHTS ? -EACCES : errno_of(status);
+}
+
+/* More pages right behind a mapping. */
+static long grow_in_place(long address, size_t old_size, size_t new_size)
+{
+	cap_t memory;
+	int result = cap_memory_create(new_size - old_size, &memory);
+
+	if (result)
+		return errno_of(result);
+	return map_object(memory, address + (long)old_size, new_size - old_size,
+	                  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED_NOREPLACE, 0);
+}
+
+/* Of readable and writable anonymous memory, which is what malloc asks it for; other memory faults
+ * or is refused. */
+long sys_mremap(long address, long old_length, long new_length, long flags, long new_address)
+{
+	size_t old_size = PAGES_SIZE((size_t)old_length), new_size = PAGES_SIZE((size_t)new_length);
+	long result;
+	void *moved;
+
+	(void)new_address; /* only MREMAP_FIXED looks at it */
+	if (address & (PAGE_BYTES - 1) || old_length <= 0 || new_length <= 0 ||
+	    flags & ~MREMAP_MAYMOVE)
+		return -EINVAL;
+	if (new_size < (size_t)new_length || new_size > CAPOS_USER_MAX)
+		return -ENOMEM;
+	if (new_size == old_size)
+		return address;
+	if (new_size < old_size) {
+		result = sys_munmap(address + (long)new_size, (long)(old_size - new_size));
+		return result ? result : address;
+	}
+	result = grow_in_place(address, old_size, new_size);
+	if (result >= 0)
+		return address;
+	if (!(flags & MREMAP_MAYMOVE))
+		return -ENOMEM;
+	moved = pages_map(new_size);
+	if (!moved)
+		return -ENOMEM;
+	memcpy(moved, (const void *)address, old_size);
+	pages_unmap((void *)address, old_size);
+	return (long)moved;
+}
+
+/* Advice that may be ignored is; that which changes what the memory holds is refused. */
+long sys_madvise(long address, long length, long advice)
+{
+	(void)length;
+	if (address & (PAGE_BYTES - 1))
+		return -EINVAL;
+	switch (advice) {
+	case MADV_NORMAL:
+	case MADV_RANDOM:
+	case MADV_SEQUENTIAL:
+	case MADV_WILLNEED:
+	case MADV_FREE:
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+	case MADV_DONTDUMP:
+	case MADV_DODUMP:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* There is no heap below the break: it never moves, and malloc takes mappings instead. */
+long sys_brk(long address)
+{
+	(void)address;
+	return 0;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * execve: the file's bytes as the files service has them become the image; scripts and programs
+ * that need an interpreter are ENOEXEC.  All that can fail is done before the kernel replaces the
+ * old image.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+
+#include <capos/cap.h>
+#include <capos/schema/service_client.h>
+#include <capos/start.h>
+
+#include "process/exec_state.h"
+#include "file/files.h"
+#include "core/internal.h"
+#include "core/objects.h"
+#include "memory/pages.h"
+#include "core/syscalls.h"
+
+/* Arguments and environment, 128 KiB as sysconf(_SC_ARG_MAX) says, and what goes with them. */
+#define BLOCK_SIZE (192u << 10)
+/* Where programs go that can be anywhere. */
+#define PIE_BIAS        0x555500000000ull
+#define ELF_TYPE_OFFSET 16u
+#define ELF_TYPE_DYN    3u
+#define CAPS_MAX        64u
+#define ANY_EXECUTE     0111u
+
+struct image {
+	cap_t memory;
+	uint64_t size;
+	uint64_t bias;
+	struct start_image facts;
+};
+
+static int open_program(const char *path, cap_t *file)
+{
+	struct directory_open_params params = {.flags = OPEN_READ};
+	struct directory_open_results results;
+	struct capos_call call = FILES_CALL();
+	cap_t base;
+	int result = path_base(AT_FDCWD, path, &base);
+
+	if (result)
+		return result;
+	params.path = path_text(path);
+	result = directory_open(base, &params, &results, &call);
+	if (result)
+		return errno_of(result);
+	if (!call.ncaps)
+		return -EIO;
+	*file = call.caps[0];
+	if (results.stat.type == FILE_TYPE_REGULAR && results.stat.mode & ANY_EXECUTE)
+		return 0;
+	cap_release(*file);
+	return -EACCES;
+}
+
+static int read_facts(struct image *image)
+{
+	void *bytes;
+	uint16_t type = 0;
+	int result = cap_memory_map(image->memory, 0, image->size, CAP_RIGHT_READ, &bytes);
+
+	if (result)
+		return errno_of(result);
+	if (image->size >= ELF_TYPE_OFFSET + sizeof(type))
+		memcpy(&type, (const char *)bytes + ELF_TYPE_OFFSET, sizeof(type));
+	image->bias = type == ELF_TYPE_DYN ? PIE_BIAS : 0;
+	result = start_image_facts(bytes, image->size, image->bias, &image->facts);
+	cap_memory_unmap(bytes, image->size);
+	return result ? -ENOEXEC : 0;
+}
+
+static int load_image(const char *path, struct image *image)
+{
+	const struct file_memory_params params = {};
+	struct file_memory_results results;
+	struct capos_call call = FILES_CALL();
+	cap_t file = CAP_NULL;
+	int result = open_program(path, &file);
+
+	if (result)
+		return result;
+	result = errno_of(file_memory(file, &params, &results, &call));
+	cap_release(file);
+	if (result)
+		return result;
+	if (results.memory_index >= call.ncaps)
+		return -EIO;
+	image->memory = call.caps[results.memory_index];
+	image->size = results.size;
+	result = image->size ? read_facts(image) : -ENOEXEC;
+	if (result)
+		cap_release(image->memory);
+	return result;
+}
+
+/* The capabilities of the start block: those this image was started with, by the same names. */
+static uint32_t collect_caps(struct start_cap caps[CAPS_MAX], cap_t state)
+{
+	uint32_t n = 0;
+	struct start_cap cap;
+
+	for (uint32_t i = 0; n < CAPS_MAX - 2 && start_cap_at(i, &cap); i++) {
+		if (strcmp(cap.name, EXEC_STATE_NAME) && strcmp(cap.name, "signals"))
+			caps[n++] = cap;
+	}
+	caps[n++] = (struct start_cap){.name = "signals", .id = signal_event()};
+	caps[n++] = (struct start_cap){.name = EXEC_STATE_NAME, .id = state};
+	return n;
+}
+
+static const char *name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static int build_block(const char *path, char *const *args, char *const *env,
+                       const struct image *image, cap_t state, void *block, uint32_t *length)
+{
+	struct start_cap caps[CAPS_MAX];
+	struct start_params params = {.process_name = name_of(path),
+	                              .args = (const char *const *)args,
+	                              .env = (const char *const *)env,
+	                              .caps = caps,
+	                              .ncaps = collect_caps(caps, state),
+	                              .image = image->facts};
+	uint64_t now = cap_now();
+
+	/* Without entropy the time has to do: the program then has no use for secrets anyway. */
+	if (sys_getrandom((long)params.random, sizeof(params.random), 0) < 0)
+		memcpy(params.random, &now, sizeof(now));
+	return start_block_build(&params, block, BLOCK_SIZE, length) ? -E2BIG : 0;
+}
+
+static int error_of_exec(int result)
+{
+	switch (result) {
+	case CAP_ENOEXEC:
+		return -ENOEXEC;
+	case CAP_ETOOBIG:
+		return -E2BIG;
+	case CAP_EBUSY: /* other threads run */
+		return -EBUSY;
+	default:
+		return errno_of(result);
+	}
+}
+
+/* Comes back only with why not. */
+static int become(const char *path, const struct image *image, char *const *args, char *const *env,
+                  void *block)
+{
+	uint32_t length;
+	cap_t state;
+	int result = exec_state_write(&state);
+
+	if (result)
+		return result;
+	result = build_block(path, args, env, image, state, block, &length);
+	if (!result)
+		result = error_of_exec(
+		        object_exec(image->memory, image->bias, block, length, name_of(path)));
+	cap_release(state);
+	return result;
+}
+
+long sys_execve(long path, long args, long env)
+{
+	struct image image;
+	void *block;
+	int result = load_image((const char *)path, &image);
+
+	if (result)
+		return result;
+	block = pages_map(BLOCK_SIZE);
+	result = block ? become((const char *)path, &image, (char *const *)args, (char *const *)env,
+	                        block)
+	               : -ENOMEM;
+	if (block)
+		pages_unmap(block, BLOCK_SIZE);
+	cap_release(image.memory);
+	return result;
+}

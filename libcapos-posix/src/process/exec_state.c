@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Both halves of what crosses execve: writing it down changes nothing, so that a failed execve goes
+ * on as before; what the new image cannot take up ends it, since the old one is gone.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include <capos/cap.h>
+#include <capos/log.h>
+
+#include "process/exec_state.h"
+#include "core/fd.h"
+#include "file/files.h"
+#include "core/internal.h"
+#include "core/objects.h"
+#include "signal/signal_calls.h"
+
+/* ---- Writing ---- */
+
+struct writer {
+	struct exec_state *state;
+	struct carried *files;
+	struct carried_descriptor *descriptors;
+	struct file *seen[FD_MAX]; /* the descriptions written, in order */
+};
+
+static int count_descriptor(int fd, struct file *f, bool close_on_exec, void *count)
+{
+	(void)fd, (void)f, (void)close_on_exec;
+	++*(uint32_t *)count;
+	return 0;
+}
+
+static int write_file(struct writer *w, int fd, struct file *f)
+{
+	struct carried *out = &w->files[w->state->nfiles];
+	int result = -ENOSYS;
+
+	*out = (struct carried){.flags = f->flags, .offset = f->offset};
+	if (f->shared_offset)
+		out->shared_offset = family_offset_number(f->shared_offset) + 1;
+	if (f->ops->carry)
+		result = f->ops->carry(f, out);
+	if (result) {
+		log_line("posix: execve: descriptor %d cannot be carried over: error %d", fd,
+		         -result);
+		return -ENOSYS;
+	}
+	w->seen[w->state->nfiles++] = f;
+	return 0;
+}
+
+static int write_descriptor(int fd, struct file *f, bool close_on_exec, void *context)
+{
+	struct writer *w = context;
+	uint32_t file = 0;
+	int result = 0;
+
+	while (file < w->state->nfiles && w->seen[file] != f)
+		file++;
+	if (file == w->state->nfiles)
+		result = write_file(w, fd, f);
+	if (!result && !close_on_exec)
+		w->descriptors[w->state->ndescriptors++] =
+		        (struct carried_descriptor){.fd = (uint32_t)fd, .file = file};
+	return result;
+}
+
+static void write_signals(struct exec_state *state)
+{
+	signal_collect();
+	state->blocked = signals.blocked;
+	state->pending = signals.pending;
+	for (int i = 1; i <= SIGNAL_MAX; i++) {
+		if (signals.actions[i].handler == SIG_IGN)
+			state->ignored |= SIGNAL_BIT(i);
+	}
+}
+
+static int write_state(struct exec_state *state, uint32_t descriptors)
+{
+	struct writer *w = posix_alloc(sizeof(*w));
+	unsigned mask;
+	int result;
+
+	if (!w)
+		return -ENOMEM;
+	w->state = state;
+	w->files = (struct carried *)(state + 1);
+	w->descriptors = (struct carried_descriptor *)(w->files + descriptors);
+	result = fd_each(write_descriptor, w);
+	/* The reader finds the descriptors right behind as many descriptions as there are. */
+	memmove(w->files + state->nfiles, w->descriptors,
+	        state->ndescriptors * sizeof(*w->descriptors));
+	posix_free(w);
+	state->magic = EXEC_STATE_MAGIC;
+	state->event = process_event();
+	state->timer = itimer_timer();
+	state->group = process_group();
+	path_state(&state->directory, &mask);
+	state->umask = mask;
+	state->family = family_save();
+	children_save(&state->children);
+	write_signals(state);
+	return result;
+}
+
+int exec_state_write(cap_t *out)
+{
+	uint32_t descriptors = 0;
+	uint64_t size;
+	void *address;
+	int result;
+
+	fd_each(count_descriptor, &descriptors);
+	size = sizeof(struct exec_state) +
+	       descriptors * (sizeof(struct carried) + sizeof(struct carried_descriptor));
+	result = errno_of(cap_memory_create(size, out));
+	if (result)
+		return result;
+	result =
+	        errno_of(cap_memory_map(*out, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &address));
+	if (!result) {
+		result = write_state(address, descriptors);
+		cap_memory_unmap(address, size);
+	}
+	if (result)
+		cap_release(*out);
+	return result;
+}
+
+/* ---- Reading ---- */
+
+static int make_file(const struct carried *in, struct file **out)
+{
+	switch ((enum carried_kind)in->kind) {
+	case CARRY_DENIED:
+		return denied_restore(in, out);
+	case CARRY_STREAM:
+		return stream_restore(in, out);
+	case CARRY_REGULAR:
+		return file_open_regular(in->object, in->flags, out);
+	case CARRY_DIRECTORY:
+		return file_open_directory(in->object, in->flags, out);
+	case CARRY_DEVICE:
+		return device_restore(in, out);
+	case CARRY_SOCKET:
+		return socket_restore(in, out);
+	case CARRY_PIPE_READER:
+	case CARRY_PIPE_WRITER:
+		return pipe_restore(in, out);
+	}
+	return -EINVAL;
+}
+
+static void restore_files(const struct exec_state *state)
+{
+	const struct carried *files = (const struct carried *)(state + 1);
+	const struct carried_descriptor *d =
+	        (const struct carried_descriptor *)(files + state->nfiles);
+	struct file **made = posix_alloc((state->nfiles + 1) * sizeof(*made));
+	int result = made ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; i < state->nfiles && !result; i++) {
+		result = make_file(&files[i], &made[i]);
+		if (result)
+			break;
+		made[i]->offset = files[i].offset;
+		if (files[i].shared_offset)
+			made[i]->shared_offset = family_offset_at(files[i].shared_offset - 1);
+	}
+	for (uint32_t i = 0; i < state->ndescriptors && !result; i++) {
+		file_get(made[d[i].file]);
+		if (fd_install(made[d[i].file], (int)d[i].fd, false) != (int)d[i].fd)
+			result = -EBADF;
+	}
+	if (result)
+		log_fatal("posix: execve: descriptors are lost: error %d", -result);
+	for (uint32_t i = 0; i < state->nfiles; i++)
+		file_put(made[i]); /* closes what was to be closed on exec */
+	posix_free(made);
+}
+
+static void restore_signals(const struct exec_state *state)
+{
+	signals.blocked = state->blocked;
+	signals.pending = state->pending;
+	for (int i = 1; i <= SIGNAL_MAX; i++) {
+		if (state->ignored & SIGNAL_BIT(i))
+			signals.actions[i].handler = SIG_IGN;
+	}
+}
+
+void exec_restore(cap_t memory)
+{
+	uint64_t size = 0;
+	void *address = NULL;
+	const struct exec_state *state;
+	int result = object_memory_size(memory, &size);
+
+	if (!result && size >= sizeof(*state))
+		result = cap_memory_map(memory, 0, size, CAP_RIGHT_READ, &address);
+	state = address;
+	if (result || !state || state->magic != EXEC_STATE_MAGIC ||
+	    sizeof(*state) + state->nfiles * sizeof(struct carried) +
+	                    state->ndescriptors * sizeof(struct carried_descriptor) >
+	            size)
+		log_fatal("posix: execve: the old image's state cannot be read: %s",
+		          cap_error_text(result));
+	if (family_restore(&state->family))
+		log_fatal("posix: execve: no memory for what relatives share");
+	wait_restore(state->event);
+	itimer_restore(state->timer);
+	process_set_group(state->group);
+	path_restore(state->directory, (unsigned)state->umask);
+	children_restore(&state->children);
+	restore_signals(state);
+	restore_files(state);
+	cap_memory_unmap(address, size);
+	cap_release(memory);
+}

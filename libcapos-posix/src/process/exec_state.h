@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What crosses execve besides arguments and environment, in a MemoryObject that the new image finds
+ * as "posix.state": a struct exec_state, then its descriptions, then its descriptors.  Written and
+ * read by the same process, which holds every capability named in it already.
+ */
+#ifndef POSIX_EXEC_STATE_H
+#define POSIX_EXEC_STATE_H
+
+#include <stdint.h>
+
+#include "core/carried.h"
+#include "process/children.h"
+#include "process/family.h"
+
+#define EXEC_STATE_NAME  "posix.state"
+#define EXEC_STATE_MAGIC 0x31434558454f5043ull
+
+struct exec_state {
+	uint64_t magic;
+	uint32_t nfiles;       /* struct carried follow; those without a descriptor are closed */
+	uint32_t ndescriptors; /* struct carried_descriptor follow */
+	cap_t event;           /* that servers wake the process by */
+	cap_t directory;       /* working directory; CAP_NULL: the root */
+	cap_t timer;           /* ITIMER_REAL goes on */
+	uint64_t group;
+	uint64_t blocked, pending, ignored; /* signals */
+	uint64_t umask;
+	struct family_state family;
+	struct children_state children;
+};
+
+struct carried_descriptor {
+	uint32_t fd;
+	uint32_t file; /* which of the descriptions */
+};
+
+/* 0 with a capability to the memory, or -errno: -ENOSYS for a descriptor that cannot be carried. */
+int exec_state_write(cap_t *out);
+
+#endif

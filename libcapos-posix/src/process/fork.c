@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork, vfork and clone as far as it is one of them.  The kernel copies memory and capabilities;
+ * here what processes hold in common is made so before, and what belongs to one process alone
+ * begins anew in the child.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+
+#include <capos/cap.h>
+
+#include "process/children.h"
+#include "core/internal.h"
+#include "core/objects.h"
+#include "signal/signal_state.h"
+#include "core/syscalls.h"
+
+/* What the child finds in its copy of the parent's stack. */
+struct birth {
+	struct membership membership;
+	struct parent parent;
+	cap_t signals; /* the child's event */
+	cap_t process; /* the result */
+};
+
+static int share_file(int fd, struct file *f, bool close_on_exec, void *birth)
+{
+	(void)fd, (void)close_on_exec;
+	return f->ops->fork ? f->ops->fork(f, &((struct birth *)birth)->membership) : 0;
+}
+
+static int part_file(int fd, struct file *f, bool close_on_exec, void *unused)
+{
+	(void)fd, (void)close_on_exec, (void)unused;
+	if (f->ops->forked)
+		f->ops->forked(f);
+	return 0;
+}
+
+static long make_child(uint64_t stack, void *argument)
+{
+	struct birth *birth = argument;
+
+	return errno_of(object_fork((uint64_t)posix_fork_entry, stack, signal_event(),
+	                            SIGNAL_BIT(SIGCHLD), &birth->process));
+}
+
+/* Everything that can fail but the making itself. */
+static long prepare(struct birth *birth)
+{
+	long result = family_ensure();
+
+	if (!result)
+		result = family_join(&birth->membership);
+	if (result)
+		return result;
+	result = errno_of(cap_event_create(&birth->signals));
+	if (!result)
+		result = errno_of(cap_copy(CAP_SELF,
+		                           CAP_RIGHT_WATCH | CAP_RIGHT_CALL | CAP_RIGHT_COPY,
+		                           &birth->parent.process));
+	if (!result)
+		result = fd_each(share_file, birth);
+	birth->parent.pid = process_id();
+	birth->parent.signals = signal_event();
+	process_group();
+	return result;
+}
+
+static void give_up(struct birth *birth)
+{
+	family_leave(birth->membership);
+	cap_release(birth->signals);
+	cap_release(birth->parent.process);
+}
+
+static long begin_child(const struct birth *birth)
+{
+	process_forked();
+	wait_forked();
+	family_become(birth->membership);
+	signal_forked(birth->signals);
+	itimer_forked();
+	children_forked(&birth->parent);
+	fd_each(part_file, NULL);
+	return 0;
+}
+
+static long record_child(struct birth *birth, struct child *c)
+{
+	struct object_process status = {0};
+
+	object_status_of(birth->process, &status);
+	*c = (struct child){.pid = status.id,
+	                    .process = birth->process,
+	                    .signals = birth->signals,
+	                    .membership = birth->membership};
+	cap_release(birth->parent.process);
+	return (long)status.id;
+}
+
+long sys_fork(void)
+{
+	struct birth birth = {.membership = {.token = 0}};
+	struct child *place;
+	long result;
+
+	children_look();
+	place = children_new();
+	if (!place)
+		return -EAGAIN;
+	result = prepare(&birth);
+	if (!result)
+		result = posix_fork_here(make_child, &birth);
+	if (result == 1)
+		return begin_child(&birth);
+	if (result) {
+		give_up(&birth);
+		return result;
+	}
+	return record_child(&birth, place);
+}
+
+/* The child has its own memory, so that nobody need wait for its exec. */
+long sys_vfork(void)
+{
+	return sys_fork();
+}
+
+/* Only what makes a process; the stack is set by __clone, which goes on in both. */
+long sys_clone(long flags, long stack, long parent_tid, long child_tid, long tls)
+{
+	(void)stack, (void)parent_tid, (void)child_tid, (void)tls;
+	if ((flags & ~(CLONE_VM | CLONE_VFORK)) != SIGCHLD)
+		return -ENOSYS;
+	/* Memory in common is asked for only by who does not use it: with vfork's promise. */
+	if (flags & CLONE_VM && !(flags & CLONE_VFORK))
+		return -ENOSYS;
+	return sys_fork();
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The process about itself: identity, limits, resources, its end.  There are no users: every
+ * program is 0 in name, and what it may do is what it holds.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/random.h>
+#include <sys/sysinfo.h>
+#include <sys/times.h>
+#include <sys/utsname.h>
+
+#include <capos/cap.h>
+#include <capos/clock.h>
+#include <capos/start.h>
+
+#include "process/children.h"
+#include "process/family.h"
+#include "core/internal.h"
+#include "core/objects.h"
+#include "memory/pages.h"
+#include "core/syscalls.h"
+
+#define TICKS_PER_SECOND 100 /* AT_CLKTCK, sysconf(_SC_CLK_TCK) */
+#define NS_PER_TICK      (1000000000ull / TICKS_PER_SECOND)
+
+_Noreturn void posix_exit(int code, int signal)
+{
+	family_leave(family_self());
+	family_wake();      /* readers of its pipes, for whom this may be the end */
+	cap_poll(false, 0); /* quiet signals to servers may still be queued */
+	cap_exit(CAPOS_EXIT_STATUS(code, signal));
+}
+
+long sys_exit_group(long status)
+{
+	posix_exit((int)status & 0xff, 0);
+}
+
+/* Of a thread; there is one, with which the process ends. */
+long sys_exit(long status)
+{
+	posix_exit((int)status & 0xff, 0);
+}
+
+static uint64_t id, group;
+
+void process_forked(void)
+{
+	id = 0;
+}
+
+/* Children are in their parent's group. */
+uint64_t process_group(void)
+{
+	if (!group)
+		group = process_id();
+	return group;
+}
+
+void process_set_group(uint64_t carried)
+{
+	group = carried;
+}
+
+uint64_t process_id(void)
+{
+	struct object_process process;
+
+	if (!id && !object_process_status(&process))
+		id = process.id;
+	return id;
+}
+
+long sys_getpid(void)
+{
+	return (long)process_id();
+}
+
+long sys_gettid(void)
+{
+	return (long)process_id();
+}
+
+long sys_set_tid_address(long address)
+{
+	(void)address; /* cleared when a thread ends and others go on: there are none */
+	return (long)process_id();
+}
+
+/* A program and its descendants are one group and one session. */
+long sys_getpgrp(void)
+{
+	return (long)process_group();
+}
+
+long sys_getpgid(long pid)
+{
+	return !pid || pid == (long)process_id() || child_known(pid) ? (long)process_group()
+	                                                             : -ESRCH;
+}
+
+long sys_getsid(long pid)
+{
+	return sys_getpgid(pid);
+}
+
+long sys_getuid(void)
+{
+	return 0;
+}
+
+long sys_geteuid(void)
+{
+	return 0;
+}
+
+long sys_getgid(void)
+{
+	return 0;
+}
+
+long sys_getegid(void)
+{
+	return 0;
+}
+
+static long three_ids(long real, long effective, long saved)
+{
+	*(uid_t *)real = *(uid_t *)effective = *(uid_t *)saved = 0;
+	return 0;
+}
+
+long sys_getresuid(long real, long effective, long saved)
+{
+	return three_ids(real, effective, saved);
+}
+
+long sys_getresgid(long real, long effective, long saved)
+{
+	return three_ids(real, effective, saved);
+}
+
+long sys_getgroups(long size, long list)
+{
+	(void)size;
+	(void)list;
+	return 0;
+}
+
+long sys_setuid(long id)
+{
+	return id == 0 ? 0 : -EPERM;
+}
+
+long sys_setgid(long id)
+{
+	return id == 0 ? 0 : -EPERM;
+}
+
+long sys_uname(long out)
+{
+	struct utsname *name = (struct utsname *)out;
+
+	memset(name, 0, sizeof(*name));
+	strcpy(name->sysname, "capOS");
+	strcpy(name->nodename, "capos");
+	strcpy(name->release, "0.1");
+	strcpy(name->version, "#1");
+	strcpy(name->machine, "x86_64");
+	return 0;
+}
+
+static long limit_of(long resource, struct rlimit *limit)
+{
+	struct object_process process;
+
+	*limit = (struct rlimit){.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+	switch (resource) {
+	case RLIMIT_NOFILE:
+		limit->rlim_cur = limit->rlim_max = FD_MAX;
+		return 0;
+	case RLIMIT_STACK:
+		limit->rlim_cur = limit->rlim_max = CAPOS_STACK_SIZE;
+		return 0;
+	case RLIMIT_CORE:
+		limit->rlim_cur = limit->rlim_max = 0;
+		return 0;
+	case RLIMIT_NPROC:
+		limit->rlim_cur = limit->rlim_max = FAMILY_MEMBERS;
+		return 0;
+	case RLIMIT_AS:
+	case RLIMIT_DATA:
+	case RLIMIT_RSS:
+		if (!object_process_status(&process) && process.memory_limit_pages)
+			limit->rlim_cur = limit->rlim_max = process.memory_limit_pages * PAGE_BYTES;
+		return 0;
+	default:
+		return resource >= 0 && resource < RLIM_NLIMITS ? 0 : -EINVAL;
+	}
+}
+
+long sys_getrlimit(long resource, long out)
+{
+	return limit_of(resource, (struct rlimit *)out);
+}
+
+long sys_prlimit64(long pid, long resource, long new, long old)
+{
+	const struct rlimit *wanted = (const struct rlimit *)new;
+	struct rlimit limit;
+	long result;
+
+	if (pid && pid != (long)process_id())
+		return -ESRCH;
+	result = limit_of(resource, &limit);
+	if (result)
+		return result;
+	if (old)
+		*(struct rlimit *)old = limit;
+	/* Limits come with the process's capabilities; it cannot change them itself. */
+	if (wanted && (wanted->rlim_cur != limit.rlim_cur || wanted->rlim_max != limit.rlim_max))
+		return -EPERM;
+	return 0;
+}
+
+long sys_getrusage(long who, long out)
+{
+	struct rusage *usage = (struct rusage *)out;
+	struct object_process process;
+
+	if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
+		return -EINVAL;
+	memset(usage, 0, sizeof(*usage));
+	if (who == RUSAGE_CHILDREN) {
+		children_usage(usage);
+		return 0;
+	}
+	if (object_process_status(&process))
+		return -EINVAL;
+	usage->ru_utime.tv_sec = (time_t)(process.cpu_ns / 1000000000);
+	usage->ru_utime.tv_usec = (long)(process.cpu_ns % 1000000000 / 1000);
+	usage->ru_maxrss = (long)(process.memory_pages * (PAGE_BYTES / 1024));
+	return 0;
+}
+
+long sys_times(long out)
+{
+	struct object_process process;
+
+	if (out) {
+		memset((void *)out, 0, sizeof(struct tms));
+		if (!object_process_status(&process))
+			((struct tms *)out)->tms_utime = (clock_t)(process.cpu_ns / NS_PER_TICK);
+	}
+	return (long)(cap_now() / NS_PER_TICK);
+}
+
+/* What a program can know without a capability to the machine's status; the rest is 0. */
+long sys_sysinfo(long out)
+{
+	const struct capos_clock_page *clock = (const struct capos_clock_page *)CAPOS_CLOCK_ADDR;
+	struct sysinfo *info = (struct sysinfo *)out;
+
+	memset(info, 0, sizeof(*info));
+	info->uptime = cap_now() / 1000000000;
+	info->totalram = clock->memory_pages;
+	info->mem_unit = PAGE_BYTES;
+	info->procs = 1;
+	return 0;
+}
+
+long sys_getrandom(long buffer, long length, long flags)
+{
+	cap_t source;
+	long done = 0;
+
+	if (flags & ~(GRND_NONBLOCK | GRND_RANDOM | 4 /* GRND_INSECURE */))
+		return -EINVAL;
+	source = start_cap("entropy");
+	if (!source)
+		return -EPERM;
+	if (length > 0x2000000) /* as Linux: one call gives no more */
+		length = 0x2000000;
+	while (done < length) {
+		uint32_t part = length - done < OBJECT_ENTROPY_MAX ? (uint32_t)(length - done)
+		                                                   : OBJECT_ENTROPY_MAX;
+		int result = object_entropy(source, (char *)buffer + done, part);
+
+		if (result)
+			return done ? done : errno_of(result);
+		done += part;
+		if (done < length && signal_waiting())
+			return done;
+	}
+	return done;
+}
+
+/* Only another process that shares memory could need the list, after this one's death. */
+long sys_set_robust_list(long head, long size)
+{
+	(void)head;
+	return size == 24 ? 0 : -EINVAL;
+}
+
+#define ARCH_SET_FS 0x1002
+#define ARCH_GET_FS 0x1003
+
+long sys_arch_prctl(long code, long address)
+{
+	switch (code) {
+	case ARCH_SET_FS:
+		__asm__ volatile("wrfsbase %0" : : "r"(address));
+		return 0;
+	case ARCH_GET_FS:
+		__asm__ volatile("rdfsbase %0" : "=r"(*(uint64_t *)address));
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+long sys_sched_yield(void)
+{
+	cap_poll(false, 0);
+	return 0;
+}

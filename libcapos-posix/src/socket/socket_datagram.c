@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * UDP sockets and the two kinds of ICMP socket.  Each datagram is one record of the channel, put
+ * and taken whole.  A ping socket (SOCK_DGRAM) is a raw one with a filter in front: echo messages
+ * of one identifier, without IP headers.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+
+#include <capos/schema/network_client.h>
+
+#include "socket/icmp.h"
+#include "core/posix.h"
+#include "socket/socket.h"
+
+#define DATAGRAM_CALL_BUFFER 512u
+/* Largest payload of UDP over IPv4 (RFC 768): 65535 less 20 for IP and 8 for UDP. */
+#define PAYLOAD_MAX 65507u
+/* A socket counts as writable when an Ethernet frame's worth fits. */
+#define WRITABLE_ROOM CHANNEL_RECORD_SIZE(1472)
+
+/* One buffer for payloads that are not in one piece: nothing is in it while anybody waits. */
+static uint8_t bounce[PAYLOAD_MAX];
+
+static size_t gather(const struct msghdr *message, const uint8_t **payload)
+{
+	size_t length = 0;
+
+	if (message->msg_iovlen == 1) {
+		*payload = message->msg_iov[0].iov_base;
+		return message->msg_iov[0].iov_len;
+	}
+	*payload = bounce;
+	for (int i = 0; i < message->msg_iovlen; i++) {
+		const struct iovec *part = &message->msg_iov[i];
+
+		if (part->iov_len > PAYLOAD_MAX - length)
+			return PAYLOAD_MAX + 1;
+		memcpy(bounce + length, part->iov_base, part->iov_len);
+		length += part->iov_len;
+	}
+	return length;
+}
+
+static void scatter(const struct msghdr *message, const uint8_t *from, size_t length)
+{
+	for (int i = 0; i < message->msg_iovlen && length; i++) {
+		size_t part =
+		        message->msg_iov[i].iov_len < length ? message->msg_iov[i].iov_len : length;
+
+		memcpy(message->msg_iov[i].iov_base, from, part);
+		from += part;
+		length -= part;
+	}
+}
+
+/* ---- Sending ---- */
+
+static int destination(struct socket *s, const struct msghdr *message,
+                       struct channel_datagram *header)
+{
+	struct sockaddr_in peer;
+	int result;
+
+	if (!message->msg_name || !message->msg_namelen)
+		return s->state == SOCKET_CONNECTED ? 0 : -EDESTADDRREQ;
+	result = inet_parse(message->msg_name, message->msg_namelen, &peer);
+	if (result)
+		return result;
+	if (s->kind == SOCKET_UDP && !peer.sin_port)
+		return -EINVAL;
+	header->port = ntohs(peer.sin_port);
+	header->address_length = 4;
+	memcpy(header->address, &peer.sin_addr, 4);
+	return 0;
+}
+
+/* One attempt: 0, -EAGAIN without space, or why not. */
+static int put_record(struct socket *s, const struct channel_datagram *header, const void *payload)
+{
+	int result;
+
+	chan_begin(&s->chan);
+	result = channel_put_datagram(&s->chan.channel.send, header, payload);
+	if (!result)
+		chan_put(&s->chan);
+	chan_end(&s->chan);
+	return result == CAP_ETOOBIG ? -EMSGSIZE : errno_of(result);
+}
+
+static int try_send(struct socket *s, const struct msghdr *message,
+                    const struct channel_datagram *header)
+{
+	int error = socket_take_error(s);
+	const uint8_t *payload;
+
+	if (error)
+		return -error;
+	if (s->write_shut)
+		return -EPIPE;
+	gather(message, &payload);
+	if (s->kind == SOCKET_PING) {
+		memmove(bounce, payload, header->length);
+		payload = bounce;
+		if (!icmp_make_request(bounce, header->length, s->ping_id))
+			return -EINVAL;
+	}
+	return put_record(s, header, payload);
+}
+
+static ssize_t datagram_sendmsg(struct file *f, const struct msghdr *message, int flags)
+{
+	struct socket *s = socket_of(f);
+	size_t length = iov_length(message->msg_iov, message->msg_iovlen);
+	struct channel_datagram header = {.length = (uint16_t)length};
+	uint64_t deadline = 0;
+	bool armed = false;
+	int result;
+
+	if (length > PAYLOAD_MAX)
+		return -EMSGSIZE;
+	result = destination(s, message, &header);
+	if (result)
+		return result;
+	for (;;) {
+		result = try_send(s, message, &header);
+		if (!result)
+			return (ssize_t)length;
+		if (result != -EAGAIN || f->flags & O_NONBLOCK || flags & MSG_DONTWAIT)
+			return result;
+		if (!armed) {
+			chan_arm_write(&s->chan);
+			armed = true;
+			continue;
+		}
+		armed = false;
+		if (!deadline)
+			deadline = socket_deadline(s->send_timeout);
+		result = socket_wait(deadline);
+		if (result)
+			return result;
+	}
+}
+
+/* ---- Receiving ---- */
+
+/* Takes one record into buffer.  Its length as the sender had it, or -errno; *copied: bytes put
+ * there. */
+static ssize_t take_record(struct socket *s, struct channel_datagram *header, void *buffer,
+                           size_t size, bool peek, size_t *copied)
+{
+	struct queue *receive = &s->chan.channel.receive;
+	uint32_t before;
+	int result;
+
+	chan_begin(&s->chan);
+	before = receive->local;
+	result = channel_take_datagram(receive, header, buffer,
+	                               size < PAYLOAD_MAX ? (uint32_t)size : PAYLOAD_MAX, peek);
+	if (result >= 0 && !peek)
+		chan_taken(&s->chan, receive->local - before);
+	chan_end(&s->chan);
+	if (result < 0)
+		return errno_of(result);
+	*copied = (size_t)result;
+	return header->length;
+}
+
+/* For a ping socket: passes over what is not for it, and leaves the ICMP message alone in
+ * bounce. */
+static ssize_t take_reply(struct socket *s, struct channel_datagram *header, bool peek,
+                          size_t *copied)
+{
+	for (;;) {
+		size_t start, end;
+		ssize_t length = take_record(s, header, bounce, sizeof(bounce), true, copied);
+
+		if (length < 0)
+			return length;
+		bool ours = icmp_find_reply(bounce, *copied, s->ping_id, &start, &end);
+		if (!ours || !peek)
+			take_record(s, header, NULL, 0, false, &(size_t){0});
+		if (!ours)
+			continue;
+		memmove(bounce, bounce + start, end - start);
+		*copied = end - start;
+		return (ssize_t)*copied;
+	}
+}
+
+static ssize_t take_message(struct socket *s, const struct msghdr *message, int flags,
+                            struct channel_datagram *header, size_t *copied)
+{
+	bool peek = flags & MSG_PEEK;
+	size_t room = iov_length(message->msg_iov, message->msg_iovlen);
+	ssize_t length;
+
+	if (s->kind != SOCKET_PING && message->msg_iovlen == 1)
+		return take_record(s, header, message->msg_iov[0].iov_base, room, peek, copied);
+	length = s->kind == SOCKET_PING
+	                 ? take_reply(s, header, peek, copied)
+	                 : take_record(s, header, bounce, sizeof(bounce), peek, copied);
+	if (length < 0)
+		return length;
+	if (*copied > room)
+		*copied = room;
+	scatter(message, bounce, *copied);
+	return length;
+}
+
+static void store_source(struct socket *s, const struct channel_datagram *header,
+                         struct msghdr *message)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET};
+
+	if (!message->msg_name) {
+		message->msg_namelen = 0;
+		return;
+	}
+	if (s->kind == SOCKET_UDP)
+		from.sin_port = htons(header->port);
+	if (header->address_length == 4)
+		memcpy(&from.sin_addr, header->address, 4);
+	inet_store(&from, message->msg_name, &message->msg_namelen);
+}
+
+static ssize_t try_receive(struct socket *s, struct msghdr *message, int flags)
+{
+	struct channel_datagram header;
+	size_t copied = 0;
+	ssize_t length = take_message(s, message, flags, &header, &copied);
+	int error;
+
+	if (length >= 0) {
+		store_source(s, &header, message);
+		if (copied < (size_t)length)
+			message->msg_flags |= MSG_TRUNC;
+		return flags & MSG_TRUNC ? length : (ssize_t)copied;
+	}
+	if (length != -EAGAIN)
+		return length;
+	error = socket_take_error(s);
+	if (error)
+		return -error;
+	return s->read_shut ? 0 : -EAGAIN;
+}
+
+static ssize_t datagram_recvmsg(struct file *f, struct msghdr *message, int flags)
+{
+	struct socket *s = socket_of(f);
+	uint64_t deadline = 0;
+	bool armed = false;
+
+	for (;;) {
+		ssize_t result = try_receive(s, message, flags);
+
+		if (result != -EAGAIN || f->flags & O_NONBLOCK || flags & MSG_DONTWAIT)
+			return result;
+		if (!armed) {
+			chan_arm_read(&s->chan);
+			armed = true;
+			continue;
+		}
+		armed = false;
+		if (!deadline)
+			deadline = socket_deadline(s->receive_timeout);
+		result = socket_wait(deadline);
+		if (result)
+			return result;
+	}
+}
+
+unsigned socket_datagram_poll(struct file *f, unsigned wanted, bool arm)
+{
+	struct socket *s = socket_of(f);
+	struct queue *send = &s->chan.channel.send;
+	unsigned events = 0;
+
+	if (arm) {
+		if (wanted & (POLLIN | POLLRDNORM))
+			chan_arm_read(&s->chan);
+		if (wanted & (POLLOUT | POLLWRNORM))
+			chan_arm_write(&s->chan);
+		chan_arm_status(&s->chan);
+	}
+	chan_look(&s->chan);
+	if (queue_readable(&s->chan.channel.receive) || s->read_shut)
+		events |= POLLIN | POLLRDNORM;
+	if (s->write_shut || queue_writable(send) >= WRITABLE_ROOM ||
+	    queue_writable(send) == send->capacity)
+		events |= POLLOUT | POLLWRNORM;
+	if (s->read_shut)
+		events |= s->write_shut ? POLLRDHUP | POLLHUP : POLLRDHUP;
+	return socket_has_error(s) ? events | POLLERR : events;
+}
+
+/* ---- Addresses ---- */
+
+static int datagram_bind(struct file *f, const struct sockaddr *address, unsigned length)
+{
+	struct socket *s = socket_of(f);
+	struct sockaddr_in local;
+	int result = inet_parse(address, length, &local);
+
+	if (result)
+		return result;
+	if (s->kind == SOCKET_UDP) {
+		const struct udp_socket_bind_params params = {
+		        .addr = inet_data(&local.sin_addr, true), .port = ntohs(local.sin_port)};
+		return errno_of(udp_socket_bind(s->object, &params, NULL, NULL));
+	}
+	/* A ping socket's port is the identifier of its echo requests. */
+	if (s->kind == SOCKET_PING && local.sin_port)
+		s->ping_id = local.sin_port;
+	const struct raw_socket_bind_params params = {.addr = inet_data(&local.sin_addr, true)};
+	return errno_of(raw_socket_bind(s->object, &params, NULL, NULL));
+}
+
+static int connect_object(struct socket *s, const struct sockaddr_in *peer, bool disconnect)
+{
+	const struct msg_data addr =
+	        disconnect ? (struct msg_data){0} : inet_data(&peer->sin_addr, false);
+
+	if (s->kind == SOCKET_UDP) {
+		const struct udp_socket_connect_params params = {
+		        .addr = addr, .port = disconnect ? 0 : ntohs(peer->sin_port)};
+		return errno_of(udp_socket_connect(s->object, &params, NULL, NULL));
+	}
+	const struct raw_socket_connect_params params = {.addr = addr};
+	return errno_of(raw_socket_connect(s->object, &params, NULL, NULL));
+}
+
+static int datagram_connect(struct file *f, const struct sockaddr *address, unsigned length)
+{
+	struct socket *s = socket_of(f);
+	struct sockaddr_in peer = {0};
+	bool disconnect;
+	int result;
+
+	if (!address || length < sizeof(address->sa_family))
+		return -EINVAL;
+	disconnect = address->sa_family == AF_UNSPEC;
+	result = disconnect ? 0 : inet_parse(address, length, &peer);
+	if (!result)
+		result = connect_object(s, &peer, disconnect);
+	if (result)
+		return result;
+	s->peer = peer;
+	s->state = disconnect ? SOCKET_FRESH : SOCKET_CONNECTED;
+	return 0;
+}
+
+static int local_address(struct socket *s, struct sockaddr_in *name)
+{
+	_Alignas(8) uint8_t buffer[DATAGRAM_CALL_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	int result;
+
+	if (s->kind == SOCKET_UDP) {
+		struct udp_socket_local_address_results results;
+		result = udp_socket_local_address(
+		        s->object, &(struct udp_socket_local_address_params){}, &results, &call);
+		return result ? errno_of(result) : inet_from(&results.address, name);
+	}
+	struct raw_socket_local_address_results results;
+	result = raw_socket_local_address(s->object, &(struct raw_socket_local_address_params){},
+	                                  &results, &call);
+	result = result ? errno_of(result) : inet_from(&results.address, name);
+	if (!result)
+		name->sin_port = s->kind == SOCKET_PING ? s->ping_id : htons(IPPROTO_ICMP);
+	return result;
+}
+
+static int datagram_getname(struct file *f, bool peer, struct sockaddr *address, unsigned *length)
+{
+	struct socket *s = socket_of(f);
+	struct sockaddr_in name;
+	int result = 0;
+
+	if (peer && s->state != SOCKET_CONNECTED)
+		return -ENOTCONN;
+	if (peer)
+		name = s->peer;
+	else
+		result = local_address(s, &name);
+	if (!result)
+		inet_store(&name, address, length);
+	return result;
+}
+
+/* Of datagrams netstack need not know: what this side does not send or take is as good as shut. */
+static int datagram_shutdown(struct file *f, int how)
+{
+	struct socket *s = socket_of(f);
+
+	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
+		return -EINVAL;
+	if (s->state != SOCKET_CONNECTED)
+		return -ENOTCONN;
+	s->read_shut |= how != SHUT_WR;
+	s->write_shut |= how != SHUT_RD;
+	return 0;
+}
+
+const struct socket_ops socket_datagram_ops = {
+        .bind = datagram_bind,
+        .connect = datagram_connect,
+        .shutdown = datagram_shutdown,
+        .getname = datagram_getname,
+        .setopt = socket_setopt,
+        .getopt = socket_getopt,
+        .sendmsg = datagram_sendmsg,
+        .recvmsg = datagram_recvmsg,
+};

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptors over ByteStream capabilities: standard input, output and error.  To the program they
+ * are pipes; data moves between its buffers and the shared queue, and the kernel is entered only to
+ * wake the server or to sleep.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include <capos/schema/service_client.h>
+
+#include "core/carried.h"
+#include "core/chan.h"
+#include "core/fd.h"
+#include "core/posix.h"
+
+/* Linux's PIPE_BUF: a writer finds a pipe writable when this much fits. */
+#define STREAM_WRITABLE 4096u
+
+struct stream {
+	struct chan chan;
+	cap_t object;
+	uint64_t number; /* st_ino */
+};
+
+static uint64_t last_number;
+
+static bool can_read(struct file *f)
+{
+	return (f->flags & O_ACCMODE) != O_WRONLY;
+}
+
+static bool can_write(struct file *f)
+{
+	return (f->flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* Reads, or says why not: -EAGAIN when the caller may sleep.  The end is looked for before the
+ * data, since the server puts data in before it says that this was all. */
+static ssize_t try_read(struct stream *s, const struct iovec *iov, int n)
+{
+	uint32_t status = chan_status(&s->chan);
+	size_t done = chan_read(&s->chan, iov, n, 0, false);
+
+	if (done)
+		return (ssize_t)done;
+	if (chan_broken(&s->chan))
+		return -EIO;
+	return status & CHANNEL_EOF ? 0 : -EAGAIN;
+}
+
+static ssize_t stream_read(struct file *f, const struct iovec *iov, int n)
+{
+	struct stream *s = f->data;
+
+	if (!iov_length(iov, n))
+		return 0;
+	for (;;) {
+		ssize_t result = try_read(s, iov, n);
+		int waited;
+
+		if (result != -EAGAIN || f->flags & O_NONBLOCK)
+			return result;
+		chan_arm_read(&s->chan);
+		result = try_read(s, iov, n);
+		if (result != -EAGAIN)
+			return result;
+		waited = process_wait(UINT64_MAX);
+		if (waited)
+			return waited;
+	}
+}
+
+static ssize_t stream_write(struct file *f, const struct iovec *iov, int n)
+{
+	struct stream *s = f->data;
+	size_t total = iov_length(iov, n), done = 0;
+	bool armed = false;
+
+	for (;;) {
+		int waited;
+
+		if (chan_status(&s->chan) & CHANNEL_CLOSED)
+			return done ? (ssize_t)done : -EPIPE;
+		if (chan_broken(&s->chan))
+			return done ? (ssize_t)done : -EIO;
+		size_t put = chan_write(&s->chan, iov, n, done);
+		done += put;
+		if (done == total)
+			return (ssize_t)done;
+		if (f->flags & O_NONBLOCK)
+			return done ? (ssize_t)done : -EAGAIN;
+		if (put || !armed) { /* look again before sleeping */
+			chan_arm_write(&s->chan);
+			armed = true;
+			continue;
+		}
+		armed = false;
+		waited = process_wait(UINT64_MAX);
+		if (waited)
+			return done ? (ssize_t)done : waited;
+	}
+}
+
+static unsigned events_now(struct file *f)
+{
+	struct stream *s = f->data;
+	uint32_t status = chan_status(&s->chan);
+	unsigned events = 0;
+
+	chan_look(&s->chan);
+
+	if (can_read(f)) {
+		if (queue_readable(&s->chan.channel.receive))
+			events |= POLLIN | POLLRDNORM;
+		if (status & CHANNEL_EOF)
+			events |= POLLHUP;
+	}
+	if (can_write(f)) {
+		uint32_t enough = s->chan.channel.send.capacity / 2;
+
+		if (enough > STREAM_WRITABLE)
+			enough = STREAM_WRITABLE;
+		if (status & CHANNEL_CLOSED)
+			events |= POLLERR | POLLOUT | POLLWRNORM;
+		else if (queue_writable(&s->chan.channel.send) >= enough)
+			events |= POLLOUT | POLLWRNORM;
+	}
+	return chan_broken(&s->chan) ? events | POLLERR : events;
+}
+
+static unsigned stream_poll(struct file *f, unsigned wanted, bool arm)
+{
+	struct stream *s = f->data;
+
+	if (arm) {
+		if (can_read(f) && wanted & (POLLIN | POLLRDNORM))
+			chan_arm_read(&s->chan);
+		if (can_write(f) && wanted & (POLLOUT | POLLWRNORM))
+			chan_arm_write(&s->chan);
+		chan_arm_status(&s->chan);
+	}
+	return events_now(f);
+}
+
+static int stream_stat(struct file *f, struct stat *st)
+{
+	struct stream *s = f->data;
+
+	*st = (struct stat){
+	        .st_ino = s->number, .st_mode = S_IFIFO | 0600, .st_nlink = 1, .st_blksize = 4096};
+	return 0;
+}
+
+static int stream_ioctl(struct file *f, unsigned long request, void *argument)
+{
+	struct stream *s = f->data;
+
+	switch (request) {
+	case FIONREAD:
+		chan_look(&s->chan);
+		*(int *)argument = can_read(f) ? (int)queue_readable(&s->chan.channel.receive) : 0;
+		return 0;
+	case FIONBIO:
+		f->flags = *(int *)argument ? f->flags | O_NONBLOCK : f->flags & ~O_NONBLOCK;
+		return 0;
+	default:
+		return -ENOTTY; /* TCGETS and TIOCGWINSZ above all: a pipe is no terminal */
+	}
+}
+
+static void stream_close(struct file *f)
+{
+	struct stream *s = f->data;
+
+	chan_close(&s->chan);
+	cap_release(s->object);
+	posix_free(s);
+}
+
+static int stream_fork(struct file *f, const struct membership *child)
+{
+	(void)child;
+	chan_make_common(&((struct stream *)f->data)->chan);
+	return 0;
+}
+
+static int stream_carry(struct file *f, struct carried *out)
+{
+	struct stream *s = f->data;
+
+	out->kind = CARRY_STREAM;
+	out->object = s->object;
+	out->chan = chan_save(&s->chan);
+	return 0;
+}
+
+static const struct file_ops read_ops = {
+        .read = stream_read,
+        .poll = stream_poll,
+        .stat = stream_stat,
+        .ioctl = stream_ioctl,
+        .close = stream_close,
+        .fork = stream_fork,
+        .carry = stream_carry,
+};
+
+static const struct file_ops write_ops = {
+        .write = stream_write,
+        .poll = stream_poll,
+        .stat = stream_stat,
+        .ioctl = stream_ioctl,
+        .close = stream_close,
+        .fork = stream_fork,
+        .carry = stream_carry,
+};
+
+static int attach(struct stream *s, cap_t object)
+{
+	_Alignas(8) uint8_t buffer[CAP_STUB_BUFFER];
+	const struct capos_send_cap send = {.cap = process_event(), .rights = CAP_RIGHT_SIGNAL};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	const struct byte_stream_attach_params params = {.wake_bits = PROCESS_WAKE_BITS};
+	struct byte_stream_attach_results results;
+	int result = byte_stream_attach(object, &params, &results, &call);
+
+	if (result)
+		return result;
+	result = chan_open(&s->chan, &results.channel, &call);
+	for (uint32_t i = 0; i < call.ncaps; i++)
+		cap_release(call.caps[i]);
+	return result;
+}
+
+/* The description, its channel attached anew or, when carried is given, as it was before exec. */
+static int create(cap_t object, int flags, const struct carried *carried, struct file **out)
+{
+	struct stream *s = posix_alloc(sizeof(*s));
+	bool write = (flags & O_ACCMODE) == O_WRONLY;
+	int result;
+
+	if (!s)
+		return -ENOMEM;
+	result = carried ? chan_restore(&s->chan, &carried->chan) : attach(s, object);
+	if (result) {
+		posix_free(s);
+		return errno_of(result);
+	}
+	struct queue *q = write ? &s->chan.channel.send : &s->chan.channel.receive;
+	*out = q->capacity ? file_create(write ? &write_ops : &read_ops, flags, s) : NULL;
+	if (!*out) {
+		result = q->capacity ? -ENOMEM : -EIO;
+		chan_close(&s->chan);
+		posix_free(s);
+		return result;
+	}
+	s->object = object;
+	s->number = ++last_number;
+	return 0;
+}
+
+int stream_create(cap_t object, int flags, struct file **out)
+{
+	return create(object, flags, NULL, out);
+}
+
+int stream_restore(const struct carried *in, struct file **out)
+{
+	return create(in->object, in->flags, in, out);
+}

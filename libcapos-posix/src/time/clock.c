@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Clocks and sleeping.  The time comes from the clock page, without entering the kernel.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include <capos/cap.h>
+
+#include "core/internal.h"
+#include "core/objects.h"
+#include "core/syscalls.h"
+
+#define NS_PER_SECOND 1000000000ll
+
+void ns_to_timespec(int64_t ns, struct timespec *t)
+{
+	int64_t seconds = ns / NS_PER_SECOND, rest = ns % NS_PER_SECOND;
+
+	if (rest < 0) {
+		seconds--;
+		rest += NS_PER_SECOND;
+	}
+	t->tv_sec = seconds;
+	t->tv_nsec = rest;
+}
+
+int timespec_to_ns(const struct timespec *t, uint64_t *ns)
+{
+	if (t->tv_sec < 0 || t->tv_nsec < 0 || t->tv_nsec >= NS_PER_SECOND)
+		return -EINVAL;
+	if ((uint64_t)t->tv_sec >= UINT64_MAX / NS_PER_SECOND)
+		*ns = UINT64_MAX; /* five centuries: for ever */
+	else
+		*ns = (uint64_t)t->tv_sec * NS_PER_SECOND + (uint64_t)t->tv_nsec;
+	return 0;
+}
+
+/* A clock's time in nanoseconds. */
+static int read_clock(long clock, int64_t *ns)
+{
+	struct object_process process;
+
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_COARSE:
+		*ns = cap_realtime();
+		return 0;
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_BOOTTIME:
+		*ns = (int64_t)cap_now();
+		return 0;
+	case CLOCK_PROCESS_CPUTIME_ID:
+	case CLOCK_THREAD_CPUTIME_ID: /* one thread: the same */
+		if (object_process_status(&process))
+			return -EINVAL;
+		*ns = (int64_t)process.cpu_ns;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+long sys_clock_gettime(long clock, long t)
+{
+	int64_t ns;
+	int result = read_clock(clock, &ns);
+
+	if (!result)
+		ns_to_timespec(ns, (struct timespec *)t);
+	return result;
+}
+
+long sys_clock_getres(long clock, long t)
+{
+	int64_t ns;
+	int result = read_clock(clock, &ns);
+
+	if (!result && t)
+		*(struct timespec *)t = (struct timespec){.tv_nsec = 1};
+	return result;
+}
+
+long sys_gettimeofday(long tv, long tz)
+{
+	int64_t us = cap_realtime() / 1000;
+
+	if (tv)
+		*(struct timeval *)tv =
+		        (struct timeval){.tv_sec = us / 1000000, .tv_usec = us % 1000000};
+	if (tz)
+		*(struct timezone *)tz = (struct timezone){0};
+	return 0;
+}
+
+long sys_time(long t)
+{
+	time_t now = cap_realtime() / NS_PER_SECOND;
+
+	if (t)
+		*(time_t *)t = now;
+	return now;
+}
+
+/* Sleeps until the monotonic deadline; 0 or -EINTR. */
+static int sleep_until(uint64_t deadline)
+{
+	int result;
+
+	do {
+		result = process_wait(deadline);
+	} while (!result);
+	return result == -ETIMEDOUT ? 0 : result;
+}
+
+static int sleep_for(uint64_t ns, struct timespec *remaining)
+{
+	uint64_t deadline = deadline_after(ns), now;
+	int result = sleep_until(deadline);
+
+	if (result == -EINTR && remaining) {
+		now = cap_now();
+		ns_to_timespec(deadline > now ? (int64_t)(deadline - now) : 0, remaining);
+	}
+	return result;
+}
+
+long sys_clock_nanosleep(long clock, long flags, long request, long remaining)
+{
+	const struct timespec *t = (const struct timespec *)request;
+	uint64_t ns;
+	int64_t now;
+	int result;
+
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
+		return clock == CLOCK_PROCESS_CPUTIME_ID ? -EOPNOTSUPP : -EINVAL;
+	result = timespec_to_ns(t, &ns);
+	if (result)
+		return result;
+	if (!(flags & TIMER_ABSTIME))
+		return sleep_for(ns, (struct timespec *)remaining);
+	if (clock != CLOCK_REALTIME)
+		return sleep_until(ns);
+	now = cap_realtime();
+	return now < 0 || ns > (uint64_t)now ? sleep_for(ns - (uint64_t)now, NULL) : 0;
+}
+
+long sys_nanosleep(long request, long remaining)
+{
+	return sys_clock_nanosleep(CLOCK_MONOTONIC, 0, request, remaining);
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames in and out.  A receive buffer is lwIP's from nic_take_frames() until lwIP frees its pbuf,
+ * and then goes back to the driver; never are more than half of them with lwIP, so that no peer can
+ * stop reception by what it leaves unfinished (fragments, segments out of order): frames beyond
+ * that, and fragments always, are copied.
+ */
+#include <string.h>
+
+#include <capos/nicqueue.h>
+#include <capos/schema/status.h>
+
+#include "netstack/lwip/checksum.h"
+#include "netstack/lwip/nic.h"
+#include "netstack/lwip/platform.h"
+#include "netstack/lwip/timers.h"
+
+#include "lwip/etharp.h"
+#include "lwip/pbuf.h"
+#include "lwip/priv/tcp_priv.h"
+
+#define ETHERNET_HEADER 14u
+#define IPV4_HEADER     20u
+#define UDP_HEADER      8u
+#define ETHERTYPE_IPV4  0x0800u
+#define ETHERTYPE_ARP   0x0806u
+#define MTU_MIN         576u
+#define MTU_MAX         1500u
+
+/* What lwIP calls a received frame. */
+struct receive_buffer {
+	struct pbuf_custom pbuf; /* first: lwIP hands this back */
+	uint16_t index;
+	bool held; /* by lwIP */
+};
+
+static struct {
+	bool attached;
+	struct nicqueue queues;
+	struct netif netif;
+	struct receive_buffer receive[NICQUEUE_ENTRIES];
+	uint32_t held, held_most;
+	uint32_t transmit_free[NICQUEUE_ENTRIES]; /* a stack */
+	uint32_t ntransmit_free;
+	bool transmit_ours[NICQUEUE_ENTRIES];
+	bool starved, transmit_dirty, give_dirty;
+	uint16_t mtu;
+	uint64_t driver_event, driver_bits;
+	struct nic_counters counters;
+} nic;
+
+struct netif *nic_netif(void)
+{
+	return nic.attached ? &nic.netif : NULL;
+}
+
+const struct nic_counters *nic_counters(void)
+{
+	return &nic.counters;
+}
+
+/* ---- Out ---- */
+
+/* Takes back the buffers that the driver has sent. */
+static void reclaim(void)
+{
+	struct nicqueue_descriptor d;
+
+	while (queue_take(&nic.queues.transmit_free, &d, 1)) {
+		if (d.buffer >= nic.queues.ntransmit || nic.transmit_ours[d.buffer]) {
+			nic.counters.malformed++;
+			continue;
+		}
+		nic.transmit_ours[d.buffer] = true;
+		nic.transmit_free[nic.ntransmit_free++] = d.buffer;
+	}
+	/* The driver never waits for space there, but it has to see that there is some. */
+	queue_publish_take(&nic.queues.transmit_free);
+}
+
+unsigned nic_transmit_space(void)
+{
+	if (nic.attached)
+		reclaim();
+	return nic.ntransmit_free;
+}
+
+bool nic_transmit_short(unsigned frames)
+{
+	if (!nic.attached)
+		return false;
+	if (frames > nic.queues.ntransmit / 2)
+		frames = nic.queues.ntransmit / 2;
+	if (nic_transmit_space() >= frames)
+		return false;
+	nic.starved = true;
+	return true;
+}
+
+bool nic_was_starved(void)
+{
+	if (!nic.starved || !nic_transmit_space())
+		return false;
+	nic.starved = false;
+	return true;
+}
+
+/* lwIP: sends one frame, whose pbufs stay lwIP's. */
+static err_t output_frame(struct netif *netif, struct pbuf *p)
+{
+	struct nicqueue_descriptor d = {.offset = NICQUEUE_HEADROOM, .length = p->tot_len};
+	uint8_t *to;
+
+	(void)netif;
+	if (p->tot_len < ETHERNET_HEADER || p->tot_len > ETHERNET_HEADER + MTU_MAX)
+		return ERR_IF;
+	if (!nic.ntransmit_free)
+		reclaim();
+	if (!nic.ntransmit_free || !queue_writable(&nic.queues.transmit_ready)) {
+		nic.starved = true;
+		nic.counters.no_buffer++;
+		return ERR_MEM;
+	}
+	d.buffer = nic.transmit_free[--nic.ntransmit_free];
+	nic.transmit_ours[d.buffer] = false;
+	to = nic.queues.transmit_buffers + (size_t)d.buffer * NICQUEUE_BUFFER_SIZE + d.offset;
+	if (p->len >= ETHERNET_HEADER) {
+		const uint8_t *header = p->payload;
+
+		if ((header[12] << 8 | header[13]) == ETHERTYPE_ARP)
+			timers_arp_sent();
+	}
+	for (; p; p = p->next) {
+		port_copy(to, p->payload, p->len);
+		to += p->len;
+	}
+	queue_put(&nic.queues.transmit_ready, &d, 1);
+	nic.transmit_dirty = true;
+	nic.counters.transmitted++;
+	return ERR_OK;
+}
+
+/*
+ * lwIP: sends one IP packet.  Data of a TCP segment is referenced where the program put it, and
+ * goes away with the socket: should the packet have to wait for a neighbour's address, then as a
+ * copy.
+ */
+static err_t output_packet(struct netif *netif, struct pbuf *p, const ip4_addr_t *address)
+{
+	for (struct pbuf *q = p; q; q = q->next)
+		if (q->type_internal == PBUF_ROM)
+			q->type_internal |= PBUF_TYPE_FLAG_DATA_VOLATILE;
+	return etharp_output(netif, p, address);
+}
+
+/* ---- In ---- */
+
+static void give_back(uint32_t buffer)
+{
+	struct nicqueue_descriptor d = {.buffer = buffer};
+
+	/* There is a place for every buffer, unless the driver's index lies; then the queue is
+	 * broken. */
+	queue_put(&nic.queues.receive_free, &d, 1);
+	nic.give_dirty = true;
+}
+
+/* lwIP is done with a frame. */
+static void freed(struct pbuf *p)
+{
+	struct receive_buffer *r = (struct receive_buffer *)p;
+
+	r->held = false;
+	nic.held--;
+	give_back(r->index);
+}
+
+static struct pbuf *copy_frame(const uint8_t *frame, uint16_t length)
+{
+	struct pbuf *p = pbuf_alloc(PBUF_RAW, length, PBUF_RAM);
+
+	/* Out-of-order segments may be forgotten at any time, the peer will send them again. */
+	for (struct tcp_pcb *pcb = tcp_active_pcbs; !p && pcb; pcb = pcb->next) {
+		if (!pcb->ooseq)
+			continue;
+		tcp_free_ooseq(pcb);
+		p = pbuf_alloc(PBUF_RAW, length, PBUF_RAM);
+	}
+	if (!p) {
+		nic.counters.no_memory++;
+		return NULL;
+	}
+	port_copy(p->payload, frame, length);
+	nic.counters.copied++;
+	return p;
+}
+
+static struct pbuf *wrap_frame(uint32_t buffer, uint8_t *frame, uint16_t length)
+{
+	struct receive_buffer *r = &nic.receive[buffer];
+
+	r->held = true;
+	r->index = (uint16_t)buffer;
+	r->pbuf.custom_free_function = freed;
+	nic.held++;
+	return pbuf_alloced_custom(PBUF_RAW, length, PBUF_REF, &r->pbuf, frame, length);
+}
+
+/* False: too short to be what it says.  lwIP reads these headers before it measures. */
+static bool plausible(const uint8_t *frame, uint16_t length, bool *fragment)
+{
+	uint32_t header;
+
+	*fragment = false;
+	if (length < ETHERNET_HEADER)
+		return false;
+	if ((frame[12] << 8 | frame[13]) != ETHERTYPE_IPV4)
+		return true;
+	if (length < ETHERNET_HEADER + IPV4_HEADER)
+		return false;
+	header = (frame[ETHERNET_HEADER] & 0x0f) * 4u;
+	if (frame[ETHERNET_HEADER + 9] == IP_PROTO_UDP &&
+	    length < ETHERNET_HEADER + header + UDP_HEADER)
+		return false;
+	*fragment = ((frame[ETHERNET_HEADER + 6] << 8 | frame[ETHERNET_HEADER + 7]) & 0x3fff) != 0;
+	if (*fragment)
+		timers_fragment_received();
+	return true;
+}
+
+static void set_checks(bool good)
+{
+	uint16_t checked = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+	uint16_t flags = NETIF_CHECKSUM_ENABLE_ALL;
+
+	NETIF_SET_CHECKSUM_CTRL(&nic.netif, good ? flags & ~checked : flags);
+}
+
+static void receive_one(const struct nicqueue_descriptor *d)
+{
+	uint8_t *frame;
+	struct pbuf *p;
+	bool fragment;
+
+	if (d->buffer >= nic.queues.nreceive || nic.receive[d->buffer].held) {
+		nic.counters.malformed++;
+		return;
+	}
+	frame = nic.queues.receive_buffers + (size_t)d->buffer * NICQUEUE_BUFFER_SIZE + d->offset;
+	if ((uint32_t)d->offset + d->length > NICQUEUE_BUFFER_SIZE ||
+	    !plausible(frame, d->length, &fragment)) {
+		nic.counters.malformed++;
+		give_back(d->buffer);
+		return;
+	}
+	nic.counters.received++;
+	if (fragment || nic.held >= nic.held_most) {
+		p = copy_frame(frame, d->length);
+		give_back(d->buffer);
+	} else {
+		p = wrap_frame(d->buffer, frame, d->length);
+	}
+	if (!p)
+		return;
+	/* The sum of a whole datagram is never the device's to check. */
+	set_checks((d->flags & NICQUEUE_CHECKSUM_GOOD) && !fragment);
+	if (nic.netif.input(p, &nic.netif) != ERR_OK)
+		pbuf_free(p);
+}
+
+unsigned nic_take_frames(unsigned most)
+{
+	struct nicqueue_descriptor d;
+	unsigned count = 0;
+
+	if (!nic.attached)
+		return 0;
+	while (count < most && queue_take(&nic.queues.receive_ready, &d, 1)) {
+		receive_one(&d);
+		count++;
+	}
+	if (count)
+		queue_publish_take(&nic.queues.receive_ready);
+	return count;
+}
+
+/* ---- The loop's end ---- */
+
+void nic_flush(void)
+{
+	bool wake = false;
+
+	if (!nic.attached)
+		return;
+	if (nic.give_dirty)
+		wake |= queue_publish_put(&nic.queues.receive_free);
+	if (nic.transmit_dirty)
+		wake |= queue_publish_put(&nic.queues.transmit_ready);
+	nic.give_dirty = nic.transmit_dirty = false;
+	if (wake)
+		platform_signal(nic.driver_event, nic.driver_bits);
+}
+
+bool nic_arm(void)
+{
+	if (!nic.attached)
+		return false;
+	if (nic.starved) {
+		queue_want_data(&nic.queues.transmit_free);
+		if (queue_readable(&nic.queues.transmit_free))
+			return true;
+	}
+	queue_want_data(&nic.queues.receive_ready);
+	return queue_readable(&nic.queues.receive_ready) != 0;
+}
+
+/* ---- Setting up ---- */
+
+static err_t init_netif(struct netif *netif)
+{
+	netif->name[0] = 'e';
+	netif->name[1] = 'n';
+	netif->mtu = nic.mtu; /* which lwIP has just cleared */
+	netif->output = output_packet;
+	netif->linkoutput = output_frame;
+	netif->flags =
+	        NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_LINK_UP;
+	return ERR_OK;
+}
+
+int nic_open(const struct nic_setup *setup)
+{
+	if (nic.attached || !setup->receive_buffers || setup->receive_buffers > NICQUEUE_ENTRIES ||
+	    !setup->transmit_buffers || setup->transmit_buffers > NICQUEUE_ENTRIES ||
+	    setup->mtu < MTU_MIN)
+		return STATUS_INVALID_ARGUMENT;
+	nicqueue_init(&nic.queues, setup->memory, setup->receive_buffers, setup->transmit_buffers);
+	nic.held_most = setup->receive_buffers / 2;
+	nic.driver_event = setup->driver_event;
+	nic.driver_bits = setup->driver_bits;
+	for (uint32_t i = 0; i < setup->transmit_buffers; i++) {
+		nic.transmit_ours[i] = true;
+		nic.transmit_free[nic.ntransmit_free++] = setup->transmit_buffers - 1 - i;
+	}
+	memcpy(nic.netif.hwaddr, setup->mac, sizeof(setup->mac));
+	nic.netif.hwaddr_len = sizeof(setup->mac);
+	nic.mtu = setup->mtu > MTU_MAX ? MTU_MAX : setup->mtu;
+	if (!netif_add_noaddr(&nic.netif, NULL, init_netif, netif_input))
+		return STATUS_INVALID_ARGUMENT;
+	nic.attached = true;
+	netif_set_default(&nic.netif);
+	netif_set_up(&nic.netif);
+	return STATUS_OK;
+}

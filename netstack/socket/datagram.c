@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Datagram sockets: records out of the send queue into lwIP, and back.  A record is copied out of
+ * the shared memory before it is looked at; a datagram that finds no room in the receive queue is
+ * dropped, as the network would.
+ */
+#include <string.h>
+
+#include <capos/abi.h>
+#include <capos/schema/network.h>
+#include <capos/schema/status.h>
+
+#include "netstack/socket/datagram.h"
+#include "netstack/lwip/nic.h"
+#include "netstack/lwip/platform.h"
+#include "netstack/lwip/random.h"
+#include "netstack/lwip/stack.h"
+
+#include "lwip/ip4.h"
+#include "lwip/pbuf.h"
+#include "lwip/raw.h"
+#include "lwip/udp.h"
+
+#define PORT_TRIES 128u
+/* Datagrams that one socket sends before others have their turn. */
+#define BURST 64u
+/* Room in the transmit queue for the pieces of the largest datagram. */
+#define PIECES_MAX 45u
+
+static uint8_t payload[UDP_PAYLOAD_MAX]; /* of the datagram under way; single thread */
+
+int datagram_status(int error)
+{
+	switch (error) {
+	case ERR_OK:
+		return STATUS_OK;
+	case ERR_RTE:
+		return STATUS_NETWORK_UNREACHABLE;
+	case ERR_VAL: /* a broadcast without the option */
+		return STATUS_ACCESS_DENIED;
+	case ERR_IF:
+		return STATUS_MESSAGE_TOO_LONG;
+	default:
+		return STATUS_NO_BUFFERS;
+	}
+}
+
+/* ---- Receiving ---- */
+
+void datagram_deliver(struct socket *s, struct channel_datagram *header, const struct pbuf *p)
+{
+	const void *bytes = p->payload;
+
+	if (p->len != p->tot_len) { /* put together from fragments */
+		pbuf_copy_partial(p, payload, sizeof(payload), 0);
+		bytes = payload;
+	}
+	if (p->tot_len > UDP_PAYLOAD_MAX)
+		return;
+	header->length = p->tot_len;
+	if (channel_put_datagram(&s->channel.receive, header, bytes) != CAP_OK)
+		s->datagram.dropped++;
+	s->publish_receive = true;
+	socket_mark(s);
+}
+
+/* lwIP: a datagram to the socket's port. */
+static void on_receive(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *address,
+                       u16_t port)
+{
+	struct channel_datagram header = {.port = port, .address_length = 4};
+
+	(void)pcb;
+	header.time_to_live = IPH_TTL(ip4_current_header());
+	memcpy(header.address, &address->addr, 4);
+	datagram_deliver(arg, &header, p);
+	pbuf_free(p);
+}
+
+/* ---- Sending ---- */
+
+static int ensure_port(struct socket *s)
+{
+	struct udp_pcb *pcb = s->datagram.udp;
+
+	for (unsigned tries = PORT_TRIES; !pcb->local_port; tries--) {
+		if (!tries)
+			return STATUS_NO_BUFFERS;
+		(void)udp_bind(pcb, &pcb->local_ip, random_port());
+	}
+	return STATUS_OK;
+}
+
+/* Where it goes: as it says, or to the connected peer. */
+static int destination(const struct socket *s, const struct channel_datagram *header,
+                       struct endpoint *to)
+{
+	if (header->address_length == 16)
+		return STATUS_ADDRESS_FAMILY;
+	if (header->address_length == 0) {
+		*to = s->peer;
+		return s->datagram.connected ? STATUS_OK : STATUS_DESTINATION_REQUIRED;
+	}
+	memcpy(&to->address, header->address, 4);
+	if (ip4_addr_isany_val(to->address)) /* this host */
+		to->address.addr = PP_HTONL(IPADDR_LOOPBACK);
+	to->port = header->port;
+	return STATUS_OK;
+}
+
+int udp_send_one(struct socket *s, const struct channel_datagram *header, const void *bytes)
+{
+	struct udp_pcb *pcb = s->datagram.udp;
+	struct endpoint to;
+	ip_addr_t address;
+	struct pbuf *p;
+	int status = destination(s, header, &to);
+
+	if (!status && !to.port)
+		status = STATUS_INVALID_ARGUMENT;
+	if (!status && header->length > UDP_PAYLOAD_MAX)
+		status = STATUS_MESSAGE_TOO_LONG;
+	if (!status)
+		status = ensure_port(s);
+	if (status)
+		return status;
+	p = pbuf_alloc_reference((void *)(uintptr_t)bytes, header->length, PBUF_REF);
+	if (!p)
+		return STATUS_NO_BUFFERS;
+	address = to.address;
+	status = datagram_status(udp_sendto(pcb, p, &address, to.port));
+	pbuf_free(p);
+	return status;
+}
+
+/* May this one go now?  Until there is an address, only what stays on this host. */
+static bool must_hold(struct socket *s, const struct channel_datagram *header)
+{
+	struct endpoint to;
+
+	if (stack_state() != STACK_WAITING || destination(s, header, &to) != STATUS_OK ||
+	    address_is_loopback(to.address)) {
+		s->datagram.hold_until = 0;
+		return false;
+	}
+	if (!s->datagram.hold_until)
+		s->datagram.hold_until = platform_now() + STACK_WAIT_NS;
+	return s->datagram.hold_until > platform_now();
+}
+
+/* Sends one record of the queue.  False: none is there, or it has to wait. */
+static bool send_next(struct socket *s)
+{
+	struct channel_datagram header;
+	int status =
+	        channel_take_datagram(&s->channel.send, &header, payload, sizeof(payload), true);
+
+	if (status < 0 || must_hold(s, &header))
+		return false;
+	if (nic_transmit_short(PIECES_MAX))
+		return false; /* until the driver has sent what it has */
+	queue_advance(&s->channel.send, CHANNEL_RECORD_SIZE(header.length));
+	s->publish_send = true;
+	if (stack_state() == STACK_WAITING && s->datagram.hold_until) {
+		status = STATUS_NETWORK_DOWN;
+		s->datagram.hold_until = 0;
+	} else if (s->kind == SOCKET_UDP) {
+		status = udp_send_one(s, &header, payload);
+	} else {
+		status = icmp_send_one(s, &header, payload);
+	}
+	if (status)
+		socket_set_error(s, status);
+	return true;
+}
+
+void datagram_work(struct socket *s)
+{
+	struct queue *q = &s->channel.send;
+	unsigned sent = 0;
+
+	do {
+		while (sent < BURST && send_next(s))
+			sent++;
+		if (sent == BURST) {
+			socket_mark(s);
+			break;
+		}
+		if (s->datagram.hold_until || queue_readable(q))
+			break; /* woken by time, by the network, or by the driver */
+		queue_want_data(q);
+	} while (queue_readable(q)); /* the second look */
+	if (q->broken || s->channel.receive.broken)
+		socket_set_status(s, CHANNEL_CLOSED | CHANNEL_EOF, 0);
+	if (s->by_message)
+		socket_publish(s);
+	socket_progress(s);
+}
+
+uint64_t datagram_deadline(const struct socket *s)
+{
+	return s->datagram.hold_until ? s->datagram.hold_until : UINT64_MAX;
+}
+
+void udp_icmp_error(uint16_t local_port, struct endpoint peer, int status)
+{
+	struct socket *s;
+
+	for (unsigned i = 0; (s = socket_next(&i));) {
+		if (s->kind == SOCKET_UDP && s->datagram.connected &&
+		    s->datagram.udp->local_port == local_port && s->peer.port == peer.port &&
+		    ip4_addr_eq(&s->peer.address, &peer.address))
+			socket_set_error(s, status);
+	}
+}
+
+/* ---- Opening, binding ---- */
+
+int datagram_open(struct socket *s)
+{
+	struct datagram_socket *d = &s->datagram;
+
+	if (s->kind == SOCKET_ICMP) {
+		d->raw = raw_new(IP_PROTO_ICMP);
+		return d->raw ? STATUS_OK : STATUS_NO_BUFFERS;
+	}
+	d->udp = udp_new();
+	if (!d->udp)
+		return STATUS_NO_BUFFERS;
+	udp_recv(d->udp, on_receive, s);
+	return STATUS_OK;
+}
+
+void datagram_close(struct socket *s)
+{
+	/* What was written before the program closed still goes out. */
+	for (unsigned i = 0; i < BURST && send_next(s); i++)
+		;
+	if (s->datagram.udp)
+		udp_remove(s->datagram.udp);
+	if (s->datagram.raw)
+		raw_remove(s->datagram.raw);
+	socket_destroy(s);
+}
+
+int datagram_bind(struct socket *s, struct endpoint to)
+{
+	ip_addr_t address = to.address;
+
+	if (!stack_is_local(to.address))
+		return STATUS_ADDRESS_NOT_AVAILABLE;
+	if (s->kind == SOCKET_ICMP) {
+		raw_bind(s->datagram.raw, &address);
+		return STATUS_OK;
+	}
+	if (s->datagram.udp->local_port)
+		return STATUS_INVALID_ARGUMENT;
+	ip_addr_set(&s->datagram.udp->local_ip, &address);
+	if (!to.port)
+		return ensure_port(s);
+	return udp_bind(s->datagram.udp, &address, to.port) == ERR_OK ? STATUS_OK
+	                                                              : STATUS_ADDRESS_IN_USE;
+}
+
+int datagram_connect(struct socket *s, struct endpoint to)
+{
+	struct datagram_socket *d = &s->datagram;
+	ip_addr_t address;
+	int status;
+
+	if (ip4_addr_isany_val(to.address) && !to.port) {
+		d->connected = false;
+		s->peer = to;
+		if (d->udp)
+			udp_disconnect(d->udp);
+		return STATUS_OK;
+	}
+	if (ip4_addr_isany_val(to.address))
+		to.address.addr = PP_HTONL(IPADDR_LOOPBACK);
+	address = to.address;
+	if (d->udp) {
+		status = ensure_port(s);
+		if (status)
+			return status;
+		if (udp_connect(d->udp, &address, to.port) != ERR_OK)
+			return STATUS_NETWORK_UNREACHABLE;
+	}
+	d->connected = true;
+	s->peer = to;
+	return STATUS_OK;
+}
+
+struct endpoint datagram_local(const struct socket *s)
+{
+	const struct datagram_socket *d = &s->datagram;
+	struct endpoint local = {0};
+
+	if (d->udp)
+		local = (struct endpoint){*ip_2_ip4(&d->udp->local_ip), d->udp->local_port};
+	else
+		local.address = *ip_2_ip4(&d->raw->local_ip);
+	if (ip4_addr_isany_val(local.address) && d->connected)
+		local.address = stack_source_for(s->peer.address);
+	return local;
+}
+
+/* ---- Options ---- */
+
+static void apply_options(struct socket *s)
+{
+	const struct socket_options *o = &s->options;
+
+	if (s->datagram.raw) {
+		s->datagram.raw->ttl = o->time_to_live;
+		s->datagram.raw->tos = o->type_of_service;
+		raw_set_multicast_ttl(s->datagram.raw, o->multicast_time_to_live);
+		if (o->broadcast)
+			ip_set_option(s->datagram.raw, SOF_BROADCAST);
+		else
+			ip_reset_option(s->datagram.raw, SOF_BROADCAST);
+		return;
+	}
+	s->datagram.udp->ttl = o->time_to_live;
+	s->datagram.udp->tos = o->type_of_service;
+	udp_set_multicast_ttl(s->datagram.udp, o->multicast_time_to_live);
+	if (o->broadcast)
+		ip_set_option(s->datagram.udp, SOF_BROADCAST);
+	else
+		ip_reset_option(s->datagram.udp, SOF_BROADCAST);
+	if (o->reuse_address)
+		ip_set_option(s->datagram.udp, SOF_REUSEADDR);
+	else
+		ip_reset_option(s->datagram.udp, SOF_REUSEADDR);
+}
+
+int datagram_set_option(struct socket *s, uint16_t option, int32_t value)
+{
+	struct socket_options *o = &s->options;
+	bool byte = value >= 0 && value <= 255;
+
+	switch (option) {
+	case SOCKET_OPTION_REUSE_ADDRESS:
+		o->reuse_address = value != 0;
+		break;
+	case SOCKET_OPTION_BROADCAST:
+		o->broadcast = value != 0;
+		break;
+	case SOCKET_OPTION_TIME_TO_LIVE:
+		if (!byte || !value)
+			return STATUS_INVALID_ARGUMENT;
+		o->time_to_live = (uint8_t)value;
+		break;
+	case SOCKET_OPTION_MULTICAST_TIME_TO_LIVE:
+		if (!byte)
+			return STATUS_INVALID_ARGUMENT;
+		o->multicast_time_to_live = (uint8_t)value;
+		break;
+	case SOCKET_OPTION_TYPE_OF_SERVICE:
+		if (!byte)
+			return STATUS_INVALID_ARGUMENT;
+		o->type_of_service = (uint8_t)value;
+		break;
+	case SOCKET_OPTION_RECEIVE_BUFFER: /* hints: the queues are as large as they are */
+	case SOCKET_OPTION_SEND_BUFFER:
+		return value > 0 ? STATUS_OK : STATUS_INVALID_ARGUMENT;
+	default:
+		return STATUS_NOT_SUPPORTED;
+	}
+	apply_options(s);
+	return STATUS_OK;
+}
+
+int datagram_get_option(const struct socket *s, uint16_t option, int32_t *value)
+{
+	const struct socket_options *o = &s->options;
+
+	switch (option) {
+	case SOCKET_OPTION_REUSE_ADDRESS:
+		*value = o->reuse_address;
+		break;
+	case SOCKET_OPTION_BROADCAST:
+		*value = o->broadcast;
+		break;
+	case SOCKET_OPTION_TIME_TO_LIVE:
+		*value = o->time_to_live;
+		break;
+	case SOCKET_OPTION_MULTICAST_TIME_TO_LIVE:
+		*value = o->multicast_time_to_live;
+		break;
+	case SOCKET_OPTION_TYPE_OF_SERVICE:
+		*value = o->type_of_service;
+		break;
+	case SOCKET_OPTION_RECEIVE_BUFFER:
+		*value = (int32_t)s->channel.receive.capacity;
+		break;
+	case SOCKET_OPTION_SEND_BUFFER:
+		*value = (int32_t)s->channel.send.capacity;
+		break;
+	default:
+		return STATUS_NOT_SUPPORTED;
+	}
+	return STATUS_OK;
+}

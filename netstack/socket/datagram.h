@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * UDP and ICMP echo sockets between a channel's records and lwIP.  Results are Status values;
+ * errors about datagrams that were sent are told by the channel's error.
+ */
+#ifndef NETSTACK_DATAGRAM_H
+#define NETSTACK_DATAGRAM_H
+
+#include "netstack/socket/socket.h"
+
+struct pbuf;
+
+#define UDP_PAYLOAD_MAX 65507u /* 65535 - 20 - 8 */
+
+/* For a socket that was just created: lwIP's control block. */
+int datagram_open(struct socket *s);
+void datagram_close(struct socket *s); /* s is freed */
+
+int datagram_bind(struct socket *s, struct endpoint to);
+/* to all zero: no fixed peer again. */
+int datagram_connect(struct socket *s, struct endpoint to);
+struct endpoint datagram_local(const struct socket *s);
+
+int datagram_set_option(struct socket *s, uint16_t option, int32_t value);
+int datagram_get_option(const struct socket *s, uint16_t option, int32_t *value);
+
+/* One datagram, by message; what the policy and the network say to it. */
+int udp_send_one(struct socket *s, const struct channel_datagram *header, const void *bytes);
+/* The same of an ICMP socket (icmp.c). */
+int icmp_send_one(struct socket *s, const struct channel_datagram *header, const void *bytes);
+
+/* Sends what is in the queue: called for marked sockets. */
+void datagram_work(struct socket *s);
+uint64_t datagram_deadline(const struct socket *s);
+
+/* Puts one into the receive queue, or drops it when that is full. */
+void datagram_deliver(struct socket *s, struct channel_datagram *header, const struct pbuf *p);
+/* lwIP's result of sending as a Status. */
+int datagram_status(int error);
+
+/* An ICMP error quoted a datagram of ours. */
+void udp_icmp_error(uint16_t local_port, struct endpoint peer, int status);
+/* Starts listening to ICMP for all sockets. */
+int icmp_init(void);
+
+#endif

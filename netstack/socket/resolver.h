@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The resolver: names to IPv4 addresses, asked of the host's name servers over UDP, each question
+ * from a random port with a random id (RFC 5452), answers kept for their time to live.
+ */
+#ifndef NETSTACK_RESOLVER_H
+#define NETSTACK_RESOLVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "netstack/socket/dns_message.h"
+
+/* Told once: STATUS_OK with addresses, or why there are none (see DnsResolver.resolve).  answer is
+ * valid during the call only, and NULL unless STATUS_OK. */
+typedef void resolver_done(void *context, int status, const struct dns_answer *answer);
+
+/*
+ * Looks up a name, or an address in text.  STATUS_OK: done will be called, possibly before this
+ * returns; anything else: it will not (invalidArgument: not a host name; noBuffers: too many at
+ * once).
+ */
+int resolver_lookup(const char *name, size_t length, resolver_done *done, void *context);
+/* Forgets the lookups that would tell this context. */
+void resolver_cancel(const void *context);
+/* Called for each name that was found, whoever asked. */
+void resolver_on_answer(void (*learn)(const char *name, const struct dns_answer *answer));
+
+/* Sends what is due again, gives up what is overdue. */
+void resolver_run(void);
+uint64_t resolver_deadline(void);
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of sockets, their memory, and the list of those with work to do.  A slot is used from
+ * socket_create() to socket_destroy(); `closed` ones have no object any more but finish sending.
+ */
+#include <string.h>
+
+#include <capos/abi.h>
+#include <capos/schema/status.h>
+
+#include "netstack/lwip/platform.h"
+#include "netstack/socket/socket.h"
+
+/* Queue sizes while memory is plenty, and when half of the budget is used.  A datagram's record
+ * fits the queue whole: that of 65507 bytes takes 64 KiB. */
+#define TCP_RECEIVE_LARGE (256u << 10)
+#define TCP_SEND_LARGE    (128u << 10)
+#define TCP_RECEIVE_SMALL (64u << 10) /* no less: it is the window that every SYN announces */
+#define TCP_SEND_SMALL    (32u << 10)
+#define UDP_RECEIVE_LARGE (128u << 10)
+#define DATAGRAM_QUEUE    (64u << 10)
+
+#define BIT_CLASSES (64u - SOCKET_BITS_FIRST)
+#define DEFAULT_TTL 64u
+
+static struct socket sockets[SOCKETS_MAX];
+static unsigned nsockets; /* slots ever used: the others' memory is never touched */
+static struct socket *first_dirty, *last_dirty;
+static struct socket *to_flush[SOCKETS_MAX];
+static unsigned nto_flush;
+static uint64_t budget = UINT64_MAX, charged;
+static void (*on_progress)(struct socket *s);
+
+void socket_set_budget(uint64_t bytes)
+{
+	budget = bytes;
+}
+
+/* ---- Table ---- */
+
+static int create_channel(struct socket *s)
+{
+	bool large = charged < budget / 2;
+	uint32_t receive = DATAGRAM_QUEUE, send = DATAGRAM_QUEUE;
+	uint64_t size;
+	void *memory;
+
+	if (s->kind == SOCKET_TCP) {
+		receive = large ? TCP_RECEIVE_LARGE : TCP_RECEIVE_SMALL;
+		send = large ? TCP_SEND_LARGE : TCP_SEND_SMALL;
+	} else if (s->kind == SOCKET_UDP && large) {
+		receive = UDP_RECEIVE_LARGE;
+	}
+	size = CHANNEL_MEMORY_SIZE(receive, send);
+	if (size > budget - charged)
+		return STATUS_NO_BUFFERS;
+	memory = platform_memory_create(size, &s->memory_handle);
+	if (!memory)
+		return STATUS_NO_MEMORY;
+	charged += size;
+	channel_create(&s->channel, memory, receive, send);
+	return STATUS_OK;
+}
+
+int socket_create(enum socket_kind kind, struct policy *policy, struct socket **out)
+{
+	struct socket *s = sockets;
+	int status;
+
+	while (s < sockets + SOCKETS_MAX && s->kind != SOCKET_FREE)
+		s++;
+	if (s == sockets + SOCKETS_MAX || !policy_charge(policy))
+		return STATUS_NO_BUFFERS;
+	if (s >= sockets + nsockets)
+		nsockets = (unsigned)(s - sockets) + 1;
+	*s = (struct socket){.kind = kind, .generation = s->generation + 1};
+	s->options = (struct socket_options){.linger = -1,
+	                                     .time_to_live = DEFAULT_TTL,
+	                                     .multicast_time_to_live = 1,
+	                                     .keep_idle = 7200,
+	                                     .keep_interval = 75,
+	                                     .keep_count = 9};
+	status = create_channel(s);
+	if (status) {
+		policy_discharge(policy);
+		s->kind = SOCKET_FREE;
+		return status;
+	}
+	s->policy = policy_get(policy);
+	*out = s;
+	return STATUS_OK;
+}
+
+static void forget_work(struct socket *s)
+{
+	struct socket **link = &first_dirty, *before = NULL;
+
+	for (; *link; before = *link, link = &(*link)->next_dirty) {
+		if (*link != s)
+			continue;
+		*link = s->next_dirty;
+		if (last_dirty == s)
+			last_dirty = before;
+		break;
+	}
+	for (unsigned i = 0; i < nto_flush; i++) {
+		if (to_flush[i] != s)
+			continue;
+		to_flush[i] = to_flush[--nto_flush];
+		break;
+	}
+}
+
+void socket_destroy(struct socket *s)
+{
+	forget_work(s);
+	platform_memory_destroy(s->channel.shared, s->channel.memory_size, s->memory_handle);
+	charged -= s->channel.memory_size;
+	if (s->wake_event)
+		platform_event_release(s->wake_event);
+	policy_discharge(s->policy);
+	policy_put(s->policy);
+	s->kind = SOCKET_FREE;
+}
+
+uint64_t socket_word(const struct socket *s)
+{
+	return (uint64_t)s->generation << 32 | (uint64_t)(s - sockets) << SOCKET_WORD_SHIFT;
+}
+
+struct socket *socket_of_word(uint64_t word)
+{
+	uint64_t slot = (word & UINT32_MAX) >> SOCKET_WORD_SHIFT;
+	struct socket *s = &sockets[slot];
+
+	if (slot >= SOCKETS_MAX || s->kind == SOCKET_FREE || s->closed ||
+	    s->generation != word >> 32)
+		return NULL;
+	return s;
+}
+
+struct socket *socket_next(unsigned *index)
+{
+	while (*index < nsockets) {
+		struct socket *s = &sockets[(*index)++];
+
+		if (s->kind != SOCKET_FREE)
+			return s;
+	}
+	return NULL;
+}
+
+void socket_set_wake(struct socket *s, uint64_t event, uint64_t bits)
+{
+	s->wake_event = event;
+	s->wake_bits = bits;
+}
+
+static unsigned bit_class(const struct socket *s)
+{
+	return (unsigned)(s - sockets) % BIT_CLASSES;
+}
+
+uint64_t socket_bits(const struct socket *s)
+{
+	return 1ull << (SOCKET_BITS_FIRST + bit_class(s));
+}
+
+void socket_woken(uint64_t bits)
+{
+	for (bits >>= SOCKET_BITS_FIRST; bits; bits &= bits - 1) {
+		unsigned slot = (unsigned)__builtin_ctzll(bits);
+
+		for (; slot < nsockets; slot += BIT_CLASSES)
+			if (sockets[slot].kind != SOCKET_FREE)
+				socket_mark(&sockets[slot]);
+	}
+}
+
+/* ---- Work ---- */
+
+void socket_mark(struct socket *s)
+{
+	if (s->dirty)
+		return;
+	s->dirty = true;
+	s->next_dirty = NULL;
+	if (first_dirty)
+		last_dirty->next_dirty = s;
+	else
+		first_dirty = s;
+	last_dirty = s;
+}
+
+struct socket *socket_take_marked(void)
+{
+	struct socket *s = first_dirty;
+
+	if (!s)
+		return NULL;
+	first_dirty = s->next_dirty;
+	s->dirty = false;
+	if (!s->flushing)
+		to_flush[nto_flush++] = s;
+	s->flushing = true;
+	return s;
+}
+
+bool socket_any_marked(void)
+{
+	return first_dirty;
+}
+
+void socket_publish(struct socket *s)
+{
+	if (s->publish_receive)
+		s->wake |= queue_publish_put(&s->channel.receive);
+	if (s->publish_send)
+		s->wake |= queue_publish_take(&s->channel.send);
+	s->publish_receive = s->publish_send = false;
+}
+
+void socket_flush(void)
+{
+	for (unsigned i = 0; i < nto_flush; i++) {
+		struct socket *s = to_flush[i];
+
+		socket_publish(s);
+		if (s->wake && s->wake_event)
+			platform_signal(s->wake_event, s->wake_bits);
+		s->wake = s->flushing = false;
+	}
+	nto_flush = 0;
+}
+
+void socket_set_status(struct socket *s, uint32_t set, uint32_t clear)
+{
+	uint32_t status = (s->status & ~clear) | set;
+
+	if (status == s->status) /* by our own record: the program may write into the shared one */
+		return;
+	s->status = status;
+	s->wake |= channel_set_status(&s->channel, set, clear);
+	socket_mark(s);
+}
+
+void socket_set_error(struct socket *s, int status)
+{
+	s->wake |= channel_set_error(&s->channel, (uint32_t)status);
+	socket_mark(s);
+}
+
+void socket_on_progress(void (*progress)(struct socket *s))
+{
+	on_progress = progress;
+}
+
+bool socket_waits(const struct socket *s)
+{
+	for (int i = 0; i < WAIT_COUNT; i++)
+		if (s->calls[i].waiting)
+			return true;
+	return false;
+}
+
+void socket_progress(struct socket *s)
+{
+	if (on_progress && socket_waits(s))
+		on_progress(s);
+}

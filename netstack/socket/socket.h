@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A socket: one object that netstack serves, with the memory through which its data moves, whatever
+ * its protocol.  The table is fixed; a slot's generation makes an old word name nothing.
+ *
+ * The other end of the channel belongs to a program (then wake_event says how to wake it), or, for
+ * sockets that are used by message, to netstack itself (`client`).  Nothing that a program writes
+ * there harms more than its own socket.
+ */
+#ifndef NETSTACK_SOCKET_H
+#define NETSTACK_SOCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <capos/channel.h>
+
+#include "netstack/socket/policy.h"
+
+#include "lwip/ip4_addr.h"
+
+#define SOCKETS_MAX 512u /* heap.c has connections for all of them and some in TIME_WAIT */
+
+struct tcp_pcb;
+struct udp_pcb;
+struct raw_pcb;
+
+enum socket_kind { SOCKET_FREE, SOCKET_TCP, SOCKET_UDP, SOCKET_ICMP };
+
+/* Address and port, the address in network order, the port in host order. */
+struct endpoint {
+	ip4_addr_t address;
+	uint16_t port;
+};
+
+/* What setOption sets, as its values are defined there. */
+struct socket_options {
+	bool reuse_address, keep_alive, no_delay, broadcast;
+	int32_t linger;         /* -1: off */
+	int32_t receive_buffer; /* 0: as large as the queue */
+	int32_t send_buffer;
+	uint8_t time_to_live, type_of_service, multicast_time_to_live;
+	uint16_t keep_idle, keep_interval; /* seconds */
+	uint8_t keep_count;
+};
+
+enum tcp_phase {
+	TCP_IDLE,
+	TCP_RESOLVING,  /* connect waits for the network or a name */
+	TCP_CONNECTING, /* SYN sent */
+	TCP_OPEN,
+	TCP_LISTENING,
+	TCP_OVER, /* there was a connection */
+};
+
+struct tcp_socket {
+	enum tcp_phase phase;
+	struct tcp_pcb *pcb;   /* lwIP's; NULL when there is none */
+	uint32_t receive_held; /* bytes put into the queue whose window was not opened again yet */
+	uint32_t send_taken;   /* bytes of the send queue that lwIP refers to */
+	bool send_ends;        /* a FIN follows what is in the queue */
+	bool fin_sent, fin_received, receive_shut;
+	bool acknowledge;        /* lwIP wanted to, and was put off until all frames are in */
+	int32_t window_withheld; /* bytes of credit kept back since receive_buffer was made smaller
+	                          */
+	uint64_t give_up;        /* orphan, or connect under way: end it then */
+	uint64_t started;        /* connect */
+	/* connect: where to, in this order */
+	uint32_t candidates[DNS_ADDRESSES_MAX];
+	unsigned ncandidates, candidate;
+	unsigned asked; /* see policy_connect() */
+	bool looking_up;
+	int connect_status; /* of the last connect */
+	/* listening */
+	struct socket *listener; /* whose pending connection this is */
+	struct socket *pending, *pending_last, *pending_next;
+	uint32_t npending, backlog;
+};
+
+struct datagram_socket {
+	struct udp_pcb *udp;
+	struct raw_pcb *raw;
+	bool connected;
+	uint64_t hold_until;     /* datagrams wait for the network up to then; 0: none waits */
+	uint16_t identifiers[8]; /* ICMP: of the latest echo requests */
+	unsigned nidentifiers;
+	uint64_t dropped;
+};
+
+/* Calls that wait for something to happen to the socket; owned by the service. */
+enum socket_wait { WAIT_CONNECT, WAIT_RECEIVE, WAIT_SEND, WAIT_ACCEPT, WAIT_CLOSE, WAIT_COUNT };
+struct socket_call {
+	bool waiting;
+	uint64_t call_id;
+	uint32_t reply_size;
+	uint32_t argument;
+	uint64_t deadline; /* of WAIT_CLOSE */
+};
+
+struct socket {
+	enum socket_kind kind;
+	uint32_t generation;
+	bool closed;                        /* no longer an object: ends in the background */
+	bool by_message;                    /* its channel's other end is `client` */
+	bool listener_object, makes_object; /* TcpListener; connect answers with a capability */
+	struct policy *policy;
+	struct channel channel;
+	struct channel client;
+	uint64_t memory_handle;
+	uint32_t status; /* what was told in the channel */
+	uint64_t wake_event, wake_bits;
+	bool wake, publish_receive, publish_send, dirty, flushing;
+	struct socket *next_dirty;
+	struct endpoint local, peer;
+	struct socket_options options;
+	struct socket_call calls[WAIT_COUNT];
+	union {
+		struct tcp_socket tcp;
+		struct datagram_socket datagram;
+	};
+};
+
+/* ---- Table ---- */
+
+/* How much memory all channels together may take. */
+void socket_set_budget(uint64_t bytes);
+
+/* A new socket under policy, whose reference it takes of its own; charged to the policy's account.
+ * STATUS_OK, STATUS_NO_BUFFERS or STATUS_NO_MEMORY. */
+int socket_create(enum socket_kind kind, struct policy *policy, struct socket **out);
+/* Frees everything of it; its protocol's control block must be gone. */
+void socket_destroy(struct socket *s);
+
+/* The word of its object, and back: NULL for a word of none (any more). */
+#define SOCKET_WORD_SHIFT 8
+uint64_t socket_word(const struct socket *s);
+struct socket *socket_of_word(uint64_t word);
+/* Over all sockets that exist: index from 0, NULL at the end; skips free slots. */
+struct socket *socket_next(unsigned *index);
+
+/* The program at the other end.  Without it the socket is used by message. */
+void socket_set_wake(struct socket *s, uint64_t event, uint64_t bits);
+/* The bits by which the program wakes netstack for this socket, and all sockets that share them. */
+#define SOCKET_BITS_FIRST 4u
+uint64_t socket_bits(const struct socket *s);
+void socket_woken(uint64_t bits);
+
+/* ---- Work ---- */
+
+/* Something happened to it: it will be looked at in this turn. */
+void socket_mark(struct socket *s);
+/* Takes the next marked socket; NULL: none. */
+struct socket *socket_take_marked(void);
+bool socket_any_marked(void);
+/* Makes its indices visible to the other end, waking nobody yet. */
+void socket_publish(struct socket *s);
+/* Publishes indices and wakes programs that asked: at the end of each turn. */
+void socket_flush(void);
+
+void socket_set_status(struct socket *s, uint32_t set, uint32_t clear);
+void socket_set_error(struct socket *s, int status);
+
+/* True when every call that waits may be looked at again: set by the service, called for marked
+ * sockets. */
+void socket_on_progress(void (*progress)(struct socket *s));
+void socket_progress(struct socket *s);
+
+bool socket_waits(const struct socket *s);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between tcp.c (data and endings), tcp_open.c (bind, connect, listen, accept) and tcp_options.c.
+ */
+#ifndef NETSTACK_TCP_INTERNAL_H
+#define NETSTACK_TCP_INTERNAL_H
+
+#include "netstack/socket/socket.h"
+
+/* From now on pcb is the socket's, with all callbacks. */
+void tcp_internal_adopt(struct socket *s, struct tcp_pcb *pcb);
+/* lwIP will not call about it again. */
+void tcp_internal_disown(struct tcp_pcb *pcb);
+/* The handshake is done. */
+void tcp_internal_established(struct socket *s);
+/* The attempt under way has failed (pcb is gone): the next address, or the end. */
+void tcp_internal_connect_failed(struct socket *s, int status);
+/* The program wrote nonsense into the channel: a RST for the peer, an error for the program. */
+void tcp_internal_break(struct socket *s);
+/* Brings lwIP's control block in line with s->options. */
+void tcp_internal_apply_options(struct socket *s);
+
+#endif

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP sockets: how they get bound, connected, listening.  Nothing leaves for the wire before the
+ * policy has allowed it.
+ *
+ * A connect goes through: policy (which may have to look a name up), network (which may have to
+ * wait for an address), SYN; with several addresses, one after the other.
+ */
+#include <string.h>
+
+#include <capos/schema/status.h>
+
+#include "netstack/lwip/platform.h"
+#include "netstack/lwip/random.h"
+#include "netstack/socket/resolver.h"
+#include "netstack/lwip/stack.h"
+#include "netstack/socket/tcp.h"
+#include "netstack/socket/tcp_internal.h"
+
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/tcp.h"
+
+#define PORT_TRIES  128u
+#define BACKLOG_MAX 255u /* lwIP counts in a byte */
+
+static void connect_step(struct socket *s);
+
+/* ---- Binding ---- */
+
+static int ensure_pcb(struct socket *s)
+{
+	struct tcp_pcb *pcb;
+
+	if (s->tcp.pcb)
+		return STATUS_OK;
+	pcb = tcp_new();
+	if (!pcb)
+		return STATUS_NO_BUFFERS;
+	tcp_internal_adopt(s, pcb);
+	return STATUS_OK;
+}
+
+static int bind_to(struct socket *s, struct endpoint to)
+{
+	ip_addr_t address = to.address;
+	unsigned tries = to.port ? 1 : PORT_TRIES;
+
+	while (tries--) {
+		uint16_t port = to.port ? to.port : next_port(s->peer.address.addr, s->peer.port);
+
+		if (tcp_bind(s->tcp.pcb, &address, port) == ERR_OK) {
+			s->local = (struct endpoint){to.address, port};
+			return STATUS_OK;
+		}
+	}
+	return STATUS_ADDRESS_IN_USE;
+}
+
+int tcp_socket_bind(struct socket *s, struct endpoint to)
+{
+	int status;
+
+	if (s->tcp.phase != TCP_IDLE || s->local.port)
+		return STATUS_INVALID_ARGUMENT;
+	if (!policy_bind(s->policy, to.port))
+		return STATUS_ACCESS_DENIED;
+	if (!stack_is_local(to.address))
+		return STATUS_ADDRESS_NOT_AVAILABLE;
+	status = ensure_pcb(s);
+	return status ? status : bind_to(s, to);
+}
+
+/* ---- Connecting ---- */
+
+static void drop_pcb(struct socket *s)
+{
+	struct tcp_pcb *pcb = s->tcp.pcb;
+
+	if (!pcb)
+		return;
+	tcp_internal_disown(pcb);
+	s->tcp.pcb = NULL;
+	tcp_close(pcb); /* SYN sent or less: freed without a word */
+}
+
+static void connect_ended(struct socket *s, int status)
+{
+	struct tcp_socket *t = &s->tcp;
+
+	t->connect_status = status;
+	if (status) {
+		drop_pcb(s);
+		t->phase = TCP_IDLE;
+		s->local = s->peer = (struct endpoint){0};
+		socket_set_error(s, status);
+		socket_set_status(s, 0, CHANNEL_CONNECTING);
+	}
+	socket_mark(s);
+}
+
+void tcp_internal_connect_failed(struct socket *s, int status)
+{
+	struct tcp_socket *t = &s->tcp;
+
+	if (s->closed || t->candidate + 1 >= t->ncandidates) {
+		connect_ended(s, status);
+		return;
+	}
+	drop_pcb(s);
+	t->candidate++;
+	t->asked = 0;
+	connect_step(s);
+}
+
+/* lwIP: the peer has answered our SYN. */
+static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t error)
+{
+	struct socket *s = arg;
+
+	(void)pcb, (void)error;
+	tcp_internal_established(s);
+	connect_ended(s, STATUS_OK);
+	return ERR_OK;
+}
+
+static int send_syn(struct socket *s)
+{
+	struct tcp_socket *t = &s->tcp;
+	ip_addr_t address = s->peer.address;
+	bool bound = s->local.port != 0;
+	int status = ensure_pcb(s);
+
+	if (!status && t->pcb->local_port == 0)
+		status = bind_to(s, bound ? s->local : (struct endpoint){0});
+	if (status)
+		return status;
+	t->phase = TCP_CONNECTING;
+	t->started = platform_now();
+	switch (tcp_connect(t->pcb, &address, s->peer.port, on_connected)) {
+	case ERR_OK:
+		s->local = (struct endpoint){*ip_2_ip4(&t->pcb->local_ip), t->pcb->local_port};
+		return STATUS_OK;
+	case ERR_RTE:
+		return STATUS_NETWORK_UNREACHABLE;
+	case ERR_USE:
+		return STATUS_ADDRESS_NOT_AVAILABLE;
+	default:
+		return STATUS_NO_BUFFERS;
+	}
+}
+
+/* The resolver, about a name that a grant of the policy has (which learned its addresses before
+ * this). */
+static void name_found(void *context, int status, const struct dns_answer *answer)
+{
+	struct socket *s = context;
+
+	(void)status, (void)answer; /* not found: no address of it, and the policy denies */
+	s->tcp.looking_up = false;
+	if (s->tcp.phase == TCP_RESOLVING)
+		socket_mark(s);
+	tcp_socket_network_changed(s);
+}
+
+/* True when allowed; otherwise the connect has failed, or a name is being looked up. */
+static bool allowed(struct socket *s)
+{
+	struct tcp_socket *t = &s->tcp;
+	const char *name;
+	int status;
+
+	if (t->looking_up)
+		return false;
+	switch (policy_connect(s->policy, ip4_addr_get_u32(&s->peer.address), s->peer.port,
+	                       &t->asked, &name)) {
+	case POLICY_ALLOW:
+		return true;
+	case POLICY_DENY:
+		tcp_internal_connect_failed(s, STATUS_ACCESS_DENIED);
+		return false;
+	case POLICY_ASK:
+		break;
+	}
+	t->looking_up = true;
+	status = resolver_lookup(name, strlen(name), name_found, s);
+	if (status) {
+		t->looking_up = false;
+		tcp_internal_connect_failed(s, STATUS_NO_BUFFERS);
+	}
+	return false;
+}
+
+static bool reachable_address(ip4_addr_t a)
+{
+	return !ip4_addr_ismulticast(&a) && a.addr != IPADDR_BROADCAST;
+}
+
+static void connect_step(struct socket *s)
+{
+	struct tcp_socket *t = &s->tcp;
+	int status;
+
+	t->phase = TCP_RESOLVING;
+	s->peer.address.addr = t->candidates[t->candidate];
+	if (!allowed(s))
+		return;
+	if (!address_is_loopback(s->peer.address) && stack_state() == STACK_WAITING)
+		return; /* until tcp_socket_network_changed() or tcp_socket_timeout() */
+	if (!reachable_address(s->peer.address)) {
+		tcp_internal_connect_failed(s, STATUS_NETWORK_UNREACHABLE);
+		return;
+	}
+	status = send_syn(s);
+	if (status)
+		tcp_internal_connect_failed(s, status);
+}
+
+static int may_connect(const struct socket *s)
+{
+	switch (s->tcp.phase) {
+	case TCP_IDLE:
+		return STATUS_OK;
+	case TCP_RESOLVING:
+	case TCP_CONNECTING:
+		return STATUS_IN_PROGRESS;
+	case TCP_LISTENING:
+		return STATUS_INVALID_ARGUMENT;
+	default:
+		return STATUS_ALREADY_CONNECTED;
+	}
+}
+
+static void connect_begins(struct socket *s, uint16_t port)
+{
+	struct tcp_socket *t = &s->tcp;
+
+	t->connect_status = TCP_PENDING;
+	t->phase = TCP_RESOLVING;
+	t->candidate = t->asked = 0;
+	t->give_up = platform_now() + STACK_WAIT_NS;
+	s->peer.port = port;
+	socket_set_status(s, CHANNEL_CONNECTING, 0);
+}
+
+int tcp_socket_connect(struct socket *s, const uint32_t *addresses, unsigned count, uint16_t port)
+{
+	struct tcp_socket *t = &s->tcp;
+	int status = may_connect(s);
+
+	if (status)
+		return status;
+	memcpy(t->candidates, addresses, count * sizeof(addresses[0]));
+	t->ncandidates = count;
+	connect_begins(s, port);
+	connect_step(s);
+	return STATUS_OK;
+}
+
+/* The resolver, about the host to connect to. */
+static void host_found(void *context, int status, const struct dns_answer *answer)
+{
+	struct socket *s = context;
+	struct tcp_socket *t = &s->tcp;
+
+	t->looking_up = false;
+	if (status) {
+		connect_ended(s, status);
+		return;
+	}
+	t->ncandidates = answer->count;
+	memcpy(t->candidates, answer->addresses, answer->count * sizeof(answer->addresses[0]));
+	connect_step(s);
+}
+
+int tcp_socket_connect_name(struct socket *s, const char *host, uint16_t port)
+{
+	int status = may_connect(s);
+
+	if (status)
+		return status;
+	s->tcp.ncandidates = 0;
+	connect_begins(s, port);
+	s->tcp.looking_up = true;
+	status = resolver_lookup(host, strlen(host), host_found, s);
+	if (status)
+		connect_ended(s, status);
+	return STATUS_OK;
+}
+
+void tcp_socket_network_changed(struct socket *s)
+{
+	if (s->kind == SOCKET_TCP && s->tcp.phase == TCP_RESOLVING && !s->tcp.looking_up)
+		connect_step(s);
+}
+
+uint64_t tcp_socket_deadline(const struct socket *s)
+{
+	return s->tcp.phase == TCP_RESOLVING && !s->tcp.looking_up ? s->tcp.give_up : UINT64_MAX;
+}
+
+void tcp_socket_timeout(struct socket *s)
+{
+	connect_ended(s, STATUS_NETWORK_DOWN);
+}
+
+void tcp_socket_icmp_error(uint16_t local_port, struct endpoint peer, uint32_t sequence, int status)
+{
+	struct socket *s;
+
+	for (unsigned i = 0; (s = socket_next(&i));) {
+		struct tcp_pcb *pcb;
+
+		if (s->kind != SOCKET_TCP || s->tcp.phase != TCP_CONNECTING || !s->tcp.pcb)
+			continue;
+		pcb = s->tcp.pcb;
+		if (pcb->local_port != local_port || s->peer.port != peer.port ||
+		    !ip4_addr_eq(&s->peer.address, &peer.address) || sequence != pcb->lastack)
+			continue;
+		drop_pcb(s);
+		tcp_internal_connect_failed(s, status);
+		return;
+	}
+}
+
+/* ---- Listening ---- */
+
+static void append_pending(struct socket *listener, struct socket *s)
+{
+	struct tcp_socket *t = &listener->tcp;
+
+	s->tcp.listener = listener;
+	if (t->pending_last)
+		t->pending_last->tcp.pending_next = s;
+	else
+		t->pending = s;
+	t->pending_last = s;
+	t->npending++;
+}
+
+static void tell_pending(struct socket *listener)
+{
+	atomic_store(&listener->channel.shared->pending, listener->tcp.npending);
+	atomic_thread_fence(
+	        memory_order_seq_cst); /* before the look at what the program asked for */
+	if (atomic_load(&listener->channel.shared->client_wants_status) &&
+	    atomic_exchange(&listener->channel.shared->client_wants_status, 0))
+		listener->wake = true;
+	socket_mark(listener);
+}
+
+/* lwIP: a peer has connected. */
+static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
+{
+	struct socket *listener = arg, *s;
+
+	if (error != ERR_OK || !pcb || !listener)
+		return ERR_VAL;
+	if (listener->tcp.npending >= listener->tcp.backlog ||
+	    socket_create(SOCKET_TCP, listener->policy, &s) != STATUS_OK)
+		return ERR_MEM; /* lwIP resets the connection */
+	s->options = listener->options;
+	tcp_internal_adopt(s, pcb);
+	tcp_internal_established(s);
+	tcp_backlog_delayed(pcb); /* counts against the backlog until somebody takes it */
+	append_pending(listener, s);
+	tell_pending(listener);
+	return ERR_OK;
+}
+
+static int listen_again(struct socket *s, uint32_t backlog)
+{
+	struct tcp_pcb_listen *pcb = (struct tcp_pcb_listen *)s->tcp.pcb;
+
+	tcp_backlog_set(pcb, (u8_t)backlog);
+	s->tcp.backlog = backlog;
+	return STATUS_OK;
+}
+
+int tcp_socket_listen(struct socket *s, uint32_t backlog)
+{
+	struct tcp_socket *t = &s->tcp;
+	struct tcp_pcb *listening;
+	bool chosen = s->local.port == 0;
+	int status;
+	err_t error;
+
+	backlog = backlog < 1 ? 1 : backlog > BACKLOG_MAX ? BACKLOG_MAX : backlog;
+	if (t->phase == TCP_LISTENING)
+		return listen_again(s, backlog);
+	if (t->phase != TCP_IDLE)
+		return STATUS_INVALID_ARGUMENT;
+	if (!policy_listen(s->policy, chosen ? 0 : s->local.port) &&
+	    !(s->local.port >= EPHEMERAL_FIRST && policy_listen(s->policy, 0)))
+		return STATUS_ACCESS_DENIED;
+	status = ensure_pcb(s);
+	if (!status && chosen)
+		status = bind_to(s, (struct endpoint){0});
+	if (status)
+		return status;
+	/* Connections that are only being made give way to those that stand. */
+	tcp_setprio(t->pcb, TCP_PRIO_MIN);
+	tcp_err(t->pcb, NULL);
+	listening = tcp_listen_with_backlog_and_err(t->pcb, (u8_t)backlog, &error);
+	if (!listening) {
+		tcp_internal_adopt(s, t->pcb);
+		return error == ERR_USE ? STATUS_ADDRESS_IN_USE : STATUS_NO_BUFFERS;
+	}
+	t->pcb = listening;
+	t->phase = TCP_LISTENING;
+	t->backlog = backlog;
+	tcp_arg(listening, s);
+	tcp_accept(listening, on_accept);
+	socket_set_status(s, CHANNEL_LISTENING, 0);
+	return STATUS_OK;
+}
+
+int tcp_socket_accept(struct socket *s, struct socket **out)
+{
+	struct tcp_socket *t = &s->tcp;
+	struct socket *taken = t->pending;
+
+	if (t->phase != TCP_LISTENING)
+		return STATUS_INVALID_ARGUMENT;
+	if (!taken)
+		return STATUS_WOULD_BLOCK;
+	t->pending = taken->tcp.pending_next;
+	if (!t->pending)
+		t->pending_last = NULL;
+	t->npending--;
+	taken->tcp.pending_next = taken->tcp.listener = NULL;
+	if (taken->tcp.pcb)
+		tcp_backlog_accepted(taken->tcp.pcb);
+	tell_pending(s);
+	*out = taken;
+	return STATUS_OK;
+}
