@@ -25,7 +25,6 @@ static void log_arguments(const char *format, va_list args)
 	_Alignas(8) uint8_t buffer[LINE_MAX + 64];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
 	struct log_write_params params;
-	struct log_write_results results;
 	char line[LINE_MAX];
 	int length;
 
@@ -36,7 +35,7 @@ static void log_arguments(const char *format, va_list args)
 	params.text.len =
 	        length < (int)sizeof(line) ? (uint32_t)length : (uint32_t)sizeof(line) - 1;
 	/* A log that fails cannot be told to anybody. */
-	(void)log_write(log, &params, &results, &call);
+	(void)log_write(log, &params, &call);
 }
 
 void log_line(const char *format, ...)

@@ -20,9 +20,8 @@ int cap_event_create(cap_t *out)
 {
 	_Alignas(8) uint8_t buffer[SELF_BUFFER];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-	struct process_create_event_params params = {};
 	struct process_create_event_results results;
-	int result = process_create_event(CAP_SELF, &params, &results, &call);
+	int result = process_create_event(CAP_SELF, &results, &call);
 
 	*out = CAP_NULL;
 	return result ? result : received(&call, results.event_index, out);
@@ -32,9 +31,8 @@ int cap_endpoint_create(cap_t *out)
 {
 	_Alignas(8) uint8_t buffer[SELF_BUFFER];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-	struct process_create_endpoint_params params = {};
 	struct process_create_endpoint_results results;
-	int result = process_create_endpoint(CAP_SELF, &params, &results, &call);
+	int result = process_create_endpoint(CAP_SELF, &results, &call);
 
 	*out = CAP_NULL;
 	return result ? result : received(&call, results.endpoint_index, out);
@@ -105,7 +103,6 @@ int cap_memory_unmap(void *address, uint64_t size)
 	_Alignas(8) uint8_t buffer[SELF_BUFFER];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
 	struct process_unmap_params params = {.address = (uintptr_t)address, .size = size};
-	struct process_unmap_results results;
 
-	return process_unmap(CAP_SELF, &params, &results, &call);
+	return process_unmap(CAP_SELF, &params, &call);
 }

@@ -305,15 +305,11 @@ static int serve_attach(void *object, struct msg_call *call,
 	return CAP_OK;
 }
 
-static int serve_drain(void *object, struct msg_call *call,
-                       const struct byte_stream_drain_params *in,
-                       struct byte_stream_drain_results *out)
+static int serve_drain(void *object, struct msg_call *call)
 {
 	struct console_stream *s = object;
 	uint32_t mark;
 
-	(void)in;
-	(void)out;
 	if (s->channel.send.capacity == 0)
 		return CAP_OK;
 	if (!console_written(s, &mark))
@@ -334,13 +330,11 @@ static int serve_drain(void *object, struct msg_call *call,
 }
 
 static int serve_window_size(void *object, struct msg_call *call,
-                             const struct byte_stream_window_size_params *in,
                              struct byte_stream_window_size_results *out)
 {
 	const struct console_stream *s = object;
 
 	(void)call;
-	(void)in;
 	if (!s->size_known)
 		return STATUS_NOT_SUPPORTED;
 	out->columns = s->columns;

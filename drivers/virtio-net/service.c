@@ -238,11 +238,9 @@ static void answer_frame(void *context, const uint8_t *frame, uint32_t length)
 	server_answer(&server, pending, status, message, size, NULL, 0);
 }
 
-static int serve_receive(void *object, struct msg_call *call, const struct nic_receive_params *in,
-                         struct nic_receive_results *out)
+static int serve_receive(void *object, struct msg_call *call, struct nic_receive_results *out)
 {
 	(void)object;
-	(void)in;
 	(void)out;
 	if (nwaiting == WAITING_MAX)
 		return STATUS_NO_BUFFERS;
@@ -252,12 +250,10 @@ static int serve_receive(void *object, struct msg_call *call, const struct nic_r
 }
 
 static int serve_mac_address(void *object, struct msg_call *call,
-                             const struct nic_mac_address_params *in,
                              struct nic_mac_address_results *out)
 {
 	(void)object;
 	(void)call;
-	(void)in;
 	out->addr = MSG_DATA(mac, sizeof(mac));
 	out->result = MSG_TEXT("known");
 	out->reason = MSG_TEXT("the device's configuration tells it");
@@ -266,12 +262,10 @@ static int serve_mac_address(void *object, struct msg_call *call,
 }
 
 static int serve_link_status(void *object, struct msg_call *call,
-                             const struct nic_link_status_params *in,
                              struct nic_link_status_results *out)
 {
 	(void)object;
 	(void)call;
-	(void)in;
 	out->up = link_is_up();
 	out->result = out->up ? MSG_TEXT("up") : MSG_TEXT("down");
 	out->reason = device.features & FEATURE_STATUS
@@ -326,13 +320,10 @@ static int serve_attach(void *object, struct msg_call *call, const struct nic_at
 	return CAP_OK;
 }
 
-static int serve_statistics(void *object, struct msg_call *call,
-                            const struct nic_statistics_params *in,
-                            struct nic_statistics_results *out)
+static int serve_statistics(void *object, struct msg_call *call, struct nic_statistics_results *out)
 {
 	(void)object;
 	(void)call;
-	(void)in;
 	*out = (struct nic_statistics_results){
 	        .received_frames = net.statistics.received_frames,
 	        .received_bytes = net.statistics.received_bytes,

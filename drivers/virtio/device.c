@@ -107,10 +107,9 @@ static int read_config_space(void *context, uint16_t offset, uint8_t width, uint
 
 static int read_regions(struct virtio_device *d, struct virtio_region *regions, uint32_t *count)
 {
-	struct device_mmio_info_params in = {};
 	struct device_mmio_info_results out;
 	struct capos_call call = big_call();
-	int result = device_mmio_info(d->mmio, &in, &out, &call);
+	int result = device_mmio_info(d->mmio, &out, &call);
 
 	if (result)
 		return result;
@@ -369,7 +368,7 @@ int virtio_bind_interrupt(struct virtio_device *d, cap_t event, uint64_t bits)
 
 	call.send_caps = &send;
 	call.send_ncaps = 1;
-	return interrupt_bind(d->interrupt, &in, NULL, &call);
+	return interrupt_bind(d->interrupt, &in, &call);
 }
 
 int virtio_dma_allocate(struct virtio_device *d, uint32_t npages, uint64_t *pages, void **base,

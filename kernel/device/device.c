@@ -104,15 +104,13 @@ _Noreturn void kernel_interrupt(unsigned vector)
 
 /* ---- DeviceManager ---- */
 
-static int list(void *object, struct msg_call *msg, const struct device_manager_list_params *params,
-                struct device_manager_list_results *results)
+static int list(void *object, struct msg_call *msg, struct device_manager_list_results *results)
 {
 	struct pci_device *out = (struct pci_device *)this_cpu()->data;
 	_Static_assert(PCI_FUNCTIONS_MAX * sizeof(*out) <= sizeof(this_cpu()->data),
 	               "the list fits");
 	(void)object;
 	(void)msg;
-	(void)params;
 	for (unsigned i = 0; i < pci_count; i++) {
 		const struct pci_function *f = &pci_functions[i];
 		out[i] = (struct pci_device){.address = f->address,
@@ -167,14 +165,11 @@ int device_manager_call(void *object, struct msg_call *msg)
 
 /* ---- DeviceMmio ---- */
 
-static int mmio_info(void *device, struct msg_call *msg,
-                     const struct device_mmio_info_params *params,
-                     struct device_mmio_info_results *results)
+static int mmio_info(void *device, struct msg_call *msg, struct device_mmio_info_results *results)
 {
 	const struct device *d = device;
 	struct mmio_region *out = (struct mmio_region *)this_cpu()->data;
 	(void)msg;
-	(void)params;
 	for (unsigned i = 0; i < d->nregions; i++)
 		out[i] = (struct mmio_region){.bar = d->regions[i].bar,
 		                              .offset = d->regions[i].offset,
@@ -229,11 +224,9 @@ int device_mmio_call(void *device, struct msg_call *msg)
 /* ---- Interrupt ---- */
 
 static int interrupt_bind_method(void *device, struct msg_call *msg,
-                                 const struct interrupt_bind_params *params,
-                                 struct interrupt_bind_results *results)
+                                 const struct interrupt_bind_params *params)
 {
 	struct cap event;
-	(void)results;
 	int error =
 	        kcall_arg(kcall_of(msg), params->event_index, KIND_EVENT, CAP_RIGHT_SIGNAL, &event);
 	if (!error)
@@ -241,23 +234,17 @@ static int interrupt_bind_method(void *device, struct msg_call *msg,
 	return error;
 }
 
-static int interrupt_unbind_method(void *device, struct msg_call *msg,
-                                   const struct interrupt_unbind_params *params,
-                                   struct interrupt_unbind_results *results)
+static int interrupt_unbind_method(void *device, struct msg_call *msg)
 {
 	(void)msg;
-	(void)params;
-	(void)results;
 	bind(device, NULL, 0);
 	return CAP_OK;
 }
 
 static int interrupt_count_method(void *device, struct msg_call *msg,
-                                  const struct interrupt_count_params *params,
                                   struct interrupt_count_results *results)
 {
 	(void)msg;
-	(void)params;
 	results->delivered = ((struct device *)device)->delivered;
 	return CAP_OK;
 }

@@ -96,13 +96,11 @@ void event_unbind(struct event *e)
 
 /* Binding again to the same thread changes the entry alone. */
 static int bind_upcall(void *event, struct msg_call *msg,
-                       const struct event_bind_upcall_params *params,
-                       struct event_bind_upcall_results *results)
+                       const struct event_bind_upcall_params *params)
 {
 	struct event *e = event;
 	struct kcall *call = kcall_of(msg);
 	struct thread *t = call->caller;
-	(void)results;
 	if (!(call->rights & CAP_RIGHT_WAIT))
 		return CAP_ERIGHTS;
 	if ((e->bound && e->bound != t) || (t->upcall_event && t->upcall_event != e))

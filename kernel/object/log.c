@@ -9,15 +9,13 @@
 
 #define WRITE_MAX 1024u /* bytes of one call; the serial port is slow */
 
-static int write(void *object, struct msg_call *msg, const struct log_write_params *params,
-                 struct log_write_results *results)
+static int write(void *object, struct msg_call *msg, const struct log_write_params *params)
 {
 	const struct process *p = kcall_of(msg)->caller->process;
 	const char *at = params->text.ptr;
 	const char *end = at + (params->text.len < WRITE_MAX ? params->text.len : WRITE_MAX);
 	char line[WRITE_MAX + 1];
 	(void)object;
-	(void)results;
 	while (at < end) {
 		size_t length = 0;
 		for (; at < end && *at != '\n'; at++)
@@ -37,14 +35,10 @@ int log_call(void *object, struct msg_call *msg)
 	return log_dispatch(&ops, object, msg);
 }
 
-static int shutdown(void *object, struct msg_call *msg,
-                    const struct power_control_shutdown_params *params,
-                    struct power_control_shutdown_results *results)
+static int shutdown(void *object, struct msg_call *msg)
 {
 	(void)object;
 	(void)msg;
-	(void)params;
-	(void)results;
 	arch_shutdown();
 }
 

@@ -67,11 +67,9 @@ static int map(void *object, struct msg_call *msg, const struct process_map_para
 	                 false, &results->address);
 }
 
-static int unmap(void *object, struct msg_call *msg, const struct process_unmap_params *params,
-                 struct process_unmap_results *results)
+static int unmap(void *object, struct msg_call *msg, const struct process_unmap_params *params)
 {
 	struct process *p;
-	(void)results;
 	int error = managed(object, msg, &p);
 	if (error)
 		return error;
@@ -81,11 +79,9 @@ static int unmap(void *object, struct msg_call *msg, const struct process_unmap_
 	                   (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1));
 }
 
-static int protect(void *object, struct msg_call *msg, const struct process_protect_params *params,
-                   struct process_protect_results *results)
+static int protect(void *object, struct msg_call *msg, const struct process_protect_params *params)
 {
 	struct process *p;
-	(void)results;
 	int error = managed(object, msg, &p);
 	if (error)
 		return error;
@@ -97,11 +93,9 @@ static int protect(void *object, struct msg_call *msg, const struct process_prot
 }
 
 static int create_event(void *object, struct msg_call *msg,
-                        const struct process_create_event_params *params,
                         struct process_create_event_results *results)
 {
 	struct process *p;
-	(void)params;
 	int error = managed(object, msg, &p);
 	if (error)
 		return error;
@@ -113,11 +107,9 @@ static int create_event(void *object, struct msg_call *msg,
 }
 
 static int create_endpoint(void *object, struct msg_call *msg,
-                           const struct process_create_endpoint_params *params,
                            struct process_create_endpoint_results *results)
 {
 	struct process *p;
-	(void)params;
 	int error = managed(object, msg, &p);
 	if (error)
 		return error;
@@ -152,13 +144,9 @@ static int create_thread(void *object, struct msg_call *msg,
 	return CAP_OK;
 }
 
-static int exit_thread(void *object, struct msg_call *msg,
-                       const struct process_exit_thread_params *params,
-                       struct process_exit_thread_results *results)
+static int exit_thread(void *object, struct msg_call *msg)
 {
 	struct process *p;
-	(void)params;
-	(void)results;
 	int error = managed(object, msg, &p);
 	if (error)
 		return error;
@@ -170,12 +158,10 @@ static int exit_thread(void *object, struct msg_call *msg,
 	return MSG_DEFERRED;
 }
 
-static int wait(void *object, struct msg_call *msg, const struct process_wait_params *params,
-                struct process_wait_results *results)
+static int wait(void *object, struct msg_call *msg, struct process_wait_results *results)
 {
 	struct process *p = object;
 	struct kcall *call = kcall_of(msg);
-	(void)params;
 	if (!(call->rights & CAP_RIGHT_WATCH))
 		return CAP_ERIGHTS;
 	if (!p->alive) {
@@ -192,11 +178,9 @@ static int wait(void *object, struct msg_call *msg, const struct process_wait_pa
 	return MSG_DEFERRED;
 }
 
-static int status(void *object, struct msg_call *msg, const struct process_status_params *params,
-                  struct process_status_results *results)
+static int status(void *object, struct msg_call *msg, struct process_status_results *results)
 {
 	struct process *p = object;
-	(void)params;
 	if (!(kcall_of(msg)->rights & CAP_RIGHT_WATCH))
 		return CAP_ERIGHTS;
 	results->id = p->id;
@@ -210,12 +194,10 @@ static int status(void *object, struct msg_call *msg, const struct process_statu
 	return CAP_OK;
 }
 
-static int kill(void *object, struct msg_call *msg, const struct process_kill_params *params,
-                struct process_kill_results *results)
+static int kill(void *object, struct msg_call *msg, const struct process_kill_params *params)
 {
 	struct process *p = object;
 	struct kcall *call = kcall_of(msg);
-	(void)results;
 	if (!(call->rights & CAP_RIGHT_KILL))
 		return CAP_ERIGHTS;
 	if (!p->alive)
@@ -228,11 +210,9 @@ static int kill(void *object, struct msg_call *msg, const struct process_kill_pa
 }
 
 static int set_name(void *object, struct msg_call *msg,
-                    const struct process_set_name_params *params,
-                    struct process_set_name_results *results)
+                    const struct process_set_name_params *params)
 {
 	struct process *p;
-	(void)results;
 	int error = managed(object, msg, &p);
 	if (error)
 		return error;
@@ -240,13 +220,9 @@ static int set_name(void *object, struct msg_call *msg,
 	return CAP_OK;
 }
 
-static int sleep_forever(void *object, struct msg_call *msg,
-                         const struct process_sleep_forever_params *params,
-                         struct process_sleep_forever_results *results)
+static int sleep_forever(void *object, struct msg_call *msg)
 {
 	(void)object;
-	(void)params;
-	(void)results;
 	struct op *op = op_create(kcall_of(msg)->caller, kcall_of(msg)->sqe, OP_FOREVER);
 	return op ? MSG_DEFERRED : CAP_ENOMEM;
 }
@@ -289,13 +265,11 @@ static int fork_method(void *object, struct msg_call *msg, const struct process_
 }
 
 static int exec_process(void *object, struct msg_call *msg,
-                        const struct process_exec_params *params,
-                        struct process_exec_results *results)
+                        const struct process_exec_params *params)
 {
 	struct process *p;
 	struct cap image;
 	struct kcall *call = kcall_of(msg);
-	(void)results;
 	int error = own(object, msg, &p);
 	if (error)
 		return error;
@@ -349,11 +323,9 @@ int process_call(void *process, struct msg_call *msg)
 /* ---- MemoryObject ---- */
 
 static int memory_size(void *object, struct msg_call *msg,
-                       const struct memory_object_size_params *params,
                        struct memory_object_size_results *results)
 {
 	(void)msg;
-	(void)params;
 	results->size = ((struct memobj *)object)->size;
 	return CAP_OK;
 }
@@ -380,11 +352,9 @@ static int memory_slice(void *object, struct msg_call *msg,
 }
 
 static int memory_resize(void *object, struct msg_call *msg,
-                         const struct memory_object_resize_params *params,
-                         struct memory_object_resize_results *results)
+                         const struct memory_object_resize_params *params)
 {
 	struct memobj *m = object;
-	(void)results;
 	const uint32_t needed = CAP_RIGHT_WRITE | CAP_RIGHT_MANAGE;
 	if ((kcall_of(msg)->rights & needed) != needed)
 		return CAP_ERIGHTS;

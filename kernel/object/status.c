@@ -18,14 +18,12 @@
 #define ENTRIES_MAX (uint32_t)(PAGE_SIZE / sizeof(struct capability_entry))
 
 static int processes(void *object, struct msg_call *msg,
-                     const struct system_status_processes_params *params,
                      struct system_status_processes_results *results)
 {
 	struct process_entry *entries = (struct process_entry *)this_cpu()->data;
 	uint32_t count = 0;
 	(void)object;
 	(void)msg;
-	(void)params;
 	for (struct list *node = all_processes.next; node != &all_processes; node = node->next) {
 		const struct process *p = list_entry(node, struct process, of_all);
 		if ((count + 1) * sizeof(entries[0]) > sizeof(this_cpu()->data))
@@ -99,13 +97,10 @@ static int capabilities(void *object, struct msg_call *msg,
 	return CAP_OK;
 }
 
-static int memory(void *object, struct msg_call *msg,
-                  const struct system_status_memory_params *params,
-                  struct system_status_memory_results *results)
+static int memory(void *object, struct msg_call *msg, struct system_status_memory_results *results)
 {
 	(void)object;
 	(void)msg;
-	(void)params;
 	results->total_pages = page_total();
 	results->free_pages = page_free_count();
 	results->kernel_objects = slab_live_objects();

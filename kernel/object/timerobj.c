@@ -89,12 +89,10 @@ static uint64_t remaining(const struct timer *t)
 }
 
 static int timer_arm_method(void *timer, struct msg_call *msg,
-                            const struct timer_arm_params *params,
-                            struct timer_arm_results *results)
+                            const struct timer_arm_params *params)
 {
 	struct timer *t = timer;
 	struct cap event;
-	(void)results;
 	int error =
 	        kcall_arg(kcall_of(msg), params->event_index, KIND_EVENT, CAP_RIGHT_SIGNAL, &event);
 	if (error)
@@ -120,12 +118,10 @@ static int timer_arm_method(void *timer, struct msg_call *msg,
 }
 
 static int timer_disarm_method(void *timer, struct msg_call *msg,
-                               const struct timer_disarm_params *params,
                                struct timer_disarm_results *results)
 {
 	struct timer *t = timer;
 	(void)msg;
-	(void)params;
 	results->remaining_ns = remaining(t);
 	results->interval_ns = t->interval;
 	disarm(t);
@@ -133,11 +129,9 @@ static int timer_disarm_method(void *timer, struct msg_call *msg,
 }
 
 static int timer_create_method(void *timer, struct msg_call *msg,
-                               const struct timer_create_params *params,
                                struct timer_create_results *results)
 {
 	(void)timer;
-	(void)params;
 	struct timer *made = timer_create();
 	if (!made)
 		return CAP_ENOMEM;
@@ -147,12 +141,10 @@ static int timer_create_method(void *timer, struct msg_call *msg,
 }
 
 static int timer_remaining_method(void *timer, struct msg_call *msg,
-                                  const struct timer_remaining_params *params,
                                   struct timer_remaining_results *results)
 {
 	struct timer *t = timer;
 	(void)msg;
-	(void)params;
 	results->remaining_ns = remaining(t);
 	results->interval_ns = t->interval;
 	return CAP_OK;

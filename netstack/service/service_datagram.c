@@ -111,10 +111,9 @@ static int udp_recv_from(void *object, struct msg_call *call,
 
 /* ---- UdpSocket ---- */
 
-static int udp_close(void *object, struct msg_call *call, const struct udp_socket_close_params *in,
-                     struct udp_socket_close_results *out)
+static int udp_close(void *object, struct msg_call *call)
 {
-	(void)call, (void)in, (void)out;
+	(void)call;
 	service_close(object);
 	return STATUS_OK;
 }
@@ -137,46 +136,41 @@ static int connect_to(struct socket *s, const struct msg_data *addr, uint16_t po
 	return status ? status : datagram_connect(s, to);
 }
 
-static int udp_bind(void *object, struct msg_call *call, const struct udp_socket_bind_params *in,
-                    struct udp_socket_bind_results *out)
+static int udp_bind(void *object, struct msg_call *call, const struct udp_socket_bind_params *in)
 {
-	(void)call, (void)out;
+	(void)call;
 	return bind_to(object, &in->addr, in->port);
 }
 
 static int udp_connect(void *object, struct msg_call *call,
-                       const struct udp_socket_connect_params *in,
-                       struct udp_socket_connect_results *out)
+                       const struct udp_socket_connect_params *in)
 {
-	(void)call, (void)out;
+	(void)call;
 	return connect_to(object, &in->addr, in->port);
 }
 
 static int udp_local_address(void *object, struct msg_call *call,
-                             const struct udp_socket_local_address_params *in,
                              struct udp_socket_local_address_results *out)
 {
 	struct endpoint local = datagram_local(object);
 
-	(void)call, (void)in;
+	(void)call;
 	return address_of(&local, &out->address);
 }
 
 static int udp_peer_address(void *object, struct msg_call *call,
-                            const struct udp_socket_peer_address_params *in,
                             struct udp_socket_peer_address_results *out)
 {
 	struct socket *s = object;
 
-	(void)call, (void)in;
+	(void)call;
 	return s->datagram.connected ? address_of(&s->peer, &out->address) : STATUS_NOT_CONNECTED;
 }
 
 static int udp_set_option(void *object, struct msg_call *call,
-                          const struct udp_socket_set_option_params *in,
-                          struct udp_socket_set_option_results *out)
+                          const struct udp_socket_set_option_params *in)
 {
-	(void)call, (void)out;
+	(void)call;
 	return datagram_set_option(object, in->option, in->value);
 }
 
@@ -202,36 +196,32 @@ const struct udp_socket_ops udp_ops = {
 
 /* ---- RawSocket ---- */
 
-static int raw_bind(void *object, struct msg_call *call, const struct raw_socket_bind_params *in,
-                    struct raw_socket_bind_results *out)
+static int raw_bind(void *object, struct msg_call *call, const struct raw_socket_bind_params *in)
 {
-	(void)call, (void)out;
+	(void)call;
 	return bind_to(object, &in->addr, 0);
 }
 
 static int raw_connect(void *object, struct msg_call *call,
-                       const struct raw_socket_connect_params *in,
-                       struct raw_socket_connect_results *out)
+                       const struct raw_socket_connect_params *in)
 {
-	(void)call, (void)out;
+	(void)call;
 	return connect_to(object, &in->addr, 0);
 }
 
 static int raw_local_address(void *object, struct msg_call *call,
-                             const struct raw_socket_local_address_params *in,
                              struct raw_socket_local_address_results *out)
 {
 	struct endpoint local = datagram_local(object);
 
-	(void)call, (void)in;
+	(void)call;
 	return address_of(&local, &out->address);
 }
 
 static int raw_set_option(void *object, struct msg_call *call,
-                          const struct raw_socket_set_option_params *in,
-                          struct raw_socket_set_option_results *out)
+                          const struct raw_socket_set_option_params *in)
 {
-	(void)call, (void)out;
+	(void)call;
 	return datagram_set_option(object, in->option, in->value);
 }
 

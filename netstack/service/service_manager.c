@@ -137,12 +137,11 @@ uint64_t service_network_deadline(void)
 }
 
 static int get_config(void *object, struct msg_call *call,
-                      const struct network_manager_get_config_params *in,
                       struct network_manager_get_config_results *out)
 {
 	int status;
 
-	(void)object, (void)in;
+	(void)object;
 	if (!network_known(&status))
 		return wait_for(call, CONFIG, STACK_WAIT_NS);
 	if (!status)
@@ -151,12 +150,11 @@ static int get_config(void *object, struct msg_call *call,
 }
 
 static int name_servers(void *object, struct msg_call *call,
-                        const struct network_manager_name_servers_params *in,
                         struct network_manager_name_servers_results *out)
 {
 	int status;
 
-	(void)object, (void)in;
+	(void)object;
 	if (!network_known(&status))
 		return wait_for(call, NAME_SERVERS, STACK_WAIT_NS);
 	if (!status)
@@ -164,11 +162,9 @@ static int name_servers(void *object, struct msg_call *call,
 	return status;
 }
 
-static int settle(void *object, struct msg_call *call,
-                  const struct network_manager_settle_params *in,
-                  struct network_manager_settle_results *out)
+static int settle(void *object, struct msg_call *call)
 {
-	(void)object, (void)in, (void)out;
+	(void)object;
 	/* Answered behind the frames that are on their way to the driver now. */
 	return wait_for(call, SETTLED, SETTLE_NS);
 }
@@ -391,12 +387,10 @@ const struct tcp_connect_authority_ops connect_authority_ops = {
 };
 
 static int authority_listen(void *object, struct msg_call *call,
-                            const struct tcp_listen_authority_listen_params *in,
                             struct tcp_listen_authority_listen_results *out)
 {
 	struct holder *h = object;
 
-	(void)in;
 	return service_listen(call, h->policy, h->port, &out->listener_index);
 }
 

@@ -395,13 +395,11 @@ static int tcp_recv(void *object, struct msg_call *call, const struct tcp_socket
 	                                    : status;
 }
 
-static int tcp_close(void *object, struct msg_call *call, const struct tcp_socket_close_params *in,
-                     struct tcp_socket_close_results *out)
+static int tcp_close(void *object, struct msg_call *call)
 {
 	struct socket *s = object;
 	int status;
 
-	(void)in, (void)out;
 	if (s->options.linger > 0 && !tcp_socket_flushed(s)) {
 		status = service_wait(call, s, WAIT_CLOSE, 0,
 		                      platform_now() + (uint64_t)s->options.linger * SECOND_NS);
@@ -416,8 +414,7 @@ static int tcp_close(void *object, struct msg_call *call, const struct tcp_socke
 }
 
 static int tcp_connect(void *object, struct msg_call *call,
-                       const struct tcp_socket_connect_params *in,
-                       struct tcp_socket_connect_results *out)
+                       const struct tcp_socket_connect_params *in)
 {
 	struct socket *s = object;
 	ip4_addr_t address;
@@ -426,7 +423,6 @@ static int tcp_connect(void *object, struct msg_call *call,
 	const char *host = policy_host(s->policy, &port);
 	int status = service_address(&in->addr, &address, &unspecified);
 
-	(void)out;
 	if (status)
 		return status;
 	if (unspecified && host) {
@@ -443,22 +439,20 @@ static int tcp_connect(void *object, struct msg_call *call,
 	return service_wait(call, s, WAIT_CONNECT, 0, 0);
 }
 
-static int tcp_bind(void *object, struct msg_call *call, const struct tcp_socket_bind_params *in,
-                    struct tcp_socket_bind_results *out)
+static int tcp_bind(void *object, struct msg_call *call, const struct tcp_socket_bind_params *in)
 {
 	struct endpoint to = {.port = in->port};
 	bool unspecified;
 	int status = service_address(&in->addr, &to.address, &unspecified);
 
-	(void)call, (void)out;
+	(void)call;
 	return status ? status : tcp_socket_bind(object, to);
 }
 
 static int tcp_listen(void *object, struct msg_call *call,
-                      const struct tcp_socket_listen_params *in,
-                      struct tcp_socket_listen_results *out)
+                      const struct tcp_socket_listen_params *in)
 {
-	(void)call, (void)out;
+	(void)call;
 	return tcp_socket_listen(object, in->backlog);
 }
 
@@ -481,32 +475,29 @@ static int tcp_accept(void *object, struct msg_call *call,
 }
 
 static int tcp_shutdown(void *object, struct msg_call *call,
-                        const struct tcp_socket_shutdown_params *in,
-                        struct tcp_socket_shutdown_results *out)
+                        const struct tcp_socket_shutdown_params *in)
 {
-	(void)call, (void)out;
+	(void)call;
 	return tcp_socket_shutdown(object, in->receive, in->send);
 }
 
 static int tcp_local_address(void *object, struct msg_call *call,
-                             const struct tcp_socket_local_address_params *in,
                              struct tcp_socket_local_address_results *out)
 {
 	struct socket *s = object;
 
-	(void)call, (void)in;
+	(void)call;
 	out->address.addr = service_address_data(&s->local.address);
 	out->address.port = s->local.port;
 	return STATUS_OK;
 }
 
 static int tcp_peer_address(void *object, struct msg_call *call,
-                            const struct tcp_socket_peer_address_params *in,
                             struct tcp_socket_peer_address_results *out)
 {
 	struct socket *s = object;
 
-	(void)call, (void)in;
+	(void)call;
 	if (s->tcp.phase != TCP_OPEN)
 		return STATUS_NOT_CONNECTED;
 	out->address.addr = service_address_data(&s->peer.address);
@@ -515,10 +506,9 @@ static int tcp_peer_address(void *object, struct msg_call *call,
 }
 
 static int tcp_set_option(void *object, struct msg_call *call,
-                          const struct tcp_socket_set_option_params *in,
-                          struct tcp_socket_set_option_results *out)
+                          const struct tcp_socket_set_option_params *in)
 {
-	(void)call, (void)out;
+	(void)call;
 	return tcp_socket_set_option(object, in->option, in->value);
 }
 
@@ -548,14 +538,12 @@ const struct tcp_socket_ops tcp_ops = {
 /* ---- TcpListener ---- */
 
 static int listener_accept(void *object, struct msg_call *call,
-                           const struct tcp_listener_accept_params *in,
                            struct tcp_listener_accept_results *out)
 {
 	struct socket *taken;
 	cap_t cap;
 	int status = tcp_socket_accept(object, &taken);
 
-	(void)in;
 	if (status == STATUS_WOULD_BLOCK)
 		return service_wait(call, object, WAIT_ACCEPT, 0, 0);
 	if (status)
@@ -571,11 +559,9 @@ static int listener_accept(void *object, struct msg_call *call,
 	return STATUS_OK;
 }
 
-static int listener_close(void *object, struct msg_call *call,
-                          const struct tcp_listener_close_params *in,
-                          struct tcp_listener_close_results *out)
+static int listener_close(void *object, struct msg_call *call)
 {
-	(void)call, (void)in, (void)out;
+	(void)call;
 	service_close(object);
 	return STATUS_OK;
 }

@@ -199,28 +199,24 @@ static int directory_list(void *object, struct msg_call *call,
 }
 
 static int directory_make_directory(void *object, struct msg_call *call,
-                                    const struct directory_make_directory_params *in,
-                                    struct directory_make_directory_results *out)
+                                    const struct directory_make_directory_params *in)
 {
 	struct place place;
 	int status = resolve_new(object, in->path, true, &place);
 
 	(void)call;
-	(void)out;
 	return status ? status
 	              : tree_make_directory(&files.tree, place.directory, place.text, place.length,
 	                                    in->mode, NULL);
 }
 
 static int directory_remove(void *object, struct msg_call *call,
-                            const struct directory_remove_params *in,
-                            struct directory_remove_results *out)
+                            const struct directory_remove_params *in)
 {
 	struct place place;
 	int status = resolve_existing(object, in->path, false, &place);
 
 	(void)call;
-	(void)out;
 	if (status)
 		return status;
 	if (place.name)
@@ -233,15 +229,13 @@ static int directory_remove(void *object, struct msg_call *call,
 }
 
 static int directory_rename(void *object, struct msg_call *call,
-                            const struct directory_rename_params *in,
-                            struct directory_rename_results *out)
+                            const struct directory_rename_params *in)
 {
 	struct directory_object *directory = object;
 	struct place from, to;
 	int status = resolve_existing(object, in->from, false, &from);
 
 	(void)call;
-	(void)out;
 	if (!status)
 		status = path_resolve(&files.tree, directory->from, in->to.ptr, in->to.len, false,
 		                      &files.second_path, &to);
@@ -255,14 +249,12 @@ static int directory_rename(void *object, struct msg_call *call,
 }
 
 static int directory_link(void *object, struct msg_call *call,
-                          const struct directory_link_params *in,
-                          struct directory_link_results *out)
+                          const struct directory_link_params *in)
 {
 	struct place from, to;
 	int status = resolve_existing(object, in->from, false, &from);
 
 	(void)call;
-	(void)out;
 	if (!status)
 		status = resolve_new(object, in->to, false, &to);
 	return status ? status
@@ -270,14 +262,12 @@ static int directory_link(void *object, struct msg_call *call,
 }
 
 static int directory_symlink(void *object, struct msg_call *call,
-                             const struct directory_symlink_params *in,
-                             struct directory_symlink_results *out)
+                             const struct directory_symlink_params *in)
 {
 	struct place place;
 	int status = resolve_new(object, in->path, false, &place);
 
 	(void)call;
-	(void)out;
 	return status ? status
 	              : tree_make_symlink(&files.tree, place.directory, place.text, place.length,
 	                                  in->target.ptr, in->target.len, NULL);
@@ -300,14 +290,12 @@ static int directory_read_link(void *object, struct msg_call *call,
 }
 
 static int directory_set_mode(void *object, struct msg_call *call,
-                              const struct directory_set_mode_params *in,
-                              struct directory_set_mode_results *out)
+                              const struct directory_set_mode_params *in)
 {
 	struct place place;
 	int status = resolve_existing(object, in->path, in->follow_link, &place);
 
 	(void)call;
-	(void)out;
 	if (status)
 		return status;
 	if (place.inode->type == FILE_TYPE_SYMLINK)
@@ -317,26 +305,21 @@ static int directory_set_mode(void *object, struct msg_call *call,
 }
 
 static int directory_set_times(void *object, struct msg_call *call,
-                               const struct directory_set_times_params *in,
-                               struct directory_set_times_results *out)
+                               const struct directory_set_times_params *in)
 {
 	struct place place;
 	int status = resolve_existing(object, in->path, in->follow_link, &place);
 
 	(void)call;
-	(void)out;
 	if (!status)
 		inode_set_times(&files.tree, place.inode, in->access_ns, in->modify_ns);
 	return status;
 }
 
-static int directory_space(void *object, struct msg_call *call,
-                           const struct directory_space_params *in,
-                           struct directory_space_results *out)
+static int directory_space(void *object, struct msg_call *call, struct directory_space_results *out)
 {
 	(void)object;
 	(void)call;
-	(void)in;
 	out->block_size = PAGE_SIZE;
 	store_space(&out->blocks, &out->free_blocks);
 	out->files = files.tree.inodes;
@@ -357,14 +340,11 @@ static int directory_subdirectory(void *object, struct msg_call *call,
 	return give_handle(call, place.inode, place.inode, 0, &out->directory_index);
 }
 
-static int directory_path(void *object, struct msg_call *call,
-                          const struct directory_path_params *in,
-                          struct directory_path_results *out)
+static int directory_path(void *object, struct msg_call *call, struct directory_path_results *out)
 {
 	struct directory_object *directory = object;
 
 	(void)call;
-	(void)in;
 	out->path.ptr = files.text;
 	return path_of(directory->from.root, directory->from.start, files.text, sizeof(files.text),
 	               &out->path.len);
@@ -442,48 +422,40 @@ static int file_append(void *object, struct msg_call *call, const struct file_ap
 	return status;
 }
 
-static int file_get_stat(void *object, struct msg_call *call, const struct file_stat_params *in,
-                         struct file_stat_results *out)
+static int file_get_stat(void *object, struct msg_call *call, struct file_stat_results *out)
 {
 	struct handle *file = object;
 
 	(void)call;
-	(void)in;
 	inode_stat(file->inode, &out->stat);
 	return STATUS_OK;
 }
 
-static int file_truncate(void *object, struct msg_call *call, const struct file_truncate_params *in,
-                         struct file_truncate_results *out)
+static int file_truncate(void *object, struct msg_call *call, const struct file_truncate_params *in)
 {
 	struct handle *file = object;
 
 	(void)call;
-	(void)out;
 	if (!(file->flags & OPEN_WRITE))
 		return STATUS_ACCESS_DENIED;
 	return tree_truncate(&files.tree, file->inode, in->size);
 }
 
-static int file_set_mode(void *object, struct msg_call *call, const struct file_set_mode_params *in,
-                         struct file_set_mode_results *out)
+static int file_set_mode(void *object, struct msg_call *call, const struct file_set_mode_params *in)
 {
 	struct handle *file = object;
 
 	(void)call;
-	(void)out;
 	inode_set_mode(&files.tree, file->inode, in->mode);
 	return STATUS_OK;
 }
 
 static int file_set_times(void *object, struct msg_call *call,
-                          const struct file_set_times_params *in,
-                          struct file_set_times_results *out)
+                          const struct file_set_times_params *in)
 {
 	struct handle *file = object;
 
 	(void)call;
-	(void)out;
 	inode_set_times(&files.tree, file->inode, in->access_ns, in->modify_ns);
 	return STATUS_OK;
 }
@@ -534,15 +506,13 @@ static int snapshot_copy(const struct data *data, cap_t *memory)
 	return CAP_OK;
 }
 
-static int file_memory(void *object, struct msg_call *call, const struct file_memory_params *in,
-                       struct file_memory_results *out)
+static int file_memory(void *object, struct msg_call *call, struct file_memory_results *out)
 {
 	struct handle *file = object;
 	const struct data *data = &file->inode->data;
 	uint64_t pages, free;
 	cap_t memory;
 
-	(void)in;
 	if (!(file->flags & OPEN_READ))
 		return STATUS_ACCESS_DENIED;
 	if (!data->size)
@@ -617,8 +587,7 @@ static void load(void)
 	files.boot = start_cap("boot");
 	if (!files.boot)
 		log_fatal("no capability \"boot\"");
-	int result =
-	        memory_object_size(files.boot, &(struct memory_object_size_params){}, &size, NULL);
+	int result = memory_object_size(files.boot, &size, NULL);
 	if (!result)
 		result = cap_memory_map(files.boot, 0, size.size, CAP_RIGHT_READ, &address);
 	if (result)

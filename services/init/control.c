@@ -35,10 +35,9 @@ bool control_attached(void)
 static int map_channel(cap_t memory)
 {
 	struct capos_call call = INIT_CALL();
-	struct memory_object_size_params params = {};
 	struct memory_object_size_results results;
 	void *address;
-	int result = memory_object_size(memory, &params, &results, &call);
+	int result = memory_object_size(memory, &results, &call);
 
 	if (!result)
 		result = cap_memory_map(memory, 0, results.size, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
@@ -134,10 +133,9 @@ static void send_signal(unsigned number)
 		return;
 	if (number == SIGKILL) {
 		struct process_kill_params params = {.status = CAPOS_EXIT_STATUS(0, SIGKILL)};
-		struct process_kill_results results;
 		struct capos_call call = INIT_CALL();
 
-		process_kill(init.program.process, &params, &results, &call);
+		process_kill(init.program.process, &params, &call);
 	} else {
 		cap_signal(init.signals, 1ull << (number - 1));
 	}
@@ -195,9 +193,7 @@ void control_receive(void)
 void control_drain(void)
 {
 	struct capos_call call = INIT_CALL();
-	struct byte_stream_drain_params params = {};
-	struct byte_stream_drain_results results;
 
 	if (control.attached && !console_gone())
-		byte_stream_drain(control.stream, &params, &results, &call);
+		byte_stream_drain(control.stream, &call);
 }

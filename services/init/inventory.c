@@ -219,10 +219,9 @@ void inventory_send(const struct given *given)
 {
 	static struct holder holders[PROCESSES_MAX];
 	struct capos_call call = INIT_CALL();
-	struct system_status_processes_params params = {};
 	struct system_status_processes_results results;
 	uint32_t n = 0;
-	int result = system_status_processes(INIT_CAP(SYSTEM_STATUS), &params, &results, &call);
+	int result = system_status_processes(INIT_CAP(SYSTEM_STATUS), &results, &call);
 
 	if (result)
 		init_fail(125, "the list of processes: %s", cap_error_text(result));

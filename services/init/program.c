@@ -156,13 +156,11 @@ void program_start(void)
 static void drain(const char *name)
 {
 	struct capos_call call = INIT_CALL();
-	struct byte_stream_drain_params params = {};
-	struct byte_stream_drain_results results;
 	uint32_t service, export;
 
 	if (!plan_find_export(&init.plan, BYTE_STREAM_INTERFACE, name, &service, &export))
 		return;
-	if (byte_stream_drain(init.exports[service][export], &params, &results, &call))
+	if (byte_stream_drain(init.exports[service][export], &call))
 		log_line("%s was not drained", name);
 }
 
@@ -170,14 +168,12 @@ static void drain(const char *name)
 static void settle_network(void)
 {
 	struct capos_call call = INIT_CALL();
-	struct network_manager_settle_params params = {};
-	struct network_manager_settle_results results;
 	uint32_t service, export;
 	int result;
 
 	if (!plan_find_export(&init.plan, NETWORK_MANAGER_INTERFACE, NULL, &service, &export))
 		return;
-	result = network_manager_settle(init.exports[service][export], &params, &results, &call);
+	result = network_manager_settle(init.exports[service][export], &call);
 	if (result)
 		log_line("connections were not finished: %s", cap_error_text(result));
 }

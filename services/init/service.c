@@ -48,11 +48,9 @@ int init_call_submit(struct init_call *call, cap_t cap, uint64_t interface, uint
 void init_power_off(void)
 {
 	struct capos_call call = INIT_CALL();
-	struct power_control_shutdown_params params = {};
-	struct power_control_shutdown_results results;
 
 	for (;;) {
-		int result = power_control_shutdown(INIT_CAP(POWER), &params, &results, &call);
+		int result = power_control_shutdown(INIT_CAP(POWER), &call);
 
 		if (result)
 			log_line("shutdown: %s", cap_error_text(result));
@@ -130,10 +128,9 @@ void init_wait(uint64_t timeout_ns)
 static uint32_t list_devices(struct pci_device *devices)
 {
 	struct capos_call call = INIT_CALL();
-	struct device_manager_list_params params = {};
 	struct device_manager_list_results results;
 	uint32_t n = 0;
-	int result = device_manager_list(INIT_CAP(DEVICES), &params, &results, &call);
+	int result = device_manager_list(INIT_CAP(DEVICES), &results, &call);
 
 	if (result) {
 		log_line("the list of devices: %s", cap_error_text(result));
@@ -240,11 +237,10 @@ static void add_network_arguments(void)
 static void open_archive(void)
 {
 	struct capos_call call = INIT_CALL();
-	struct memory_object_size_params params = {};
 	struct memory_object_size_results results;
 	const char *why;
 	void *address;
-	int result = memory_object_size(INIT_CAP(BOOT), &params, &results, &call);
+	int result = memory_object_size(INIT_CAP(BOOT), &results, &call);
 
 	if (!result)
 		result = cap_memory_map(INIT_CAP(BOOT), 0, results.size, CAP_RIGHT_READ, &address);
@@ -288,7 +284,6 @@ static void settle_services(void)
 	struct capos_call call = INIT_CALL();
 	struct network_manager_restrict_params restrict_params = {};
 	struct network_manager_restrict_results restrict_results;
-	struct directory_space_params space_params = {};
 	struct directory_space_results space_results;
 	uint32_t service, export;
 
@@ -299,8 +294,7 @@ static void settle_services(void)
 			cap_release(call.caps[i]);
 	}
 	if (plan_find_export(&init.plan, DIRECTORY_INTERFACE, NULL, &service, &export))
-		(void)directory_space(init.exports[service][export], &space_params, &space_results,
-		                      &call);
+		(void)directory_space(init.exports[service][export], &space_results, &call);
 }
 
 static _Noreturn void list_capabilities(void)

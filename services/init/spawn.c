@@ -46,9 +46,8 @@ static void given_drop(struct given *given)
 static int add_timer(struct given *given, const char *name)
 {
 	struct capos_call call = INIT_CALL();
-	struct timer_create_params params = {};
 	struct timer_create_results results;
-	int result = timer_create(INIT_CAP(TIMER), &params, &results, &call);
+	int result = timer_create(INIT_CAP(TIMER), &results, &call);
 
 	if (result)
 		return result;

@@ -168,16 +168,14 @@ static cap_t nic;
 static void facts(void)
 {
 	struct capos_call call = {.buffer = call_buffer, .size = sizeof(call_buffer)};
-	struct nic_mac_address_params in = {};
 	struct nic_mac_address_results out;
-	struct nic_link_status_params link_in = {};
 	struct nic_link_status_results link;
-	int result = nic_mac_address(nic, &in, &out, &call);
+	int result = nic_mac_address(nic, &out, &call);
 
 	check(!result && out.addr.len == 6, "macAddress answers six bytes");
 	if (!result && out.addr.len == 6)
 		memcpy(mac, out.addr.ptr, 6);
-	result = nic_link_status(nic, &link_in, &link, &call);
+	result = nic_link_status(nic, &link, &call);
 	check(!result && link.up, "linkStatus says that the link is up");
 }
 
@@ -242,7 +240,7 @@ static void by_call(void)
 	}
 	check(found, "receive answers the gateway's ARP reply");
 	call.timeout_ns = SECOND / 10;
-	check(nic_receive(nic, &in, &out, &call) == CAP_ETIMEDOUT,
+	check(nic_receive(nic, &out, &call) == CAP_ETIMEDOUT,
 	      "a receive that nothing answers can be cancelled");
 }
 
@@ -384,7 +382,6 @@ static void hostile(void)
 {
 	struct nic_attach_params in = {.wake_index = 3, .wake_bits = 1};
 	struct nic_attach_results out;
-	struct nic_statistics_params none = {};
 	struct nic_statistics_results statistics = {0};
 	struct capos_call call = {.buffer = call_buffer, .size = sizeof(call_buffer)};
 
@@ -394,8 +391,8 @@ static void hostile(void)
 	check(nic_attach(nic, &in, &out, &call) == STATUS_INVALID_ARGUMENT,
 	      "attach without an event is refused");
 	check(exchange(2), "and ends no other client");
-	check(nic_statistics(nic, &none, &statistics, &call) == CAP_OK &&
-	              statistics.malformed > 0 && statistics.received_frames > 1000,
+	check(nic_statistics(nic, &statistics, &call) == CAP_OK && statistics.malformed > 0 &&
+	              statistics.received_frames > 1000,
 	      "statistics count what was dropped");
 }
 

@@ -37,17 +37,15 @@ void start_thread(void (*entry)(uint64_t), uint64_t argument)
 
 void end_thread(void)
 {
-	struct process_exit_thread_params params = {};
-	process_exit_thread(CAP_SELF, &params, NULL, NULL);
+	process_exit_thread(CAP_SELF, NULL);
 	__builtin_trap();
 }
 
 cap_t find_file(const char *name)
 {
-	struct memory_object_size_params size_params = {};
 	struct memory_object_size_results size = {};
 	void *archive;
-	if (memory_object_size(BOOT, &size_params, &size, NULL) != CAP_OK ||
+	if (memory_object_size(BOOT, &size, NULL) != CAP_OK ||
 	    cap_memory_map(BOOT, 0, size.size, CAP_RIGHT_READ, &archive) != CAP_OK)
 		return CAP_NULL;
 	const struct capos_archive_header *h = archive;
@@ -101,10 +99,9 @@ int start_process(cap_t image, const char *argument, const struct capos_send_cap
 uint32_t wait_for(cap_t process, char *reason, uint32_t size)
 {
 	uint64_t buffer[64];
-	struct process_wait_params params = {};
 	struct process_wait_results results = {};
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-	int error = process_wait(process, &params, &results, &call);
+	int error = process_wait(process, &results, &call);
 	tap_equal(error, CAP_OK, "the end of a process is told");
 	if (reason && results.reason.ptr) {
 		uint32_t length = results.reason.len < size ? results.reason.len : size - 1;
@@ -117,9 +114,8 @@ uint32_t wait_for(cap_t process, char *reason, uint32_t size)
 
 static struct system_status_memory_results usage(void)
 {
-	struct system_status_memory_params params = {};
 	struct system_status_memory_results results = {};
-	system_status_memory(SYSTEM_STATUS, &params, &results, NULL);
+	system_status_memory(SYSTEM_STATUS, &results, NULL);
 	return results;
 }
 
@@ -146,7 +142,6 @@ int main(void)
 	          "no kernel object is left behind");
 	tap_equal((int64_t)after.free_pages, (int64_t)before.free_pages, "no page is left behind");
 	tap_finish();
-	struct power_control_shutdown_params params = {};
-	power_control_shutdown(POWER, &params, NULL, NULL);
+	power_control_shutdown(POWER, NULL);
 	return 1;
 }

@@ -56,10 +56,9 @@ static _Noreturn void child_ends(unsigned code)
 static uint64_t own_id(void)
 {
 	uint64_t buffer[64];
-	struct process_status_params params = {};
 	struct process_status_results results = {};
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-	process_status(CAP_SELF, &params, &results, &call);
+	process_status(CAP_SELF, &results, &call);
 	return results.id;
 }
 
@@ -170,7 +169,7 @@ static int exec_image(cap_t image, const void *start, uint32_t length)
 	struct process_exec_params params = {.block_address = (uint64_t)start,
 	                                     .block_length = length,
 	                                     .name = MSG_TEXT("replaced")};
-	return process_exec(CAP_SELF, &params, NULL, &call);
+	return process_exec(CAP_SELF, &params, &call);
 }
 
 static void child_executes(uint64_t unused)

@@ -18,7 +18,7 @@ static int protect(void *address, uint64_t size, uint32_t access)
 {
 	struct process_protect_params params = {
 	        .address = (uint64_t)address, .size = size, .access = access};
-	return process_protect(CAP_SELF, &params, NULL, NULL);
+	return process_protect(CAP_SELF, &params, NULL);
 }
 
 /* Whether the kernel would read (or write) there for us, found out by an operation that does. */
@@ -115,17 +115,16 @@ static void test_resize(void)
 	a[PAGE] = 1;
 	tap_ok(!reachable(a + 2 * PAGE, false), "there is nothing past the object's end");
 	struct memory_object_resize_params params = {.size = PAGE};
-	tap_equal(memory_object_resize(memory, &params, NULL, NULL), CAP_OK, "an object shrinks");
+	tap_equal(memory_object_resize(memory, &params, NULL), CAP_OK, "an object shrinks");
 	tap_ok(!reachable(a + PAGE, false), "its pages leave the mappings");
 	params.size = 4 * PAGE;
-	tap_equal(memory_object_resize(memory, &params, NULL, NULL), CAP_OK, "and grows");
+	tap_equal(memory_object_resize(memory, &params, NULL), CAP_OK, "and grows");
 	tap_ok(a[PAGE] == 0 && a[3 * PAGE] == 0, "with zeroes");
-	tap_ok(memory_object_resize(BOOT, &params, NULL, NULL) == CAP_ERIGHTS,
-	       "the archive does not");
+	tap_ok(memory_object_resize(BOOT, &params, NULL) == CAP_ERIGHTS, "the archive does not");
 	cap_t shared; /* as servers give their clients */
 	cap_copy(memory, RW | CAP_RIGHT_CALL | CAP_RIGHT_COPY, &shared);
 	params.size = 1;
-	tap_equal(memory_object_resize(shared, &params, NULL, NULL), CAP_ERIGHTS,
+	tap_equal(memory_object_resize(shared, &params, NULL), CAP_ERIGHTS,
 	          "who may only write to it cannot take its pages away");
 	cap_release(shared);
 	cap_memory_unmap(a, 4 * PAGE);

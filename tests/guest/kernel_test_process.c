@@ -49,17 +49,16 @@ static void test_kill(cap_t image)
 	struct process_kill_params kill = {.status = CAPOS_EXIT_STATUS(0, 9)};
 	start_process(image, "wait", log_only, 1, &process);
 	cap_copy(process, CAP_RIGHT_CALL | CAP_RIGHT_WATCH, &weak);
-	tap_equal(process_kill(weak, &kill, NULL, NULL), CAP_ERIGHTS, "killing needs the right");
+	tap_equal(process_kill(weak, &kill, NULL), CAP_ERIGHTS, "killing needs the right");
 	cap_release(weak);
-	struct process_status_params params = {};
 	struct process_status_results status = {};
 	uint64_t buffer[64];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-	process_status(process, &params, &status, &call);
+	process_status(process, &status, &call);
 	tap_ok(status.alive && status.threads == 1 && status.capabilities == 2 &&
 	               strcmp(status.name.ptr, "wait") == 0,
 	       "a process tells its status");
-	tap_equal(process_kill(process, &kill, NULL, NULL), CAP_OK, "a process is killed");
+	tap_equal(process_kill(process, &kill, NULL), CAP_OK, "a process is killed");
 	tap_equal(wait_for(process, NULL, 0), CAPOS_EXIT_STATUS(0, 9), "its status says so");
 }
 
@@ -88,7 +87,7 @@ static void test_last_memory(cap_t image)
 	cap_memory_unmap(a, size);
 	cap_release(memory);
 	cap_release(event);
-	process_kill(process, &kill, NULL, NULL);
+	process_kill(process, &kill, NULL);
 	tap_equal(wait_for(process, NULL, 0), CAPOS_EXIT_STATUS(0, 9),
 	          "it keeps the rest to its end");
 }
@@ -202,10 +201,8 @@ void test_devices(void)
 {
 	static uint64_t buffer[1024];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-	struct device_manager_list_params params = {};
 	struct device_manager_list_results results = {};
-	tap_equal(device_manager_list(DEVICES, &params, &results, &call), CAP_OK,
-	          "devices are listed");
+	tap_equal(device_manager_list(DEVICES, &results, &call), CAP_OK, "devices are listed");
 	tap_ok(results.devices.count > 0, "there are some");
 	struct device_manager_open_params open = {.address = 0xffff};
 	tap_equal(device_manager_open(DEVICES, &open, NULL, NULL), CAP_ENOENT,

@@ -214,16 +214,16 @@ static void test_upcalls(void)
 	cap_event_create(&other);
 	upcalls = 0;
 	struct event_bind_upcall_params params = {.entry = 0};
-	tap_equal(event_bind_upcall(event, &params, NULL, NULL), CAP_OK,
+	tap_equal(event_bind_upcall(event, &params, NULL), CAP_OK,
 	          "an event is bound to the thread");
-	tap_equal(event_bind_upcall(other, &params, NULL, NULL), CAP_EBUSY,
+	tap_equal(event_bind_upcall(other, &params, NULL), CAP_EBUSY,
 	          "a thread has one such event");
 	cap_signal(event, 2);
 	tap_equal((int64_t)cap_ring()->upcall_bits, 2, "bits collect in the ring");
 	tap_equal(cap_wait(other, 1, CAPOS_FOREVER, &bits), CAP_EINTR, "and interrupt waiting");
 	cap_ring()->upcall_bits = 0;
 	params.entry = (uint64_t)upcall_entry;
-	tap_equal(event_bind_upcall(event, &params, NULL, NULL), CAP_OK, "an entry is set");
+	tap_equal(event_bind_upcall(event, &params, NULL), CAP_OK, "an entry is set");
 	cap_signal(event, 0x40);
 	tap_equal((int64_t)upcalls, 1, "the entry runs once");
 	tap_equal((int64_t)upcall_seen, 0x40, "with the bits signalled");
@@ -234,7 +234,7 @@ static void test_upcalls(void)
 	cap_enter(0, 0);
 	tap_equal((int64_t)upcalls, 2, "but as soon as it no longer is");
 	params.entry = 0;
-	event_bind_upcall(event, &params, NULL, NULL);
+	event_bind_upcall(event, &params, NULL);
 	cap_release(event);
 	cap_release(other);
 }

@@ -16,7 +16,7 @@ static int arm(cap_t timer, uint64_t deadline, uint64_t interval, cap_t event, u
 	struct capos_send_cap send = {event, CAP_RIGHTS_ALL, 0};
 	struct capos_call call = {
 	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
-	return timer_arm(timer, &params, NULL, &call);
+	return timer_arm(timer, &params, &call);
 }
 
 static void test_timeouts(void)
@@ -36,10 +36,9 @@ static void test_timers(void)
 {
 	cap_t event, timer;
 	uint64_t bits, buffer[16];
-	struct timer_create_params create = {};
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
 	cap_event_create(&event);
-	tap_equal(timer_create(TIMER, &create, NULL, &call), CAP_OK, "a timer is made");
+	tap_equal(timer_create(TIMER, NULL, &call), CAP_OK, "a timer is made");
 	timer = call.caps[0];
 	uint64_t start = cap_now();
 	tap_equal(arm(timer, start + 10 * MS, 0, event, 1), CAP_OK, "it is armed");
@@ -56,9 +55,8 @@ static void test_timers(void)
 	arm(timer, cap_now(), 1000, event, 4);
 	tap_equal(cap_wait(event, 4, 1000 * MS, &bits), CAP_OK,
 	          "the shortest interval leaves us running");
-	struct timer_disarm_params disarm = {};
 	struct timer_disarm_results left = {};
-	tap_equal(timer_disarm(timer, &disarm, &left, NULL), CAP_OK, "it is disarmed");
+	tap_equal(timer_disarm(timer, &left, NULL), CAP_OK, "it is disarmed");
 	tap_equal((int64_t)left.interval_ns, 1000, "and tells its setting");
 	cap_wait(event, 4, 0, &bits);
 	tap_equal(cap_wait(event, 4, 20 * MS, &bits), CAP_ETIMEDOUT, "then it is quiet");
@@ -85,12 +83,11 @@ static void test_many_timers(void)
 	static cap_t timers[MANY_TIMERS];
 	cap_t event;
 	uint64_t buffer[16];
-	struct timer_create_params create = {};
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
 	uint64_t alone = time_of_spinning();
 	cap_event_create(&event);
 	for (unsigned i = 0; i < MANY_TIMERS; i++) {
-		timer_create(TIMER, &create, NULL, &call);
+		timer_create(TIMER, NULL, &call);
 		timers[i] = call.caps[0];
 		arm(timers[i], cap_now(), 1000, event, 1);
 	}

@@ -347,7 +347,6 @@ static void test_pending_signals(void)
 {
 	struct event_bind_upcall_params params = {.entry = 0};
 	struct capos_call c = {.timeout_ns = 30 * MILLISECOND};
-	struct process_status_params ask = {};
 	struct process_status_results usage;
 	struct capos_call own = {.buffer = buffer, .size = sizeof(buffer)};
 	uint64_t bits, before, used;
@@ -355,16 +354,16 @@ static void test_pending_signals(void)
 
 	cap_event_create(&signals);
 	cap_event_create(&quiet);
-	tap_equal(event_bind_upcall(signals, &params, NULL, NULL), CAP_OK, "signals are bound");
+	tap_equal(event_bind_upcall(signals, &params, NULL), CAP_OK, "signals are bound");
 	cap_signal(signals, 1ull << 13);
 	tap_equal(cap_wait(quiet, 1, CAPOS_FOREVER, &bits), CAP_EINTR, "a wait is interrupted");
 	tap_equal(cap_sleep(CAPOS_FOREVER), CAP_EINTR, "a sleep too");
-	process_status(CAP_SELF, &ask, &usage, &own);
+	process_status(CAP_SELF, &usage, &own);
 	used = usage.cpu_ns;
 	before = cap_now();
 	tap_equal(call(HOLD, 0, sizeof(buffer), &c, NULL), CAP_ETIMEDOUT, "a call is not");
 	tap_ok(cap_now() - before >= 30 * MILLISECOND, "it waits its time");
-	process_status(CAP_SELF, &ask, &usage, &own);
+	process_status(CAP_SELF, &usage, &own);
 	tap_ok(usage.cpu_ns - used < 20 * MILLISECOND, "without using the processor");
 	tap_equal(__atomic_exchange_n(&cap_ring()->upcall_bits, 0, __ATOMIC_ACQ_REL), 1ull << 13,
 	          "and the signal is still pending");

@@ -70,12 +70,11 @@ static int connect_to(cap_t manager, const void *address, uint32_t length, uint1
 static int accept_from(cap_t listener, uint64_t timeout, cap_t *socket)
 {
 	struct capos_call call = plain();
-	struct tcp_listener_accept_params in = {};
 	struct tcp_listener_accept_results out;
 	int result;
 
 	call.timeout_ns = timeout;
-	result = tcp_listener_accept(listener, &in, &out, &call);
+	result = tcp_listener_accept(listener, &out, &call);
 	*socket = result ? CAP_NULL : received(&call, out.socket_index);
 	return result;
 }
@@ -109,9 +108,7 @@ static int64_t receive_bytes(cap_t socket, uint32_t most, uint64_t timeout, cons
 
 static void close_socket(cap_t socket)
 {
-	const struct tcp_socket_close_params in = {};
-
-	tcp_socket_close(socket, &in, NULL, NULL);
+	tcp_socket_close(socket, NULL);
 	cap_release(socket);
 }
 
@@ -207,13 +204,12 @@ static void test_backpressure(void)
 
 static void test_addresses(void)
 {
-	struct network_manager_get_config_params ask = {};
 	struct network_manager_get_config_results config;
 	struct capos_call call = plain();
 	uint8_t v6[16] = {0x20, 1}, mapped[16] = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1};
 	cap_t none;
 
-	tap_equal(network_manager_get_config(network, &ask, &config, &call), CAP_OK, "getConfig");
+	tap_equal(network_manager_get_config(network, &config, &call), CAP_OK, "getConfig");
 	tap_ok(config.addr.len == 4 && config.addr.ptr[0] == 10, "an address of 10.0.2/24");
 	tap_ok(config.netmask.len == 4 && config.netmask.ptr[3] == 0, "its mask");
 	for (uint32_t length = 0; length < 20; length++)
@@ -329,7 +325,6 @@ static void test_authorities(void)
 	struct network_manager_connect_authority_results host_out;
 	struct network_manager_listen_authority_params port = {.port = PORT};
 	struct network_manager_listen_authority_results port_out;
-	struct tcp_listen_authority_listen_params listen_in = {};
 	struct tcp_listen_authority_listen_results listen_out;
 	struct tcp_connect_authority_connect_params connect_in = {};
 	struct tcp_connect_authority_connect_results connect_out;
@@ -344,7 +339,7 @@ static void test_authorities(void)
 	          "listenAuthority");
 	may_listen = received(&call, port_out.authority_index);
 	call = plain();
-	tap_equal(tcp_listen_authority_listen(may_listen, &listen_in, &listen_out, &call), CAP_OK,
+	tap_equal(tcp_listen_authority_listen(may_listen, &listen_out, &call), CAP_OK,
 	          "listens on its port");
 	listener = received(&call, listen_out.listener_index);
 	call = plain();
@@ -412,10 +407,10 @@ static void test_garbage(void)
 		uint32_t *words = (uint32_t *)channels[i].shared;
 
 		if (i % 2)
-			tcp_socket_connect(sockets[i], &to, NULL, NULL);
+			tcp_socket_connect(sockets[i], &to, NULL);
 		for (unsigned n = 0; n < 128; n++)
 			words[n] = (noise = noise * 1664525 + 1013904223);
-		tcp_socket_connect(sockets[i], &to, NULL, NULL);
+		tcp_socket_connect(sockets[i], &to, NULL);
 		cap_signal(events[i], UINT64_MAX); /* all of netstack's bits */
 	}
 	tap_equal(send_bytes(client, "still fine", 10), 10, "others do not notice");

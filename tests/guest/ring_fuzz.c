@@ -242,9 +242,8 @@ static void make_memory(cap_t *out)
 static void make_timer(cap_t *out)
 {
 	uint64_t buffer[16];
-	struct timer_create_params params = {};
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-	*out = timer_create(CAP_GIVEN(1), &params, NULL, &call) == CAP_OK ? call.caps[0] : CAP_NULL;
+	*out = timer_create(CAP_GIVEN(1), NULL, &call) == CAP_OK ? call.caps[0] : CAP_NULL;
 }
 
 /* Nothing is in flight here, so the library may use the ring. */
@@ -273,7 +272,7 @@ static void report(unsigned op)
 	             failed[op]);
 	struct log_write_params params = {
 	        .text = {.ptr = text, .len = (uint32_t)__builtin_strlen(text)}};
-	log_write(CAP_GIVEN(0), &params, NULL, NULL);
+	log_write(CAP_GIVEN(0), &params, NULL);
 }
 
 int main(void)

@@ -15,7 +15,7 @@ static void line(const char *text)
 {
 	struct log_write_params params = {
 	        .text = {.ptr = text, .len = (uint32_t)__builtin_strlen(text)}};
-	log_write(log_cap, &params, NULL, NULL);
+	log_write(log_cap, &params, NULL);
 }
 
 void tap_start(cap_t log)

@@ -26,6 +26,7 @@
 
 using capnp::schema::CodeGeneratorRequest;
 using capnp::schema::Field;
+using capnp::schema::Method;
 using capnp::schema::Node;
 using capnp::schema::Type;
 using capnp::schema::Value;
@@ -528,8 +529,7 @@ class FileWriter
 				std::string stem = tag + "_" + snake(method.getName().cStr());
 
 				out << "\tint (*" << identifier(method.getName().cStr())
-				    << ")(void *object, struct msg_call *call, const struct " << stem
-				    << "_params *in,\n\t\tstruct " << stem << "_results *out);\n";
+				    << ")(void *object, struct msg_call *call" << struct_arguments(method, stem) << ");\n";
 			}
 			out << "};\n"
 			    << "int " << tag << "_dispatch(const struct " << tag
@@ -539,6 +539,23 @@ class FileWriter
 	}
 
 	/* ---- Clients ---- */
+
+	/* A struct without fields is no argument of a stub or handler: there is nothing to pass. */
+	bool is_empty(uint64_t id) const
+	{
+		return schemas.at(id).getStruct().getFields().size() == 0;
+	}
+
+	std::string struct_arguments(Method::Reader method, const std::string &stem) const
+	{
+		std::string text;
+
+		if (!is_empty(method.getParamStructType()))
+			text += ", const struct " + stem + "_params *in";
+		if (!is_empty(method.getResultStructType()))
+			text += std::string(text.empty() ? ", " : ",\n\t\t") + "struct " + stem + "_results *out";
+		return text;
+	}
 
 	bool holds_pointers(Node::Reader node) const
 	{
@@ -555,20 +572,21 @@ class FileWriter
 			std::string tag = snake(schemas.scoped_name(id));
 
 			for (auto method : node.getInterface().getMethods())
-				client_stub(out, tag, method.getName().cStr(),
-				            schemas.at(method.getResultStructType()));
+				client_stub(out, tag, method);
 		}
 		return out.str();
 	}
 
-	void client_stub(std::ostream &out, const std::string &tag, const std::string &method,
-	                 Node::Reader results) const
+	void client_stub(std::ostream &out, const std::string &tag, Method::Reader method) const
 	{
-		std::string stem = tag + "_" + snake(method);
+		std::string name = snake(method.getName().cStr());
+		std::string stem = tag + "_" + name;
+		bool sends = !is_empty(method.getParamStructType());
+		bool answers = !is_empty(method.getResultStructType());
 
-		out << "\nstatic inline int " << stem << "(cap_t cap, const struct " << stem
-		    << "_params *in,\n\t\t\t\tstruct " << stem << "_results *out, struct capos_call *call)\n{\n";
-		if (holds_pointers(results))
+		out << "\nstatic inline int " << stem << "(cap_t cap" << struct_arguments(method, stem)
+		    << ", struct capos_call *call)\n{\n";
+		if (answers && holds_pointers(schemas.at(method.getResultStructType())))
 			out << "\tif (!call && out)\n\t\treturn CAP_EINVAL;\n";
 		out << "\n\tuint64_t scratch[CAP_STUB_BUFFER / 8];\n"
 		    << "\tstruct capos_call own = {.buffer = scratch, .size = sizeof(scratch)};\n"
@@ -577,15 +595,17 @@ class FileWriter
 		    << "\tuint32_t length = 0;\n\n"
 		    << "\tc->ncaps = 0;\n"
 		    << "\tmsg_builder_init(&builder, c->buffer, c->size);\n\n"
-		    << "\tint result = " << stem << "_params_write(&builder, in);\n\n"
-		    << "\tif (result == CAP_OK)\n"
+		    << "\tint result = " << stem << "_params_write(&builder, "
+		    << (sends ? "in" : "&(const struct " + stem + "_params){}") << ");\n\n"
+		    << "\tif (!result)\n"
 		    << "\t\tresult = cap_call(cap, " << upper(tag) << "_INTERFACE, " << upper(tag) << "_"
-		    << upper(method) << ",\n\t\t\tmsg_builder_length(&builder), c, &length);\n"
-		    << "\tif (result == CAP_OK && out) {\n"
-		    << "\t\tmsg_reader_init(&c->reader, c->buffer, length);\n" /* lists in out refer to it */
-		    << "\t\tresult = " << stem << "_results_read(&c->reader, out);\n"
-		    << "\t}\n"
-		    << "\tif (result != CAP_OK || !call) {\n"
+		    << upper(method.getName().cStr()) << ",\n\t\t\tmsg_builder_length(&builder), c, &length);\n";
+		if (answers)
+			out << "\tif (!result && out) {\n"
+			    << "\t\tmsg_reader_init(&c->reader, c->buffer, length);\n" /* lists in out refer to it */
+			    << "\t\tresult = " << stem << "_results_read(&c->reader, out);\n"
+			    << "\t}\n";
+		out << "\tif (result || !call) {\n"
 		    << "\t\tfor (uint32_t i = 0; i < c->ncaps; i++)\n"
 		    << "\t\t\tcap_release(c->caps[i]);\n"
 		    << "\t\tc->ncaps = 0;\n"
@@ -845,7 +865,7 @@ class FileWriter
 			std::string stem = tag + "_" + snake(method.getName().cStr());
 			std::string constant = upper(tag) + "_" + upper(method.getName().cStr());
 
-			define_serve(out, tag, stem, identifier(method.getName().cStr()));
+			define_serve(out, tag, stem, method);
 			cases << "\tcase " << constant << ":\n\t\treturn " << stem << "_serve(ops, object, call);\n";
 			names << "\tcase " << constant << ":\n\t\treturn \"" << method.getName().cStr() << "\";\n";
 		}
@@ -856,9 +876,13 @@ class FileWriter
 		    << names.str() << "\tdefault:\n\t\treturn \"?\";\n\t}\n}\n";
 	}
 
-	static void define_serve(std::ostream &out, const std::string &tag, const std::string &stem,
-	                         const std::string &member)
+	void define_serve(std::ostream &out, const std::string &tag, const std::string &stem,
+	                  Method::Reader method) const
 	{
+		std::string member = identifier(method.getName().cStr());
+		bool takes = !is_empty(method.getParamStructType());
+		bool answers = !is_empty(method.getResultStructType());
+
 		out << "\nstatic int " << stem << "_serve(const struct " << tag
 		    << "_ops *ops, void *object, struct msg_call *call)\n{\n"
 		    << "\tstruct " << stem << "_params in;\n\tstruct " << stem << "_results out;\n"
@@ -866,10 +890,11 @@ class FileWriter
 		    << "\tif (!ops->" << member << ")\n\t\treturn CAP_EMETHOD;\n"
 		    << "\tmsg_reader_init(&reader, call->in, call->in_len);\n\n"
 		    << "\tint result = " << stem << "_params_read(&reader, &in);\n\n"
-		    << "\tif (result != CAP_OK)\n\t\treturn result;\n"
+		    << "\tif (result)\n\t\treturn result;\n"
 		    << "\tmemset(&out, 0, sizeof(out));\n"
-		    << "\tresult = ops->" << member << "(object, call, &in, &out);\n"
-		    << "\tif (result != CAP_OK)\n\t\treturn result;\n"
+		    << "\tresult = ops->" << member << "(object, call" << (takes ? ", &in" : "")
+		    << (answers ? ", &out" : "") << ");\n"
+		    << "\tif (result)\n\t\treturn result;\n"
 		    << "\tmsg_builder_init(&builder, call->out, call->out_size);\n"
 		    << "\tresult = " << stem << "_results_write(&builder, &out);\n"
 		    << "\tcall->out_len = msg_builder_length(&builder);\n"

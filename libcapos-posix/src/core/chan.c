@@ -20,9 +20,8 @@ static cap_t take_cap(struct capos_call *reply, uint16_t index)
 
 static int map_memory(struct chan *c)
 {
-	const struct memory_object_size_params params = {};
 	struct memory_object_size_results size;
-	int result = memory_object_size(c->object, &params, &size, NULL);
+	int result = memory_object_size(c->object, &size, NULL);
 
 	if (result)
 		return result;

@@ -15,9 +15,8 @@ int object_status_of(cap_t process, struct object_process *out)
 {
 	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-	const struct process_status_params params = {};
 	struct process_status_results results;
-	int result = process_status(process, &params, &results, &call);
+	int result = process_status(process, &results, &call);
 
 	if (!result)
 		*out = (struct object_process){.id = results.id,
@@ -35,9 +34,8 @@ int object_process_status(struct object_process *out)
 
 int object_memory_size(cap_t memory, uint64_t *size)
 {
-	const struct memory_object_size_params params = {};
 	struct memory_object_size_results results;
-	int result = memory_object_size(memory, &params, &results, NULL);
+	int result = memory_object_size(memory, &results, NULL);
 
 	*size = result ? 0 : results.size;
 	return result;
@@ -47,9 +45,8 @@ int object_exit_status(cap_t process, uint32_t *status)
 {
 	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-	const struct process_wait_params params = {};
 	struct process_wait_results results;
-	int result = process_wait(process, &params, &results, &call);
+	int result = process_wait(process, &results, &call);
 
 	*status = result ? 0 : results.status;
 	return result;
@@ -58,9 +55,8 @@ int object_exit_status(cap_t process, uint32_t *status)
 int object_kill(cap_t process, uint32_t status)
 {
 	const struct process_kill_params params = {.status = status};
-	struct process_kill_results results;
 
-	return process_kill(process, &params, &results, NULL);
+	return process_kill(process, &params, NULL);
 }
 
 int object_fork(uint64_t entry, uint64_t stack, cap_t event, uint64_t end_bits, cap_t *process)
@@ -97,9 +93,8 @@ int object_exec(cap_t image, uint64_t load_bias, const void *block, uint32_t len
 	                                           .block_address = (uint64_t)block,
 	                                           .block_length = length,
 	                                           .name = MSG_TEXT(name)};
-	struct process_exec_results results;
 
-	return process_exec(CAP_SELF, &params, &results, &call);
+	return process_exec(CAP_SELF, &params, &call);
 }
 
 int object_map(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, bool private_copy,
@@ -127,26 +122,23 @@ int object_protect(uint64_t address, uint64_t size, uint32_t access)
 {
 	const struct process_protect_params params = {
 	        .address = address, .size = size, .access = access};
-	struct process_protect_results results;
 
-	return process_protect(CAP_SELF, &params, &results, NULL);
+	return process_protect(CAP_SELF, &params, NULL);
 }
 
 int object_bind_upcall(cap_t event, uint64_t entry)
 {
 	const struct event_bind_upcall_params params = {.entry = entry};
-	struct event_bind_upcall_results results;
 
-	return event_bind_upcall(event, &params, &results, NULL);
+	return event_bind_upcall(event, &params, NULL);
 }
 
 int object_timer_create(cap_t timer, cap_t *out)
 {
 	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-	const struct timer_create_params params = {};
 	struct timer_create_results results;
-	int result = timer_create(timer, &params, &results, &call);
+	int result = timer_create(timer, &results, &call);
 
 	*out = CAP_NULL;
 	if (result)
@@ -168,16 +160,14 @@ int object_timer_arm(cap_t timer, uint64_t deadline_ns, uint64_t interval_ns, ca
 	                                        .interval_ns = interval_ns,
 	                                        .event_index = 0,
 	                                        .bits = bits};
-	struct timer_arm_results results;
 
-	return timer_arm(timer, &params, &results, &call);
+	return timer_arm(timer, &params, &call);
 }
 
 int object_timer_disarm(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns)
 {
-	const struct timer_disarm_params params = {};
 	struct timer_disarm_results results;
-	int result = timer_disarm(timer, &params, &results, NULL);
+	int result = timer_disarm(timer, &results, NULL);
 
 	*remaining_ns = result ? 0 : results.remaining_ns;
 	*interval_ns = result ? 0 : results.interval_ns;
@@ -186,9 +176,8 @@ int object_timer_disarm(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_
 
 int object_timer_remaining(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns)
 {
-	const struct timer_remaining_params params = {};
 	struct timer_remaining_results results;
-	int result = timer_remaining(timer, &params, &results, NULL);
+	int result = timer_remaining(timer, &results, NULL);
 
 	*remaining_ns = result ? 0 : results.remaining_ns;
 	*interval_ns = result ? 0 : results.interval_ns;

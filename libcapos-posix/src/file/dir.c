@@ -52,7 +52,7 @@ static int directory_chmod(struct file *f, unsigned mode)
 {
 	const struct directory_set_mode_params params = {.path = MSG_TEXT("."), .mode = mode};
 
-	return errno_of(directory_set_mode(object_of(f), &params, NULL, NULL));
+	return errno_of(directory_set_mode(object_of(f), &params, NULL));
 }
 
 static int directory_utimens(struct file *f, const int64_t times_ns[2])
@@ -60,7 +60,7 @@ static int directory_utimens(struct file *f, const int64_t times_ns[2])
 	const struct directory_set_times_params params = {
 	        .path = MSG_TEXT("."), .access_ns = times_ns[0], .modify_ns = times_ns[1]};
 
-	return errno_of(directory_set_times(object_of(f), &params, NULL, NULL));
+	return errno_of(directory_set_times(object_of(f), &params, NULL));
 }
 
 static unsigned char entry_type(uint16_t type)

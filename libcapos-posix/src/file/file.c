@@ -161,10 +161,9 @@ static ssize_t regular_pwrite(struct file *f, const struct iovec *iov, int n, of
 
 static int get_stat(struct file *f, struct file_stat *out)
 {
-	const struct file_stat_params params = {};
 	struct file_stat_results results;
 	struct capos_call call = FILES_CALL();
-	int result = file_stat(object_of(f), &params, &results, &call);
+	int result = file_stat(object_of(f), &results, &call);
 
 	if (!result)
 		*out = results.stat;
@@ -215,14 +214,14 @@ static int regular_truncate(struct file *f, off_t size)
 {
 	const struct file_truncate_params params = {.size = (uint64_t)size};
 
-	return errno_of(file_truncate(object_of(f), &params, NULL, NULL));
+	return errno_of(file_truncate(object_of(f), &params, NULL));
 }
 
 static int regular_chmod(struct file *f, unsigned mode)
 {
 	const struct file_set_mode_params params = {.mode = mode};
 
-	return errno_of(file_set_mode(object_of(f), &params, NULL, NULL));
+	return errno_of(file_set_mode(object_of(f), &params, NULL));
 }
 
 static int regular_utimens(struct file *f, const int64_t times_ns[2])
@@ -230,15 +229,14 @@ static int regular_utimens(struct file *f, const int64_t times_ns[2])
 	const struct file_set_times_params params = {.access_ns = times_ns[0],
 	                                             .modify_ns = times_ns[1]};
 
-	return errno_of(file_set_times(object_of(f), &params, NULL, NULL));
+	return errno_of(file_set_times(object_of(f), &params, NULL));
 }
 
 static int regular_memory(struct file *f, uint64_t *memory)
 {
-	const struct file_memory_params params = {};
 	struct file_memory_results results;
 	struct capos_call call = FILES_CALL();
-	int result = file_memory(object_of(f), &params, &results, &call);
+	int result = file_memory(object_of(f), &results, &call);
 
 	if (result)
 		return errno_of(result);

@@ -154,14 +154,13 @@ long sys_fchdir(long fd)
 
 long sys_getcwd(long buffer, long size)
 {
-	const struct directory_path_params params = {};
 	struct directory_path_results results;
 	struct capos_call call = FILES_CALL();
 	int result;
 
 	if (!path_cwd())
 		return -EACCES;
-	result = directory_path(path_cwd(), &params, &results, &call);
+	result = directory_path(path_cwd(), &results, &call);
 	if (result)
 		return errno_of(result);
 	if (results.path.len + 1ul > (unsigned long)size)

@@ -25,7 +25,7 @@ long sys_mkdirat(long directory_fd, long path, long mode)
 	if (result)
 		return result;
 	params.path = path_text((const char *)path);
-	return errno_of(directory_make_directory(base, &params, NULL, &call));
+	return errno_of(directory_make_directory(base, &params, &call));
 }
 
 long sys_mkdir(long path, long mode)
@@ -46,7 +46,7 @@ long sys_unlinkat(long directory_fd, long path, long flags)
 	if (result)
 		return result;
 	params.path = path_text((const char *)path);
-	return errno_of(directory_remove(base, &params, NULL, &call));
+	return errno_of(directory_remove(base, &params, &call));
 }
 
 long sys_unlink(long path)
@@ -71,11 +71,10 @@ struct two_paths {
 
 static int write_out(struct two_paths *paths, cap_t second)
 {
-	const struct directory_path_params params = {};
 	struct directory_path_results results;
 	struct capos_call call = FILES_CALL();
 	size_t length = strlen(paths->to);
-	int result = directory_path(second, &params, &results, &call);
+	int result = directory_path(second, &results, &call);
 
 	if (result)
 		return errno_of(result);
@@ -122,7 +121,7 @@ long sys_renameat2(long from_fd, long from, long to_fd, long to, long flags)
 	if (!result) {
 		const struct directory_rename_params params = {.from = path_text(paths.from),
 		                                               .to = path_text(paths.to)};
-		result = errno_of(directory_rename(paths.base, &params, NULL, &call));
+		result = errno_of(directory_rename(paths.base, &params, &call));
 	}
 	posix_free(paths.full);
 	return result;
@@ -163,7 +162,7 @@ long sys_linkat(long from_fd, long from, long to_fd, long to, long flags)
 	if (!result) {
 		const struct directory_link_params params = {.from = path_text(paths.from),
 		                                             .to = path_text(paths.to)};
-		result = errno_of(directory_link(paths.base, &params, NULL, &call));
+		result = errno_of(directory_link(paths.base, &params, &call));
 	}
 	posix_free(paths.full);
 	return result;
@@ -191,7 +190,7 @@ long sys_symlinkat(long target, long directory_fd, long path)
 		return -ENAMETOOLONG;
 	params.target = path_text((const char *)target);
 	params.path = path_text((const char *)path);
-	return errno_of(directory_symlink(base, &params, NULL, &call));
+	return errno_of(directory_symlink(base, &params, &call));
 }
 
 long sys_symlink(long target, long path)

@@ -155,7 +155,7 @@ long sys_fchmodat(long directory_fd, long path, long mode)
 	if (result)
 		return result;
 	params.path = path_text((const char *)path);
-	return errno_of(directory_set_mode(base, &params, NULL, &call));
+	return errno_of(directory_set_mode(base, &params, &call));
 }
 
 long sys_chmod(long path, long mode)
@@ -256,16 +256,15 @@ long sys_utimensat(long directory_fd, long path, long times, long flags)
 	params.path = path_text((const char *)path);
 	params.access_ns = ns[0];
 	params.modify_ns = ns[1];
-	return errno_of(directory_set_times(base, &params, NULL, &call));
+	return errno_of(directory_set_times(base, &params, &call));
 }
 
 /* ---- The file system ---- */
 
 static long space_of(cap_t directory, struct statfs *out)
 {
-	const struct directory_space_params params = {};
 	struct directory_space_results results;
-	int result = directory_space(directory, &params, &results, NULL);
+	int result = directory_space(directory, &results, NULL);
 
 	if (result)
 		return errno_of(result);

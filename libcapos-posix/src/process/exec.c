@@ -76,7 +76,6 @@ static int read_facts(struct image *image)
 
 static int load_image(const char *path, struct image *image)
 {
-	const struct file_memory_params params = {};
 	struct file_memory_results results;
 	struct capos_call call = FILES_CALL();
 	cap_t file = CAP_NULL;
@@ -84,7 +83,7 @@ static int load_image(const char *path, struct image *image)
 
 	if (result)
 		return result;
-	result = errno_of(file_memory(file, &params, &results, &call));
+	result = errno_of(file_memory(file, &results, &call));
 	cap_release(file);
 	if (result)
 		return result;

@@ -20,9 +20,8 @@ static int get_config(struct in_addr *address, struct in_addr *netmask)
 {
 	_Alignas(8) uint8_t buffer[512];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer), .interruptible = true};
-	const struct network_manager_get_config_params params = {};
 	struct network_manager_get_config_results results;
-	int result = network_manager_get_config(start_cap("network"), &params, &results, &call);
+	int result = network_manager_get_config(start_cap("network"), &results, &call);
 
 	if (result)
 		return errno_of(result);

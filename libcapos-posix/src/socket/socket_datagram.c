@@ -309,13 +309,13 @@ static int datagram_bind(struct file *f, const struct sockaddr *address, unsigne
 	if (s->kind == SOCKET_UDP) {
 		const struct udp_socket_bind_params params = {
 		        .addr = inet_data(&local.sin_addr, true), .port = ntohs(local.sin_port)};
-		return errno_of(udp_socket_bind(s->object, &params, NULL, NULL));
+		return errno_of(udp_socket_bind(s->object, &params, NULL));
 	}
 	/* A ping socket's port is the identifier of its echo requests. */
 	if (s->kind == SOCKET_PING && local.sin_port)
 		s->ping_id = local.sin_port;
 	const struct raw_socket_bind_params params = {.addr = inet_data(&local.sin_addr, true)};
-	return errno_of(raw_socket_bind(s->object, &params, NULL, NULL));
+	return errno_of(raw_socket_bind(s->object, &params, NULL));
 }
 
 static int connect_object(struct socket *s, const struct sockaddr_in *peer, bool disconnect)
@@ -326,10 +326,10 @@ static int connect_object(struct socket *s, const struct sockaddr_in *peer, bool
 	if (s->kind == SOCKET_UDP) {
 		const struct udp_socket_connect_params params = {
 		        .addr = addr, .port = disconnect ? 0 : ntohs(peer->sin_port)};
-		return errno_of(udp_socket_connect(s->object, &params, NULL, NULL));
+		return errno_of(udp_socket_connect(s->object, &params, NULL));
 	}
 	const struct raw_socket_connect_params params = {.addr = addr};
-	return errno_of(raw_socket_connect(s->object, &params, NULL, NULL));
+	return errno_of(raw_socket_connect(s->object, &params, NULL));
 }
 
 static int datagram_connect(struct file *f, const struct sockaddr *address, unsigned length)
@@ -360,13 +360,11 @@ static int local_address(struct socket *s, struct sockaddr_in *name)
 
 	if (s->kind == SOCKET_UDP) {
 		struct udp_socket_local_address_results results;
-		result = udp_socket_local_address(
-		        s->object, &(struct udp_socket_local_address_params){}, &results, &call);
+		result = udp_socket_local_address(s->object, &results, &call);
 		return result ? errno_of(result) : inet_from(&results.address, name);
 	}
 	struct raw_socket_local_address_results results;
-	result = raw_socket_local_address(s->object, &(struct raw_socket_local_address_params){},
-	                                  &results, &call);
+	result = raw_socket_local_address(s->object, &results, &call);
 	result = result ? errno_of(result) : inet_from(&results.address, name);
 	if (!result)
 		name->sin_port = s->kind == SOCKET_PING ? s->ping_id : htons(IPPROTO_ICMP);

@@ -57,17 +57,17 @@ static int ask_set(struct socket *s, uint16_t option, int32_t value)
 		return tcp_socket_set_option(
 		        s->object,
 		        &(struct tcp_socket_set_option_params){.option = option, .value = value},
-		        NULL, NULL);
+		        NULL);
 	case SOCKET_UDP:
 		return udp_socket_set_option(
 		        s->object,
 		        &(struct udp_socket_set_option_params){.option = option, .value = value},
-		        NULL, NULL);
+		        NULL);
 	default:
 		return raw_socket_set_option(
 		        s->object,
 		        &(struct raw_socket_set_option_params){.option = option, .value = value},
-		        NULL, NULL);
+		        NULL);
 	}
 }
 

@@ -332,7 +332,7 @@ static int tcp_bind(struct file *f, const struct sockaddr *address, unsigned len
 		return result;
 	params = (struct tcp_socket_bind_params){.addr = inet_data(&local.sin_addr, true),
 	                                         .port = ntohs(local.sin_port)};
-	return errno_of(tcp_socket_bind(socket_of(f)->object, &params, NULL, NULL));
+	return errno_of(tcp_socket_bind(socket_of(f)->object, &params, NULL));
 }
 
 static int tcp_listen(struct file *f, int backlog)
@@ -344,7 +344,7 @@ static int tcp_listen(struct file *f, int backlog)
 
 	if (s->state != SOCKET_FRESH && s->state != SOCKET_LISTENING)
 		return -EINVAL;
-	result = errno_of(tcp_socket_listen(s->object, &params, NULL, NULL));
+	result = errno_of(tcp_socket_listen(s->object, &params, NULL));
 	if (!result)
 		s->state = SOCKET_LISTENING;
 	return result;
@@ -418,7 +418,7 @@ static int tcp_shutdown(struct file *f, int how)
 	settle_connect(s);
 	if (s->state == SOCKET_FRESH)
 		return -ENOTCONN;
-	result = errno_of(tcp_socket_shutdown(s->object, &params, NULL, NULL));
+	result = errno_of(tcp_socket_shutdown(s->object, &params, NULL));
 	if (result)
 		return result;
 	s->read_shut |= params.receive;
@@ -439,12 +439,8 @@ static int tcp_getname(struct file *f, bool peer, struct sockaddr *address, unsi
 	settle_connect(s);
 	if (peer && s->state != SOCKET_CONNECTED)
 		return -ENOTCONN;
-	result = peer ? tcp_socket_peer_address(s->object,
-	                                        &(struct tcp_socket_peer_address_params){}, &remote,
-	                                        &call)
-	              : tcp_socket_local_address(s->object,
-	                                         &(struct tcp_socket_local_address_params){},
-	                                         &local, &call);
+	result = peer ? tcp_socket_peer_address(s->object, &remote, &call)
+	              : tcp_socket_local_address(s->object, &local, &call);
 	if (result)
 		return errno_of(result);
 	result = inet_from(peer ? &remote.address : &local.address, &name);
