@@ -13,8 +13,8 @@
 #include <capos/abi.h>
 
 struct ring {
-	struct capos_ring
-	        *header; /* only the first page of it lies here: the three pages may be anywhere */
+	/* only the first page of it lies here: the three pages may be anywhere */
+	struct capos_ring *header;
 	struct capos_sqe *sq;      /* CAPOS_SQ_ENTRIES */
 	struct capos_cqe *cq;      /* CAPOS_CQ_ENTRIES */
 	uint32_t sq_head, sq_tail; /* tail: as last read */

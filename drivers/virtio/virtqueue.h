@@ -68,8 +68,8 @@ struct virtqueue_slot {
 	uint32_t token;    /* of the chain, at its head */
 	uint32_t writable; /* bytes of the chain that the device may write, at its head */
 	uint16_t next;     /* next of the chain, or of the free list */
-	uint16_t count; /* descriptors of the chain, at the head of one that is outstanding; else 0
-	                 */
+	/* descriptors of the chain, at the head of one that is outstanding; else 0 */
+	uint16_t count;
 };
 
 struct virtqueue {

@@ -13,10 +13,10 @@ struct process;
 
 struct transfer {
 	uint32_t count;
-	struct cap caps[CAPOS_MESSAGE_CAPS_MAX]; /* one count each, with the rights to arrive;
-	                                            KIND_NONE: taken */
-	cap_t moved[CAPOS_MESSAGE_CAPS_MAX]; /* the sender's id of one that is moved, CAP_NULL of a
-	                                        copy */
+	/* one count each, with the rights to arrive; KIND_NONE: taken */
+	struct cap caps[CAPOS_MESSAGE_CAPS_MAX];
+	/* the sender's id of one that is moved, CAP_NULL of a copy */
+	cap_t moved[CAPOS_MESSAGE_CAPS_MAX];
 };
 
 /* Reads count struct capos_send_cap at address in the sender's space and takes counts.  CAP_OK or

@@ -106,8 +106,8 @@ int elf_load(struct space *space, struct memobj *image, uint64_t bias, uint64_t 
 		return CAP_ENOEXEC;
 	for (const struct elf_segment *s = segments; s < segments + h.phnum; s++) {
 		if (s->type == PT_INTERP)
-			return CAP_ENOEXEC; /* its interpreter is to be started instead, by whoever
-			                       has it */
+			/* its interpreter is to be started instead, by whoever has it */
+			return CAP_ENOEXEC;
 		if (s->type != PT_LOAD || s->memsz == 0)
 			continue;
 		if (!segment_ok(s, bias, image->size))

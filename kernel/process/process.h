@@ -60,9 +60,9 @@ struct process {
 	struct list threads; /* struct thread.of_process */
 	uint32_t nthreads;
 	struct list endpoints; /* those it serves */
-	struct list
-	        calls[PROCESS_CALL_BUCKETS]; /* those it was given and has not answered, by id */
-	struct list waiters;                 /* struct op */
+	/* those it was given and has not answered, by id */
+	struct list calls[PROCESS_CALL_BUCKETS];
+	struct list waiters; /* struct op */
 	struct list of_all;
 	uint64_t cpu_ns;
 	struct event *end_event; /* one count; signalled end_bits when it ends; NULL: none */

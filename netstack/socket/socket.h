@@ -60,11 +60,11 @@ struct tcp_socket {
 	uint32_t send_taken;   /* bytes of the send queue that lwIP refers to */
 	bool send_ends;        /* a FIN follows what is in the queue */
 	bool fin_sent, fin_received, receive_shut;
-	bool acknowledge;        /* lwIP wanted to, and was put off until all frames are in */
-	int32_t window_withheld; /* bytes of credit kept back since receive_buffer was made smaller
-	                          */
-	uint64_t give_up;        /* orphan, or connect under way: end it then */
-	uint64_t started;        /* connect */
+	bool acknowledge; /* lwIP wanted to, and was put off until all frames are in */
+	/* bytes of credit kept back since receive_buffer was made smaller */
+	int32_t window_withheld;
+	uint64_t give_up; /* orphan, or connect under way: end it then */
+	uint64_t started; /* connect */
 	/* connect: where to, in this order */
 	uint32_t candidates[DNS_ADDRESSES_MAX];
 	unsigned ncandidates, candidate;

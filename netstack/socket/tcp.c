@@ -253,8 +253,9 @@ static bool take_data(struct socket *s)
 		if (more)
 			count = most;
 		if (!write_some(t->pcb, run, &count, more))
-			break; /* out of memory: again when something is acknowledged, or at the
-			          next poll */
+			/* out of memory: again when something is acknowledged, or at the next
+			 * poll */
+			break;
 		t->send_taken += count;
 		wrote = true;
 	}

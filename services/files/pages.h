@@ -14,8 +14,8 @@
 #define PAGE_SIZE 4096ul
 
 struct page_source {
-	void *(*get)(void *context); /* zeroed and page-aligned; NULL: no memory, or the limit is
-	                                reached */
+	/* zeroed and page-aligned; NULL: no memory, or the limit is reached */
+	void *(*get)(void *context);
 	void (*put)(void *context, void *page);
 	void *context;
 };

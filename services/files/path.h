@@ -18,11 +18,11 @@ struct path_from {
 
 struct place {
 	struct inode *inode; /* what is there; NULL: nothing, but it could be made in directory */
-	struct inode *directory; /* in which the last component is looked up; NULL: the path names
-	                          * no entry
-	                          * ("/", ".", "..") and inode is a directory */
-	struct name *name;       /* the entry; NULL as inode and directory say */
-	const char *text;        /* last component, in the resolution's buffer */
+	/* in which the last component is looked up; NULL: the path names no entry ("/", ".",
+	 * "..") and inode is a directory */
+	struct inode *directory;
+	struct name *name; /* the entry; NULL as inode and directory say */
+	const char *text;  /* last component, in the resolution's buffer */
 	uint32_t length;
 	bool directory_wanted; /* the path ended in a slash */
 };

@@ -26,11 +26,12 @@ struct chunk {
 
 static struct {
 	struct chunk chunks[CHUNKS_MAX];
-	uint32_t used;     /* chunks at higher indices were never there */
-	uint32_t hint;     /* no chunk below has a free page */
-	uint32_t all_free; /* chunks without a page in use: at most one is kept, so that a file that
-	                    * comes and goes does not map and unmap */
-	uint64_t pages;    /* in use */
+	uint32_t used; /* chunks at higher indices were never there */
+	uint32_t hint; /* no chunk below has a free page */
+	/* chunks without a page in use: at most one is kept, so that a file that comes and goes
+	 * does not map and unmap */
+	uint32_t all_free;
+	uint64_t pages; /* in use */
 	uint64_t pages_max;
 } store;
 

@@ -45,8 +45,8 @@ struct init_state {
 	/* Objects that services export, minted before the services exist; CAP_NULL where not
 	 * enabled. */
 	cap_t exports[PLAN_SERVICES_MAX][PLAN_EXPORTS_MAX];
-	cap_t endpoints[PLAN_SERVICES_MAX]; /* until the service is started: then it alone holds it
-	                                     */
+	/* until the service is started: then it alone holds it */
+	cap_t endpoints[PLAN_SERVICES_MAX];
 	struct init_process services[PLAN_SERVICES_MAX];
 	struct init_process program;
 	int console;   /* index of the service that carries "control", or -1 */

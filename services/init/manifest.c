@@ -74,7 +74,9 @@ static const struct {
 
 uint64_t plan_kernel_interface(enum plan_kernel kernel)
 {
-	return kernel < COUNT(kernel_names) ? kernel_names[kernel].interface : DEVICE_MANAGER_INTERFACE;
+	if (kernel >= COUNT(kernel_names))
+		return DEVICE_MANAGER_INTERFACE;
+	return kernel_names[kernel].interface;
 }
 
 /* ---- Services ---- */

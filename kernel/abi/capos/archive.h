@@ -22,8 +22,8 @@ struct capos_archive_header {
 	uint64_t total_size; /* bytes of the whole archive, a multiple of the page size */
 	uint32_t checksum;   /* CRC-32 (IEEE 802.3) of the entry table */
 	uint32_t reserved;
-	uint8_t seed[CAPOS_ARCHIVE_SEED]; /* fresh random bytes from the host; the kernel wipes them
-	                                   */
+	/* fresh random bytes from the host; the kernel wipes them */
+	uint8_t seed[CAPOS_ARCHIVE_SEED];
 	uint8_t pad[32];
 };
 

@@ -113,8 +113,8 @@ unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t 
 		if ((*entry & PTE_PRESENT) == 0) {
 			paddr_t page = page_alloc(true);
 			if (page == PADDR_NONE)
-				return 0; /* empty tables made so far stay; the next attempt finds
-				             them */
+				/* empty tables made so far stay; the next attempt finds them */
+				return 0;
 			*entry = page | PTE_TABLE | PTE_USER;
 			taken++;
 		}

@@ -140,8 +140,8 @@ struct tss {
 
 struct arch_cpu {
 	struct arch_cpu *self;
-	struct arch_thread
-	        *thread; /* runs in user mode, or did until the kernel was entered; NULL: idle */
+	/* runs in user mode, or did until the kernel was entered; NULL: idle */
+	struct arch_thread *thread;
 	uint64_t stack_top;
 	uint64_t scratch;        /* for the first instructions of an entry */
 	paddr_t root;            /* loaded page tables */

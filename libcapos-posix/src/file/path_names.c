@@ -115,8 +115,8 @@ long sys_renameat2(long from_fd, long from, long to_fd, long to, long flags)
 	int result;
 
 	if (flags)
-		return -EINVAL; /* RENAME_NOREPLACE, RENAME_EXCHANGE: as file systems without them
-		                   answer */
+		/* RENAME_NOREPLACE, RENAME_EXCHANGE: as file systems without them answer */
+		return -EINVAL;
 	result = two_paths(&paths, from_fd, from, to_fd, to);
 	if (!result) {
 		const struct directory_rename_params params = {.from = path_text(paths.from),

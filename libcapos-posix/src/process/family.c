@@ -189,7 +189,7 @@ struct family_offset *family_offset_at(uint32_t number)
 
 /* ---- Locks ---- */
 
-#define LOCK_WAITED                                                                  \
+#define LOCK_WAITED \
 	0x80000000u /* somebody sleeps for it; below: the holder's member number + 1 \
 	             */
 

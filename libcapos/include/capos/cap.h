@@ -44,8 +44,8 @@ struct cap_op {
 	bool done;
 	bool abandoned; /* cap_cancel was called for it */
 	struct capos_cqe cqe;
-	void (*complete)(struct cap_op *op); /* may be NULL; called by whoever reaps; may submit,
-	                                        must not wait */
+	/* may be NULL; called by whoever reaps; may submit, must not wait */
+	void (*complete)(struct cap_op *op);
 	void *context;
 };
 
@@ -79,8 +79,8 @@ struct capos_call {
 	/* set on return */
 	cap_t caps[CAPOS_MESSAGE_CAPS_MAX]; /* received, the caller's now */
 	uint32_t ncaps;
-	struct msg_reader
-	        reader; /* of the results: their lists refer to it as long as they are in use */
+	/* of the results: their lists refer to it as long as they are in use */
+	struct msg_reader reader;
 };
 
 /* Used by the stubs: calls with the message of params_length bytes in call->buffer; *reply_length

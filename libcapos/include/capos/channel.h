@@ -27,15 +27,15 @@ enum channel_status {
 struct channel_shared {
 	_Atomic uint32_t status; /* server */
 	_Atomic uint32_t error;  /* server: Status of the last error */
-	_Atomic uint32_t
-	        error_count; /* server: errors so far; the client has told the first N of them */
+	/* server: errors so far; the client has told the first N of them */
+	_Atomic uint32_t error_count;
 	_Atomic uint32_t pending; /* server: connections to accept */
 	uint32_t receive_size;    /* bytes, power of two */
 	uint32_t send_size;
-	_Atomic uint32_t client_wants_status; /* client asks to be woken when status, error or
-	                                       * pending change; server clears */
-	_Atomic uint32_t
-	        client_lock; /* of the client's processes among themselves; nothing to the server */
+	/* client asks to be woken when status, error or pending change; server clears */
+	_Atomic uint32_t client_wants_status;
+	/* of the client's processes among themselves; nothing to the server */
+	_Atomic uint32_t client_lock;
 	struct queue_shared receive; /* server produces */
 	struct queue_shared send;    /* client produces */
 };

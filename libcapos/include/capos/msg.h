@@ -111,30 +111,46 @@ struct msg_call {
  * case: TcpSocket.localAddress is tcp_socket_local_address.
  *
  *   struct Foo { a @0 :UInt16; t @1 :Text; d @2 :Data; l @3 :List(Bar); s @4 :Bar; u :group {...} }
- *     struct foo { uint16_t a; struct msg_text t; struct msg_data d; struct msg_list l; struct bar
- * s; struct { ... } u; }; int foo_read(struct msg_reader *, struct foo *);           root of a
- * message; 0 or CAP_EMESSAGE int foo_write(struct msg_builder *, const struct foo *);   as root; 0
- * or CAP_ETOOBIG int foo_get(const struct msg_list *, uint32_t index, struct foo *); A union adds
- * `uint16_t which` (enum foo_which: FOO_MEMBER constants) to its struct or group; members stay
- * plain fields, of which only the chosen one is read or written.  Void members have no field.  A
- * name that is a C keyword gains a final '_'. Recursive types are refused by the generator. enum
- * Color { red @0; }        enum color { COLOR_RED = 0 };  fields of it are uint16_t const #define,
- * upper snake case interface Foo { bar @0 (x :UInt8) -> (y :UInt8); } #define FOO_INTERFACE
- * 0x...ull                             type id enum foo_method { FOO_BAR = 0, FOO_METHOD_COUNT };
- *     struct foo_bar_params, struct foo_bar_results              as above, with _read and _write
+ *     struct foo { uint16_t a; struct msg_text t; struct msg_data d; struct msg_list l;
+ *                  struct bar s; struct { ... } u; };
+ *     int foo_read(struct msg_reader *, struct foo *);
+ *       Of a message's root.  0 or CAP_EMESSAGE.
+ *     int foo_write(struct msg_builder *, const struct foo *);
+ *       As a message's root.  0 or CAP_ETOOBIG.
+ *     int foo_get(const struct msg_list *, uint32_t index, struct foo *);
+ *   A union adds `uint16_t which` (enum foo_which: FOO_MEMBER constants) to its struct or group;
+ *   members stay plain fields, of which only the chosen one is read or written.  Void members have
+ *   no field.  A name that is a C keyword gains a final '_'.  Recursive types are refused.
+ *
+ *   enum Color { red @0; }
+ *     enum color { COLOR_RED = 0 };  fields of it are uint16_t
+ *   const
+ *     #define, upper snake case
+ *
+ *   interface Foo { bar @0 (x :UInt8) -> (y :UInt8); }
+ *     #define FOO_INTERFACE 0x...ull
+ *       The type id.
+ *     enum foo_method { FOO_BAR = 0, FOO_METHOD_COUNT };
+ *     struct foo_bar_params, struct foo_bar_results
+ *       As above, with _read and _write.  One without fields is no argument of what follows.
  *     const char *foo_method_name(uint16_t method);
  *     in <capos/schema/FILE_server.h>:
  *     struct foo_ops { int (*bar)(void *object, struct msg_call *, const struct foo_bar_params *,
  *                                 struct foo_bar_results *); };
  *     int foo_dispatch(const struct foo_ops *, void *object, struct msg_call *);
- *       Reads the parameters, zeroes the results, runs the handler, and when that answers CAP_OK
- * writes the results.  Otherwise passes the answer on.  CAP_EMETHOD: no such method, or its pointer
- * is NULL. in <capos/schema/FILE_client.h>, inline, over capos/cap.h: int foo_bar(cap_t, const
- * struct foo_bar_params *, struct foo_bar_results *, struct capos_call *); Results: as cap_call, or
- * CAP_ETOOBIG (parameters do not fit the buffer), CAP_EMESSAGE (bad reply).  On anything but CAP_OK
- * no capability is left with the caller.  call NULL: only for methods whose results hold no
- *       pointers (else CAP_EINVAL); received capabilities are released.
- *   const char *FILE_interface_name(uint64_t type_id);             "TcpSocket", or NULL
+ *       Reads the parameters, zeroes the results, runs the handler, and when that returns CAP_OK
+ *       writes the results.  Other results are returned.  CAP_EMETHOD: no such method, or its
+ *       pointer is NULL.
+ *     in <capos/schema/FILE_client.h>, inline, over capos/cap.h:
+ *     int foo_bar(cap_t, const struct foo_bar_params *, struct foo_bar_results *,
+ *                 struct capos_call *);
+ *       As cap_call, or CAP_ETOOBIG (parameters do not fit the buffer), CAP_EMESSAGE (malformed
+ *       reply).  On anything but CAP_OK the caller is left no capability.  call NULL: only for
+ *       methods whose results hold no pointers (else CAP_EINVAL); received capabilities are
+ *       released.
+ *
+ *   const char *FILE_interface_name(uint64_t type_id);
+ *     "TcpSocket", or NULL.
  */
 
 /* ---- For generated code only ---- */

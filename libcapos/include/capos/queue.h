@@ -22,11 +22,11 @@
 
 struct queue_shared {
 	_Alignas(64) _Atomic uint32_t tail; /* producer writes: elements ever put in */
-	_Atomic uint32_t
-	        producer_wants; /* producer asks to be woken when there is space; consumer clears */
+	/* producer asks to be woken when there is space; consumer clears */
+	_Atomic uint32_t producer_wants;
 	_Alignas(64) _Atomic uint32_t head; /* consumer writes: elements ever taken out */
-	_Atomic uint32_t
-	        consumer_wants; /* consumer asks to be woken when there is data; producer clears */
+	/* consumer asks to be woken when there is data; producer clears */
+	_Atomic uint32_t consumer_wants;
 };
 _Static_assert(sizeof(struct queue_shared) == 128, "queue layout");
 

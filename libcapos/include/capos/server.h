@@ -60,8 +60,9 @@ struct server_ops {
 	void (*release)(struct server *server,
 	                uint64_t object); /* no capability to it is left; may be NULL */
 	void (*cancel)(struct server *server,
-	               uint64_t call_id); /* a deferred call's caller gave up: forget it (no
-	                                   * server_answer needed); may be NULL */
+	               /* a deferred call's caller gave up: forget it (no server_answer needed);
+	                * may be NULL */
+	               uint64_t call_id);
 	/* The server's event was signalled. bits: those set.  May be NULL. */
 	void (*event)(struct server *server, uint64_t bits);
 	/* Before it sleeps: last look at shared queues.  Returns how long to sleep at most in

@@ -76,10 +76,11 @@
 	0 /* seconds of waiting for nothing, on links where the server is right */
 #define DHCP_CREATE_RAND_XID 1
 #define LWIP_AUTOIP          0
-#define LWIP_DNS             1 /* only as the list of name servers that DHCP fills; resolver.h asks them */
-#define DNS_MAX_SERVERS      3 /* as many as resolv.conf has */
-#define DNS_TABLE_SIZE       2 /* never used; with 1 the compiler warns */
-#define DNS_MAX_NAME_LENGTH  64
+/* Only as the list of name servers that DHCP fills; resolver.h asks them. */
+#define LWIP_DNS            1
+#define DNS_MAX_SERVERS     3 /* as many as resolv.conf has */
+#define DNS_TABLE_SIZE      2 /* never used; with 1 the compiler warns */
+#define DNS_MAX_NAME_LENGTH 64
 
 /* ---- UDP ---- */
 
@@ -105,10 +106,11 @@
 #define TCP_SND_BUF \
 	(128 * 1024) /* bytes lwIP keeps references to: the size of a socket's send queue */
 /* Two pbufs a full segment (headers; data in place), and small pieces between. */
-#define TCP_SND_QUEUELEN      (4 * (TCP_SND_BUF / TCP_MSS))
-#define TCP_SNDLOWAT          (TCP_SND_BUF / 2)
-#define TCP_SNDQUEUELOWAT     (TCP_SND_QUEUELEN / 2)
-#define TCP_OVERSIZE          0 /* data is referenced where the program put it: nothing to fill up */
+#define TCP_SND_QUEUELEN  (4 * (TCP_SND_BUF / TCP_MSS))
+#define TCP_SNDLOWAT      (TCP_SND_BUF / 2)
+#define TCP_SNDQUEUELOWAT (TCP_SND_QUEUELEN / 2)
+/* Data is referenced where the program put it: there is nothing to fill up. */
+#define TCP_OVERSIZE          0
 #define TCP_QUEUE_OOSEQ       1
 #define LWIP_TCP_SACK_OUT     1 /* after a loss the peer sends only what is missing */
 #define LWIP_TCP_MAX_SACK_NUM 4
