@@ -38,6 +38,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/object/entropy.c kernel/object/entropy.h \
 	kernel/object/event.c kernel/object/event.h \
 	kernel/process/exec.c \
+	kernel/process/fault.c kernel/process/fault.h \
 	kernel/process/fork.c \
 	kernel/process/futex.c kernel/process/futex.h \
 	kernel/kcall.c kernel/kcall.h \

@@ -8,6 +8,7 @@
 #include "object/cap.h"
 #include "object/endpoint.h"
 #include "object/event.h"
+#include "process/fault.h"
 #include "process/futex.h"
 #include "kcall.h"
 #include "kernel.h"
@@ -224,53 +225,5 @@ _Noreturn void kernel_syscall(uint64_t number, uint64_t a, uint64_t b)
 		process_end(t->process, a & 0xffff, NULL);
 	else
 		process_end(t->process, CAPOS_EXIT_STATUS(0, DEATH_SYSTEM_CALL), "bad system call");
-	sched_leave();
-}
-
-/* ---- Faults ---- */
-
-struct space *kernel_current_space(void)
-{
-	return &current_thread()->process->space;
-}
-
-static const struct {
-	const char *what;
-	enum death death;
-} deaths[] = {
-        {"divide error", DEATH_ARITHMETIC},
-        {"floating-point error", DEATH_ARITHMETIC},
-        {"vector floating-point error", DEATH_ARITHMETIC},
-        {"invalid opcode", DEATH_INSTRUCTION},
-        {"breakpoint", DEATH_TRAP},
-        {"debug exception", DEATH_TRAP},
-        {"out of memory", DEATH_NO_MEMORY},
-};
-
-static enum death death_of(const char *what)
-{
-	for (unsigned i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++) {
-		if (strcmp(what, deaths[i].what) == 0)
-			return deaths[i].death;
-	}
-	return DEATH_ADDRESS;
-}
-
-_Noreturn void kernel_user_fault(uint64_t address, uint32_t access, uint64_t error,
-                                 const char *what)
-{
-	kernel_enter();
-	struct thread *t = current_thread();
-	uint64_t rip = t->arch.regs.rip;
-	char reason[PROCESS_REASON_MAX];
-	bool no_memory;
-	if (!what) {
-		if (space_resolve(&t->process->space, address, access, &no_memory) != PADDR_NONE)
-			sched_leave();
-		what = no_memory ? "out of memory" : "page fault";
-	}
-	ksnprintf(reason, sizeof(reason), "%s at 0x%lx (rip 0x%lx, error 0x%lx)", what, address,
-	          rip, error);
-	process_end(t->process, CAPOS_EXIT_STATUS(0, death_of(what)), reason);
 	sched_leave();
 }

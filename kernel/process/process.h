@@ -25,17 +25,6 @@ struct thread;
 /* Most bytes of a start block that exec reads. */
 #define PROCESS_START_BLOCK_MAX (1u << 20)
 
-/* The signal number told as the end of a process that the kernel ended (abi.h, "An exit
- * status"). */
-enum death {
-	DEATH_INSTRUCTION = 4,
-	DEATH_TRAP = 5,
-	DEATH_ARITHMETIC = 8,
-	DEATH_NO_MEMORY = 9,
-	DEATH_ADDRESS = 11,
-	DEATH_SYSTEM_CALL = 31,
-};
-
 /* Who pays for frames.  Outlives its process while memory objects made for it exist. */
 struct account {
 	uint32_t refs;

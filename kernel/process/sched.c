@@ -185,12 +185,6 @@ _Noreturn void sched_leave(void)
 	arch_resume(&t->arch);
 }
 
-struct arch_thread *kernel_current(void)
-{
-	assert(this_cpu()->current);
-	return &this_cpu()->current->arch;
-}
-
 _Noreturn void kernel_timer(void)
 {
 	struct cpu *cpu = this_cpu();

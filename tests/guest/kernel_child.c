@@ -2,6 +2,7 @@
 /*
  * What the kernel's test starts: does what its argument says, which is mostly to come to a bad end.
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include <capos/cap.h>
@@ -24,6 +25,41 @@ static void jump_to_data(void)
 {
 	static uint8_t code[] = {0xc3};
 	((void (*)(void))(uintptr_t)code)();
+}
+
+/* Jumps by IRET with the frame at the end of this page; ends the process with status 9. */
+static _Noreturn void return_by_interrupt(uint8_t *page)
+{
+	uint64_t *frame = (uint64_t *)(page + CAPOS_PAGE_SIZE) - 5;
+	__asm__ volatile("movq %0, %%rsp\n\t"
+	                 "iretq"
+	                 :
+	                 : "r"(frame)
+	                 : "memory");
+	__builtin_unreachable();
+}
+
+static void exit_nine(void)
+{
+	cap_exit(CAPOS_EXIT_STATUS(9, 0));
+}
+
+/* An IRET in user mode, which some emulators carry out with the kernel's privileges: its frame is
+ * in a page that the page tables show, or in one that they do not show yet. */
+static void test_iret(bool shown)
+{
+	cap_t memory;
+	uint8_t *a, *b;
+	cap_memory_create(CAPOS_PAGE_SIZE, &memory);
+	cap_memory_map(memory, 0, CAPOS_PAGE_SIZE, CAP_RIGHT_READ | CAP_RIGHT_WRITE, (void **)&a);
+	cap_memory_map(memory, 0, CAPOS_PAGE_SIZE, CAP_RIGHT_READ | CAP_RIGHT_WRITE, (void **)&b);
+	uint64_t *frame = (uint64_t *)(a + CAPOS_PAGE_SIZE) - 5;
+	frame[0] = (uint64_t)exit_nine;
+	__asm__("mov %%cs, %0" : "=r"(frame[1]));
+	frame[2] = 0x202;
+	frame[3] = (uint64_t)(a + CAPOS_PAGE_SIZE / 2 - 8);
+	__asm__("mov %%ss, %0" : "=r"(frame[4]));
+	return_by_interrupt(shown ? a : b);
 }
 
 static void take_memory(void)
@@ -135,6 +171,16 @@ int main(int argc, char **argv)
 		__asm__ volatile("cli");
 	if (strcmp(what, "nx") == 0)
 		jump_to_data();
+	if (strcmp(what, "iret") == 0)
+		test_iret(true);
+	if (strcmp(what, "iret unseen") == 0)
+		test_iret(false);
+	if (strcmp(what, "wild data") == 0)
+		touch(0x800000000000ull);
+	if (strcmp(what, "wild code") == 0)
+		((void (*)(void))0x800000000000ull)();
+	if (strcmp(what, "end code") == 0)
+		((void (*)(void))CAPOS_USER_MAX)();
 	if (strcmp(what, "code") == 0)
 		touch((uint64_t)main);
 	if (strcmp(what, "syscall") == 0)

@@ -43,6 +43,28 @@ static void test_ends(cap_t image)
 	          "a process ends with many threads");
 }
 
+/* A fault that resolving does not cure is not tried again: the process goes on or ends. */
+static void test_faults_end(cap_t image)
+{
+	static const char *const arguments[] = {"iret", "iret unseen"};
+	for (unsigned i = 0; i < 2; i++) {
+		cap_t process;
+		char told[128] = "";
+		tap_equal(start_process(image, arguments[i], log_only, 1, &process), CAP_OK,
+		          "a process returns from no interrupt");
+		uint32_t status = wait_for(process, told, sizeof(told));
+		tap_ok(status == CAPOS_EXIT_STATUS(9, 0) || status == CAPOS_EXIT_STATUS(0, 11),
+		       "it goes on, or its fault ends it: it does not fault for ever");
+		tap_note("%s: %s", arguments[i], told);
+	}
+	ends_with(image, "wild data", CAPOS_EXIT_STATUS(0, 11), "general protection fault (rip ",
+	          "a process touches a non-canonical address");
+	ends_with(image, "wild code", CAPOS_EXIT_STATUS(0, 11), "",
+	          "a process jumps to a non-canonical address");
+	ends_with(image, "end code", CAPOS_EXIT_STATUS(0, 11), "page fault at 0x7ffffffff000 ",
+	          "a process jumps behind the last address");
+}
+
 static void test_kill(cap_t image)
 {
 	cap_t process, weak;
@@ -189,6 +211,7 @@ void test_process(void)
 {
 	cap_t image = find_file("sbin/kernel_child");
 	test_ends(image);
+	test_faults_end(image);
 	test_kill(image);
 	test_last_memory(image);
 	test_crash(image);

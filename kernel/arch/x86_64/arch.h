@@ -110,14 +110,6 @@ _Noreturn void kernel_main(void); /* memory ranges added, traps and clock ready,
 _Noreturn void kernel_syscall(uint64_t number, uint64_t a, uint64_t b); /* of the current thread */
 _Noreturn void kernel_timer(void);
 _Noreturn void kernel_interrupt(unsigned vector);
-_Noreturn void kernel_user_fault(uint64_t address, uint32_t access, uint64_t error,
-                                 const char *what);
-/* what: NULL for a page fault (address, access valid), else e.g. "divide error", "invalid
- * opcode". */
-/* Address space of the current thread: a page fault in user mode is first offered to
- * space_resolve(). */
-struct space *kernel_current_space(void);
-struct arch_thread *
-kernel_current(void); /* where entry.S saves registers: also cached in struct cpu */
+/* Exceptions of programs: process/fault.h. */
 
 #endif

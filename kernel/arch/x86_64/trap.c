@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Exceptions and interrupts, after entry.S saved the registers.  A fault in user mode is the
- * process's affair, a fault in the kernel is the end; interrupts come from user mode or from the
- * idle loop only.
+ * process's affair (fault.c), a fault in the kernel is the end; interrupts come from user mode or
+ * from the idle loop only.
  */
 #include <capos/abi.h>
-#include "memory/space.h"
+#include "process/fault.h"
 #include "x86.h"
 
 #define VECTOR_PAGE_FAULT      14u
 #define VECTOR_FIRST_INTERRUPT 32u
 
-#define FAULT_WRITE (1u << 1)
-#define FAULT_USER  (1u << 2)
-#define FAULT_FETCH (1u << 4)
+#define FAULT_WRITE    (1u << 1)
+#define FAULT_USER     (1u << 2)
+#define FAULT_RESERVED (1u << 3)
+#define FAULT_FETCH    (1u << 4)
 
 #define BACKTRACE_MAX 16u
 
@@ -21,31 +22,34 @@ _Noreturn void trap_from_user(uint64_t vector, uint64_t error);
 _Noreturn void trap_from_idle(uint64_t vector);
 _Noreturn void trap_bad_rip(uint64_t rip);
 
-static const char *const exception_names[VECTOR_FIRST_INTERRUPT] = {
-        [0] = "divide error",
-        [1] = "debug exception",
-        [2] = "non-maskable interrupt",
-        [3] = "breakpoint",
-        [4] = "overflow",
-        [5] = "bound range exceeded",
-        [6] = "invalid opcode",
-        [7] = "device not available",
-        [8] = "double fault",
-        [10] = "invalid TSS",
-        [11] = "segment not present",
-        [12] = "stack segment fault",
-        [13] = "general protection fault",
-        [14] = "page fault",
-        [16] = "floating-point error",
-        [17] = "alignment check",
-        [18] = "machine check",
-        [19] = "vector floating-point error",
-        [21] = "control protection fault",
+static const struct exception {
+	const char *name;
+	enum death death; /* of a program that causes it; 0: DEATH_ADDRESS */
+} exceptions[VECTOR_FIRST_INTERRUPT] = {
+        [0] = {"divide error", DEATH_ARITHMETIC},
+        [1] = {"debug exception", DEATH_TRAP},
+        [2] = {"non-maskable interrupt", 0},
+        [3] = {"breakpoint", DEATH_TRAP},
+        [4] = {"overflow", 0},
+        [5] = {"bound range exceeded", 0},
+        [6] = {"invalid opcode", DEATH_INSTRUCTION},
+        [7] = {"device not available", 0},
+        [8] = {"double fault", 0},
+        [10] = {"invalid TSS", 0},
+        [11] = {"segment not present", 0},
+        [12] = {"stack segment fault", 0},
+        [13] = {"general protection fault", 0},
+        [14] = {"page fault", 0},
+        [16] = {"floating-point error", DEATH_ARITHMETIC},
+        [17] = {"alignment check", 0},
+        [18] = {"machine check", 0},
+        [19] = {"vector floating-point error", DEATH_ARITHMETIC},
+        [21] = {"control protection fault", 0},
 };
 
 static const char *exception_name(uint64_t vector)
 {
-	const char *name = vector < VECTOR_FIRST_INTERRUPT ? exception_names[vector] : NULL;
+	const char *name = vector < VECTOR_FIRST_INTERRUPT ? exceptions[vector].name : NULL;
 	return name ? name : "unexpected exception";
 }
 
@@ -60,21 +64,18 @@ static _Noreturn void continue_interrupted(void)
 
 static _Noreturn void page_fault(uint64_t address, uint64_t error)
 {
-	uint32_t access = (error & FAULT_FETCH) != 0   ? CAP_RIGHT_EXEC
-	                  : (error & FAULT_WRITE) != 0 ? CAP_RIGHT_WRITE
-	                                               : CAP_RIGHT_READ;
-	struct space *space = kernel_current_space();
-	bool no_memory = false;
+	struct page_fault fault = {.address = address, .error = error, .access = CAP_RIGHT_READ};
 
-	/*
-	 * Not FAULT_USER: the processor itself read there on the program's behalf, as some
-	 * emulators do for IRET and far RET in user mode, and SMAP forbids it.  Trying again would
-	 * never end.
-	 */
-	if (address < CAPOS_USER_MAX && space && (error & FAULT_USER) != 0 &&
-	    space_resolve(space, address, access, &no_memory) != PADDR_NONE)
-		arch_resume(arch_this_cpu()->thread);
-	kernel_user_fault(address, access, error, no_memory ? "out of memory" : NULL);
+	if (error & FAULT_RESERVED)
+		panic("page tables are damaged at 0x%lx (error 0x%lx)", address, error);
+	if (error & FAULT_FETCH)
+		fault.access = CAP_RIGHT_EXEC;
+	else if (error & FAULT_WRITE)
+		fault.access = CAP_RIGHT_WRITE;
+	/* Without FAULT_USER the processor itself read there, as some emulators do for IRET and far
+	 * RET in user mode, and SMAP forbids it. */
+	fault.by_program = (error & FAULT_USER) != 0;
+	fault_page(&fault);
 }
 
 static _Noreturn void interrupt(uint64_t vector)
@@ -98,8 +99,10 @@ void trap_from_user(uint64_t vector, uint64_t error)
 {
 	if (vector == VECTOR_PAGE_FAULT)
 		page_fault(READ_REGISTER(cr2), error);
-	if (vector < VECTOR_FIRST_INTERRUPT)
-		kernel_user_fault(0, 0, error, exception_name(vector));
+	if (vector < VECTOR_FIRST_INTERRUPT) {
+		enum death death = exceptions[vector].death;
+		fault_exception(exception_name(vector), death ? death : DEATH_ADDRESS, error);
+	}
 	interrupt(vector);
 }
 
@@ -108,10 +111,12 @@ void trap_from_idle(uint64_t vector)
 	interrupt(vector);
 }
 
-/* A thread was to be resumed at what is no user address. */
+/* A thread was to be resumed at an address that is not a program's.  This comes after the kernel
+ * was left, so it counts as an entry. */
 void trap_bad_rip(uint64_t rip)
 {
-	kernel_user_fault(rip, CAP_RIGHT_EXEC, 0, NULL);
+	const struct page_fault fault = {.address = rip, .access = CAP_RIGHT_EXEC};
+	fault_page(&fault);
 }
 
 /* ---- The end ---- */
