@@ -14,9 +14,17 @@ include $(srcdir)/tests/guest/local.mk
 include $(srcdir)/tests/system/local.mk
 
 TESTS += tests/lint
-EXTRA_DIST += tests/lint
+EXTRA_DIST += tests/lint tests/bare.py
 
 # Those that need no guest.
 check-unit: $(UNIT_TESTS)
 	$(MAKE) check TESTS='$(UNIT_TESTS)'
-.PHONY: check-unit
+
+# ./bootstrap on bare systems, in all orders of its commands: hours.  BARE: its options, for instance
+# BARE='--suites bookworm --orders demo,check'.
+check-bare:
+	$(PYTHON) $(srcdir)/tests/bare.py --source $(srcdir) --distfiles $(PORT_DISTFILES) $(BARE)
+CLEAN_TARGETS += clean-bare
+clean-bare:
+	rm -rf bare
+.PHONY: check-unit check-bare clean-bare
