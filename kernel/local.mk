@@ -59,8 +59,8 @@ kernel_capos_elf_SOURCES += \
 	kernel/object/timerobj.c \
 	kernel/object/transfer.c kernel/object/transfer.h
 
-# The messages of the objects that the kernel serves.
-kernel_capos_elf_SOURCES += libcapos/msg.c
+# The messages of the objects that the kernel serves, and text that processes choose.
+kernel_capos_elf_SOURCES += libcapos/msg.c libcapos/text.c
 nodist_kernel_capos_elf_SOURCES = gen/schema/kernel.c
 
 KERNEL_LINK_SCRIPT = kernel/arch/x86_64/kernel.ld

@@ -9,11 +9,12 @@ LIBCAPOS_INCLUDES = libcapos/arch.h libcapos/ring.h libcapos/include/capos/archi
 	libcapos/include/capos/cap.h libcapos/include/capos/channel.h \
 	libcapos/include/capos/log.h libcapos/include/capos/msg.h \
 	libcapos/include/capos/nicqueue.h libcapos/include/capos/queue.h \
-	libcapos/include/capos/server.h libcapos/include/capos/start.h
+	libcapos/include/capos/server.h libcapos/include/capos/start.h \
+	libcapos/include/capos/text.h
 
 noinst_LIBRARIES += libcapos/libcapos.a
 libcapos_libcapos_a_SOURCES = $(LIBCAPOS_C) $(LIBCAPOS_INCLUDES) libcapos/archive.c \
-	libcapos/server.c libcapos/arch/x86_64/crt0.S
+	libcapos/server.c libcapos/text.c libcapos/arch/x86_64/crt0.S
 nodist_libcapos_libcapos_a_SOURCES = $(GENERATED_SOURCES)
 libcapos_libcapos_a_CPPFLAGS = $(NATIVE_CPPFLAGS)
 libcapos_libcapos_a_CFLAGS = $(NATIVE_CFLAGS)

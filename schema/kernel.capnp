@@ -46,6 +46,8 @@ interface Process {
                    capabilities :UInt32, threads :UInt32, cpuNs :UInt64);
   kill @10 (status :UInt32) -> ();
   setName @11 (name :Text) -> ();
+  # Cut at 31 bytes.  Letters, digits and "-_.+@[]" stay, any other byte becomes '_'; a name that looks like the
+  # kernel's in the log gets a '_' in front (capos/text.h, text_clean_name).  So do the names of spawn and exec.
   sleepForever @12 () -> ();
   # Never answers; for tests of CANCEL.
 
@@ -115,8 +117,8 @@ interface EntropySource {
 
 interface Log {
   write @0 (text :Text) -> ();
-  # One or more lines for the kernel's log, each tagged with the caller's process name; cut at 1024 bytes;
-  # control characters but newline become '?'.
+  # One or more lines for the kernel's log, each written as "NAME: TEXT" with the caller's process name; cut at
+  # 1024 bytes.  What is not printable UTF-8 becomes '?' (capos/text.h, text_clean).
 }
 
 interface PowerControl {

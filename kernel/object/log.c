@@ -6,6 +6,7 @@
 #include "kcall.h"
 #include "kernel.h"
 #include "process/process.h"
+#include <capos/text.h>
 
 #define WRITE_MAX 1024u /* bytes of one call; the serial port is slow */
 
@@ -17,9 +18,10 @@ static int write(void *object, struct msg_call *msg, const struct log_write_para
 	char line[WRITE_MAX + 1];
 	(void)object;
 	while (at < end) {
-		size_t length = 0;
-		for (; at < end && *at != '\n'; at++)
-			line[length++] = *at >= ' ' && *at <= '~' ? *at : (*at & 0x80) ? *at : '?';
+		const char *start = at;
+		while (at < end && *at != '\n')
+			at++;
+		uint32_t length = text_clean(line, sizeof(line), start, (uint32_t)(at - start));
 		at++; /* the newline */
 		arch_serial_write(p->name, strlen(p->name));
 		arch_serial_write(": ", 2);

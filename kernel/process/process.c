@@ -5,6 +5,7 @@
  * for those who hold a Process capability.
  */
 #include "process/process.h"
+#include <capos/text.h>
 #include "object/endpoint.h"
 #include "object/event.h"
 #include "kcall.h"
@@ -67,14 +68,7 @@ void account_put(struct account *a)
 
 void process_set_name(struct process *p, const char *name, uint32_t length)
 {
-	if (length > PROCESS_NAME_MAX - 1)
-		length = PROCESS_NAME_MAX - 1;
-	for (uint32_t i = 0; i < length; i++)
-		p->name[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
-	p->name[length] = '\0';
-	/* Every line of the log has a name, and those that begin so are the kernel's. */
-	if (length == 0 || strcmp(p->name, "kernel") == 0 || strcmp(p->name, "PANIC") == 0)
-		ksnprintf(p->name, sizeof(p->name), "unnamed");
+	text_clean_name(p->name, sizeof(p->name), name, length);
 }
 
 static void lists_init(struct process *p)

@@ -9,6 +9,7 @@
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
 #include <capos/schema/service_client.h>
+#include <capos/text.h>
 
 #include "init.h"
 
@@ -116,9 +117,7 @@ void control_send(const char *format, ...)
 	va_end(args);
 	if (length > (int)sizeof(line) - 2)
 		length = (int)sizeof(line) - 2;
-	for (int i = 0; i < length; i++)
-		if ((unsigned char)line[i] < ' ')
-			line[i] = '?'; /* one line, whatever a name holds */
+	length = (int)text_clean(line, sizeof(line), line, (uint32_t)length);
 	if (!control.attached) {
 		log_line("%s", line);
 		return;

@@ -207,9 +207,30 @@ static void test_fuzz(void)
 	cap_release(image);
 }
 
+/* What a process calls itself, and what it writes, under that name, to the log: kernel.sh looks for
+ * the line. */
+static void test_names(void)
+{
+	static const char text[] = "\033[2Jgone\x9b.\xc2\x9b.\xc3\xbc";
+	uint64_t buffer[64];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct process_set_name_params name = {.name = MSG_TEXT("PANIC: all is lost; kernel")};
+	struct process_set_name_params usual = {.name = MSG_TEXT("init")};
+	struct process_status_results status = {};
+	struct log_write_params line = {.text = MSG_TEXT(text)};
+
+	process_set_name(CAP_SELF, &name, NULL);
+	process_status(CAP_SELF, &status, &call);
+	bool named = strcmp(status.name.ptr, "PANIC__all_is_lost__kernel") == 0;
+	log_write(LOG, &line, NULL);
+	process_set_name(CAP_SELF, &usual, NULL);
+	tap_ok(named, "a name that looks like the kernel's panic is made harmless");
+}
+
 void test_process(void)
 {
 	cap_t image = find_file("sbin/kernel_child");
+	test_names();
 	test_ends(image);
 	test_faults_end(image);
 	test_kill(image);

@@ -25,3 +25,9 @@ tests_unit_test_format_SOURCES = tests/unit/test_format.c libcapos/error.c libca
 tests_unit_test_format_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_format_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_format_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test-text
+tests_unit_test_text_SOURCES = tests/unit/test_text.c libcapos/text.c
+tests_unit_test_text_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_text_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_text_LDADD = $(UNIT_LIBS)
