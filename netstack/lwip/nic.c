@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames in and out.  A receive buffer is lwIP's from nic_take_frames() until lwIP frees its pbuf,
- * and then goes back to the driver; never are more than half of them with lwIP, so that no peer can
- * stop reception by what it leaves unfinished (fragments, segments out of order): frames beyond
- * that, and fragments always, are copied.
+ * Frames in and out.  A received frame is copied once, whole, before a byte of it is looked at, and
+ * its buffer goes back to the driver at once: what the device writes there afterwards changes
+ * nothing that was checked, and no peer can stop reception by what it leaves unfinished (fragments,
+ * segments out of order).
  */
 #include <string.h>
 
@@ -20,26 +20,17 @@
 #include "lwip/priv/tcp_priv.h"
 
 #define ETHERNET_HEADER 14u
-#define IPV4_HEADER     20u
-#define UDP_HEADER      8u
 #define ETHERTYPE_IPV4  0x0800u
 #define ETHERTYPE_ARP   0x0806u
 #define MTU_MIN         576u
 #define MTU_MAX         1500u
-
-/* What lwIP calls a received frame. */
-struct receive_buffer {
-	struct pbuf_custom pbuf; /* first: lwIP hands this back */
-	uint16_t index;
-	bool held; /* by lwIP */
-};
+/* Ethernet, the longest IPv4 header, the longest TCP header. */
+#define HEADERS_MOST (ETHERNET_HEADER + 60u + 60u)
 
 static struct {
 	bool attached;
 	struct nicqueue queues;
 	struct netif netif;
-	struct receive_buffer receive[NICQUEUE_ENTRIES];
-	uint32_t held, held_most;
 	uint32_t transmit_free[NICQUEUE_ENTRIES]; /* a stack */
 	uint32_t ntransmit_free;
 	bool transmit_ours[NICQUEUE_ENTRIES];
@@ -159,23 +150,14 @@ static void give_back(uint32_t buffer)
 {
 	struct nicqueue_descriptor d = {.buffer = buffer};
 
-	/* There is a place for every buffer, unless the driver's index lies; then the queue is
+	/* There is a place for every buffer, unless the driver's index is false; then the queue is
 	 * broken. */
 	queue_put(&nic.queues.receive_free, &d, 1);
 	nic.give_dirty = true;
 }
 
-/* lwIP is done with a frame. */
-static void freed(struct pbuf *p)
-{
-	struct receive_buffer *r = (struct receive_buffer *)p;
-
-	r->held = false;
-	nic.held--;
-	give_back(r->index);
-}
-
-static struct pbuf *copy_frame(const uint8_t *frame, uint16_t length)
+/* A pbuf of netstack's own memory; NULL: none left. */
+static struct pbuf *allocate(uint16_t length)
 {
 	struct pbuf *p = pbuf_alloc(PBUF_RAW, length, PBUF_RAM);
 
@@ -186,46 +168,37 @@ static struct pbuf *copy_frame(const uint8_t *frame, uint16_t length)
 		tcp_free_ooseq(pcb);
 		p = pbuf_alloc(PBUF_RAW, length, PBUF_RAM);
 	}
+	return p;
+}
+
+/*
+ * The frame in private memory: the device may still write into its buffer, and lwIP reads headers
+ * more than once.  Behind a short frame there are zeros, because lwIP reads some headers before it
+ * looks at the length.
+ */
+static struct pbuf *copy_frame(const uint8_t *frame, uint16_t length)
+{
+	uint16_t room = length < HEADERS_MOST ? HEADERS_MOST : length;
+	struct pbuf *p = allocate(room);
+
 	if (!p) {
 		nic.counters.no_memory++;
 		return NULL;
 	}
 	port_copy(p->payload, frame, length);
-	nic.counters.copied++;
+	if (room > length) {
+		memset((uint8_t *)p->payload + length, 0, room - length);
+		pbuf_realloc(p, length);
+	}
 	return p;
 }
 
-static struct pbuf *wrap_frame(uint32_t buffer, uint8_t *frame, uint16_t length)
+static bool is_fragment(const struct pbuf *p)
 {
-	struct receive_buffer *r = &nic.receive[buffer];
+	const uint8_t *frame = p->payload;
 
-	r->held = true;
-	r->index = (uint16_t)buffer;
-	r->pbuf.custom_free_function = freed;
-	nic.held++;
-	return pbuf_alloced_custom(PBUF_RAW, length, PBUF_REF, &r->pbuf, frame, length);
-}
-
-/* False: too short to be what it says.  lwIP reads these headers before it measures. */
-static bool plausible(const uint8_t *frame, uint16_t length, bool *fragment)
-{
-	uint32_t header;
-
-	*fragment = false;
-	if (length < ETHERNET_HEADER)
-		return false;
-	if ((frame[12] << 8 | frame[13]) != ETHERTYPE_IPV4)
-		return true;
-	if (length < ETHERNET_HEADER + IPV4_HEADER)
-		return false;
-	header = (frame[ETHERNET_HEADER] & 0x0f) * 4u;
-	if (frame[ETHERNET_HEADER + 9] == IP_PROTO_UDP &&
-	    length < ETHERNET_HEADER + header + UDP_HEADER)
-		return false;
-	*fragment = ((frame[ETHERNET_HEADER + 6] << 8 | frame[ETHERNET_HEADER + 7]) & 0x3fff) != 0;
-	if (*fragment)
-		timers_fragment_received();
-	return true;
+	return (frame[12] << 8 | frame[13]) == ETHERTYPE_IPV4 &&
+	       ((frame[ETHERNET_HEADER + 6] << 8 | frame[ETHERNET_HEADER + 7]) & 0x3fff) != 0;
 }
 
 static void set_checks(bool good)
@@ -236,36 +209,38 @@ static void set_checks(bool good)
 	NETIF_SET_CHECKSUM_CTRL(&nic.netif, good ? flags & ~checked : flags);
 }
 
-static void receive_one(const struct nicqueue_descriptor *d)
+static void input_frame(struct pbuf *p, bool checksum_good)
 {
-	uint8_t *frame;
-	struct pbuf *p;
-	bool fragment;
+	bool fragment = is_fragment(p);
 
-	if (d->buffer >= nic.queues.nreceive || nic.receive[d->buffer].held) {
-		nic.counters.malformed++;
-		return;
-	}
-	frame = nic.queues.receive_buffers + (size_t)d->buffer * NICQUEUE_BUFFER_SIZE + d->offset;
-	if ((uint32_t)d->offset + d->length > NICQUEUE_BUFFER_SIZE ||
-	    !plausible(frame, d->length, &fragment)) {
-		nic.counters.malformed++;
-		give_back(d->buffer);
-		return;
-	}
+	if (fragment)
+		timers_fragment_received();
 	nic.counters.received++;
-	if (fragment || nic.held >= nic.held_most) {
-		p = copy_frame(frame, d->length);
-		give_back(d->buffer);
-	} else {
-		p = wrap_frame(d->buffer, frame, d->length);
-	}
-	if (!p)
-		return;
 	/* The sum of a whole datagram is never the device's to check. */
-	set_checks((d->flags & NICQUEUE_CHECKSUM_GOOD) && !fragment);
+	set_checks(checksum_good && !fragment);
 	if (nic.netif.input(p, &nic.netif) != ERR_OK)
 		pbuf_free(p);
+}
+
+static void receive_one(const struct nicqueue_descriptor *d)
+{
+	const uint8_t *buffer;
+	struct pbuf *p;
+
+	if (d->buffer >= nic.queues.nreceive) {
+		nic.counters.malformed++;
+		return;
+	}
+	if (d->length < ETHERNET_HEADER || (uint32_t)d->offset + d->length > NICQUEUE_BUFFER_SIZE) {
+		nic.counters.malformed++;
+		give_back(d->buffer);
+		return;
+	}
+	buffer = nic.queues.receive_buffers + (size_t)d->buffer * NICQUEUE_BUFFER_SIZE;
+	p = copy_frame(buffer + d->offset, d->length);
+	give_back(d->buffer);
+	if (p)
+		input_frame(p, d->flags & NICQUEUE_CHECKSUM_GOOD);
 }
 
 unsigned nic_take_frames(unsigned most)
@@ -335,7 +310,6 @@ int nic_open(const struct nic_setup *setup)
 	    setup->mtu < MTU_MIN)
 		return STATUS_INVALID_ARGUMENT;
 	nicqueue_init(&nic.queues, setup->memory, setup->receive_buffers, setup->transmit_buffers);
-	nic.held_most = setup->receive_buffers / 2;
 	nic.driver_event = setup->driver_event;
 	nic.driver_bits = setup->driver_bits;
 	for (uint32_t i = 0; i < setup->transmit_buffers; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The network interface: frames between the NIC driver's shared queues and lwIP, without a copy on
- * the way in and with one on the way out.  Nothing in the shared memory is believed: a descriptor
- * names a buffer that is in range and the driver's to hand over, or it is dropped.
+ * The network interface: frames between the NIC driver's shared queues and lwIP, with one copy each
+ * way.  Nothing in the shared memory is trusted: a descriptor is read once and names a buffer that
+ * is in range, or it is dropped; a frame is copied out before it is looked at.
  */
 #ifndef NETSTACK_NIC_H
 #define NETSTACK_NIC_H
@@ -44,10 +44,9 @@ bool nic_was_starved(void);
 
 struct nic_counters {
 	uint64_t received, transmitted;
-	uint64_t malformed; /* descriptors or frames that make no sense */
+	uint64_t malformed; /* descriptors out of range */
 	uint64_t no_memory; /* received frames dropped for lack of memory */
 	uint64_t no_buffer; /* frames not sent for lack of a transmit buffer */
-	uint64_t copied;    /* received frames that could not stay in their buffer */
 };
 const struct nic_counters *nic_counters(void);
 

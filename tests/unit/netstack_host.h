@@ -16,7 +16,7 @@
 #include "netstack/socket/socket.h"
 
 #define HOST_RECEIVE_BUFFERS  64u
-#define HOST_TRANSMIT_BUFFERS 32u
+#define HOST_TRANSMIT_BUFFERS 64u
 
 /* As text "10.0.2.15" in network order. */
 uint32_t host_address(const char *text);

@@ -37,6 +37,7 @@ int tcp_tests(void);
 int names_tests(void);
 int loopback_tests(void);
 int datagram_tests(void);
+int fragment_tests(void);
 int hostile_tests(void);
 
 #endif

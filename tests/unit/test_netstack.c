@@ -226,6 +226,7 @@ int main(void)
 	failed += names_tests();
 	failed += loopback_tests();
 	failed += datagram_tests();
+	failed += fragment_tests();
 	failed += hostile_tests();
 	failed += cmocka_run_group_tests(last, NULL, NULL);
 	return failed != 0;

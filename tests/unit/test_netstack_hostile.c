@@ -15,6 +15,9 @@
 #include <capos/schema/network.h>
 #include <capos/schema/status.h>
 
+#include "lwip/netif.h"
+
+#include "netstack/lwip/checksum.h"
 #include "netstack/socket/datagram.h"
 #include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
@@ -134,6 +137,67 @@ static void hostile_driver(void **state)
 	host_drop_sent();
 }
 
+static err_t (*real_input)(struct pbuf *p, struct netif *netif);
+
+/* The device writes into every buffer that it ever delivered, at the moment when lwIP is about to
+ * parse a frame. */
+static err_t input_while_device_writes(struct pbuf *p, struct netif *netif)
+{
+	memset(host_driver.receive_buffers, 0xa5, HOST_RECEIVE_BUFFERS * NICQUEUE_BUFFER_SIZE);
+	return real_input(p, netif);
+}
+
+/* What was delivered is what is parsed, acknowledged and read, whatever the device writes into the
+ * buffers afterwards. */
+static void device_that_writes_after_delivery(void **state)
+{
+	struct program p;
+	struct peer peer;
+	struct frame f;
+	uint32_t first, acknowledged = 0;
+
+	(void)state;
+	real_input = nic_netif()->input;
+	nic_netif()->input = input_while_device_writes;
+	connected(&p, &peer, 105);
+	first = peer.sequence;
+	/* The second segment before the first: netstack keeps it meanwhile. */
+	peer.sequence += 1000;
+	peer_send(&peer, ACK, pattern + 1000, 1000);
+	peer.sequence = first;
+	memset(host_driver.receive_buffers, 0x5a, HOST_RECEIVE_BUFFERS * NICQUEUE_BUFFER_SIZE);
+	peer_send(&peer, ACK, pattern, 1000);
+	assert_int_equal(program_receive(&p, received, 4000), 2000);
+	assert_memory_equal(received, pattern, 2000);
+	host_advance(SECOND_NS);
+	while (next_tcp(&peer.last, 105))
+		acknowledged = peer.last.acknowledgement;
+	assert_int_equal(acknowledged, first + 2000);
+	/* An echo request in fragments. */
+	{
+		uint8_t echo[2960] = {8};
+		uint16_t sum;
+
+		memcpy(echo + 8, pattern, sizeof(echo) - 8);
+		sum = (uint16_t)~port_checksum(echo, sizeof(echo));
+		memcpy(echo + 2, &sum, 2);
+		build_ip(&f, 0, 0, 1, 185, echo + 1480, 1480);
+		host_receive(&f);
+		host_run();
+		build_ip(&f, 0, 0, 1, 0x2000, echo, 1480);
+		host_receive(&f);
+		host_run();
+	}
+	assert_true(host_sent(&f));
+	assert_int_equal(f.bytes[14 + 9], 1);
+	assert_memory_equal(f.bytes + 34 + 8, pattern, 1472);
+	nic_netif()->input = real_input;
+	program_close(&p);
+	peer.sequence = first + 2000;
+	peer_send(&peer, RST, NULL, 0);
+	host_drop_sent();
+}
+
 /* What may come from the wire, changed at random: nothing but the sanitizers' silence is asked
  * for. */
 static void hostile_frames(void **state)
@@ -238,8 +302,11 @@ static void without_memory(void **state)
 int hostile_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(hostile_program), cmocka_unit_test(hostile_datagram_program),
-	        cmocka_unit_test(hostile_driver),  cmocka_unit_test(hostile_frames),
+	        cmocka_unit_test(hostile_program),
+	        cmocka_unit_test(hostile_datagram_program),
+	        cmocka_unit_test(hostile_driver),
+	        cmocka_unit_test(device_that_writes_after_delivery),
+	        cmocka_unit_test(hostile_frames),
 	        cmocka_unit_test(without_memory),
 	};
 

@@ -23,9 +23,8 @@
 	1 /* heap.h: size classes with quotas, constant time, pages touched when used */
 #define MEMP_MEM_MALLOC \
 	1 /* the fixed-size objects too; how many there are is bounded by the quotas */
-#define PBUF_POOL_SIZE           0 /* received frames stay in the driver's buffers (nic.h) */
-#define PBUF_POOL_BUFSIZE        1536
-#define LWIP_SUPPORT_CUSTOM_PBUF 1 /* ... wrapped in pbufs of ours */
+#define PBUF_POOL_SIZE    0 /* received frames are copied into the heap (nic.c) */
+#define PBUF_POOL_BUFSIZE 1536
 
 /* ---- Link and IP ---- */
 
