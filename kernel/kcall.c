@@ -37,6 +37,7 @@ const struct kind kinds[KIND_COUNT] = {
         [KIND_DEVICE_MMIO] = {DEVICE_MMIO_INTERFACE, device_get, device_put, device_mmio_call},
         [KIND_INTERRUPT] = {INTERRUPT_INTERFACE, device_get, device_put, interrupt_call},
         [KIND_DMA_POOL] = {DMA_POOL_INTERFACE, device_get, device_put, dma_pool_call},
+        [KIND_CODE_MAKER] = {CODE_MAKER_INTERFACE, NULL, NULL, code_maker_call},
 };
 
 void cap_get(struct cap cap)

@@ -50,6 +50,7 @@ struct kind {
 extern const struct kind kinds[KIND_COUNT];
 
 /* Handlers of kinds of which there is one. */
+int code_maker_call(void *object, struct msg_call *msg);
 int entropy_call(void *object, struct msg_call *msg);
 int log_call(void *object, struct msg_call *msg);
 int power_call(void *object, struct msg_call *msg);

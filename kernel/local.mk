@@ -31,6 +31,7 @@ kernel_capos_elf_SOURCES = \
 kernel_capos_elf_SOURCES += \
 	kernel/object/cap.c kernel/object/cap.h \
 	kernel/object/chacha20.c \
+	kernel/object/code.c \
 	kernel/cpu.h \
 	kernel/device/device.c kernel/device/device.h \
 	kernel/process/elf.c \

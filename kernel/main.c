@@ -114,15 +114,17 @@ static void start_init(struct capos_archive_header *h)
 	struct timer *timer = timer_create();
 	if (!image || !timer)
 		panic("no memory to start %s", INIT_NAME);
+	memobj_make_code(image);
 	const uint16_t call = CAP_RIGHT_CALL | CAP_RIGHT_COPY;
 	const struct cap caps[] = {
-	        {archive, KIND_MEMORY, CAP_RIGHT_READ | CAP_RIGHT_EXEC | call},
+	        {archive, KIND_MEMORY, MEMORY_CODE_RIGHTS},
 	        {NULL, KIND_SPAWNER, call},
 	        {NULL, KIND_LOG, call},
 	        {timer, KIND_TIMER, call},
 	        {NULL, KIND_ENTROPY, call},
 	        {NULL, KIND_POWER, call},
 	        {NULL, KIND_SYSTEM_STATUS, call},
+	        {NULL, KIND_CODE_MAKER, call},
 	        {NULL, KIND_DEVICE_MANAGER, call},
 	};
 	const struct spawn spawn = {.name = "init",

@@ -19,12 +19,15 @@ interface Process {
   # address 0: the kernel chooses.  size: rounded up to pages.  access: CAP_RIGHT_READ|WRITE|EXEC, within
   # the capability's rights unless private (then READ suffices); WRITE with EXEC is CAP_EINVAL.
   # private: stores go to a copy of this mapping alone.  CAP_EEXIST: the range is taken.
+  # CAP_ERIGHTS: EXEC of an object that is not code, or a shared mapping with WRITE of one that is.
 
   unmap @2 (address :UInt64, size :UInt64) -> ();
   # Takes out whatever is mapped in the range; parts of mappings too; nothing mapped is no error.
 
   protect @3 (address :UInt64, size :UInt64, access :UInt32) -> ();
-  # The whole range must be mapped, else CAP_EFAULT and nothing is changed.
+  # The whole range must be mapped, else CAP_EFAULT and nothing is changed.  CAP_ERIGHTS: a shared mapping would get
+  # more than the capability allowed; EXEC where the mapping is not of code or was writable before, or WRITE where it
+  # was executable before.
 
   createEvent @4 () -> (eventIndex :UInt16);
   createEndpoint @5 () -> (endpointIndex :UInt16);
@@ -80,15 +83,26 @@ interface ProcessSpawner {
 }
 
 interface MemoryObject {
+  # Pages.  An object is data (its bytes may change, it is never executed) or code (executable, its bytes never
+  # change: no capability on it has WRITE or MANAGE).  createMemory and DMAPool make data.  The boot archive is code,
+  # slices of code are, and what a CodeMaker makes.
   size @0 () -> (size :UInt64);
   slice @1 (offset :UInt64, size :UInt64) -> (memoryIndex :UInt16);
   # A new MemoryObject with a copy of the range, whose pages are shared until either side writes (needs READ;
-  # offset a multiple of the page size; the copy holder has all rights).
+  # offset a multiple of the page size).  Through a capability with EXEC the copy is code too; otherwise it is data, and
+  # the holder has all rights but EXEC.
   resize @2 (size :UInt64) -> ();
   # Only for objects made by createMemory and slice, with the rights WRITE and MANAGE.  Pages past the new end
   # are taken from every mapping; touching them there is a fault.
   read @3 (offset :UInt64, length :UInt32) -> (data :Data);
   # At most 4096 bytes; shorter at the object's end.
+}
+
+interface CodeMaker {
+  # The authority to turn data into code: the files service holds it for the files that it hands out to be executed.
+  # A program without it runs nothing that it did not get as code.
+  make @0 (memoryIndex :UInt16) -> (memoryIndex :UInt16);
+  # A copy of a MemoryObject (READ right, made by createMemory or slice) that is code.
 }
 
 interface Event {
@@ -150,7 +164,7 @@ struct CapabilityEntry {
 
   enum Kind {
     none @0; process @1; spawner @2; memory @3; event @4; endpoint @5; object @6; timer @7; entropy @8; log @9;
-    power @10; systemStatus @11; deviceManager @12; deviceMmio @13; interrupt @14; dmaPool @15;
+    power @10; systemStatus @11; deviceManager @12; deviceMmio @13; interrupt @14; dmaPool @15; codeMaker @16;
   }
 }
 

@@ -251,7 +251,14 @@ struct memobj *memobj_adopt(paddr_t start, uint64_t size)
 	}
 	for (uint64_t i = 0; i < m->npages; i++)
 		*make_slot(m, i) = start + i * PAGE_SIZE;
+	memobj_make_code(m);
 	return m;
+}
+
+void memobj_make_code(struct memobj *m)
+{
+	assert(m->kind == MEMOBJ_ANON && m->refs == 1 && !m->mappings);
+	m->code = true;
 }
 
 void memobj_get(struct memobj *m)
@@ -360,7 +367,7 @@ bool memobj_resize(struct memobj *m, uint64_t size)
 {
 	uint64_t npages = size / PAGE_SIZE + (size % PAGE_SIZE != 0);
 
-	if (m->kind != MEMOBJ_ANON || npages > MEMOBJ_PAGES_MAX || !grow_tree(m, npages))
+	if (m->kind != MEMOBJ_ANON || m->code || npages > MEMOBJ_PAGES_MAX || !grow_tree(m, npages))
 		return false;
 	if (size < m->size) {
 		if (!zero_tail(m, size))
@@ -376,6 +383,7 @@ paddr_t memobj_frame(struct memobj *m, uint64_t index, bool write)
 {
 	uint64_t span;
 
+	assert(!write || !m->code);
 	if (index >= m->npages)
 		return PADDR_NONE;
 	if (m->kind == MEMOBJ_DEVICE)

@@ -24,6 +24,8 @@ enum memobj_kind { MEMOBJ_ANON, MEMOBJ_DMA, MEMOBJ_DEVICE };
 struct memobj {
 	uint32_t refs;
 	enum memobj_kind kind;
+	/* Its bytes may be executed and never change; of no other object is a mapping executable. */
+	bool code;
 	uint64_t size;   /* bytes as asked for */
 	uint64_t npages; /* size in pages, rounded up; at most MEMOBJ_PAGES_MAX */
 	struct account *account;
@@ -38,13 +40,16 @@ struct memobj *memobj_create(uint64_t size, struct account *account); /* refs 1;
 struct memobj *memobj_create_device(paddr_t base, uint64_t size);
 struct memobj *memobj_create_dma(uint32_t npages,
                                  struct account *account); /* frames present and zeroed */
-struct memobj *memobj_adopt(paddr_t start, uint64_t size); /* boot archive: takes over its frames */
+/* The boot archive, which is code: takes over its frames. */
+struct memobj *memobj_adopt(paddr_t start, uint64_t size);
 void memobj_get(struct memobj *m);
 void memobj_put(struct memobj *m);
 /* New object sharing frames copy-on-write; offset page-aligned; zero-filled past the source's
  * end. */
 struct memobj *memobj_slice(struct memobj *m, uint64_t offset, uint64_t size,
                             struct account *account);
+/* Makes code of an anonymous object that the caller alone knows: not mapped, one reference. */
+void memobj_make_code(struct memobj *m);
 bool memobj_resize(struct memobj *m, uint64_t size);
 /* The frame of page index, present (allocated or copied as write needs), or PADDR_NONE when out of
  * range or memory. */

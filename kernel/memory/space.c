@@ -165,17 +165,41 @@ static int check_map(const struct memobj *object, uint64_t offset, uint64_t size
 	return CAP_OK;
 }
 
+/* What is left of a limit when a mapping has that access: data is not code. */
+static uint32_t narrowed(uint32_t limit, uint32_t access)
+{
+	if ((access & CAP_RIGHT_WRITE) != 0)
+		limit &= ~CAP_RIGHT_EXEC;
+	if ((access & CAP_RIGHT_EXEC) != 0)
+		limit &= ~CAP_RIGHT_WRITE;
+	return limit;
+}
+
+/* The limit of a new mapping; asked: SPACE_LIMIT's rights, or 0. */
+static uint32_t limit_of(const struct memobj *object, uint32_t asked, uint32_t access,
+                         bool private_copy)
+{
+	uint32_t limit = asked != 0 ? asked : private_copy ? ACCESS_MASK : access;
+
+	if (!object->code)
+		limit &= ~CAP_RIGHT_EXEC;
+	else if (!private_copy)
+		limit &= ~CAP_RIGHT_WRITE;
+	return narrowed(limit, access);
+}
+
 int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t size,
               uint32_t access, bool private_copy, bool kernel_owned, uint64_t *address)
 {
 	uint32_t limit = (access >> 8) & ACCESS_MASK;
 
 	access &= ACCESS_MASK;
-	if (limit == 0)
-		limit = private_copy ? ACCESS_MASK : access;
 	int error = check_map(object, offset, size, access, private_copy);
 	if (error)
 		return error;
+	limit = limit_of(object, limit, access, private_copy);
+	if ((access & ~limit) != 0)
+		return CAP_ERIGHTS;
 	size = align_up(size);
 	uint64_t start = *address != 0 ? *address : choose_address(s, size);
 	if (start == 0 || s->count >= SPACE_MAPPINGS_MAX ||
@@ -405,6 +429,7 @@ int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t acc
 		if ((m->access & ~access) != 0)
 			arch_table_unmap_range(s->root, m->start, m->end);
 		m->access = access;
+		m->limit = narrowed(m->limit, access);
 	}
 	return CAP_OK;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Address spaces: a sorted set of mappings of memory objects, and the page tables that cache them.
- * Page tables can be dropped at any time; a fault fills them again from the mappings.  No mapping
- * is writable and executable.
+ * Page tables can be dropped at any time; a fault fills them again from the mappings.
+ *
+ * Data is not code.  Shared mappings of code objects are never writable, of others never
+ * executable.  A private copy of a code object may become either, whichever it is first, and keeps
+ * to that: what was ever writable in a mapping is never executable there.
  */
 #ifndef KERNEL_SPACE_H
 #define KERNEL_SPACE_H
@@ -16,7 +19,8 @@ struct mapping {
 	struct memobj *object;
 	uint64_t offset;   /* in the object, of start */
 	uint32_t access;   /* CAP_RIGHT_READ|WRITE|EXEC */
-	uint32_t limit;    /* most that space_protect may make of it */
+	uint32_t limit;    /* most that space_protect may make of it; never WRITE with EXEC once it
+	                    * had either */
 	bool private_copy; /* object belongs to this mapping alone (a slice made for it) */
 	bool kernel_owned; /* ring, clock page: user cannot unmap, protect or replace it */
 	struct space *space;

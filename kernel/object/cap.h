@@ -31,8 +31,14 @@ enum cap_kind {
 	KIND_DEVICE_MMIO,
 	KIND_INTERRUPT,
 	KIND_DMA_POOL,
+	KIND_CODE_MAKER,
 	KIND_COUNT,
 };
+
+/* Rights of a fresh MemoryObject's first holder.  No capability has WRITE or MANAGE of an object
+ * that is code, or EXEC of one that is not. */
+#define MEMORY_DATA_RIGHTS (CAP_RIGHTS_ALL & ~CAP_RIGHT_EXEC)
+#define MEMORY_CODE_RIGHTS (CAP_RIGHT_READ | CAP_RIGHT_EXEC | CAP_RIGHT_CALL | CAP_RIGHT_COPY)
 
 /* A reference to an object with rights.  Whoever holds one holds one count of the object. */
 struct cap {

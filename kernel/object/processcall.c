@@ -39,7 +39,7 @@ static int create_memory(void *object, struct msg_call *msg,
 	struct memobj *m = memobj_create(params->size == 0 ? 1 : params->size, p->account);
 	if (!m)
 		return CAP_ENOMEM;
-	results->memory_index = kcall_give(kcall_of(msg), KIND_MEMORY, m, CAP_RIGHTS_ALL);
+	results->memory_index = kcall_give(kcall_of(msg), KIND_MEMORY, m, MEMORY_DATA_RIGHTS);
 	return CAP_OK;
 }
 
@@ -347,7 +347,11 @@ static int memory_slice(void *object, struct msg_call *msg,
 	        memobj_slice(m, params->offset, params->size, call->caller->process->account);
 	if (!copy)
 		return CAP_ENOMEM;
-	results->memory_index = kcall_give(call, KIND_MEMORY, copy, CAP_RIGHTS_ALL);
+	bool code = (call->rights & CAP_RIGHT_EXEC) != 0;
+	if (code)
+		memobj_make_code(copy);
+	results->memory_index =
+	        kcall_give(call, KIND_MEMORY, copy, code ? MEMORY_CODE_RIGHTS : MEMORY_DATA_RIGHTS);
 	return CAP_OK;
 }
 

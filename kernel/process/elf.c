@@ -70,6 +70,8 @@ static int map_segment(struct space *space, struct memobj *image, const struct e
 {
 	uint32_t access = CAP_RIGHT_READ | ((s->flags & PF_W) ? CAP_RIGHT_WRITE : 0) |
 	                  ((s->flags & PF_X) ? CAP_RIGHT_EXEC : 0);
+	/* Code stays code; of the rest the program may make what it likes but code. */
+	access |= SPACE_LIMIT(access | ((s->flags & PF_X) ? 0 : CAP_RIGHT_WRITE));
 	uint64_t start = (bias + s->vaddr) & ~(PAGE_SIZE - 1);
 	uint64_t file_end = bias + s->vaddr + s->filesz, memory_end = bias + s->vaddr + s->memsz;
 	uint64_t file_pages_end = (file_end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);

@@ -27,6 +27,7 @@ static struct {
 	struct handle_table handles;
 	struct path_buffer path, second_path;
 	cap_t boot; /* the archive's MemoryObject */
+	cap_t code; /* CodeMaker */
 	const uint8_t *archive;
 	uint64_t archive_size;
 	uint8_t data[READ_MAX];
@@ -486,6 +487,22 @@ static int snapshot_in_place(const struct data *data, cap_t *memory)
 	return !result && !call.ncaps ? CAP_EMESSAGE : result;
 }
 
+/* The copy as code: whoever executes the file cannot write what it executes, and a later write to
+ * the file does not reach it. */
+static int make_code(cap_t data, cap_t *code)
+{
+	const struct code_maker_make_params in = {.memory_index = 0};
+	struct code_maker_make_results out;
+	const struct capos_send_cap send = {.cap = data, .rights = CAP_RIGHTS_ALL};
+	uint64_t buffer[CAP_STUB_BUFFER / 8];
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	int result = code_maker_make(files.code, &in, &out, &call);
+
+	*code = !result && call.ncaps ? call.caps[0] : CAP_NULL;
+	return !result && !call.ncaps ? CAP_EMESSAGE : result;
+}
+
 static int snapshot_copy(const struct data *data, cap_t *memory)
 {
 	/* As much is copied at a time as a read carries; a snapshot has no more pages than the file
@@ -503,7 +520,10 @@ static int snapshot_copy(const struct data *data, cap_t *memory)
 	for (uint64_t done = 0; done < data->size; done += READ_MAX)
 		data_read(data, done, (uint8_t *)address + done, READ_MAX);
 	cap_memory_unmap(address, data->size);
-	return CAP_OK;
+	cap_t copy = *memory;
+	result = make_code(copy, memory);
+	cap_release(copy);
+	return result;
 }
 
 static int file_memory(void *object, struct msg_call *call, struct file_memory_results *out)
@@ -523,9 +543,7 @@ static int file_memory(void *object, struct msg_call *call, struct file_memory_r
 		return STATUS_NO_MEMORY;
 	if (in_place ? snapshot_in_place(data, &memory) : snapshot_copy(data, &memory))
 		return STATUS_NO_MEMORY;
-	/* Its frames are charged to this process: the holder cannot make it larger. */
-	int position =
-	        server_give(server_call_of(call), memory, CAP_RIGHTS_ALL & ~CAP_RIGHT_MANAGE, true);
+	int position = server_give(server_call_of(call), memory, CAP_RIGHTS_ALL, true);
 	if (position < 0)
 		return STATUS_NO_BUFFERS;
 	out->memory_index = (uint16_t)position;
@@ -587,6 +605,9 @@ static void load(void)
 	files.boot = start_cap("boot");
 	if (!files.boot)
 		log_fatal("no capability \"boot\"");
+	files.code = start_cap("code");
+	if (!files.code)
+		log_fatal("no capability \"code\"");
 	int result = memory_object_size(files.boot, &size, NULL);
 	if (!result)
 		result = cap_memory_map(files.boot, 0, size.size, CAP_RIGHT_READ, &address);

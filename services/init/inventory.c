@@ -38,6 +38,7 @@ static const char *const kind_names[] = {
         [CAPABILITY_ENTRY_KIND_DEVICE_MMIO] = "DeviceMmio",
         [CAPABILITY_ENTRY_KIND_INTERRUPT] = "Interrupt",
         [CAPABILITY_ENTRY_KIND_DMA_POOL] = "DMAPool",
+        [CAPABILITY_ENTRY_KIND_CODE_MAKER] = "CodeMaker",
 };
 
 static const char *capability_name(const struct capability_entry *e)

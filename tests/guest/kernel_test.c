@@ -124,6 +124,7 @@ static void run_all(void)
 	test_ring();
 	test_ipc();
 	test_memory();
+	test_code_and_data();
 	test_time();
 	test_devices();
 	test_process();

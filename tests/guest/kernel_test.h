@@ -17,7 +17,8 @@
 #define ENTROPY       CAP_GIVEN(4)
 #define POWER         CAP_GIVEN(5)
 #define SYSTEM_STATUS CAP_GIVEN(6)
-#define DEVICES       CAP_GIVEN(7)
+#define CODE          CAP_GIVEN(7)
+#define DEVICES       CAP_GIVEN(8)
 
 #define TEST_INTERFACE 0x1234567890abcdefull
 
@@ -32,6 +33,8 @@ cap_t find_file(const char *name);
  * capability. */
 int start_process(cap_t image, const char *argument, const struct capos_send_cap *caps,
                   uint32_t ncaps, cap_t *process);
+/* The bytes as code, which may be an image; CAP_NULL on failure. */
+cap_t make_code(cap_t data);
 /* How much memory it may take: pages, 0 for no limit. */
 #define START_LIMIT_PAGES 2048u
 extern uint64_t start_limit_pages;
@@ -41,6 +44,7 @@ uint32_t wait_for(cap_t process, char *reason, uint32_t size);
 void test_ring(void);
 void test_ipc(void);
 void test_memory(void);
+void test_code_and_data(void);
 void test_time(void);
 void test_process(void);
 void test_fork(void);

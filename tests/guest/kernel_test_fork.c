@@ -191,7 +191,8 @@ static void child_is_refused(uint64_t unused)
 	cap_t broken;
 	(void)unused;
 	CHECK(1, cap_memory_create(4096, &broken) == CAP_OK);
-	CHECK(2, exec_image(broken, block, block_length) == CAP_ENOEXEC);
+	CHECK(2, exec_image(make_code(broken), block, block_length) == CAP_ENOEXEC);
+	CHECK(10, exec_image(broken, block, block_length) == CAP_ERIGHTS);
 	CHECK(3, exec_image(state.image, block, 24) == CAP_EINVAL);
 	CHECK(4, exec_image(state.image, NULL, 16) == CAP_EFAULT);
 	CHECK(5, exec_image(state.image, text, 2u << 20) == CAP_ETOOBIG);

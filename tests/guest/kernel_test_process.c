@@ -156,7 +156,7 @@ static void test_crash(cap_t image)
 
 static void test_images(cap_t image)
 {
-	cap_t broken, process;
+	cap_t broken, code, data, process;
 	uint8_t *bytes;
 	const struct {
 		uint32_t offset;
@@ -172,19 +172,23 @@ static void test_images(cap_t image)
 	        {56, 0, "an image without headers is refused"},
 	        {56, 200, "too many headers are refused"},
 	};
+	cap_copy(image, CAP_RIGHTS_ALL & ~CAP_RIGHT_EXEC, &data);
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint64_t buffer[16];
 		struct memory_object_slice_params params = {.size = 1 << 20};
 		struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-		memory_object_slice(image, &params, NULL, &call);
+		memory_object_slice(data, &params, NULL, &call);
 		broken = call.caps[0];
 		cap_memory_map(broken, 0, 4096, CAP_RIGHT_READ | CAP_RIGHT_WRITE, (void **)&bytes);
 		bytes[cases[i].offset] = cases[i].value;
-		tap_equal(start_process(broken, "exit", log_only, 1, &process), CAP_ENOEXEC,
+		code = make_code(broken);
+		tap_equal(start_process(code, "exit", log_only, 1, &process), CAP_ENOEXEC,
 		          cases[i].what);
 		cap_memory_unmap(bytes, 4096);
+		cap_release(code);
 		cap_release(broken);
 	}
+	cap_release(data);
 }
 
 static void test_fuzz(void)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -67,6 +68,8 @@ static void refused(void)
 {
 	fails(mmap(NULL, PAGE, RW | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), EACCES,
 	      "nothing is writable and executable");
+	fails(mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), EACCES,
+	      "nor is memory without a file executable");
 	fails(mmap(NULL, 0, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), EINVAL,
 	      "a length of 0 is EINVAL");
 	fails(mmap(NULL, PAGE, RW, MAP_ANONYMOUS, -1, 0), EINVAL,
@@ -75,6 +78,40 @@ static void refused(void)
 	fails(mmap(NULL, (size_t)1 << 46, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM,
 	      "64 TiB are ENOMEM");
 	fails(munmap((void *)1, PAGE), EINVAL, "an odd address is EINVAL");
+}
+
+/* mov $42, %eax; ret */
+static const unsigned char code[] = {0xb8, 42, 0, 0, 0, 0xc3};
+
+/* What a program wrote it does not run, unless it is a file that it maps. */
+static void code_and_data(void)
+{
+	char *p = map(PAGE, RW), *q;
+	int fd = open("/tmp/code", O_RDWR | O_CREAT | O_TRUNC, 0755);
+
+	memcpy(p, code, sizeof(code));
+	fails(mprotect(p, PAGE, PROT_READ | PROT_EXEC), EACCES, "the heap does not become code");
+	munmap(p, PAGE);
+	p = map(PAGE, PROT_NONE);
+	fails(mprotect(p, PAGE, PROT_READ | PROT_EXEC), EACCES, "nor does reserved memory");
+	munmap(p, PAGE);
+	ok(write(fd, code, sizeof(code)) == sizeof(code), "a file is written");
+	p = mmap(NULL, PAGE, RW, MAP_PRIVATE, fd, 0);
+	ok(p != MAP_FAILED, "and mapped writable");
+	p[1] = 13;
+	fails(mprotect(p, PAGE, PROT_READ | PROT_EXEC), EACCES, "what was changed is not executed");
+	munmap(p, PAGE);
+	p = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	ok(p != MAP_FAILED && ((int (*)(void))p)() == 42, "the file as it is runs");
+	fails(mprotect(p, PAGE, RW), EACCES, "code does not become writable");
+	ok(pwrite(fd, "\xb8\x0d", 2, 0) == 2 && ((int (*)(void))p)() == 42,
+	   "a later write to the file does not change what runs");
+	q = mmap(p, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	ok(q == p && q[0] == 0, "other memory may take its place");
+	fails(mprotect(q, PAGE, PROT_READ | PROT_EXEC), EACCES, "and is no code there");
+	munmap(q, PAGE);
+	close(fd);
+	unlink("/tmp/code");
 }
 
 static void moving(void)
@@ -146,6 +183,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	anonymous();
 	refused();
+	code_and_data();
 	moving();
 	allocating();
 	files();

@@ -60,6 +60,7 @@ static int spawn(uint64_t bias, uint64_t address, uint8_t *byte)
 	the_cpu.locked = true;
 	struct memobj *image = memobj_create(IMAGE_SIZE, NULL);
 	memobj_write(image, 0, file.bytes, IMAGE_SIZE);
+	memobj_make_code(image);
 	const struct spawn s = {.name = "elf",
 	                        .name_length = 3,
 	                        .image = image,

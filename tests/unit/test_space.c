@@ -129,12 +129,48 @@ static void rights_are_kept(void **state)
 	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, R, true, false, &own), CAP_OK);
 	assert_int_equal(space_protect(&a, own, PAGE_SIZE, RW), CAP_OK);
 	assert_int_equal(space_protect(&a, own, PAGE_SIZE, RWX), CAP_EINVAL);
-	assert_int_equal(space_protect(&a, own, PAGE_SIZE, RX), CAP_OK);
+	assert_int_equal(space_protect(&a, own, PAGE_SIZE, RX), CAP_ERIGHTS);
 	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, R | SPACE_LIMIT(RW), false, false, &open),
 	                 CAP_OK);
 	assert_int_equal(space_protect(&a, open, PAGE_SIZE, RX), CAP_ERIGHTS);
 	assert_int_equal(space_protect(&a, open, PAGE_SIZE, RW), CAP_OK);
 	memobj_put(m);
+}
+
+static void data_is_not_code(void **state)
+{
+	(void)state;
+	struct memobj *data = memobj_create(2 * PAGE_SIZE, NULL);
+	struct memobj *code = memobj_create(2 * PAGE_SIZE, NULL);
+	uint64_t at = 0x500000, other = 0x600000;
+	bool no_memory;
+	memobj_make_code(code);
+	assert_false(memobj_resize(code, PAGE_SIZE));
+	assert_int_equal(space_map(&a, data, 0, PAGE_SIZE, RX, false, false, &at), CAP_ERIGHTS);
+	assert_int_equal(space_map(&a, data, 0, PAGE_SIZE, RX, true, false, &at), CAP_ERIGHTS);
+	assert_int_equal(space_map(&a, code, 0, PAGE_SIZE, RW, false, false, &at), CAP_ERIGHTS);
+	/* Rights that a capability could not have make no difference. */
+	assert_int_equal(space_map(&a, data, 0, PAGE_SIZE, R | SPACE_LIMIT(RWX), false, false, &at),
+	                 CAP_OK);
+	assert_int_equal(space_protect(&a, at, PAGE_SIZE, RX), CAP_ERIGHTS);
+	assert_int_equal(space_unmap(&a, at, PAGE_SIZE), CAP_OK);
+
+	/* Of two pages one becomes data, one code; each keeps to it, in a fork as well. */
+	assert_int_equal(space_map(&a, code, 0, 2 * PAGE_SIZE, R, true, false, &other), CAP_OK);
+	assert_int_equal(space_protect(&a, other, PAGE_SIZE, RW), CAP_OK);
+	assert_int_equal(space_protect(&a, other + PAGE_SIZE, PAGE_SIZE, RX), CAP_OK);
+	assert_int_equal(space_protect(&a, other, 2 * PAGE_SIZE, R), CAP_OK);
+	assert_int_equal(space_fork(&b, &a), CAP_OK);
+	for (struct space *s = &a; s; s = s == &a ? &b : NULL) {
+		assert_int_equal(space_protect(s, other, PAGE_SIZE, RX), CAP_ERIGHTS);
+		assert_int_equal(space_protect(s, other + PAGE_SIZE, PAGE_SIZE, RW), CAP_ERIGHTS);
+		assert_int_equal(space_protect(s, other + PAGE_SIZE, PAGE_SIZE, RX), CAP_OK);
+		assert_int_equal(space_protect(s, other, PAGE_SIZE, RW), CAP_OK);
+	}
+	assert_int_not_equal(space_resolve(&b, other + PAGE_SIZE, CAP_RIGHT_EXEC, &no_memory),
+	                     PADDR_NONE);
+	memobj_put(data);
+	memobj_put(code);
 }
 
 static void the_kernels_mappings_stay(void **state)
@@ -471,6 +507,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(bad_ranges_are_refused, start, stop),
 	        cmocka_unit_test_setup_teardown(chosen_addresses_are_apart, start, stop),
 	        cmocka_unit_test_setup_teardown(rights_are_kept, start, stop),
+	        cmocka_unit_test_setup_teardown(data_is_not_code, start, stop),
 	        cmocka_unit_test_setup_teardown(the_kernels_mappings_stay, start, stop),
 	        cmocka_unit_test_setup_teardown(frames_nobody_reaches_are_freed, start, stop),
 	        cmocka_unit_test_setup_teardown(shrinking_takes_pages_from_mappings, start, stop),

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CodeMaker: the authority to turn data into code.  What it makes is a copy whose bytes never
+ * change again; the data stays data, so no holder of either can write what runs.
+ */
+#include "kcall.h"
+#include "kernel.h"
+#include "process/process.h"
+
+static int make(void *object, struct msg_call *msg, const struct code_maker_make_params *params,
+                struct code_maker_make_results *results)
+{
+	struct kcall *call = kcall_of(msg);
+	struct cap memory;
+	(void)object;
+	int error = kcall_arg(call, params->memory_index, KIND_MEMORY, CAP_RIGHT_READ, &memory);
+	if (error)
+		return error;
+	struct memobj *data = memory.object;
+	if (data->kind != MEMOBJ_ANON)
+		return CAP_ETYPE;
+	struct memobj *code = memobj_slice(data, 0, data->size, call->caller->process->account);
+	if (!code)
+		return CAP_ENOMEM;
+	memobj_make_code(code);
+	results->memory_index = kcall_give(call, KIND_MEMORY, code, MEMORY_CODE_RIGHTS);
+	return CAP_OK;
+}
+
+int code_maker_call(void *object, struct msg_call *msg)
+{
+	static const struct code_maker_ops ops = {.make = make};
+	return code_maker_dispatch(&ops, object, msg);
+}
