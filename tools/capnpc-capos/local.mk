@@ -2,7 +2,10 @@
 # The plug-in for the stock `capnp` compiler, and what it generates from schema/.
 
 noinst_PROGRAMS += tools/capnpc-capos/capnpc-capos
-tools_capnpc_capos_capnpc_capos_SOURCES = tools/capnpc-capos/capnpc-capos.cc
+tools_capnpc_capos_capnpc_capos_SOURCES = tools/capnpc-capos/capnpc-capos.cc \
+	tools/capnpc-capos/client.cc tools/capnpc-capos/output.h tools/capnpc-capos/schemas.cc \
+	tools/capnpc-capos/schemas.h tools/capnpc-capos/server.cc tools/capnpc-capos/source.cc \
+	tools/capnpc-capos/types.cc
 tools_capnpc_capos_capnpc_capos_CPPFLAGS = $(HOST_CPPFLAGS)
 tools_capnpc_capos_capnpc_capos_CXXFLAGS = $(CAPNP_LIB_CFLAGS) $(AM_CXXFLAGS)
 tools_capnpc_capos_capnpc_capos_LDADD = $(CAPNP_LIB_LIBS)
