@@ -32,6 +32,15 @@ enum sched_rank { RANK_SERVICE, RANK_PROGRAM, RANK_COUNT };
  * so that a lone request goes out while whoever made it gets ready to wait. */
 #define QUIET_NS 300000ull
 
+/* What the kernel was last asked for, to name the longest time with interrupts off. */
+enum entry_kind { ENTRY_SUBMIT, ENTRY_FAULT, ENTRY_TIMER, ENTRY_INTERRUPT, ENTRY_WORK };
+struct entry {
+	uint8_t kind;    /* enum entry_kind */
+	uint8_t op;      /* enum capos_op of the last submission */
+	uint16_t method; /* of a CALL */
+	uint64_t interface;
+};
+
 struct cpu {
 	struct thread *current; /* runs, or ran last; NULL: none */
 	struct thread *loaded;  /* whose FPU registers and segment bases are in the processor */
@@ -44,6 +53,12 @@ struct cpu {
 	uint64_t timer_at;    /* what the hardware timer is set to */
 	bool locked;
 	uint64_t context_switches, interrupts;
+	/* Time with interrupts off, as long as somebody measures it. */
+	bool measures;
+	uint64_t entered_at;
+	struct entry entry;
+	uint64_t longest_ns; /* since it was last asked for */
+	struct entry longest;
 	/* Buffers of the operation under way: message in, message out, and data that a reply points
 	 * to. */
 	uint8_t message_in[CAPOS_KERNEL_MESSAGE_MAX] __attribute__((aligned(8)));
@@ -62,7 +77,7 @@ static inline bool kernel_locked(void)
 }
 
 void sched_init(void);
-void kernel_enter(void); /* first thing in every entry from the architecture */
+void kernel_enter(enum entry_kind kind); /* first thing in every entry from the architecture */
 /* Makes a waiting or new thread runnable. */
 void sched_wake(struct thread *t);
 /* Makes a runnable thread the next of its class: a call was handed to it. */

@@ -55,6 +55,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/object/spawner.c \
 	kernel/object/status.c \
 	kernel/submit.c kernel/submit.h \
+	kernel/work.c kernel/work.h \
 	kernel/process/thread.c kernel/process/thread.h \
 	kernel/process/timeout.c kernel/object/timer.h \
 	kernel/object/timerobj.c \

@@ -14,6 +14,7 @@
 #include "kernel.h"
 #include "process/process.h"
 #include "process/thread.h"
+#include "work.h"
 
 /* The capability named, if it is of that kind with that right. */
 static int find(struct thread *t, cap_t id, enum cap_kind kind, uint32_t right, struct cap *out)
@@ -173,22 +174,75 @@ static int perform(struct thread *t, const struct capos_sqe *sqe, struct capos_c
 	return handlers[sqe->op](t, sqe, cqe);
 }
 
-bool submit_all(struct thread *t)
+/* ---- Taking submissions ---- */
+
+static void name_entry(const struct capos_sqe *sqe)
 {
-	struct capos_sqe sqe;
-	while (ring_take(&t->ring, &sqe)) {
-		struct capos_cqe cqe = {.user_data = sqe.user_data};
-		cqe.result = perform(t, &sqe, &cqe);
+	this_cpu()->entry = (struct entry){.kind = ENTRY_SUBMIT,
+	                                   .op = sqe->op,
+	                                   .method = sqe->method,
+	                                   .interface = sqe->interface};
+}
+
+static void complete(struct thread *t, const struct capos_cqe *cqe)
+{
+	t->holds = false;
+	if (t->job) {
+		t->job->abandon(t->job);
+		t->job = NULL;
+	}
+	if (cqe->result == OP_PENDING)
+		return;
+	if (!cqe->result && (t->sqe.flags & CAPOS_SQE_QUIET))
+		ring_drop(&t->ring);
+	else
+		ring_complete(&t->ring, cqe);
+}
+
+/* Takes and performs submissions.  true: all that can be taken; false: the budget is spent, or the
+ * thread ended. */
+static bool submit_some(struct thread *t)
+{
+	while (t->holds || ring_take(&t->ring, &t->sqe)) {
+		if (!t->holds)
+			t->progress[0] = t->progress[1] = 0;
+		t->holds = true;
+		if (steps_over())
+			return false;
+		if (this_cpu()->measures)
+			name_entry(&t->sqe);
+		struct capos_cqe cqe = {.user_data = t->sqe.user_data};
+		cqe.result = perform(t, &t->sqe, &cqe);
 		if (current_thread() != t)
 			return false;
-		if (cqe.result == OP_PENDING)
+		steps_spend(STEPS_OPERATION);
+		if (cqe.result == OP_AGAIN)
 			continue;
-		if (!cqe.result && (sqe.flags & CAPOS_SQE_QUIET))
-			ring_drop(&t->ring);
+		/* What programs that ended had is free as soon as somebody needs it. */
+		if (cqe.result == CAP_ENOMEM && work_pending())
+			work_run();
 		else
-			ring_complete(&t->ring, &cqe);
+			complete(t, &cqe);
 	}
 	return true;
+}
+
+void submit_go_on(struct thread *t)
+{
+	if (!submit_some(t))
+		return;
+	t->submitting = false;
+	t->entered = true;
+	t->timed_out = t->timeout_ns == 0;
+	if (t->timed_out || thread_may_go_on(t))
+		return;
+	sched_block(t);
+	t->state = THREAD_WAITING;
+	if (t->timeout_ns == CAPOS_FOREVER)
+		return;
+	uint64_t now = arch_clock_ns();
+	timeout_set(&t->timeout,
+	            t->timeout_ns < UINT64_MAX - 1 - now ? now + t->timeout_ns : UINT64_MAX - 1);
 }
 
 /* ---- System calls ---- */
@@ -199,25 +253,15 @@ static void enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 		arch_set_result(&t->arch, CAP_EINVAL);
 		return;
 	}
-	if (!submit_all(t))
-		return;
-	t->entered = true;
-	t->timed_out = timeout_ns == 0;
 	t->wanted = (uint32_t)min_complete;
-	if (t->timed_out || thread_may_go_on(t))
-		return;
-	sched_block(t);
-	t->state = THREAD_WAITING;
-	if (timeout_ns == CAPOS_FOREVER)
-		return;
-	uint64_t now = arch_clock_ns();
-	timeout_set(&t->timeout,
-	            timeout_ns < UINT64_MAX - 1 - now ? now + timeout_ns : UINT64_MAX - 1);
+	t->timeout_ns = timeout_ns;
+	t->submitting = true;
+	submit_go_on(t);
 }
 
 _Noreturn void kernel_syscall(uint64_t number, uint64_t a, uint64_t b)
 {
-	kernel_enter();
+	kernel_enter(ENTRY_SUBMIT);
 	struct thread *t = current_thread();
 	if (number == CAPOS_SYS_CAP_ENTER)
 		enter(t, a, b);

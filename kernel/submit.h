@@ -9,8 +9,8 @@
 
 struct thread;
 
-/* Performs everything that can be taken from the thread's ring; ring_refresh() was called.  false:
- * the thread ended. */
-bool submit_all(struct thread *t);
+/* Goes on with the submissions of the current thread, which is in cap_enter, as far as the budget
+ * goes; after the last one it waits as it was asked to.  It may end. */
+void submit_go_on(struct thread *t);
 
 #endif

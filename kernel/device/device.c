@@ -90,7 +90,7 @@ void device_put(void *device)
 
 _Noreturn void kernel_interrupt(unsigned vector)
 {
-	kernel_enter();
+	kernel_enter(ENTRY_INTERRUPT);
 	this_cpu()->interrupts++;
 	unsigned index = vector - ARCH_VECTOR_FIRST;
 	struct device *d = index < pci_count ? pci_functions[index].open : NULL;

@@ -12,6 +12,7 @@
 #include "kernel.h"
 #include "process/process.h"
 #include "process/thread.h"
+#include "work.h"
 
 static _Noreturn void end(enum death death, const char *reason)
 {
@@ -21,13 +22,17 @@ static _Noreturn void end(enum death death, const char *reason)
 
 void fault_page(const struct page_fault *fault)
 {
-	kernel_enter();
+	kernel_enter(ENTRY_FAULT);
 	struct thread *t = current_thread();
 	bool no_memory = false;
 	if (fault->address < CAPOS_USER_MAX && fault->by_program &&
 	    space_resolve(&t->process->space, fault->address, fault->access, &no_memory) !=
 	            PADDR_NONE)
 		sched_leave();
+	if (no_memory && work_pending()) { /* frees some, and the program tries again */
+		work_run();
+		sched_leave();
+	}
 	char reason[PROCESS_REASON_MAX];
 	ksnprintf(reason, sizeof(reason), "%s at 0x%lx (rip 0x%lx, error 0x%lx)",
 	          no_memory ? "out of memory" : "page fault", fault->address, t->arch.regs.rip,
@@ -37,7 +42,7 @@ void fault_page(const struct page_fault *fault)
 
 void fault_exception(const char *name, enum death death, uint64_t error)
 {
-	kernel_enter();
+	kernel_enter(ENTRY_FAULT);
 	char reason[PROCESS_REASON_MAX];
 	ksnprintf(reason, sizeof(reason), "%s (rip 0x%lx, error 0x%lx)", name,
 	          current_thread()->arch.regs.rip, error);

@@ -14,12 +14,20 @@
 #include "process/process.h"
 #include "process/thread.h"
 #include "object/timer.h"
+#include "submit.h"
+#include "work.h"
 
 struct cpu the_cpu;
+
+/* Does the work that entries into the kernel left over.  It has neither process nor registers: its
+ * turn in the queue is a turn of the kernel's, so that work gets its share beside programs that
+ * run, and all of the processor when none does. */
+static struct thread worker = {.rank = RANK_PROGRAM, .slice_left = SLICE_NS};
 
 void sched_init(void)
 {
 	struct cpu *cpu = this_cpu();
+	list_init(&worker.run);
 	for (int rank = 0; rank < RANK_COUNT; rank++) {
 		list_init(&cpu->woken[rank]);
 		list_init(&cpu->expired[rank]);
@@ -28,11 +36,40 @@ void sched_init(void)
 	cpu->locked = true;
 }
 
-void kernel_enter(void)
+/* ---- Interrupts off ---- */
+
+void kernel_enter(enum entry_kind kind)
 {
+	struct cpu *cpu = this_cpu();
 	assert(!kernel_locked());
-	this_cpu()->locked = true;
+	cpu->locked = true;
+	steps_spent = 0;
+	if (!cpu->measures)
+		return;
+	cpu->entered_at = arch_clock_ns();
+	cpu->entry = (struct entry){.kind = kind};
 }
+
+/* Interrupts may come in from now on. */
+static void leave_kernel(struct cpu *cpu)
+{
+	cpu->locked = false;
+	if (!cpu->measures || cpu->entered_at == 0)
+		return;
+	uint64_t passed = arch_clock_ns() - cpu->entered_at;
+	if (passed <= cpu->longest_ns)
+		return;
+	cpu->longest_ns = passed;
+	cpu->longest = cpu->entry;
+}
+
+static _Noreturn void let_interrupts_in(struct cpu *cpu)
+{
+	leave_kernel(cpu);
+	arch_let_interrupts_in();
+}
+
+/* ---- Queues ---- */
 
 static bool rank_waits(const struct cpu *cpu, int rank)
 {
@@ -77,7 +114,8 @@ void sched_hand_over(struct thread *t)
 static void account_time(struct cpu *cpu, struct thread *t, uint64_t now)
 {
 	uint64_t used = now - cpu->switched_at;
-	t->process->cpu_ns += used;
+	if (t->process)
+		t->process->cpu_ns += used;
 	t->slice_left = now >= cpu->slice_end ? 0 : cpu->slice_end - now;
 	cpu->switched_at = now;
 }
@@ -138,7 +176,7 @@ static void switch_to(struct cpu *cpu, struct thread *t)
 	/* What is made in the program's name and not charged to it leaves services theirs as
 	 * well. */
 	page_hold_back(t->rank == RANK_SERVICE ? 0 : page_total() / SERVICE_SHARE);
-	if (cpu->loaded == t)
+	if (cpu->loaded == t || t == &worker)
 		return;
 	if (cpu->loaded)
 		arch_thread_save(&cpu->loaded->arch);
@@ -162,10 +200,34 @@ static void set_timer(struct cpu *cpu)
 	}
 }
 
-_Noreturn void sched_leave(void)
+static void wake_worker(void)
+{
+	if (worker.state != THREAD_WAITING)
+		return;
+	sched_wake(&worker);
+	/* It goes on with what the last to run began. */
+	sched_hand_over(&worker);
+}
+
+static _Noreturn void run_worker(struct cpu *cpu)
+{
+	work_run();
+	if (!work_pending()) {
+		sched_block(&worker);
+		worker.state = THREAD_WAITING;
+	}
+	let_interrupts_in(cpu);
+}
+
+/* Resumes a thread or goes idle; but when the kernel has used up its budget, or still has something
+ * to do for the thread that runs, it lets interrupts in and comes back by kernel_go_on. */
+static _Noreturn void leave(void)
 {
 	struct cpu *cpu = this_cpu();
-	endpoint_reap();
+	if (steps_over())
+		let_interrupts_in(cpu);
+	if (work_pending())
+		wake_worker();
 	if (cpu->current)
 		yield_if_due(cpu);
 	if (!cpu->current) {
@@ -176,19 +238,38 @@ _Noreturn void sched_leave(void)
 	set_timer(cpu);
 	struct thread *t = cpu->current;
 	if (!t) {
-		cpu->locked = false;
+		leave_kernel(cpu);
 		arch_idle();
 	}
+	if (t == &worker)
+		run_worker(cpu);
 	arch_table_load(t->process->space.root);
+	if (t->submitting) {
+		submit_go_on(t);
+		let_interrupts_in(cpu);
+	}
 	thread_before_user(t);
-	cpu->locked = false;
+	leave_kernel(cpu);
 	arch_resume(&t->arch);
+}
+
+_Noreturn void sched_leave(void)
+{
+	endpoint_reap();
+	work_run_fresh();
+	leave();
+}
+
+_Noreturn void kernel_go_on(void)
+{
+	kernel_enter(ENTRY_WORK);
+	leave();
 }
 
 _Noreturn void kernel_timer(void)
 {
 	struct cpu *cpu = this_cpu();
-	kernel_enter();
+	kernel_enter(ENTRY_TIMER);
 	cpu->interrupts++;
 	cpu->timer_at = UINT64_MAX;
 	timeout_run(arch_clock_ns());

@@ -86,6 +86,8 @@ void thread_end(struct thread *t)
 		op_withdraw(op);
 		op_free(op);
 	}
+	if (t->job)
+		t->job->abandon(t->job);
 	if (t->upcall_event)
 		event_unbind(t->upcall_event);
 	if (cpu->loaded == t)

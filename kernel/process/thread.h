@@ -34,7 +34,14 @@ struct thread {
 	struct ring ring;
 	struct memobj *ring_object; /* one count: its frames stay where the ring's pointers say */
 	uint64_t ring_address;
-	/* cap_enter */
+	/* cap_enter.  The thread stays runnable until all its submissions are taken, and does not see
+	 * user mode before. */
+	bool submitting;
+	bool holds;           /* sqe is a submission taken and not done */
+	struct capos_sqe sqe; /* the program cannot change it any more */
+	uint64_t progress[2]; /* of it: 0 when it is begun; what else is its operation's affair */
+	struct job *job;      /* of it, too; NULL: none; owned */
+	uint64_t timeout_ns;
 	bool entered; /* its result is still to be set */
 	bool timed_out;
 	uint32_t wanted; /* completions it waits for */
@@ -91,6 +98,15 @@ struct op {
 
 /* What a handler of an operation answers when it completes later. */
 #define OP_PENDING INT32_MIN
+/* And when it has done a piece and is to be called again for the same submission: thread.progress
+ * and thread.job keep how far it has come.  It checks everything again. */
+#define OP_AGAIN (INT32_MIN + 1)
+
+/* What an operation has made so far that its submission does not own yet.  Its first member is
+ * this. */
+struct job {
+	void (*abandon)(struct job *job); /* gives everything back, itself too */
+};
 
 struct op *op_create(struct thread *t, const struct capos_sqe *sqe,
                      enum op_kind kind); /* NULL: no memory */

@@ -11,6 +11,7 @@
 #include "kernel/object/event.h"
 #include "kernel/process/futex.h"
 #include "kernel/kcall.h"
+#include "kernel/work.h"
 #include "tests/unit/core_fake.h"
 
 uint64_t fake_now = 1000;
@@ -47,6 +48,26 @@ void arch_idle(void)
 {
 	longjmp(user_mode, 1);
 }
+
+uint64_t fake_windows;
+
+void arch_let_interrupts_in(void)
+{
+	longjmp(user_mode, 2);
+}
+
+/* Calls into the kernel, and again after each time that it let interrupts in, until it leaves for
+ * user mode. */
+#define IN_KERNEL(call)                       \
+	do {                                  \
+		int why_ = setjmp(user_mode); \
+		if (why_ == 0)                \
+			call;                 \
+		if (why_ == 2) {              \
+			fake_windows++;       \
+			kernel_go_on();       \
+		}                             \
+	} while (0)
 
 void arch_upcall(struct arch_thread *t, struct capos_upcall_frame *frame, uint64_t entry)
 {
@@ -169,11 +190,20 @@ struct process *user_create(const char *name)
 	return p;
 }
 
+void core_drain(void)
+{
+	while (work_pending()) {
+		steps_spent = 0;
+		work_run();
+	}
+}
+
 void user_end(struct process *p)
 {
 	the_cpu.locked = true;
 	process_end(p, 0, NULL);
 	endpoint_reap();
+	core_drain();
 	the_cpu.locked = false;
 }
 
@@ -206,8 +236,7 @@ int64_t user_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 	the_cpu.locked = true;
 	process_get(p);
 	the_cpu.locked = false;
-	if (setjmp(user_mode) == 0)
-		kernel_syscall(CAPOS_SYS_CAP_ENTER, min_complete, timeout_ns);
+	IN_KERNEL(kernel_syscall(CAPOS_SYS_CAP_ENTER, min_complete, timeout_ns));
 	int64_t result = USER_SLEEPS; /* or ended */
 	the_cpu.locked = true;
 	for (struct list *node = p->threads.next; p->alive && node != &p->threads;
@@ -226,8 +255,7 @@ int64_t user_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 void user_exit(struct thread *t, uint32_t status)
 {
 	make_current(t);
-	if (setjmp(user_mode) == 0)
-		kernel_syscall(CAPOS_SYS_EXIT, status, 0);
+	IN_KERNEL(kernel_syscall(CAPOS_SYS_EXIT, status, 0));
 }
 
 void user_submit(struct thread *t, const struct capos_sqe *sqe)
@@ -256,8 +284,7 @@ struct capos_cqe user_run(struct thread *t, const struct capos_sqe *sqe)
 
 void core_timer(void)
 {
-	if (setjmp(user_mode) == 0)
-		kernel_timer();
+	IN_KERNEL(kernel_timer());
 }
 
 void user_write(struct process *p, uint64_t address, const void *bytes, uint64_t length)

@@ -44,6 +44,9 @@ void arch_thread_restore(struct arch_thread *t); /* the same, before resuming it
 _Noreturn void arch_resume(struct arch_thread *t);
 _Noreturn void
 arch_idle(void); /* waits for an interrupt on an empty stack, which then calls into the kernel */
+/* Lets interrupts that wait come in, on an empty stack.  Each calls into the kernel as from an idle
+ * processor; when none is left, kernel_go_on is called. */
+_Noreturn void arch_let_interrupts_in(void);
 static inline void arch_set_result(struct arch_thread *t, int64_t result)
 {
 	t->regs.rax = (uint64_t)result;
@@ -109,6 +112,7 @@ _Noreturn void kernel_main(void); /* memory ranges added, traps and clock ready,
 /* Each ends by resuming some thread. */
 _Noreturn void kernel_syscall(uint64_t number, uint64_t a, uint64_t b); /* of the current thread */
 _Noreturn void kernel_timer(void);
+_Noreturn void kernel_go_on(void); /* with what was under way: no thread is in user mode */
 _Noreturn void kernel_interrupt(unsigned vector);
 /* Exceptions of programs: process/fault.h. */
 

@@ -111,6 +111,19 @@ arch_idle:
 1:	hlt
 	jmp 1b
 
+/* The instruction after sti still runs with interrupts off: they come in at the one after it. */
+	.globl arch_let_interrupts_in
+arch_let_interrupts_in:
+	movq $0, %gs:CPU_THREAD
+	movq %gs:CPU_STACK, %rsp
+	sti
+	nop
+	nop
+	cli
+	xorl %ebp, %ebp
+	call kernel_go_on
+	ud2
+
 /* ---- Traps and interrupts ---- */
 
 /* One stub of 16 bytes per vector: error code (0 where the processor pushes none), vector. */

@@ -59,7 +59,7 @@ static _Noreturn void continue_interrupted(void)
 
 	if (thread)
 		arch_resume(thread);
-	arch_idle();
+	kernel_go_on();
 }
 
 static _Noreturn void page_fault(uint64_t address, uint64_t error)
