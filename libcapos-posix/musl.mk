@@ -27,7 +27,7 @@ endif
 $(CAPOS_NAMES): obj/include/bits/syscall.h
 	@mkdir -p $(@D)
 	sed -n 's/^#define __NR_\([a-z0-9_]*\)[[:space:]].*/SYSCALL_NAME(\1)/p' $< >$@
-obj/capos/libcapos-posix/src/core/dispatch.o obj/capos/libcapos-posix/src/core/dispatch.lo: $(CAPOS_NAMES)
+obj/capos/libcapos-posix/src/core/absent.o obj/capos/libcapos-posix/src/core/absent.lo: $(CAPOS_NAMES)
 
 # What was built with other flags, or for another list of files, is built again.
 obj/capos/%.o: $(TOP_SRCDIR)/%.c $(TOP_SRCDIR)/libcapos-posix/musl.mk obj/include/bits/alltypes.h obj/include/bits/syscall.h

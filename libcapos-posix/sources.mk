@@ -3,6 +3,8 @@
 # Paths are relative to the top of the source tree.
 
 POSIX_H = \
+	libcapos-posix/src/core/absent.h \
+	libcapos-posix/src/core/absent.inc \
 	libcapos-posix/src/core/carried.h \
 	libcapos-posix/src/core/chan.h \
 	libcapos-posix/src/process/children.h \
@@ -23,6 +25,7 @@ POSIX_H = \
 
 POSIX_C = \
 	libcapos-posix/arch/x86_64/entry.S \
+	libcapos-posix/src/core/absent.c \
 	libcapos-posix/src/core/alloc.c \
 	libcapos-posix/src/core/chan.c \
 	libcapos-posix/src/process/children.c \

@@ -1,16 +1,34 @@
 # SPDX-License-Identifier: MIT
 # POSIX programs in the guest, built by the compiler wrapper as any program is.
 
-POSIX_TESTS = tests/guest/posix_denied tests/guest/posix_fds tests/guest/posix_fork tests/guest/posix_memory \
+POSIX_TESTS = tests/guest/posix_absent tests/guest/posix_denied tests/guest/posix_fds tests/guest/posix_fork tests/guest/posix_memory \
 	tests/guest/posix_signals tests/guest/posix_time
 check_DATA += $(POSIX_TESTS)
-CLEANFILES += $(POSIX_TESTS) tests/guest/posix.log
-EXTRA_DIST += tests/guest/libc.sh tests/guest/posix.sh tests/guest/posix_tap.h tests/guest/posix_denied.c tests/guest/posix_fds.c \
+CLEANFILES += $(POSIX_TESTS) tests/guest/posix.log tests/guest/absent.log tests/guest/posix_absent_options.h \
+	tests/guest/posix_absent_calls.h
+EXTRA_DIST += libcapos-posix/absent.sh tests/guest/absent.sh tests/guest/posix_absent.awk tests/guest/posix_absent.c \
+	tests/guest/libc.sh tests/guest/posix.sh tests/guest/posix_tap.h tests/guest/posix_denied.c tests/guest/posix_fds.c \
 	tests/guest/posix_fork.c tests/guest/posix_memory.c tests/guest/posix_signals.c tests/guest/posix_time.c
-TESTS += tests/guest/libc.sh tests/guest/posix.sh
+TESTS += tests/guest/absent.sh tests/guest/libc.sh tests/guest/posix.sh
 
 POSIX_TEST_CC = $(SYSROOT)/bin/x86_64-capos-linux-musl-gcc -std=gnu11 -O2 $(WARNINGS)
 POSIX_TEST_DEPENDS = tests/guest/posix_tap.h $(SYSROOT)/.stamp
+
+POSIX_ABSENT_LISTS = asm-generic/socket.h linux/in.h linux/tcp.h linux/udp.h linux/sockios.h asm-generic/sockios.h \
+	linux/prctl.h asm/prctl.h linux/futex.h asm-generic/mman-common.h linux/sched.h bits/fcntl.h fcntl.h sys/resource.h
+tests/guest/posix_absent_options.h: tests/guest/posix_absent.awk $(SYSROOT)/.stamp
+	@mkdir -p tests/guest
+	$(AM_V_GEN)awk -f $(srcdir)/tests/guest/posix_absent.awk $(POSIX_ABSENT_LISTS:%=$(SYSROOT)/include/%) >$@
+tests/guest/posix_absent_calls.h: $(SYSROOT)/.stamp
+	@mkdir -p tests/guest
+	$(AM_V_GEN)sed -n 's/^#define __NR_\([a-z0-9_]*\)[[:space:]].*/SYSCALL_NAME(\1)/p' $(SYSROOT)/include/bits/syscall.h >$@
+tests/guest/posix_absent: tests/guest/posix_absent.c tests/guest/posix_absent_options.h tests/guest/posix_absent_calls.h \
+		libcapos-posix/src/core/syscalls.h $(POSIX_TEST_DEPENDS)
+	$(AM_V_CCLD)$(POSIX_TEST_CC) -I$(srcdir)/libcapos-posix/src -Itests/guest -o $@ $(srcdir)/tests/guest/posix_absent.c
+
+.PHONY: absent-doc
+absent-doc: $(SYSROOT)/.stamp
+	sh $(srcdir)/libcapos-posix/absent.sh $(srcdir) $(SYSROOT)/include/bits/syscall.h >$(srcdir)/doc/absent.md
 
 tests/guest/posix_denied: tests/guest/posix_denied.c $(POSIX_TEST_DEPENDS)
 	$(AM_V_CCLD)$(POSIX_TEST_CC) -o $@ $(srcdir)/tests/guest/posix_denied.c

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "libcapos-posix/src/core/absent.h"
 #include "libcapos-posix/src/core/fd.h"
 #include "libcapos-posix/src/memory/pages.h"
 #include "libcapos-posix/src/core/syscalls.h"
@@ -31,6 +32,18 @@ void pages_unmap(void *pages, size_t size)
 	memset(pages, 0xee, size);
 	mapped--;
 	free(pages);
+}
+
+long absent_option(enum absent_subject subject, unsigned long number, long otherwise)
+{
+	(void)subject, (void)number;
+	return otherwise;
+}
+
+long absent_flags(enum absent_subject subject, unsigned long flags)
+{
+	(void)subject, (void)flags;
+	return 0;
 }
 
 static void count_close(struct file *f)

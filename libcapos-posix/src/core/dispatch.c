@@ -4,42 +4,11 @@
  * are masked from its first to its last line, so nothing it calls is ever interrupted by a handler;
  * signals are delivered at the end.
  */
-#include <errno.h>
 #include <sys/syscall.h>
 
-#include <capos/cap.h>
-#include <capos/log.h>
-
+#include "core/absent.h"
 #include "core/internal.h"
 #include "core/syscalls.h"
-
-#define SYSCALL_NUMBERS 512 /* above every x86-64 number; larger ones share the last bit */
-
-static uint64_t missing_calls;
-static uint64_t missing_named[SYSCALL_NUMBERS / 64];
-
-static const char *const syscall_names[SYSCALL_NUMBERS] = {
-#define SYSCALL_NAME(name) [SYS_##name] = #name,
-#include "syscall_names.h" /* made by musl.mk from musl's list of numbers */
-#undef SYSCALL_NAME
-};
-
-/* Counts it, and names it in the log the first time. */
-static long missing(long number)
-{
-	unsigned slot =
-	        number >= 0 && number < SYSCALL_NUMBERS ? (unsigned)number : SYSCALL_NUMBERS - 1;
-	const char *name = syscall_names[slot];
-
-	missing_calls++;
-	if (missing_named[slot / 64] & 1ull << slot % 64)
-		return -ENOSYS;
-	missing_named[slot / 64] |= 1ull << slot % 64;
-	log_line("posix: system call %s (%ld) is not implemented: ENOSYS, number %llu of this "
-	         "process",
-	         name ? name : "without a name", number, (unsigned long long)missing_calls);
-	return -ENOSYS;
-}
 
 #define ARGUMENTS_0
 #define ARGUMENTS_1 a[0]
@@ -63,7 +32,7 @@ static long perform(long number, const long a[6], bool *restart)
 #undef CASE
 	default:
 		*restart = false;
-		return missing(number);
+		return absent_call(number);
 	}
 }
 

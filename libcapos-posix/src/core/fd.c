@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "core/absent.h"
 #include "core/fd.h"
 #include "core/syscalls.h"
 
@@ -168,9 +169,13 @@ long sys_fcntl(long number, long command, long argument)
 	case F_GETFL:
 		return f->flags;
 	case F_SETFL:
+		if (argument & O_ASYNC && f->ops->poll)
+			return absent_flags(ABSENT_SETFL, O_ASYNC);
 		f->flags = (f->flags & ~SETTABLE_FLAGS) | ((int)argument & SETTABLE_FLAGS);
 		return 0;
+	case F_GETPIPE_SZ:
+		return f->ops->pipe_capacity ? (long)f->ops->pipe_capacity : -EBADF;
 	default:
-		return -EINVAL;
+		return absent_option(ABSENT_FCNTL, (unsigned long)command, -EINVAL);
 	}
 }

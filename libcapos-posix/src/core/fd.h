@@ -48,6 +48,7 @@ struct file_ops {
 	/* Maps pages for mmap: returns a new MemoryObject capability in *memory (copy-on-write
 	 * snapshot). ENODEV */
 	int (*memory)(struct file *f, uint64_t *memory);
+	uint32_t pipe_capacity;          /* bytes, of pipes; 0: EBADF of F_GETPIPE_SZ */
 	void (*close)(struct file *f);   /* the last reference is gone: release everything it owns,
 	                                    not f itself */
 	const struct socket_ops *socket; /* NULL: ENOTSOCK for socket calls */

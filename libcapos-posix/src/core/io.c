@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
+#include "core/absent.h"
 #include "core/internal.h"
 #include "core/syscalls.h"
 
@@ -194,6 +195,18 @@ long sys_pwrite64(long fd, long buffer, long length, long offset)
 	return f ? vector_pwrite(f, &iov, 1, offset) : -EBADF;
 }
 
+/* Why a kind of descriptor does not know a request: it is not built, or is no request of it. */
+static long absent_ioctl(const struct file *f, unsigned request)
+{
+	long result = absent_option(ABSENT_IOCTL, request, 0);
+
+	if (!result && f->ops->socket)
+		result = absent_option(ABSENT_IOCTL_SOCKET, request, 0);
+	if (!result && f->ops->chmod)
+		result = absent_option(ABSENT_IOCTL_FILE, request, 0);
+	return result ? result : -ENOTTY;
+}
+
 long sys_ioctl(long fd, long request, long argument)
 {
 	struct file *f = fd_file((int)fd);
@@ -213,10 +226,11 @@ long sys_ioctl(long fd, long request, long argument)
 	case FIONCLEX:
 		return sys_fcntl(fd, F_SETFD, 0);
 	}
-	if (!f->ops->ioctl)
-		return -ENOTTY;
-	file_get(f);
-	result = f->ops->ioctl(f, (unsigned)request, (void *)argument);
-	file_put(f);
-	return result;
+	result = -ENOTTY;
+	if (f->ops->ioctl) {
+		file_get(f);
+		result = f->ops->ioctl(f, (unsigned)request, (void *)argument);
+		file_put(f);
+	}
+	return result == -ENOTTY ? absent_ioctl(f, (unsigned)request) : result;
 }

@@ -166,6 +166,7 @@
 	SYSCALL(set_tid_address, 1, ONCE, process) \
 	SYSCALL(set_robust_list, 2, ONCE, process) \
 	SYSCALL(arch_prctl, 2, ONCE, process)      \
+	SYSCALL(prctl, 5, ONCE, process)           \
 	SYSCALL(sched_yield, 0, ONCE, process)     \
 	/* fork.c, exec.c, children.c */           \
 	SYSCALL(fork, 0, ONCE, process)            \

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <capos/schema/service_client.h>
 
+#include "core/absent.h"
 #include "file/files.h"
 #include "core/posix.h"
 #include "core/syscalls.h"
@@ -62,6 +64,12 @@ static int open_path(int directory_fd, const char *path, int flags, unsigned mod
 	return result;
 }
 
+/* Whether Linux would make up the file's contents. */
+static bool is_of_kernel(const char *path)
+{
+	return !strncmp(path, "/proc/", 6) || !strncmp(path, "/sys/", 5);
+}
+
 static int open_any(int directory_fd, const char *path, int flags, unsigned mode, struct file **out)
 {
 	int result, fd;
@@ -69,7 +77,7 @@ static int open_any(int directory_fd, const char *path, int flags, unsigned mode
 	if (!path)
 		return -EFAULT;
 	if ((flags & O_TMPFILE) == O_TMPFILE)
-		return -EOPNOTSUPP;
+		return (int)absent_flags(ABSENT_OPEN, O_TMPFILE);
 	fd = device_descriptor(path);
 	if (fd >= 0) {
 		*out = fd_file(fd);
@@ -79,7 +87,10 @@ static int open_any(int directory_fd, const char *path, int flags, unsigned mode
 		return 0;
 	}
 	result = device_open(path, flags & KEPT_FLAGS, out);
-	return result <= 0 ? result : open_path(directory_fd, path, flags, mode, out);
+	if (result <= 0)
+		return result;
+	result = open_path(directory_fd, path, flags, mode, out);
+	return result == -ENOENT && is_of_kernel(path) ? (int)absent(ABSENT_PROC_FILES) : result;
 }
 
 long sys_openat(long directory_fd, long path, long flags, long mode)

@@ -9,6 +9,7 @@
 
 #include <capos/schema/service_client.h>
 
+#include "core/absent.h"
 #include "file/files.h"
 #include "core/internal.h"
 #include "core/syscalls.h"
@@ -114,9 +115,10 @@ long sys_renameat2(long from_fd, long from, long to_fd, long to, long flags)
 	struct two_paths paths;
 	int result;
 
-	if (flags)
-		/* RENAME_NOREPLACE, RENAME_EXCHANGE: as file systems without them answer */
-		return -EINVAL;
+	if (flags) {
+		result = (int)absent_flags(ABSENT_RENAMEAT2, (unsigned long)flags);
+		return result ? result : -EINVAL;
+	}
 	result = two_paths(&paths, from_fd, from, to_fd, to);
 	if (!result) {
 		const struct directory_rename_params params = {.from = path_text(paths.from),
@@ -145,7 +147,7 @@ static int check_no_symlink(const struct two_paths *paths)
 
 	if (result)
 		return result;
-	return S_ISLNK(st.st_mode) ? -EOPNOTSUPP : 0;
+	return S_ISLNK(st.st_mode) ? (int)absent(ABSENT_LINK_FOLLOW) : 0;
 }
 
 long sys_linkat(long from_fd, long from, long to_fd, long to, long flags)
@@ -154,8 +156,10 @@ long sys_linkat(long from_fd, long from, long to_fd, long to, long flags)
 	struct two_paths paths;
 	int result;
 
-	if (flags & ~AT_SYMLINK_FOLLOW)
-		return -EINVAL;
+	if (flags & ~AT_SYMLINK_FOLLOW) {
+		result = (int)absent_flags(ABSENT_LINKAT, (unsigned long)flags);
+		return result ? result : -EINVAL;
+	}
 	result = two_paths(&paths, from_fd, from, to_fd, to);
 	if (!result && flags & AT_SYMLINK_FOLLOW)
 		result = check_no_symlink(&paths);

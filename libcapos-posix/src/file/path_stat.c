@@ -13,6 +13,7 @@
 
 #include <capos/schema/service_client.h>
 
+#include "core/absent.h"
 #include "file/files.h"
 #include "core/syscalls.h"
 
@@ -237,8 +238,10 @@ long sys_utimensat(long directory_fd, long path, long times, long flags)
 	cap_t base;
 	int result = 0;
 
-	if (flags & ~AT_SYMLINK_NOFOLLOW)
-		return -EINVAL;
+	if (flags & ~AT_SYMLINK_NOFOLLOW) {
+		result = (int)absent_flags(ABSENT_UTIMENSAT, (unsigned long)flags);
+		return result ? result : -EINVAL;
+	}
 	for (int i = 0; t && !result && i < 2; i++)
 		result = time_of(&t[i], now, &ns[i]);
 	if (result)

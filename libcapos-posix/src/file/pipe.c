@@ -16,6 +16,7 @@
 
 #include <capos/cap.h>
 
+#include "core/absent.h"
 #include "core/carried.h"
 #include "core/chan.h"
 #include "process/family.h"
@@ -315,6 +316,7 @@ static const struct file_ops reader_ops = {.read = pipe_read,
                                            .poll = pipe_poll_reader,
                                            .stat = pipe_stat,
                                            .ioctl = pipe_ioctl,
+                                           .pipe_capacity = PIPE_CAPACITY,
                                            .close = pipe_close_reader,
                                            .fork = pipe_fork_reader,
                                            .carry = pipe_carry_reader};
@@ -322,6 +324,7 @@ static const struct file_ops writer_ops = {.write = pipe_write,
                                            .poll = pipe_poll_writer,
                                            .stat = pipe_stat,
                                            .ioctl = pipe_ioctl,
+                                           .pipe_capacity = PIPE_CAPACITY,
                                            .close = pipe_close_writer,
                                            .fork = pipe_fork_writer,
                                            .carry = pipe_carry_writer};
@@ -388,8 +391,11 @@ long sys_pipe2(long fds, long flags)
 	struct file *reader, *writer;
 	int in = -EMFILE, out;
 
-	if (flags & ~(O_CLOEXEC | O_NONBLOCK))
-		return -EINVAL;
+	if (flags & ~(O_CLOEXEC | O_NONBLOCK)) {
+		long refused = absent_flags(ABSENT_PIPE, (unsigned long)flags);
+
+		return refused ? refused : -EINVAL;
+	}
 	p = pipe_create();
 	if (!p)
 		return -ENOMEM;

@@ -13,6 +13,7 @@
 #include <capos/cap.h>
 #include <capos/clock.h>
 
+#include "core/absent.h"
 #include "core/internal.h"
 #include "core/objects.h"
 #include "memory/pages.h"
@@ -25,12 +26,20 @@ static uint32_t access_of(long protection)
 	       (protection & PROT_EXEC ? CAP_RIGHT_READ | CAP_RIGHT_EXEC : 0);
 }
 
+#define PROT_SEM 8 /* of Linux: atomic operations are wanted; they always work */
+
 /* 0, or why a protection is refused: memory is never writable and executable at once. */
 static long check_protection(long protection)
 {
-	if (protection & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
-		return -EINVAL;
-	return protection & PROT_WRITE && protection & PROT_EXEC ? -EACCES : 0;
+	long result;
+
+	if (protection & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM)) {
+		result = absent_flags(ABSENT_MPROTECT, (unsigned long)protection);
+		return result ? result : -EINVAL;
+	}
+	if (protection & PROT_WRITE && protection & PROT_EXEC)
+		return absent(ABSENT_WRITABLE_CODE);
+	return 0;
 }
 
 void *pages_map(size_t size)
@@ -91,8 +100,10 @@ static long file_object(long fd, long protection, long flags, cap_t *memory)
 		return -EACCES;
 	/* A shared mapping would have to show later writes; what the files service gives is a
 	 * snapshot. */
-	if ((flags & MAP_TYPE) != MAP_PRIVATE || !f->ops->memory)
+	if (!f->ops->memory)
 		return -ENODEV;
+	if ((flags & MAP_TYPE) != MAP_PRIVATE)
+		return absent(ABSENT_SHARED_FILE_MAPPING);
 	return f->ops->memory(f, memory);
 }
 
@@ -113,8 +124,12 @@ long sys_mmap(long address, long length, long protection, long flags, long fd, l
 	long type = flags & MAP_TYPE;
 	cap_t memory;
 
+	if (!result)
+		result = absent_flags(ABSENT_MMAP, (unsigned long)flags);
 	if (result)
 		return result;
+	if (type == MAP_SHARED_VALIDATE && !(flags & MAP_ANONYMOUS))
+		type = MAP_SHARED; /* the same but for flags that are refused anyway */
 	if (length <= 0 || offset & (PAGE_BYTES - 1) || (type != MAP_PRIVATE && type != MAP_SHARED))
 		return -EINVAL;
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && address & (PAGE_BYTES - 1))
@@ -178,8 +193,11 @@ long sys_mremap(long address, long old_length, long new_length, long flags, long
 	void *moved;
 
 	(void)new_address; /* only MREMAP_FIXED looks at it */
-	if (address & (PAGE_BYTES - 1) || old_length <= 0 || new_length <= 0 ||
-	    flags & ~MREMAP_MAYMOVE)
+	if (flags & ~MREMAP_MAYMOVE) {
+		result = absent_flags(ABSENT_MREMAP, (unsigned long)flags);
+		return result ? result : -EINVAL;
+	}
+	if (address & (PAGE_BYTES - 1) || old_length <= 0 || new_length <= 0)
 		return -EINVAL;
 	if (new_size < (size_t)new_length || new_size > CAPOS_USER_MAX)
 		return -ENOMEM;
@@ -220,9 +238,12 @@ long sys_madvise(long address, long length, long advice)
 	case MADV_DODUMP:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
+	case MADV_DOFORK: /* these three are how memory is anyway */
+	case MADV_KEEPONFORK:
+	case MADV_UNMERGEABLE:
 		return 0;
 	default:
-		return -EINVAL;
+		return absent_option(ABSENT_MADVISE, (unsigned long)advice, -EINVAL);
 	}
 }
 

@@ -12,6 +12,7 @@
 
 #include <capos/cap.h>
 
+#include "core/absent.h"
 #include "process/children.h"
 #include "core/internal.h"
 #include "core/objects.h"
@@ -239,10 +240,10 @@ long sys_waitid(long type, long id, long info, long options, long usage)
 		s = selector_of(id ? -id : 0);
 		break;
 	default:
-		return -EINVAL;
+		return absent_option(ABSENT_WAITID, (unsigned long)type, -EINVAL);
 	}
 	if (!(options & WEXITED)) /* for a stop, which never comes */
-		return -ENOSYS;
+		return absent(ABSENT_WAIT_STOPPED);
 	result = await_child(&s, options, &c);
 	if (result)
 		return result;

@@ -12,6 +12,7 @@
 #include <capos/cap.h>
 
 #include "process/children.h"
+#include "core/absent.h"
 #include "core/internal.h"
 #include "core/objects.h"
 #include "signal/signal_state.h"
@@ -132,11 +133,15 @@ long sys_vfork(void)
 /* Only what makes a process; the stack is set by __clone, which goes on in both. */
 long sys_clone(long flags, long stack, long parent_tid, long child_tid, long tls)
 {
+	unsigned long refused = (unsigned long)flags & ~(unsigned long)CSIGNAL;
+	long result;
+
 	(void)stack, (void)parent_tid, (void)child_tid, (void)tls;
-	if ((flags & ~(CLONE_VM | CLONE_VFORK)) != SIGCHLD)
-		return -ENOSYS;
-	/* Memory in common is asked for only by who does not use it: with vfork's promise. */
-	if (flags & CLONE_VM && !(flags & CLONE_VFORK))
-		return -ENOSYS;
-	return sys_fork();
+	/* With vfork's promise the child does not use the memory that it would share. */
+	if (flags & CLONE_VFORK)
+		refused &= ~(unsigned long)(CLONE_VM | CLONE_VFORK);
+	result = absent_flags(ABSENT_CLONE, refused);
+	if (!result && (flags & CSIGNAL) != SIGCHLD)
+		result = absent(ABSENT_EXIT_SIGNAL);
+	return result ? result : sys_fork();
 }

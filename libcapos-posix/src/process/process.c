@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/random.h>
 #include <sys/sysinfo.h>
@@ -16,6 +17,7 @@
 #include <capos/clock.h>
 #include <capos/start.h>
 
+#include "core/absent.h"
 #include "process/children.h"
 #include "process/family.h"
 #include "core/internal.h"
@@ -222,7 +224,7 @@ long sys_prlimit64(long pid, long resource, long new, long old)
 		*(struct rlimit *)old = limit;
 	/* Limits come with the process's capabilities; it cannot change them itself. */
 	if (wanted && (wanted->rlim_cur != limit.rlim_cur || wanted->rlim_max != limit.rlim_max))
-		return -EPERM;
+		return absent_option(ABSENT_SETRLIMIT, (unsigned long)resource, -EPERM);
 	return 0;
 }
 
@@ -318,7 +320,41 @@ long sys_arch_prctl(long code, long address)
 		__asm__ volatile("rdfsbase %0" : "=r"(*(uint64_t *)address));
 		return 0;
 	default:
-		return -EINVAL;
+		return absent_option(ABSENT_ARCH_PRCTL, (unsigned long)code, -EINVAL);
+	}
+}
+
+/* ---- prctl ---- */
+
+static char thread_name[16]; /* TASK_COMM_LEN of Linux, the 0 included */
+
+static void set_name(const char *name)
+{
+	memset(thread_name, 0, sizeof(thread_name));
+	strncpy(thread_name, name, sizeof(thread_name) - 1);
+}
+
+/* No program gains rights by execve, whether it promised to do without or not. */
+static long set_no_new_privileges(long on, long third, long fourth, long fifth)
+{
+	return on != 1 || third || fourth || fifth ? -EINVAL : 0;
+}
+
+long sys_prctl(long option, long second, long third, long fourth, long fifth)
+{
+	switch (option) {
+	case PR_SET_NAME:
+		set_name((const char *)second);
+		return 0;
+	case PR_GET_NAME:
+		memcpy((void *)second, thread_name, sizeof(thread_name));
+		return 0;
+	case PR_SET_NO_NEW_PRIVS:
+		return set_no_new_privileges(second, third, fourth, fifth);
+	case PR_GET_NO_NEW_PRIVS:
+		return second || third || fourth || fifth ? -EINVAL : 1;
+	default:
+		return absent_option(ABSENT_PRCTL, (unsigned)option, -EINVAL);
 	}
 }
 

@@ -16,6 +16,7 @@
 #include <capos/log.h>
 #include <capos/start.h>
 
+#include "core/absent.h"
 #include "process/children.h"
 #include "core/internal.h"
 #include "core/objects.h"
@@ -229,7 +230,7 @@ static unsigned deliver(struct capos_upcall_frame *frame, void *fxsave, bool *re
 		case SIGNAL_TERMINATE:
 			signal_terminate(signal);
 		case SIGNAL_STOP:
-			log_line("posix: signal %d: processes cannot be stopped, ignored", signal);
+			absent(ABSENT_STOP);
 			break;
 		case SIGNAL_IGNORE:
 			break;

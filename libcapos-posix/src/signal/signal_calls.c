@@ -11,6 +11,7 @@
 
 #include <capos/cap.h>
 
+#include "core/absent.h"
 #include "process/children.h"
 #include "core/internal.h"
 #include "signal/signal_calls.h"
@@ -156,6 +157,8 @@ long sys_sigaltstack(long set, long old)
 
 		if (active)
 			return -EPERM;
+		if ((unsigned)new->ss_flags == (unsigned)SS_AUTODISARM)
+			return absent(ABSENT_SIGNAL_STACK_AUTODISARM);
 		if (new->ss_flags & ~SS_DISABLE)
 			return -EINVAL;
 		if (!(new->ss_flags &SS_DISABLE) && new->ss_size < MINSIGSTKSZ)

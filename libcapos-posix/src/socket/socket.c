@@ -14,6 +14,7 @@
 #include <capos/schema/network_client.h>
 #include <capos/start.h>
 
+#include "core/absent.h"
 #include "core/carried.h"
 #include "core/posix.h"
 #include "socket/socket.h"
@@ -283,22 +284,36 @@ int socket_restore(const struct carried *in, struct file **out)
 
 /* ---- socket() ---- */
 
+#define SOCK_TYPES 11 /* SOCK_MAX of Linux */
+
+static int unknown_protocol(int protocol)
+{
+	return (int)absent_option(ABSENT_PROTOCOL, (unsigned)protocol,
+	                          protocol < 0 || protocol >= IPPROTO_MAX ? -EINVAL
+	                                                                  : -EPROTONOSUPPORT);
+}
+
 static int kind_of(int type, int protocol, enum socket_kind *kind)
 {
 	switch (type) {
 	case SOCK_STREAM:
 		*kind = SOCKET_TCP;
-		return protocol == 0 || protocol == IPPROTO_TCP ? 0 : -EPROTONOSUPPORT;
+		return protocol == 0 || protocol == IPPROTO_TCP ? 0 : unknown_protocol(protocol);
 	case SOCK_DGRAM:
 		*kind = protocol == IPPROTO_ICMP ? SOCKET_PING : SOCKET_UDP;
 		return protocol == 0 || protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP
 		               ? 0
-		               : -EPROTONOSUPPORT;
+		               : unknown_protocol(protocol);
 	case SOCK_RAW:
 		*kind = SOCKET_RAW_ICMP;
-		return protocol == IPPROTO_ICMP ? 0 : -EPROTONOSUPPORT;
+		if (protocol == IPPROTO_ICMP)
+			return 0;
+		return protocol > 0 && protocol < IPPROTO_MAX ? (int)absent(ABSENT_RAW_PROTOCOL)
+		                                              : -EPROTONOSUPPORT;
 	default:
-		return -ESOCKTNOSUPPORT;
+		return (int)absent_option(ABSENT_TYPE, (unsigned)type,
+		                          type > 0 && type < SOCK_TYPES ? -ESOCKTNOSUPPORT
+		                                                        : -EINVAL);
 	}
 }
 
@@ -332,8 +347,8 @@ long sys_socket(long family, long type, long protocol)
 	struct file *f;
 	int result;
 
-	if (family != AF_INET)
-		return -EAFNOSUPPORT;
+	if ((int)family != AF_INET)
+		return absent_option(ABSENT_FAMILY, (unsigned)family, -EAFNOSUPPORT);
 	result = kind_of((int)type & ~flags, (int)protocol, &kind);
 	if (result)
 		return result;

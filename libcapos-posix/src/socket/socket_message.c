@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "core/absent.h"
 #include "core/posix.h"
 #include "socket/socket.h"
 #include "core/syscalls.h"
@@ -36,9 +37,12 @@ static long send_message(long fd, const struct msghdr *message, int flags)
 	if (!vector_ok(message))
 		return message->msg_iovlen > IOV_MAX ? -EMSGSIZE : -EINVAL;
 	if (message->msg_controllen)
-		return -EINVAL; /* there is nothing that could be passed beside data */
-	if (flags & MSG_OOB)
-		return -EOPNOTSUPP;
+		return absent(ABSENT_CONTROL_DATA);
+	result = absent_flags(ABSENT_SEND, (unsigned)flags);
+	if (!result && socket_of(f)->kind != SOCKET_TCP)
+		result = absent_flags(ABSENT_SEND_DATAGRAM, (unsigned)flags);
+	if (result)
+		return result;
 	file_get(f);
 	result = f->ops->socket->sendmsg(f, message, flags);
 	file_put(f);
@@ -56,8 +60,9 @@ static long receive_message(long fd, struct msghdr *message, int flags)
 		return result;
 	if (!vector_ok(message))
 		return message->msg_iovlen > IOV_MAX ? -EMSGSIZE : -EINVAL;
-	if (flags & MSG_OOB)
-		return -EINVAL;
+	result = absent_flags(ABSENT_RECEIVE, (unsigned)flags);
+	if (result)
+		return result;
 	if (flags & MSG_ERRQUEUE)
 		return -EAGAIN;
 	message->msg_controllen = 0;

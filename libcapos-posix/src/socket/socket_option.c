@@ -10,6 +10,7 @@
 
 #include <capos/schema/network_client.h>
 
+#include "core/absent.h"
 #include "socket/socket.h"
 
 struct option {
@@ -43,11 +44,29 @@ static const struct option *option_find(const struct socket *s, int level, int o
 	return NULL;
 }
 
-/* What the server does not know of this kind of socket is no option of it. */
+/* What the server does not know of this kind of socket is not built. */
 static int option_errno(int result)
 {
 	result = errno_of(result);
-	return result == -EOPNOTSUPP ? -ENOPROTOOPT : result;
+	return result == -EOPNOTSUPP ? (int)absent(ABSENT_OPTION_OF_KIND) : result;
+}
+
+/* Why an option is not in the table: it is not built, or is none of this kind of socket. */
+static int unknown_option(const struct socket *s, int level, int option)
+{
+	const unsigned long number = (unsigned)option;
+
+	if (level == SOL_SOCKET)
+		return (int)absent_option(ABSENT_SOCKET_OPTION, number, -ENOPROTOOPT);
+	if (level == IPPROTO_IP)
+		return (int)absent_option(ABSENT_IP_OPTION, number, -ENOPROTOOPT);
+	if (level == IPPROTO_TCP && s->kind == SOCKET_TCP)
+		return (int)absent_option(ABSENT_TCP_OPTION, number, -ENOPROTOOPT);
+	if (level == IPPROTO_UDP && s->kind == SOCKET_UDP)
+		return (int)absent_option(ABSENT_UDP_OPTION, number, -ENOPROTOOPT);
+	if (level == SOL_RAW && s->kind == SOCKET_RAW_ICMP)
+		return (int)absent_option(ABSENT_RAW_OPTION, number, -ENOPROTOOPT);
+	return -ENOPROTOOPT;
 }
 
 static int ask_set(struct socket *s, uint16_t option, int32_t value)
@@ -166,7 +185,7 @@ int socket_setopt(struct file *f, int level, int option, const void *value, unsi
 	if (level == SOL_SOCKET && option == SO_SNDTIMEO)
 		return set_timeout(&s->send_timeout, value, length);
 	if (!known)
-		return -ENOPROTOOPT;
+		return unknown_option(s, level, option);
 	if (known->server == SOCKET_OPTION_LINGER)
 		return set_linger(s, value, length);
 	if (length >= sizeof(number))
@@ -229,7 +248,7 @@ int socket_getopt(struct file *f, int level, int option, void *value, unsigned *
 	if (level == SOL_SOCKET && get_local(f, option, &number))
 		return store(&number, sizeof(number), value, length);
 	if (!known)
-		return -ENOPROTOOPT;
+		return unknown_option(s, level, option);
 	result = option_errno(ask_get(s, known->server, &number));
 	if (result)
 		return result;

@@ -8,6 +8,7 @@
 
 #include <capos/cap.h>
 
+#include "core/absent.h"
 #include "core/internal.h"
 #include "core/syscalls.h"
 
@@ -85,18 +86,18 @@ long sys_futex(long address, long operation, long value, long timeout, long addr
 	switch (operation & 127) {
 	case FUTEX_WAIT_BITSET:
 		if ((uint32_t)value3 != FUTEX_ANY)
-			return -ENOSYS;
+			return value3 ? absent(ABSENT_FUTEX_BITS) : -EINVAL;
 		__attribute__((fallthrough));
 	case FUTEX_WAIT:
 		result = futex_deadline(operation, (const struct timespec *)timeout, &deadline);
 		return result ? result : futex_wait(address, (uint32_t)value, deadline);
 	case FUTEX_WAKE_BITSET:
 		if ((uint32_t)value3 != FUTEX_ANY)
-			return -ENOSYS;
+			return value3 ? absent(ABSENT_FUTEX_BITS) : -EINVAL;
 		__attribute__((fallthrough));
 	case FUTEX_WAKE:
 		return futex_wake(address, value);
 	default:
-		return -ENOSYS;
+		return absent_option(ABSENT_FUTEX, (unsigned long)operation & 127, -ENOSYS);
 	}
 }

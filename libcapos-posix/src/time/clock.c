@@ -9,6 +9,7 @@
 
 #include <capos/cap.h>
 
+#include "core/absent.h"
 #include "core/internal.h"
 #include "core/objects.h"
 #include "core/syscalls.h"
@@ -38,6 +39,14 @@ int timespec_to_ns(const struct timespec *t, uint64_t *ns)
 	return 0;
 }
 
+/* A negative number is the processor clock of a process, ~pid << 3 | kind. */
+static int unknown_clock(long clock)
+{
+	if ((int)clock < 0)
+		return (int)absent(ABSENT_CLOCK_OF_OTHER);
+	return (int)absent_option(ABSENT_CLOCK, (unsigned long)clock, -EINVAL);
+}
+
 /* A clock's time in nanoseconds. */
 static int read_clock(long clock, int64_t *ns)
 {
@@ -46,6 +55,7 @@ static int read_clock(long clock, int64_t *ns)
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
+	case CLOCK_TAI: /* as on a Linux that was given no leap seconds */
 		*ns = cap_realtime();
 		return 0;
 	case CLOCK_MONOTONIC:
@@ -61,7 +71,7 @@ static int read_clock(long clock, int64_t *ns)
 		*ns = (int64_t)process.cpu_ns;
 		return 0;
 	default:
-		return -EINVAL;
+		return unknown_clock(clock);
 	}
 }
 
@@ -129,6 +139,28 @@ static int sleep_for(uint64_t ns, struct timespec *remaining)
 	return result;
 }
 
+/* 0, or why one cannot sleep on a clock. */
+static int check_sleep_clock(long clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_TAI:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+		return 0;
+	case CLOCK_PROCESS_CPUTIME_ID:
+		return (int)absent(ABSENT_SLEEP_CPU_CLOCK);
+	case CLOCK_THREAD_CPUTIME_ID:
+		return -EINVAL;
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_REALTIME_COARSE:
+		return -EOPNOTSUPP;
+	default:
+		return unknown_clock(clock);
+	}
+}
+
 long sys_clock_nanosleep(long clock, long flags, long request, long remaining)
 {
 	const struct timespec *t = (const struct timespec *)request;
@@ -136,14 +168,15 @@ long sys_clock_nanosleep(long clock, long flags, long request, long remaining)
 	int64_t now;
 	int result;
 
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-		return clock == CLOCK_PROCESS_CPUTIME_ID ? -EOPNOTSUPP : -EINVAL;
+	result = check_sleep_clock(clock);
+	if (result)
+		return result;
 	result = timespec_to_ns(t, &ns);
 	if (result)
 		return result;
 	if (!(flags & TIMER_ABSTIME))
 		return sleep_for(ns, (struct timespec *)remaining);
-	if (clock != CLOCK_REALTIME)
+	if (clock != CLOCK_REALTIME && clock != CLOCK_TAI)
 		return sleep_until(ns);
 	now = cap_realtime();
 	return now < 0 || ns > (uint64_t)now ? sleep_for(ns - (uint64_t)now, NULL) : 0;

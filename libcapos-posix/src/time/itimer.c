@@ -9,6 +9,7 @@
 #include <capos/cap.h>
 #include <capos/start.h>
 
+#include "core/absent.h"
 #include "core/internal.h"
 #include "core/objects.h"
 #include "signal/signal_state.h"
@@ -91,7 +92,7 @@ long sys_setitimer(long which, long new, long old)
 	int result;
 
 	if (which != ITIMER_REAL)
-		return which == ITIMER_VIRTUAL || which == ITIMER_PROF ? -ENOSYS : -EINVAL;
+		return absent_option(ABSENT_ITIMER, (unsigned long)which, -EINVAL);
 	result = timeval_to_ns(&value->it_value, &ns);
 	if (!result)
 		result = timeval_to_ns(&value->it_interval, &interval_ns);
@@ -108,7 +109,7 @@ long sys_getitimer(long which, long value)
 	int result;
 
 	if (which != ITIMER_REAL)
-		return which == ITIMER_VIRTUAL || which == ITIMER_PROF ? -ENOSYS : -EINVAL;
+		return absent_option(ABSENT_ITIMER, (unsigned long)which, -EINVAL);
 	if (timer) {
 		result = object_timer_remaining(timer, &ns, &interval_ns);
 		if (result)
