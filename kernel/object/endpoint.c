@@ -5,6 +5,10 @@
  * endpoint's queue until delivered, then among the calls of the process that received it until that
  * answers; a cancelled one stays there, without an operation, and is in the queue again until the
  * server has heard of it.
+ *
+ * An endpoint outlives the process that receives on it as long as another holds a capability to it:
+ * what is under way then fails, and so does every object which that process had minted, since its
+ * state is gone; objects that others minted wait for the next process that receives.
  */
 #include "object/endpoint.h"
 #include "kernel.h"
@@ -19,7 +23,8 @@ struct endpoint {
 	uint32_t holders; /* capabilities */
 	bool dead;
 	bool reaping;           /* in the list of those to end; it holds a reference */
-	struct process *server; /* received here last; NULL: nobody yet */
+	struct process *server; /* received here last; NULL: none, or it has ended */
+	uint64_t servers_ended; /* how many have */
 	struct list of_server;  /* server->endpoints */
 	struct list notices;    /* struct notice */
 	struct list receivers;  /* struct op */
@@ -37,6 +42,10 @@ struct object {
 	uint32_t refs;        /* capabilities */
 	struct endpoint *endpoint;
 	uint64_t word, interface;
+	/* Minted by the process that received on the endpoint: ends with it.  Then servers_ended of
+	 * that time. */
+	bool of_server;
+	uint64_t minted_at;
 };
 
 struct call {
@@ -131,15 +140,21 @@ static void call_finish(struct call *call, int32_t result, uint32_t length, uint
 	call_free(call);
 }
 
-static void endpoint_end(struct endpoint *e)
+/* Whether nothing can serve the object any more. */
+static bool object_gone(const struct object *o)
+{
+	return o->endpoint->dead || (o->of_server && o->minted_at != o->endpoint->servers_ended);
+}
+
+/* Nothing receives on the endpoint now: what was under way to it fails, and its server's objects
+ * are gone. */
+static void endpoint_unserve(struct endpoint *e)
 {
 	struct list *node;
-	if (e->dead)
-		return;
-	e->dead = true;
-	e->refs++;
 	list_remove(&e->of_server);
 	e->server = NULL;
+	e->servers_ended++;
+	e->refs++;
 	while ((node = list_first(&e->notices))) {
 		struct notice *notice = list_entry(node, struct notice, queue);
 		list_remove(node);
@@ -148,6 +163,17 @@ static void endpoint_end(struct endpoint *e)
 		else if (notice->kind == CAPOS_RECEIVED_RELEASE)
 			object_free((struct object *)notice);
 	}
+	endpoint_unref(e);
+}
+
+static void endpoint_end(struct endpoint *e)
+{
+	struct list *node;
+	if (e->dead)
+		return;
+	e->dead = true;
+	e->refs++;
+	endpoint_unserve(e);
 	while ((node = list_first(&e->receivers))) {
 		op_complete(list_entry(node, struct op, queue), CAP_EGONE, 0, 0, 0);
 		endpoint_unref(e);
@@ -171,7 +197,7 @@ void endpoint_server_ends(struct process *p)
 {
 	struct list *node;
 	while ((node = list_first(&p->endpoints)))
-		endpoint_end(list_entry(node, struct endpoint, of_server));
+		endpoint_unserve(list_entry(node, struct endpoint, of_server));
 	for (unsigned i = 0; i < PROCESS_CALL_BUCKETS; i++) {
 		while ((node = list_first(&p->calls[i])))
 			call_finish(list_entry(node, struct call, of_server), CAP_EGONE, 0, 0);
@@ -295,7 +321,8 @@ static void pump(struct endpoint *e)
 
 /* ---- Operations ---- */
 
-int endpoint_mint(struct endpoint *e, uint64_t interface, uint64_t word, struct object **out)
+int endpoint_mint(struct endpoint *e, const struct process *minter, uint64_t interface,
+                  uint64_t word, struct object **out)
 {
 	if (e->dead)
 		return CAP_EGONE;
@@ -307,6 +334,8 @@ int endpoint_mint(struct endpoint *e, uint64_t interface, uint64_t word, struct 
 	o->refs = 1;
 	o->word = word;
 	o->interface = interface;
+	o->of_server = e->server == minter;
+	o->minted_at = e->servers_ended;
 	o->endpoint = e;
 	e->refs++;
 	*out = o;
@@ -324,7 +353,7 @@ void object_put(void *object)
 	assert(kernel_locked() && o->refs > 0);
 	if (--o->refs > 0)
 		return;
-	if (o->endpoint->dead) {
+	if (object_gone(o)) {
 		object_free(o);
 		return;
 	}
@@ -357,7 +386,7 @@ static int call_check(const struct object *o, const struct thread *t, const stru
 {
 	if (sqe->interface != o->interface)
 		return CAP_ETYPE;
-	if (o->endpoint->dead)
+	if (object_gone(o))
 		return CAP_EGONE;
 	if (sqe->send_len > CAPOS_MESSAGE_MAX || sqe->send_ncaps > CAPOS_MESSAGE_CAPS_MAX)
 		return CAP_ETOOBIG;

@@ -30,14 +30,17 @@ void endpoint_unref(struct endpoint *e); /* a reference of an operation */
 /* Ends those that lost their last holder since; runs before every return to user mode, not within
  * whatever dropped the capability, so that chains of endpoints cannot exhaust the stack. */
 void endpoint_reap(void);
-/* The process ends: what it served ends, calls it was given fail with CAP_EGONE. */
+/* The process ends: the objects that it served and minted are gone, and calls under way to the
+ * endpoints that it served fail with CAP_EGONE.  An endpoint that others hold too waits for the
+ * next process that receives on it. */
 void endpoint_server_ends(struct process *p);
 
 void object_get(void *object);
 void object_put(void *object);
 
 /* The operations.  Results, or OP_PENDING. */
-int endpoint_mint(struct endpoint *e, uint64_t interface, uint64_t word, struct object **out);
+int endpoint_mint(struct endpoint *e, const struct process *minter, uint64_t interface,
+                  uint64_t word, struct object **out);
 int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *sqe);
 int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe);
 int call_return(struct thread *t, const struct capos_sqe *sqe);

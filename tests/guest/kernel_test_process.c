@@ -125,9 +125,13 @@ static void test_crash(cap_t image)
 	struct capos_sqe sqe = {.op = CAP_OP_CALL, .cap = object, .interface = TEST_INTERFACE};
 	tap_equal(run(&sqe, NULL), CAP_EGONE, "a call whose server crashes fails");
 	tap_equal(wait_for(process, NULL, 0), CAPOS_EXIT_STATUS(0, 11), "the server crashed");
-	tap_equal(run(&sqe, NULL), CAP_EGONE, "its objects are gone");
-	cap_release(object);
+	start_process(image, "server", caps, 2, &process);
+	tap_equal(run(&sqe, NULL), CAP_EGONE,
+	          "the next server gets the next call, and crashes too");
+	tap_equal(wait_for(process, NULL, 0), CAPOS_EXIT_STATUS(0, 11), "as its status says");
 	cap_release(endpoint);
+	tap_equal(run(&sqe, NULL), CAP_EGONE, "without its endpoint the object is gone");
+	cap_release(object);
 
 	cap_endpoint_create(&endpoint);
 	cap_mint(endpoint, TEST_INTERFACE, 6, &object);

@@ -251,6 +251,61 @@ static void death_of_either_side(void **state)
 	user_end(p.server);
 }
 
+/* The owner of an endpoint (init) holds it too: its objects go on with the next server, those of the
+ * server that died do not, even if the next one mints the same word. */
+static void endpoint_outlives_its_server(void **state)
+{
+	(void)state;
+	struct process *owner = user_create("owner"), *client = user_create("client");
+	struct thread *o = thread_of(owner), *c = thread_of(client);
+	cap_t endpoint = user_endpoint(o);
+	struct capos_sqe mint = {
+	        .op = CAP_OP_MINT, .cap = endpoint, .arg = 1, .interface = INTERFACE};
+	cap_t durable = give(owner, user_run(o, &mint).value, client), of_server[2];
+	struct capos_sqe call = call_of(durable),
+	                 copy = {.op = CAP_OP_COPY, .cap = endpoint, .arg = CAP_RIGHTS_ALL};
+	for (unsigned i = 0; i < 2; i++) {
+		struct process *server = user_create("server");
+		struct thread *s = thread_of(server);
+		cap_t served = give(owner, user_run(o, &copy).value, server);
+		struct capos_sqe recv = recv_of(served);
+		struct capos_cqe cqe;
+		user_submit(c, &call); /* waits for the server to come */
+		user_submit(c, &call);
+		user_enter(c, 0, 0);
+		assert_false(user_take(c, &cqe));
+		assert_int_equal(user_run(s, &recv).result, CAP_OK);
+		mint.cap = served;
+		mint.arg = 2;
+		of_server[i] = give(server, user_run(s, &mint).value, client);
+		if (i == 1) {
+			struct capos_sqe stale = call_of(of_server[0]);
+			assert_int_equal(user_run(c, &stale).result, CAP_EGONE);
+			stale.op = CAP_OP_RELEASE; /* of which the new server hears nothing */
+			assert_int_equal(user_run(c, &stale).result, CAP_OK);
+			assert_int_equal(user_run(s, &recv).result, CAP_OK); /* the second call */
+			user_submit(s, &recv);
+			user_enter(s, 0, 0);
+			assert_false(user_take(s, &cqe));
+		}
+		user_end(server);
+		for (unsigned j = 0; j < 2; j++) {
+			assert_true(user_take(c, &cqe));
+			assert_int_equal(cqe.result, CAP_EGONE);
+		}
+		call.cap = of_server[i];
+		assert_int_equal(user_run(c, &call).result, CAP_EGONE);
+		call.cap = durable;
+	}
+	struct capos_cqe cqe;
+	user_submit(c, &call);
+	user_enter(c, 0, 0);
+	user_end(owner);
+	assert_true(user_take(c, &cqe));
+	assert_int_equal(cqe.result, CAP_EGONE);
+	user_end(client);
+}
+
 /* Endpoints whose last capability waits in another's queue, a thousand deep: all end, and the stack
  * does not. */
 static void chain_of_endpoints(void **state)
@@ -459,6 +514,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(call_and_return, start, finish),
 	        cmocka_unit_test_setup_teardown(faults_of_either_side, start, finish),
 	        cmocka_unit_test_setup_teardown(moved_while_queued, start, finish),
+	        cmocka_unit_test_setup_teardown(endpoint_outlives_its_server, start, finish),
 	        cmocka_unit_test_setup_teardown(death_of_either_side, start, finish),
 	        cmocka_unit_test_setup_teardown(chain_of_endpoints, start, finish),
 	        cmocka_unit_test_setup_teardown(timeouts, start, finish),

@@ -138,8 +138,10 @@ enum capos_op {
 	 * CAP_ECANCELED; this one with 0, or CAP_ENOENT when none is pending. */
 	CAP_OP_CANCEL = 5,
 	/* cap: endpoint with RECV right; arg: the object word, interface: its interface id.  Makes
-	 * an object served there; completes with value: a capability to it.  The server is told by
-	 * CAPOS_RECEIVED_RELEASE when the last capability to it is gone. */
+	 * an object served there; completes with value: a capability to it.  The server receives
+	 * CAPOS_RECEIVED_RELEASE when the last capability to it is gone.  An object minted by the
+	 * process that receives on the endpoint ends with that process (CAP_EGONE); one minted by
+	 * another lasts as long as the endpoint and is served by the next process that receives. */
 	CAP_OP_MINT = 6,
 	CAP_OP_COPY =
 	        7, /* cap; arg: rights to keep.  Completes with value: another capability to it */
