@@ -58,4 +58,9 @@ obj/capos/capos.lo: $(CAPOS_OBJECTS:.o=.lo) $(TOP_SRCDIR)/libcapos-posix/sources
 	$(OBJCOPY) --wildcard --keep-global-symbol='__capos_*' $@.tmp $@
 	rm -f $@.tmp
 
+# Native programs link these too, and have no thread pointer, behind which a protected function finds its guard.
+NATIVE_PURE = $(patsubst src/%.c,obj/src/%.lo,$(wildcard src/string/*.c src/errno/*.c)) \
+	$(patsubst %,obj/src/%.lo,internal/intscan internal/shgetc stdio/__toread stdio/__uflow stdlib/strtol)
+$(NATIVE_PURE) $(NATIVE_PURE:.lo=.o): CFLAGS_ALL += -fno-stack-protector
+
 -include $(wildcard obj/capos/*/*.d obj/capos/*/*/*.d obj/capos/*/*/*/*.d)

@@ -49,6 +49,7 @@ POSIX_C = \
 	libcapos-posix/src/core/io.c \
 	libcapos-posix/src/time/itimer.c \
 	libcapos-posix/src/memory/memory.c \
+	libcapos-posix/src/memory/relro.c \
 	libcapos-posix/src/core/objects.c \
 	libcapos-posix/src/file/path.c \
 	libcapos-posix/src/file/path_names.c \

@@ -166,7 +166,8 @@ class Machine:
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGKILL)
                     status = f"nothing after {STEP_LIMIT} s"
-            logs = self.root / "root/capos/build/logs"
+            build = self.root / "root/capos/build"
+            logs = build / "logs"
             warnings = [line for own in OWN_LOGS if (logs / f"{own}.log").exists()
                         for line in (logs / f"{own}.log").read_text(errors="replace").splitlines()
                         if "warning:" in line.lower()]
@@ -174,9 +175,10 @@ class Machine:
             shutil.rmtree(kept, ignore_errors=True)
             if logs.exists():
                 shutil.copytree(logs, kept)
-            report = self.root / "root/capos/build/test-suite.log"
-            if report.exists():
+            for report in (build / "tests").glob("*/*.log"):
                 shutil.copy(report, kept)
+            if (build / "tests/lint.log").exists():
+                shutil.copy(build / "tests/lint.log", kept)
         finally:
             self.unmount()
         lines = log.read_text(errors="replace").splitlines()

@@ -28,8 +28,7 @@ struct page_fault {
 	uint64_t error; /* the processor's code, for the reason */
 };
 
-/* Both of the current thread, in user mode, its registers saved.  Each ends by resuming a thread.
- */
+/* Both of the current thread, in user mode, registers saved. Each ends by resuming a thread. */
 _Noreturn void fault_page(const struct page_fault *fault);
 _Noreturn void fault_exception(const char *name, enum death death, uint64_t error);
 

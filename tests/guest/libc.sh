@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The C library's edges: it enters the kernel in two places only, exports exactly what upstream's musl 1.2.5 exports,
-# and our part of it has no global names that a program's could collide with.  Runs in the build directory.
+# our part of it has no global names that a program's could collide with, and what native programs take from it has no
+# stack guard, which would be behind a thread pointer.  Runs in the build directory.
 
 lib=sysroot/lib
 failed=0
@@ -29,5 +30,10 @@ foreign=$(nm --defined-only --extern-only "$lib/libc.a" 2>/dev/null |
 	awk '/^capos\./ { ours = 1; next } /^[^ ]*:$/ { ours = 0 } ours && NF == 3 && $3 !~ /^__capos_/ { print $3 }' |
 	tr '\n' ' ')
 check "global names of our own" "" "$foreign"
+
+for program in image/sbin/*; do
+	uses=$(objdump -d --no-show-raw-insn "$program" | grep -c '%fs:0x28')
+	check "$program has no guard behind a thread pointer" 0 "$uses"
+done
 
 exit $failed

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 # POSIX programs in the guest, built by the compiler wrapper as any program is.
 
-POSIX_TESTS = tests/guest/posix_absent tests/guest/posix_denied tests/guest/posix_fds tests/guest/posix_fork tests/guest/posix_memory \
-	tests/guest/posix_signals tests/guest/posix_time
-check_DATA += $(POSIX_TESTS)
-CLEANFILES += $(POSIX_TESTS) tests/guest/posix.log tests/guest/absent.log tests/guest/posix_absent_options.h \
-	tests/guest/posix_absent_calls.h
+# One source file is one program; posix_absent is made from more.
+POSIX_TESTS = tests/guest/posix_denied tests/guest/posix_fds tests/guest/posix_fork tests/guest/posix_hardening \
+	tests/guest/posix_memory tests/guest/posix_signals tests/guest/posix_time
+check_DATA += $(POSIX_TESTS) tests/guest/posix_absent
+CLEANFILES += $(POSIX_TESTS) tests/guest/posix_absent tests/guest/posix.log tests/guest/absent.log \
+	tests/guest/posix_absent_options.h tests/guest/posix_absent_calls.h
 EXTRA_DIST += libcapos-posix/absent.sh tests/guest/absent.sh tests/guest/posix_absent.awk tests/guest/posix_absent.c \
-	tests/guest/libc.sh tests/guest/posix.sh tests/guest/posix_tap.h tests/guest/posix_denied.c tests/guest/posix_fds.c \
-	tests/guest/posix_fork.c tests/guest/posix_memory.c tests/guest/posix_signals.c tests/guest/posix_time.c
+	tests/guest/libc.sh tests/guest/posix.sh tests/guest/posix_tap.h $(POSIX_TESTS:=.c)
 TESTS += tests/guest/absent.sh tests/guest/libc.sh tests/guest/posix.sh
 
 POSIX_TEST_CC = $(SYSROOT)/bin/x86_64-capos-linux-musl-gcc -std=gnu11 -O2 $(WARNINGS)
@@ -30,15 +30,5 @@ tests/guest/posix_absent: tests/guest/posix_absent.c tests/guest/posix_absent_op
 absent-doc: $(SYSROOT)/.stamp
 	sh $(srcdir)/libcapos-posix/absent.sh $(srcdir) $(SYSROOT)/include/bits/syscall.h >$(srcdir)/doc/absent.md
 
-tests/guest/posix_denied: tests/guest/posix_denied.c $(POSIX_TEST_DEPENDS)
-	$(AM_V_CCLD)$(POSIX_TEST_CC) -o $@ $(srcdir)/tests/guest/posix_denied.c
-tests/guest/posix_fds: tests/guest/posix_fds.c $(POSIX_TEST_DEPENDS)
-	$(AM_V_CCLD)$(POSIX_TEST_CC) -o $@ $(srcdir)/tests/guest/posix_fds.c
-tests/guest/posix_fork: tests/guest/posix_fork.c $(POSIX_TEST_DEPENDS)
-	$(AM_V_CCLD)$(POSIX_TEST_CC) -o $@ $(srcdir)/tests/guest/posix_fork.c
-tests/guest/posix_memory: tests/guest/posix_memory.c $(POSIX_TEST_DEPENDS)
-	$(AM_V_CCLD)$(POSIX_TEST_CC) -o $@ $(srcdir)/tests/guest/posix_memory.c
-tests/guest/posix_signals: tests/guest/posix_signals.c $(POSIX_TEST_DEPENDS)
-	$(AM_V_CCLD)$(POSIX_TEST_CC) -o $@ $(srcdir)/tests/guest/posix_signals.c
-tests/guest/posix_time: tests/guest/posix_time.c $(POSIX_TEST_DEPENDS)
-	$(AM_V_CCLD)$(POSIX_TEST_CC) -o $@ $(srcdir)/tests/guest/posix_time.c
+$(POSIX_TESTS) $(SOCKETS_TESTS): %: %.c $(POSIX_TEST_DEPENDS)
+	$(AM_V_CCLD)$(POSIX_TEST_CC) -o $@ $(srcdir)/$@.c

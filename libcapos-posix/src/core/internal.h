@@ -27,6 +27,8 @@ const size_t *__capos_auxv(void);
 /* On the first system call after the auxiliary vector is known: start block, signals, descriptors 0
  * to 2. */
 void posix_start(void);
+/* Makes read-only what only relocation writes. */
+void relro_protect(void);
 /* Binds the signals event; without one, timers signal an event of the process's own. */
 void signal_start(void);
 cap_t signal_event(void); /* where a Timer signals; CAP_NULL: none could be made */

@@ -102,6 +102,7 @@ void posix_start(void)
 		return;
 	started = true;
 	read_start_block(auxv);
+	relro_protect();
 	signal_start();
 	carried = start_cap("posix.state");
 	if (carried) {
