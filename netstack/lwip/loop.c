@@ -39,6 +39,8 @@ static void network_changed(void)
 {
 	struct socket *s;
 
+	resolver_forget();
+	policy_forget_addresses();
 	for (unsigned i = 0; (s = socket_next(&i));)
 		tcp_socket_network_changed(s);
 	mark_datagram_sockets();

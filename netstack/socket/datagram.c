@@ -202,7 +202,7 @@ uint64_t datagram_deadline(const struct socket *s)
 	return s->datagram.hold_until ? s->datagram.hold_until : UINT64_MAX;
 }
 
-void udp_icmp_error(uint16_t local_port, struct endpoint peer, int status)
+void datagram_icmp_error(uint16_t local_port, struct endpoint peer, int status)
 {
 	struct socket *s;
 

@@ -39,7 +39,7 @@ void datagram_deliver(struct socket *s, struct channel_datagram *header, const s
 int datagram_status(int error);
 
 /* An ICMP error quoted a datagram of ours. */
-void udp_icmp_error(uint16_t local_port, struct endpoint peer, int status);
+void datagram_icmp_error(uint16_t local_port, struct endpoint peer, int status);
 /* Starts listening to ICMP for all sockets. */
 int icmp_init(void);
 

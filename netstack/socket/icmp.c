@@ -9,6 +9,7 @@
 
 #include "netstack/lwip/checksum.h"
 #include "netstack/socket/datagram.h"
+#include "netstack/socket/resolver.h"
 #include "netstack/lwip/stack.h"
 #include "netstack/socket/tcp.h"
 
@@ -141,8 +142,10 @@ static void handle_error(const struct pbuf *p, uint8_t type, uint8_t code, const
 			tcp_socket_icmp_error(read16(carried), peer, sequence, status);
 		break;
 	case IP_PROTO_UDP:
-		if (status)
-			udp_icmp_error(read16(carried), peer, status);
+		if (status) {
+			datagram_icmp_error(read16(carried), peer, status);
+			resolver_icmp_error(read16(carried), peer);
+		}
 		break;
 	}
 }

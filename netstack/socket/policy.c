@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grants and who they allow what.  A grant does not change after its policy is in use, but for the
- * addresses that its host's name was found to have.
+ * Grants and what they allow.  A grant does not change after its policy is in use, but for the
+ * addresses that its host's name was found to have, each for a time.
  */
 #include <string.h>
 
 #include <capos/schema/status.h>
 
+#include "netstack/lwip/platform.h"
 #include "netstack/socket/policy.h"
 
 #include "lwip/ip4_addr.h"
 
 #define POLICIES_MAX 128u
 #define GRANTS_MAX   384u /* of all policies */
-/* Of a name's addresses the latest so many: programs hold on to an address longer than a name
- * server does. */
-#define KNOWN_MAX 16u
+/* Addresses of one name, as many as an answer has. */
+#define KNOWN_MAX DNS_ADDRESSES_MAX
+/* An address counts as the name's for its time to live, within these bounds.  Least: a program that
+ * has looked a name up tries its addresses one after another, some seconds each, while a balancer's
+ * name lives a second and has others the next time.  Most: a right that an answer gave ends within
+ * the hour; after that the name is looked up anew. */
+#define KNOWN_LEAST (30 * SECOND_NS)
+#define KNOWN_MOST  (3600 * SECOND_NS)
 /* Sockets of one account; the program's own limit of descriptors comes first as a rule, and others
  * get their share. */
 #define ACCOUNT_SOCKETS_MAX 384u
@@ -24,13 +30,17 @@
 #define ACCOUNT_POLICIES_MAX (POLICIES_MAX / 2)
 #define ACCOUNT_GRANTS_MAX   (GRANTS_MAX / 2)
 
+struct known_address {
+	uint32_t address; /* network order */
+	uint64_t expires; /* monotonic ns; 0: unused */
+};
+
 struct grant {
 	bool used, numeric;
 	enum grant_kind kind;
 	uint16_t port; /* 0: any */
 	struct grant *next;
-	uint32_t known[KNOWN_MAX]; /* numeric: known[0] is the host */
-	unsigned nknown;           /* ever learned */
+	struct known_address known[KNOWN_MAX]; /* numeric: known[0] is the host, for ever */
 	char host[DNS_NAME_MAX + 1];
 };
 
@@ -112,8 +122,7 @@ int policy_grant(struct policy *policy, enum grant_kind kind, const char *host, 
 	memcpy(g->host, canonical, sizeof(canonical));
 	if (kind == GRANT_CONNECT && ip4addr_aton(canonical, &address)) {
 		g->numeric = true;
-		g->known[0] = ip4_addr_get_u32(&address);
-		g->nknown = 1;
+		g->known[0] = (struct known_address){ip4_addr_get_u32(&address), UINT64_MAX};
 	}
 	while (*last)
 		last = &(*last)->next;
@@ -147,58 +156,83 @@ void policy_discharge(struct policy *policy)
 
 static bool knows(const struct grant *g, uint32_t address)
 {
-	unsigned n = g->nknown < KNOWN_MAX ? g->nknown : KNOWN_MAX;
+	uint64_t now = platform_now();
 
-	for (unsigned i = 0; i < n; i++)
-		if (g->known[i] == address)
+	for (unsigned i = 0; i < KNOWN_MAX; i++)
+		if (g->known[i].expires > now && g->known[i].address == address)
 			return true;
 	return false;
 }
 
-/* One level's verdict; *seen counts names over all levels, the first *asked of them were asked.
- * *ask: what *asked is to be when *name will have been. */
-static enum policy_verdict level_connect(const struct policy *policy, uint32_t address,
-                                         uint16_t port, unsigned *seen, unsigned *asked,
-                                         unsigned *ask, const char **name)
+static bool grants_connect(const struct grant *g, uint16_t port)
 {
-	enum policy_verdict verdict = POLICY_DENY;
+	return g->kind == GRANT_CONNECT && (!g->port || g->port == port);
+}
 
-	/* To the end in any case: a name has the same number each time. */
-	for (const struct grant *g = policy->grants; g; g = g->next) {
-		bool was_asked = true;
+bool policy_may_look_up(const struct policy *policy, const char *host, uint16_t port)
+{
+	for (; policy->parent; policy = policy->parent) {
+		const struct grant *g = policy->grants;
 
-		if (g->kind == GRANT_ALL)
-			verdict = POLICY_ALLOW;
-		if (g->kind != GRANT_CONNECT || (g->port && g->port != port))
-			continue;
-		if (!g->numeric)
-			was_asked = (*seen)++ < *asked;
-		if (knows(g, address))
-			verdict = POLICY_ALLOW;
-		if (was_asked || verdict != POLICY_DENY)
-			continue;
-		verdict = POLICY_ASK;
-		*name = g->host;
-		*ask = *seen;
+		while (g && g->kind != GRANT_ALL &&
+		       !(grants_connect(g, port) && strcmp(g->host, host) == 0))
+			g = g->next;
+		if (!g)
+			return false;
 	}
-	return verdict;
+	return true;
+}
+
+static bool level_allows(const struct policy *level, uint32_t address, uint16_t port)
+{
+	for (const struct grant *g = level->grants; g; g = g->next)
+		if (g->kind == GRANT_ALL || (grants_connect(g, port) && knows(g, address)))
+			return true;
+	return false;
+}
+
+/* The level's first name that was not asked yet and that every level of the policy grants.  *seen
+ * numbers the names over all levels, so that a name has the same number each time. */
+static const struct grant *level_name(const struct policy *policy, const struct policy *level,
+                                      uint16_t port, unsigned asked, unsigned *seen,
+                                      unsigned *number)
+{
+	const struct grant *found = NULL;
+
+	for (const struct grant *g = level->grants; g; g = g->next) {
+		if (!grants_connect(g, port) || g->numeric)
+			continue;
+		++*seen;
+		if (found || *seen <= asked || !policy_may_look_up(policy, g->host, port))
+			continue;
+		found = g;
+		*number = *seen;
+	}
+	return found;
 }
 
 enum policy_verdict policy_connect(const struct policy *policy, uint32_t address, uint16_t port,
                                    unsigned *asked, const char **name)
 {
-	unsigned seen = 0, ask = 0;
+	enum policy_verdict verdict = POLICY_ALLOW;
+	unsigned seen = 0, number = 0, first = 0;
 
-	for (; policy->parent; policy = policy->parent) {
-		enum policy_verdict verdict =
-		        level_connect(policy, address, port, &seen, asked, &ask, name);
+	for (const struct policy *level = policy; level->parent; level = level->parent) {
+		const struct grant *g = level_name(policy, level, port, *asked, &seen, &number);
 
+		if (level_allows(level, address, port))
+			continue;
+		if (!g)
+			return POLICY_DENY;
 		if (verdict == POLICY_ASK)
-			*asked = ask;
-		if (verdict != POLICY_ALLOW)
-			return verdict;
+			continue;
+		verdict = POLICY_ASK;
+		*name = g->host;
+		first = number;
 	}
-	return POLICY_ALLOW;
+	if (verdict == POLICY_ASK)
+		*asked = first;
+	return verdict;
 }
 
 /* Every level has a grant of everything, or of this kind (and port). */
@@ -250,13 +284,37 @@ const char *policy_host(const struct policy *policy, uint16_t *port)
 	return g->host;
 }
 
+/* The place of an address that is known already, or else that of the one that expires first. */
+static struct known_address *place_for(struct grant *g, uint32_t address)
+{
+	struct known_address *place = g->known;
+
+	for (struct known_address *k = g->known; k < g->known + KNOWN_MAX; k++) {
+		if (k->expires && k->address == address)
+			return k;
+		if (k->expires < place->expires)
+			place = k;
+	}
+	return place;
+}
+
 void policy_learn(const char *name, const struct dns_answer *answer)
 {
+	uint64_t life = answer->ttl * SECOND_NS;
+
+	life = life < KNOWN_LEAST ? KNOWN_LEAST : life > KNOWN_MOST ? KNOWN_MOST : life;
 	for (struct grant *g = grants; g < grants + ngrants; g++) {
 		if (!g->used || g->numeric || strcmp(g->host, name) != 0)
 			continue;
 		for (unsigned i = 0; i < answer->count; i++)
-			if (!knows(g, answer->addresses[i]))
-				g->known[g->nknown++ % KNOWN_MAX] = answer->addresses[i];
+			*place_for(g, answer->addresses[i]) =
+			        (struct known_address){answer->addresses[i], platform_now() + life};
 	}
+}
+
+void policy_forget_addresses(void)
+{
+	for (struct grant *g = grants; g < grants + ngrants; g++)
+		if (g->used && !g->numeric)
+			memset(g->known, 0, sizeof(g->known));
 }

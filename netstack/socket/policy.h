@@ -23,7 +23,7 @@ struct policy;
 enum policy_verdict {
 	POLICY_ALLOW,
 	POLICY_DENY,
-	POLICY_ASK, /* it depends on the addresses of a name that is not known (or not any more) */
+	POLICY_ASK, /* it depends on the addresses of a name that are not known (or not any more) */
 };
 
 enum grant_kind { GRANT_ALL, GRANT_CONNECT, GRANT_LISTEN, GRANT_UDP, GRANT_ICMP };
@@ -51,12 +51,16 @@ bool policy_charge(struct policy *policy);
 void policy_discharge(struct policy *policy);
 
 /*
- * May it connect by TCP to this address (network order) and port?  POLICY_ASK: *name is a name to
- * look up; ask again after policy_learn().  *asked, 0 at first, counts the names that were asked
- * for this request, so that it ends.
+ * May it connect by TCP to this address (network order) and port?  POLICY_DENY: some level denies
+ * it, whatever the others say.  POLICY_ASK: *name is a name to look up, which every level grants;
+ * ask again after policy_learn().  *asked, 0 at first, counts the names that were asked for this
+ * request, so that it ends.
  */
 enum policy_verdict policy_connect(const struct policy *policy, uint32_t address, uint16_t port,
                                    unsigned *asked, const char **name);
+/* May it have that name (canonical) looked up, to connect to that port?  A question is bytes on the
+ * wire, so every level must grant that very name. */
+bool policy_may_look_up(const struct policy *policy, const char *host, uint16_t port);
 /* May it listen on that port?  0: on one that netstack chooses. */
 bool policy_listen(const struct policy *policy, uint16_t port);
 /* May a TCP socket be bound to that port, to listen or to connect from?  0: one that netstack
@@ -68,7 +72,10 @@ bool policy_icmp(const struct policy *policy);
  * that. */
 const char *policy_host(const struct policy *policy, uint16_t *port);
 
-/* The resolver found these addresses for a name: grants to that name extend to them. */
+/* The resolver found these addresses for a name: grants to that name extend to them while they
+ * live. */
 void policy_learn(const char *name, const struct dns_answer *answer);
+/* The host's own address has changed: what names meant before is void. */
+void policy_forget_addresses(void);
 
 #endif

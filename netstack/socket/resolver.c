@@ -8,6 +8,7 @@
 
 #include <capos/schema/status.h>
 
+#include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/random.h"
 #include "netstack/socket/resolver.h"
@@ -24,10 +25,10 @@
 /* A server that does not answer is asked again, or the next one, after so long. */
 static const uint8_t attempt_seconds[] = {1, 1, 2, 2, 4};
 #define ATTEMPTS (sizeof(attempt_seconds))
-/* Kept for at least this long, so that a name that was resolved can be connected to by whoever may
- * only connect to that name; and at most this long. */
+/* Answers are kept for their time to live, in seconds.  Least: one question serves the processes of
+ * a pipeline that ask at once.  Most: what changed at the server is seen within the hour. */
 #define TTL_LEAST 2u
-#define TTL_MOST  86400u
+#define TTL_MOST  3600u
 
 struct query {
 	bool used;
@@ -36,7 +37,9 @@ struct query {
 	struct udp_pcb *pcb;
 	uint16_t id;
 	uint8_t attempt;
-	bool last_failed; /* a server said that it cannot say */
+	uint8_t server;  /* number of the one that was asked last */
+	uint8_t next;    /* whose turn it is then */
+	uint8_t refused; /* bit for each server: nothing listens at its port */
 	uint64_t deadline;
 };
 
@@ -65,14 +68,19 @@ void resolver_on_answer(void (*learn)(const char *name, const struct dns_answer 
 
 /* ---- Cache ---- */
 
-static const struct dns_answer *cache_find(const char *name)
+/* Copies the answer, with the time that is left to it. */
+static bool cache_find(const char *name, struct dns_answer *answer)
 {
 	uint64_t now = platform_now();
 
-	for (struct cached *c = cache; c < cache + CACHE_MAX; c++)
-		if (c->name[0] && c->expires > now && strcmp(c->name, name) == 0)
-			return &c->answer;
-	return NULL;
+	for (struct cached *c = cache; c < cache + CACHE_MAX; c++) {
+		if (!c->name[0] || c->expires <= now || strcmp(c->name, name) != 0)
+			continue;
+		*answer = c->answer;
+		answer->ttl = (uint32_t)((c->expires - now) / SECOND_NS);
+		return true;
+	}
+	return false;
 }
 
 static void cache_add(const char *name, const struct dns_answer *answer)
@@ -125,8 +133,34 @@ static void finish(struct query *q, int status, const struct dns_answer *answer)
 		if (!w->done || w->query != &finished)
 			continue;
 		*w = (struct waiter){0};
-		told.done(told.context, status, answer);
+		told.done(told.context, status, status ? NULL : answer);
 	}
+}
+
+/*
+ * A name of the outside never means this machine, nor several: else the owner of a name that a
+ * program may connect to could point it at services that trust who is local (DNS rebinding).
+ */
+static bool acceptable(ip4_addr_t a)
+{
+	const struct netif *netif = nic_netif();
+	uint32_t net = lwip_ntohl(ip4_addr_get_u32(&a)) >> 24;
+
+	return net != 0 && net != IP_LOOPBACKNET &&
+	       net < 224 && /* multicast, reserved, broadcast */
+	       !stack_is_local(a) && !(netif && ip4_addr_isbroadcast(&a, netif));
+}
+
+/* Leaves out what is not acceptable; STATUS_OK when some are left. */
+static int filter(struct dns_answer *answer)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < answer->count; i++)
+		if (acceptable((ip4_addr_t){answer->addresses[i]}))
+			answer->addresses[kept++] = answer->addresses[i];
+	answer->count = kept;
+	return kept ? STATUS_OK : STATUS_NO_DATA;
 }
 
 /* lwIP: a datagram from the server that was asked. */
@@ -147,7 +181,7 @@ static void received(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_ad
 	result = dns_parse_response(message, length, q->id, q->name, &answer);
 	switch (result) {
 	case DNS_ANSWERED:
-		finish(q, STATUS_OK, &answer);
+		finish(q, filter(&answer), &answer);
 		break;
 	case DNS_NO_NAME:
 		finish(q, STATUS_NAME_NOT_FOUND, NULL);
@@ -186,6 +220,21 @@ static bool open_port(struct query *q, ip4_addr_t server)
 	return false;
 }
 
+/* The next server that has not refused, into q->server; false: there is none. */
+static bool next_server(struct query *q, unsigned nservers)
+{
+	for (unsigned i = 0; i < nservers; i++) {
+		unsigned server = (q->next + i) % nservers;
+
+		if (q->refused & 1u << server)
+			continue;
+		q->server = (uint8_t)server;
+		q->next = (uint8_t)(server + 1);
+		return true;
+	}
+	return false;
+}
+
 /* Sends the question to the server whose turn it is. */
 static void ask(struct query *q)
 {
@@ -194,12 +243,12 @@ static void ask(struct query *q)
 	struct pbuf *p;
 	size_t length;
 
-	if (!nservers || q->attempt == ATTEMPTS) {
+	if (q->attempt == ATTEMPTS || !next_server(q, nservers)) {
 		finish(q, STATUS_TRY_AGAIN, NULL);
 		return;
 	}
-	q->deadline = platform_now() + attempt_seconds[q->attempt] * SECOND_NS;
-	if (!open_port(q, servers[q->attempt++ % nservers]))
+	q->deadline = platform_now() + attempt_seconds[q->attempt++] * SECOND_NS;
+	if (!open_port(q, servers[q->server]))
 		return; /* as if the question was lost */
 	q->id = (uint16_t)port_random();
 	p = pbuf_alloc(PBUF_TRANSPORT, DNS_QUERY_MAX, PBUF_RAM);
@@ -252,6 +301,21 @@ uint64_t resolver_deadline(void)
 	return deadline;
 }
 
+void resolver_icmp_error(uint16_t local_port, struct endpoint peer)
+{
+	for (struct query *q = queries; nqueries && q < queries + QUERIES_MAX; q++)
+		if (q->used && q->asked && q->pcb->local_port == local_port &&
+		    peer.port == DNS_PORT && q->pcb->remote_ip.addr == peer.address.addr) {
+			q->refused |= (uint8_t)(1u << q->server);
+			q->deadline = platform_now(); /* the next server, or the end, now */
+		}
+}
+
+void resolver_forget(void)
+{
+	memset(cache, 0, sizeof(cache));
+}
+
 /* ---- Lookups ---- */
 
 static bool ends_with(const char *name, const char *end)
@@ -297,17 +361,13 @@ static struct query *query_for(const char *name)
 int resolver_lookup(const char *name, size_t length, resolver_done *done, void *context)
 {
 	char canonical[DNS_NAME_MAX + 1];
-	const struct dns_answer *cached;
-	struct dns_answer answer;
+	struct dns_answer answer; /* a copy: the callee may look something up in its turn */
 	struct waiter *w = waiters;
 	struct query *q;
 
 	if (!dns_name_canonical(name, length, canonical))
 		return STATUS_INVALID_ARGUMENT;
-	cached = cache_find(canonical);
-	if (cached)
-		answer = *cached; /* the callee may look something up in its turn */
-	if (cached || known(canonical, &answer)) {
+	if (cache_find(canonical, &answer) || known(canonical, &answer)) {
 		if (on_answer)
 			on_answer(canonical, &answer);
 		done(context, STATUS_OK, &answer);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The resolver: names to IPv4 addresses, asked of the host's name servers over UDP, each question
- * from a random port with a random id (RFC 5452), answers kept for their time to live.
+ * from a random port with a random id (RFC 5452), answers kept for their time to live.  A server's
+ * answer never yields loopback, the machine's own, an unspecified, multicast or broadcast address.
  */
 #ifndef NETSTACK_RESOLVER_H
 #define NETSTACK_RESOLVER_H
@@ -11,6 +12,7 @@
 #include <stdint.h>
 
 #include "netstack/socket/dns_message.h"
+#include "netstack/socket/socket.h"
 
 /* Told once: STATUS_OK with addresses, or why there are none (see DnsResolver.resolve).  answer is
  * valid during the call only, and NULL unless STATUS_OK. */
@@ -26,6 +28,12 @@ int resolver_lookup(const char *name, size_t length, resolver_done *done, void *
 void resolver_cancel(const void *context);
 /* Called for each name that was found, whoever asked. */
 void resolver_on_answer(void (*learn)(const char *name, const struct dns_answer *answer));
+
+/* An ICMP error quoted a datagram of ours to that peer: if it was a question, its server is not
+ * waited for. */
+void resolver_icmp_error(uint16_t local_port, struct endpoint peer);
+/* The host's address has changed: answers kept so far are dropped. */
+void resolver_forget(void);
 
 /* Sends what is due again, gives up what is overdue. */
 void resolver_run(void);

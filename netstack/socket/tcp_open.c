@@ -10,6 +10,7 @@
 
 #include <capos/schema/status.h>
 
+#include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/random.h"
 #include "netstack/socket/resolver.h"
@@ -190,9 +191,13 @@ static bool allowed(struct socket *s)
 	return false;
 }
 
+/* RFC 1122, 4.2.3.10: never to a broadcast or multicast address. */
 static bool reachable_address(ip4_addr_t a)
 {
-	return !ip4_addr_ismulticast(&a) && a.addr != IPADDR_BROADCAST;
+	const struct netif *netif = nic_netif();
+
+	return !ip4_addr_ismulticast(&a) && a.addr != IPADDR_BROADCAST &&
+	       !(netif && ip4_addr_isbroadcast(&a, netif));
 }
 
 static void connect_step(struct socket *s)
@@ -274,10 +279,15 @@ static void host_found(void *context, int status, const struct dns_answer *answe
 
 int tcp_socket_connect_name(struct socket *s, const char *host, uint16_t port)
 {
+	ip4_addr_t numeric;
 	int status = may_connect(s);
 
 	if (status)
 		return status;
+	if (ip4addr_aton(host, &numeric))
+		return tcp_socket_connect(s, &numeric.addr, 1, port);
+	if (!policy_may_look_up(s->policy, host, port))
+		return STATUS_ACCESS_DENIED;
 	s->tcp.ncandidates = 0;
 	connect_begins(s, port);
 	s->tcp.looking_up = true;

@@ -3,7 +3,7 @@
  * Tries what its arguments name, one after another, and prints for each one line, "ARGUMENT
  * RESULT", where RESULT is ok, the errno's name, or getaddrinfo's:
  *
- *	tcp:HOST:PORT listen:PORT icmp:HOST udp:HOST:PORT resolve:NAME
+ *	tcp:HOST:PORT listen:PORT icmp:HOST udp:HOST:PORT resolve:NAME reverse:ADDRESS source:PORT
  *
  * UDP and ICMP send and wait a second for the answer; what was sent and not answered is "silent".
  */
@@ -127,6 +127,26 @@ static const char *try_resolve(const char *name)
 	return gai_strerror(result);
 }
 
+/* The name of an address. */
+static const char *try_reverse(const char *host)
+{
+	struct sockaddr_in address = address_of(host, "0");
+	static char name[256];
+	int result = getnameinfo((struct sockaddr *)&address, sizeof(address), name, sizeof(name),
+	                         NULL, 0, NI_NAMEREQD);
+
+	return result ? "no-name" : name;
+}
+
+/* A connection from a port that the program chooses. */
+static int try_source(const char *port)
+{
+	struct sockaddr_in address = address_of("0.0.0.0", port);
+	int fd = open_socket(SOCK_STREAM, 0);
+
+	return fd < 0 ? -1 : bind(fd, (struct sockaddr *)&address, sizeof(address));
+}
+
 static const char *try(char *what)
 {
 	const char *kind = strtok(what, ":");
@@ -138,7 +158,11 @@ static const char *try(char *what)
 		abort();
 	if (strcmp(kind, "resolve") == 0)
 		return try_resolve(host);
-	if (strcmp(kind, "tcp") == 0)
+	if (strcmp(kind, "reverse") == 0)
+		return try_reverse(host);
+	if (strcmp(kind, "source") == 0)
+		result = try_source(host);
+	else if (strcmp(kind, "tcp") == 0)
 		result = try_tcp(host, port);
 	else if (strcmp(kind, "udp") == 0)
 		result = try_udp(host, port);

@@ -97,15 +97,17 @@ def tap_network(tmp_path):
 
 @pytest.fixture(scope="session")
 def guest_program(tmp_path_factory):
-    """Compiles a program of this directory for the guest; its path."""
+    """Compiles a program of this directory for the guest; its path.  native: it makes calls of its own."""
     directory = tmp_path_factory.mktemp("programs")
     compiler = BUILD / "sysroot/bin/x86_64-capos-linux-musl-gcc"
+    headers = ["-I", SOURCE / "kernel/abi", "-I", SOURCE / "libcapos/include", "-I", BUILD / "gen/include"]
 
-    def compile_(name):
+    def compile_(name, native=False):
         path = directory / name
         if not path.exists():
-            subprocess.run([compiler, "-O2", "-Wall", "-Werror", SOURCE / f"tests/system/{name}.c", "-o", path],
-                           check=True, timeout=60)
+            subprocess.run([compiler, "-O2", "-Wall", "-Werror", *(headers if native else []),
+                            SOURCE / f"tests/system/{name}.c", "-o", path,
+                            *([BUILD / "libcapos/libcapos.a"] if native else [])], check=True, timeout=60)
         return path
 
     return compile_

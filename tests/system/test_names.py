@@ -70,6 +70,32 @@ def test_name_server_is_not_there(tap_network, guest_program):
     assert resolve(tap_network, guest_program("attempt"), "known.test", options=options) == ["EAI_AGAIN"]
 
 
+def test_name_server_that_refuses_is_not_waited_for(tap_network, guest_program):
+    """Its ICMP error ends each try; it took ten seconds a name."""
+    options = ["--address", f"{GUEST}/24,dns={tap_network.ADDRESS}"]
+    names_ = [f"name{i}.test" for i in range(5)]
+    begin = time.monotonic()
+    assert resolve(tap_network, guest_program("attempt"), *names_, options=options) == ["EAI_AGAIN"] * 5
+    assert time.monotonic() - begin < 12
+
+
+def test_names_do_not_mean_the_machine_itself(tap_network, guest_program):
+    """DNS rebinding: a granted name's server cannot point the program at loopback, the machine, or a group."""
+    own = {"loop.test": "127.0.0.1", "own.test": GUEST, "net.test": "192.168.77.255", "group.test": "224.0.0.1",
+           "none.test": "0.0.0.0"}
+    tap_network.NAMES = {**tap_network.NAMES, **own}
+    tap_network.start_dnsmasq()
+    options = ["--address", f"{GUEST}/24,dns={tap_network.ADDRESS}", "--allow", "resolve", "--allow", "listen=80"]
+    options += [word for name in own for word in ("--allow", f"connect={name}:80")]
+    what = [one for name, address in own.items() for one in (f"resolve:{name}", f"tcp:{address}:80")]
+    run = tap_network.capos(guest_program("attempt"), "listen:80", *what, options=options)
+    assert run.returncode == 0, run.stderr
+    answers = [line.split(maxsplit=1)[1] for line in run.stdout.decode().splitlines()]
+    assert answers[0] == "ok"
+    assert answers[1::2] == ["EAI_NODATA"] * len(own)
+    assert answers[2::2] == ["EACCES"] * len(own)
+
+
 def test_second_name_server_is_asked(names, guest_program):
     options = ["--address", f"{GUEST}/24,dns=192.168.77.200,dns={names.ADDRESS}"]
     assert resolve(names, guest_program("attempt"), "known.test", options=options) == ["192.168.77.1"]

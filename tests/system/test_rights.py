@@ -247,3 +247,37 @@ def test_grant_of_a_name_is_for_what_it_means(tap_network, guest_program):
     assert result.returncode == 0, result.stderr
     assert [line.split(maxsplit=1)[1] for line in result.stdout.decode().splitlines()] == [
         tap_network.ADDRESS, "ok", "EACCES", "EACCES"]
+
+
+# ---- Other ways to the wire ----
+
+ACCESS_DENIED = "1"  # schema/status.capnp
+
+
+def test_names_of_a_programs_choice_stay_off_the_wire(capos, guest_program, services, tmp_path):
+    """A question for secret.example left the machine of a program that could connect to one address."""
+    port = services.tcp_port
+    what = [f"{way}:{name}:{port}" for way in ("authority", "restrict", "both")
+            for name in ("secret.example", "other-secret.example")]
+    run = capos(guest_program("authority", native=True), *what, f"authority:{HOST}:{port}", f"authority:{HOST}:{port ^ 1}",
+                options=["--allow", f"connect={HOST}:{port}", "--pcap", tmp_path / "frames"])
+    assert run.returncode == 0, run.stderr
+    results = [line.split()[1] for line in run.stdout.decode().splitlines()]
+    assert results == [ACCESS_DENIED] * len(what) + ["0", ACCESS_DENIED]
+    for frame in sent_by_guest(tmp_path / "frames"):
+        assert not frame.haslayer("UDP"), frame.summary()
+        assert not frame.haslayer("TCP") or frame["TCP"].dport == port, frame.summary()
+
+
+@pytest.mark.parametrize("grant", ["connect={host}:{port}", "listen=80", "resolve"])
+def test_one_grant_opens_no_other_way(capos, guest_program, services, tmp_path, grant):
+    """Reverse look-ups, the name server's own address, neighbours, broadcasts: not a frame about any of them."""
+    grant = grant.format(host=HOST, port=services.tcp_port)
+    what = ["udp:10.0.2.3:53", "udp:10.0.2.255:53", "udp:10.0.2.78:9",
+            "icmp:10.0.2.3", "icmp:10.0.2.79", "tcp:10.0.2.80:80", "tcp:10.0.2.3:53", "tcp:255.255.255.255:80",
+            "listen:53", "source:53"]
+    if grant != "resolve":  # the right to have names looked up, those of addresses too
+        what += ["reverse:10.0.2.77", f"reverse:{HOST}"]
+    results = attempt(capos, guest_program("attempt"), what, [grant], tmp_path / "frames")
+    assert set(results[one] for one in what if not one.startswith("reverse")) <= {"EACCES", "EPERM"}
+    assert [frame.summary() for frame in sent_by_guest(tmp_path / "frames")] == []

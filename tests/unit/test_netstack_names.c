@@ -205,12 +205,110 @@ static void grants_by_name(void **state)
 	host_drop_sent();
 }
 
+/* A program that may connect to one address has nothing asked, whatever name it chooses. */
+static void no_question_without_the_right(void **state)
+{
+	struct policy *parent = policy_create(policy_root()), *child = policy_create(parent);
+	struct program p;
+
+	(void)state;
+	policy_grant(parent, GRANT_CONNECT, "10.0.2.2", 8, 8000);
+	policy_grant(child, GRANT_CONNECT, "secret.example", 14, 8000);
+	assert_int_equal(program_open(&p, SOCKET_TCP, child), STATUS_OK);
+	assert_int_equal(tcp_socket_connect_name(p.socket, "secret.example", 8000),
+	                 STATUS_ACCESS_DENIED);
+	connect_to(&p, "10.0.2.2", 8000);
+	assert_int_equal(p.socket->tcp.connect_status, STATUS_ACCESS_DENIED);
+	connect_to(&p, "10.0.2.3", 8000);
+	assert_int_equal(p.socket->tcp.connect_status, STATUS_ACCESS_DENIED);
+	assert_int_equal(host_sent_count(), 0);
+	program_close(&p);
+	policy_put(child);
+	/* The name is granted, for another port. */
+	child = policy_create(policy_root());
+	policy_grant(child, GRANT_CONNECT, "port.example", 12, 80);
+	assert_int_equal(program_open(&p, SOCKET_TCP, child), STATUS_OK);
+	assert_int_equal(tcp_socket_connect_name(p.socket, "port.example", 81),
+	                 STATUS_ACCESS_DENIED);
+	assert_int_equal(host_sent_count(), 0);
+	program_close(&p);
+	policy_put(child);
+	policy_put(parent);
+}
+
+/* DNS rebinding: whoever answers for a granted name cannot point it at this machine, nor at
+ * many. */
+static void names_never_mean_this_machine(void **state)
+{
+	static const char *const refused[] = {
+	        "127.0.0.1",  "127.9.9.9", "0.0.0.0",         "0.1.2.3",   "10.0.2.15",
+	        "10.0.2.255", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255"};
+	struct policy *policy = policy_create(policy_root());
+	struct program p;
+	struct segment q;
+	char name[32];
+
+	(void)state;
+	policy_grant(policy, GRANT_CONNECT, "evil.example", 12, 80);
+	assert_int_equal(program_open(&p, SOCKET_TCP, policy), STATUS_OK);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		int n = snprintf(name, sizeof(name), "r%zu.example", i);
+
+		found_status = -1;
+		resolver_lookup(name, (size_t)n, note, NULL);
+		host_run();
+		assert_true(next_udp(&q, 53));
+		dns_reply(&q, host_address(refused[i]), 0);
+		assert_int_equal(found_status, STATUS_NO_DATA);
+		/* And nothing is granted by it. */
+		connect_to(&p, refused[i], 80);
+		if (p.socket->tcp.connect_status == TCP_PENDING) {
+			assert_true(next_udp(&q, 53));
+			dns_reply(&q, host_address(refused[i]), 0);
+		}
+		assert_int_equal(p.socket->tcp.connect_status, STATUS_ACCESS_DENIED);
+	}
+	assert_int_equal(host_sent_count(), 0);
+	program_close(&p);
+	policy_put(policy);
+}
+
+/* ICMP port unreachable ends the try: it took ten seconds. */
+static void server_that_refuses(void **state)
+{
+	struct segment q;
+	struct frame sent, error;
+	uint64_t begin = host_now;
+	unsigned tries = 0;
+
+	(void)state;
+	found_status = -1;
+	resolver_lookup("refused.example", 15, note, NULL);
+	host_run();
+	while (host_sent(&sent)) {
+		if (!read_udp(&sent, &q))
+			continue;
+		tries++;
+		build_icmp(&error, q.destination, 3, 3, 0, sent.bytes + 14, 28);
+		host_receive(&error);
+		host_run();
+	}
+	assert_int_equal(found_status, STATUS_TRY_AGAIN);
+	assert_int_equal(tries, 1); /* there is no other server */
+	assert_int_equal(host_now, begin);
+}
+
 int names_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(looking_names_up),   cmocka_unit_test(names_that_are_not),
-	        cmocka_unit_test(questions_given_up), cmocka_unit_test(restrictions_without_end),
+	        cmocka_unit_test(looking_names_up),
+	        cmocka_unit_test(names_that_are_not),
+	        cmocka_unit_test(questions_given_up),
+	        cmocka_unit_test(restrictions_without_end),
 	        cmocka_unit_test(grants_by_name),
+	        cmocka_unit_test(no_question_without_the_right),
+	        cmocka_unit_test(names_never_mean_this_machine),
+	        cmocka_unit_test(server_that_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

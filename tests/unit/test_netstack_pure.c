@@ -17,6 +17,7 @@
 #include "netstack/socket/dns_message.h"
 #include "netstack/lwip/heap.h"
 #include "netstack/lwip/platform.h"
+#include "netstack/lwip/platform.h"
 #include "netstack/socket/policy.h"
 #include "netstack/lwip/random.h"
 
@@ -536,6 +537,89 @@ static void names_are_asked_once(void **state)
 	policy_put(p);
 }
 
+/* A question is bytes on the wire: with one level that does not grant the name, none is asked, in
+ * whichever order the levels come. */
+static void names_need_every_level(void **state)
+{
+	struct policy *p = policy_create(policy_root()), *q, *r;
+	const char *name = NULL;
+	unsigned asked = 0;
+
+	(void)state;
+	grant_connect(p, "10.0.2.2", 8000);
+	grant_connect(p, "granted.example", 8000);
+	q = policy_create(p);
+	grant_connect(q, "secret.example", 8000);
+	grant_connect(q, "granted.example", 8000);
+	r = policy_create(q);
+	policy_grant(r, GRANT_ALL, NULL, 0, 0);
+	assert_false(policy_may_look_up(q, "secret.example", 8000));
+	assert_false(policy_may_look_up(r, "secret.example", 8000));
+	assert_false(policy_may_look_up(r, "granted.example", 8001));
+	assert_true(policy_may_look_up(r, "granted.example", 8000));
+	assert_true(policy_may_look_up(policy_root(), "any.example", 1));
+	/* The parent allows the address, the child only names: just the common one is asked. */
+	assert_int_equal(policy_connect(r, A(10, 0, 2, 2), 8000, &asked, &name), POLICY_ASK);
+	assert_string_equal(name, "granted.example");
+	assert_int_equal(policy_connect(r, A(10, 0, 2, 2), 8000, &asked, &name), POLICY_DENY);
+	policy_put(r);
+	policy_put(q);
+	/* The child alone has a name: a denial above it rules. */
+	q = policy_create(p);
+	grant_connect(q, "secret.example", 8000);
+	name = NULL;
+	asked = 0;
+	assert_int_equal(policy_connect(q, A(10, 0, 2, 2), 8000, &asked, &name), POLICY_DENY);
+	assert_int_equal(policy_connect(q, A(10, 0, 2, 3), 8000, &asked, &name), POLICY_DENY);
+	assert_null(name);
+	policy_put(q);
+	policy_put(p);
+}
+
+static bool still_known(struct policy *p, uint32_t address)
+{
+	return may_connect(p, address, 80) == POLICY_ALLOW;
+}
+
+static void addresses_of_names_expire(void **state)
+{
+	struct policy *p = policy_create(policy_root());
+	struct dns_answer brief = {.count = 1, .addresses = {A(10, 0, 0, 1)}, .ttl = 0};
+	struct dns_answer minutes = {.count = 1, .addresses = {A(10, 0, 0, 2)}, .ttl = 300};
+	struct dns_answer week = {.count = 1, .addresses = {A(10, 0, 0, 3)}, .ttl = 604800};
+	struct dns_answer many = {.count = 1, .ttl = 60};
+
+	(void)state;
+	grant_connect(p, "name.example", 80);
+	grant_connect(p, "10.0.0.9", 80);
+	policy_learn("name.example", &brief);
+	policy_learn("name.example", &minutes);
+	policy_learn("name.example", &week);
+	now += 29 * SECOND_NS;
+	assert_true(still_known(p, A(10, 0, 0, 1)));
+	now += 2 * SECOND_NS;
+	assert_false(still_known(p, A(10, 0, 0, 1)));
+	assert_true(still_known(p, A(10, 0, 0, 2)));
+	now += 270 * SECOND_NS;
+	assert_false(still_known(p, A(10, 0, 0, 2)));
+	assert_true(still_known(p, A(10, 0, 0, 3)));
+	now += 3300 * SECOND_NS;
+	assert_false(still_known(p, A(10, 0, 0, 3)));
+	assert_true(still_known(p, A(10, 0, 0, 9)));
+	/* More than there is room for: the newest stay. */
+	for (unsigned i = 0; i < 40; i++) {
+		many.addresses[0] = A(10, 0, 1, i);
+		now += SECOND_NS;
+		policy_learn("name.example", &many);
+	}
+	assert_true(still_known(p, A(10, 0, 1, 39)));
+	assert_false(still_known(p, A(10, 0, 1, 3)));
+	policy_forget_addresses();
+	assert_false(still_known(p, A(10, 0, 1, 39)));
+	assert_true(still_known(p, A(10, 0, 0, 9)));
+	policy_put(p);
+}
+
 static void accounts_are_bounded(void **state)
 {
 	struct policy *p = policy_create(policy_root()), *q = policy_create(p);
@@ -591,6 +675,8 @@ int main(void)
 	        cmocka_unit_test(each_grant_allows_its_own),
 	        cmocka_unit_test(restriction_never_widens),
 	        cmocka_unit_test(names_are_asked_once),
+	        cmocka_unit_test(names_need_every_level),
+	        cmocka_unit_test(addresses_of_names_expire),
 	        cmocka_unit_test(accounts_are_bounded),
 	        cmocka_unit_test(policies_are_given_back),
 	};
