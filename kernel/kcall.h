@@ -53,6 +53,7 @@ extern const struct kind kinds[KIND_COUNT];
 int code_maker_call(void *object, struct msg_call *msg);
 int entropy_call(void *object, struct msg_call *msg);
 int log_call(void *object, struct msg_call *msg);
+void log_report_dropped(struct process *p); /* what it wrote and may not see, if anything */
 int power_call(void *object, struct msg_call *msg);
 int spawner_call(void *object, struct msg_call *msg);
 int status_call(void *object, struct msg_call *msg);

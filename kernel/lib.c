@@ -5,6 +5,7 @@
  */
 #include "kernel.h"
 #include "arch/x86_64/arch.h"
+#include "logbuffer.h"
 
 #define LINE_MAX 512 /* longest log line in bytes; a kernel stack holds it easily */
 
@@ -21,6 +22,7 @@ _Noreturn void panic(const char *format, ...)
 		va_end(args);
 		klog("PANIC: %s", line);
 		arch_backtrace();
+		logbuffer_flush();
 	}
 	arch_halt_after_panic();
 }
@@ -37,7 +39,7 @@ void klog(const char *format, ...)
 		length = LINE_MAX - 1;
 	if (length == 0 || line[length - 1] != '\n')
 		line[length++] = '\n';
-	arch_serial_write(line, (size_t)length);
+	logbuffer_kernel(line, (size_t)length);
 }
 
 /* ---- Formatting ---- */

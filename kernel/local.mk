@@ -44,6 +44,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/process/futex.c kernel/process/futex.h \
 	kernel/kcall.c kernel/kcall.h \
 	kernel/list.h \
+	kernel/logbuffer.c kernel/logbuffer.h \
 	kernel/object/log.c \
 	kernel/main.c \
 	kernel/process/op.c \
@@ -55,6 +56,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/object/spawner.c \
 	kernel/object/status.c \
 	kernel/submit.c kernel/submit.h \
+	kernel/tree.c kernel/tree.h \
 	kernel/work.c kernel/work.h \
 	kernel/process/thread.c kernel/process/thread.h \
 	kernel/process/timeout.c kernel/object/timer.h \

@@ -7,7 +7,6 @@
 #include "object/cap.h"
 #include "cpu.h"
 #include "object/entropy.h"
-#include "process/futex.h"
 #include "kernel.h"
 #include "memory/memobj.h"
 #include "device/pci.h"
@@ -144,7 +143,6 @@ static void start_init(struct capos_archive_header *h)
 _Noreturn void kernel_main(void)
 {
 	sched_init();
-	futex_init();
 	process_init();
 	struct capos_archive_header *h = find_archive();
 	start_entropy(h);

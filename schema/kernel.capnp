@@ -146,6 +146,11 @@ interface SystemStatus {
   # As many as fit in one reply, from firstIndex on; nextIndex 0: these were the last.  CAP_ENOENT.
   memory @2 () -> (totalPages :UInt64, freePages :UInt64, kernelObjects :UInt64, contextSwitches :UInt64,
                    interrupts :UInt64);
+  # Answers when all that ended processes had is given back.
+  latency @3 (measure :Bool) -> (longestNs :UInt64, entry :UInt8, op :UInt8, method :UInt16, interface :UInt64);
+  # The longest time that the kernel kept interrupts off since the last call, and what it was doing: entry 0 a
+  # submission (its opcode, interface and method), 1 a page fault or exception, 2 the timer, 3 a device's interrupt,
+  # 4 work that was left over.  measure: whether to measure from now on; it costs every entry two readings of the clock.
 }
 
 struct ProcessEntry {

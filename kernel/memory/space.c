@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "memory/slab.h"
 #include "memory/space.h"
+#include "work.h"
 #include "arch/x86_64/arch.h"
 
 #define ACCESS_MASK (CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_EXEC)
@@ -122,7 +123,8 @@ void space_destroy(struct space *s)
 		return;
 	while (s->first) /* its part of the tables goes with all of them */
 		drop(s, &s->first);
-	arch_table_destroy(s->root);
+	while (!arch_table_destroy(s->root))
+		steps_spent = 0;
 	s->root = PADDR_NONE;
 	if (s->account && s->tables > 0)
 		account_release(s->account, s->tables);

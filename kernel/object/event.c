@@ -8,12 +8,20 @@
 #include "kernel.h"
 #include "memory/slab.h"
 #include "process/thread.h"
+#include "work.h"
+
+#define STEPS_WAKE 4u /* to complete an operation that waited */
 
 struct event {
 	uint32_t refs;
 	uint64_t bits;
 	struct list waiters;  /* struct op, in order of arrival */
 	struct thread *bound; /* it holds one count of this */
+	/* While bits are offered to the waiters, piece by piece: work, which holds one count, and
+	 * a node among the waiters, before it those that have been asked. */
+	struct work work;
+	struct list asked;
+	bool again; /* bits were set since the first of them was asked */
 };
 
 static struct slab events = SLAB_INIT(struct event);
@@ -24,6 +32,7 @@ struct event *event_create(void)
 	if (e) {
 		e->refs = 1;
 		list_init(&e->waiters);
+		list_init(&e->asked);
 	}
 	return e;
 }
@@ -43,6 +52,44 @@ void event_put(void *event)
 	slab_free(&events, e);
 }
 
+static void offer_on(struct work *work);
+
+/* Offers the bits to those waiters that were not asked, as far as the budget goes. */
+static void offer(struct event *e)
+{
+	while (e->bits != 0 && e->asked.next != &e->waiters) {
+		if (steps_over()) {
+			work_add_rest(&e->work, offer_on);
+			return;
+		}
+		struct op *op = list_entry(e->asked.next, struct op, queue);
+		uint64_t taken = e->bits & op->arg;
+		steps_spend(1);
+		if (taken == 0) {
+			list_remove(&e->asked);
+			list_prepend(&op->queue, &e->asked);
+			continue;
+		}
+		e->bits &= ~taken;
+		steps_spend(STEPS_WAKE);
+		op_complete(op, CAP_OK, 0, taken, 0);
+		event_put(e);
+	}
+	list_remove(&e->asked);
+	if (e->again && e->bits != 0) {
+		e->again = false;
+		list_prepend(&e->waiters, &e->asked);
+		work_add_rest(&e->work, offer_on);
+		return;
+	}
+	event_put(e);
+}
+
+static void offer_on(struct work *work)
+{
+	offer(container_of(work, struct event, work));
+}
+
 void event_signal(struct event *e, uint64_t bits)
 {
 	assert(kernel_locked());
@@ -51,18 +98,16 @@ void event_signal(struct event *e, uint64_t bits)
 		return;
 	}
 	e->bits |= bits;
-	event_get(e); /* the last waiter's count may be the last */
-	for (struct list *node = e->waiters.next; node != &e->waiters && e->bits != 0;) {
-		struct op *op = list_entry(node, struct op, queue);
-		node = node->next;
-		uint64_t taken = e->bits & op->arg;
-		if (taken == 0)
-			continue;
-		e->bits &= ~taken;
-		op_complete(op, CAP_OK, 0, taken, 0);
-		event_put(e);
+	if (work_queued(&e->work)) {
+		e->again = true;
+		return;
 	}
-	event_put(e);
+	if (list_empty(&e->waiters))
+		return;
+	event_get(e); /* the last waiter's count may be the last */
+	e->again = false;
+	list_prepend(&e->waiters, &e->asked);
+	offer(e);
 }
 
 int event_wait(struct event *e, struct thread *t, const struct capos_sqe *sqe, uint64_t *bits)

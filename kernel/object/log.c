@@ -5,28 +5,79 @@
  */
 #include "kcall.h"
 #include "kernel.h"
+#include "logbuffer.h"
 #include "process/process.h"
+#include "work.h"
 #include <capos/text.h>
 
 #define WRITE_MAX 1024u /* bytes of one call; the serial port is slow */
 
+/* What one process may write: so many bytes a second, and after a silence so many at once.  What is
+ * over it is dropped, and a line says how many bytes were. */
+#define RATE  16384u
+#define BURST 32768u
+
+#define STEPS_LINE     3u
+#define BYTES_PER_STEP 8u /* cleaned and copied */
+
+/* Fills the process's budget up. */
+static void earn(struct process *p)
+{
+	uint64_t now = arch_clock_ns(), most = (uint64_t)BURST * 1000000000 / RATE;
+	uint64_t passed = now - p->log.at < most ? now - p->log.at : most;
+	uint64_t earned = p->log.at == 0 ? BURST : passed * RATE / 1000000000;
+	if (earned == 0)
+		return;
+	p->log.at = now;
+	p->log.left = p->log.left + earned < BURST ? p->log.left + (uint32_t)earned : BURST;
+}
+
+void log_report_dropped(struct process *p)
+{
+	if (p->log.dropped == 0)
+		return;
+	klog("kernel: %lu bytes that %s (process %lu) wrote to the log were dropped",
+	     p->log.dropped, p->name, p->id);
+	p->log.dropped = 0;
+}
+
+/* One line, cleaned, with a newline at its end. */
+static void write_line(struct process *p, const char *line, uint32_t length)
+{
+	char prefix[PROCESS_NAME_MAX + 2];
+	uint32_t prefix_length = (uint32_t)ksnprintf(prefix, sizeof(prefix), "%s: ", p->name);
+	uint32_t all = prefix_length + length;
+	steps_spend(STEPS_LINE + all / BYTES_PER_STEP);
+	if (p->log.left < all) {
+		p->log.dropped += all;
+		return;
+	}
+	log_report_dropped(p);
+	if (logbuffer_process(prefix, prefix_length, line, length))
+		p->log.left -= all;
+	else
+		p->log.dropped += all;
+}
+
+/* A line without text says nothing, and is not written. */
 static int write(void *object, struct msg_call *msg, const struct log_write_params *params)
 {
-	const struct process *p = kcall_of(msg)->caller->process;
+	struct process *p = kcall_of(msg)->caller->process;
 	const char *at = params->text.ptr;
 	const char *end = at + (params->text.len < WRITE_MAX ? params->text.len : WRITE_MAX);
 	char line[WRITE_MAX + 1];
 	(void)object;
+	earn(p);
 	while (at < end) {
 		const char *start = at;
 		while (at < end && *at != '\n')
 			at++;
 		uint32_t length = text_clean(line, sizeof(line), start, (uint32_t)(at - start));
 		at++; /* the newline */
-		arch_serial_write(p->name, strlen(p->name));
-		arch_serial_write(": ", 2);
+		if (length == 0)
+			continue;
 		line[length++] = '\n';
-		arch_serial_write(line, length);
+		write_line(p, line, length);
 	}
 	return CAP_OK;
 }

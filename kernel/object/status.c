@@ -8,6 +8,7 @@
 #include "kernel.h"
 #include "process/process.h"
 #include "memory/slab.h"
+#include "work.h"
 
 /* Bytes of a reply for one capability entry at most: four words of data, the text's pointer, the
  * text. */
@@ -101,11 +102,32 @@ static int memory(void *object, struct msg_call *msg, struct system_status_memor
 {
 	(void)object;
 	(void)msg;
+	work_run();
+	if (work_pending())
+		return OP_AGAIN;
 	results->total_pages = page_total();
 	results->free_pages = page_free_count();
 	results->kernel_objects = slab_live_objects();
 	results->context_switches = this_cpu()->context_switches;
 	results->interrupts = this_cpu()->interrupts;
+	return CAP_OK;
+}
+
+static int latency(void *object, struct msg_call *msg,
+                   const struct system_status_latency_params *params,
+                   struct system_status_latency_results *results)
+{
+	struct cpu *cpu = this_cpu();
+	(void)object;
+	(void)msg;
+	*results = (struct system_status_latency_results){.longest_ns = cpu->longest_ns,
+	                                                  .entry = cpu->longest.kind,
+	                                                  .op = cpu->longest.op,
+	                                                  .method = cpu->longest.method,
+	                                                  .interface = cpu->longest.interface};
+	cpu->longest_ns = 0;
+	cpu->measures = params->measure;
+	cpu->entered_at = 0; /* this entry does not count */
 	return CAP_OK;
 }
 
@@ -115,6 +137,7 @@ int status_call(void *object, struct msg_call *msg)
 	        .processes = processes,
 	        .capabilities = capabilities,
 	        .memory = memory,
+	        .latency = latency,
 	};
 	return system_status_dispatch(&ops, object, msg);
 }

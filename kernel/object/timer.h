@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "tree.h"
 
 struct msg_call;
 
@@ -17,14 +18,14 @@ struct timeout {
 	uint64_t deadline;                     /* nanoseconds of the monotonic clock */
 	void (*fire)(struct timeout *timeout); /* runs after the node has left the queue */
 	bool queued;
-	/* pairing heap: first child; next sibling; parent (of a first child) or previous sibling */
-	struct timeout *child, *next, *previous;
+	struct tree_node node; /* private */
 };
 
 void timeout_set(struct timeout *t, uint64_t deadline); /* moves it when it is queued */
 void timeout_cancel(struct timeout *t);
-uint64_t timeout_first(void);   /* earliest deadline; UINT64_MAX: none */
-void timeout_run(uint64_t now); /* fires everything due */
+uint64_t timeout_first(void); /* earliest deadline; UINT64_MAX: none */
+/* Fires what is due, as far as the budget goes; timeout_first() names the next still. */
+void timeout_run(uint64_t now);
 
 struct timer;
 struct timer *timer_create(void); /* one count; NULL: no memory */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Futexes: those who wait are in a hash table by word.  A waiter holds a count of the word's memory
+ * Futexes: the operations that wait are in a tree by word.  Each holds a count of the word's memory
  * object, so that no other object can come to have its identity meanwhile.
  */
 #include "process/futex.h"
@@ -9,22 +9,12 @@
 #include "process/process.h"
 #include "memory/space.h"
 #include "process/thread.h"
+#include "work.h"
 
-#define BUCKETS 64u
+#define STEPS_WAKE 6u /* to take a waiter out of the tree and complete it */
 
-static struct list buckets[BUCKETS];
-
-void futex_init(void)
-{
-	for (unsigned i = 0; i < BUCKETS; i++)
-		list_init(&buckets[i]);
-}
-
-static struct list *bucket_of(const struct memobj *object, uint64_t offset)
-{
-	uint64_t key = ((uint64_t)object ^ offset) * 0x9e3779b97f4a7c15ull;
-	return &buckets[key >> 58];
-}
+/* Every operation that waits, by object and offset; those of one word in order of arrival. */
+static struct tree waiters;
 
 static int find_word(struct thread *t, const struct capos_sqe *sqe, struct memobj **object,
                      uint64_t *offset, uint32_t *value)
@@ -51,9 +41,24 @@ int futex_wait(struct thread *t, const struct capos_sqe *sqe)
 		return CAP_ENOMEM;
 	memobj_get(object);
 	op->target = object;
-	op->arg = offset;
-	list_append(bucket_of(object, offset), &op->queue);
+	op->word.key = (struct tree_key){(uintptr_t)object, offset};
+	tree_insert(&waiters, &op->word);
 	return OP_PENDING;
+}
+
+void futex_withdraw(struct op *op)
+{
+	tree_remove(&waiters, &op->word);
+	memobj_put(op->target);
+}
+
+/* The operation that has waited longest for the word; NULL: none. */
+static struct op *first_waiter(const struct memobj *object, uint64_t offset)
+{
+	struct tree_node *node = tree_at_least(&waiters, (uintptr_t)object, offset);
+	if (!node || node->key.high != (uintptr_t)object || node->key.low != offset)
+		return NULL;
+	return container_of(node, struct op, word);
 }
 
 int futex_wake(struct thread *t, const struct capos_sqe *sqe, uint64_t *woken)
@@ -64,19 +69,23 @@ int futex_wake(struct thread *t, const struct capos_sqe *sqe, uint64_t *woken)
 	int error = find_word(t, sqe, &object, &offset, &value);
 	if (error)
 		return error;
-	struct list *bucket = bucket_of(object, offset);
-	uint64_t count = 0;
+	/* Goes on where it stood when the budget was spent; those that came since are not woken. */
+	uint64_t *count = &t->progress[0], *newest = &t->progress[1];
+	if (*newest == 0)
+		*newest = op_newest();
+	struct op *op;
 	memobj_get(object); /* the waiters' counts may be the last */
-	for (struct list *node = bucket->next; node != bucket && count < sqe->arg;) {
-		struct op *op = list_entry(node, struct op, queue);
-		node = node->next;
-		if (op->target != object || op->arg != offset)
-			continue;
+	while (*count < sqe->arg && !steps_over() && (op = first_waiter(object, offset)) &&
+	       op->id <= *newest) {
+		futex_withdraw(op);
 		op_complete(op, CAP_OK, 0, 0, 0);
-		memobj_put(object);
-		count++;
+		steps_spend(STEPS_WAKE);
+		++*count;
 	}
 	memobj_put(object);
-	*woken = count;
+	op = *count < sqe->arg && steps_over() ? first_waiter(object, offset) : NULL;
+	if (op && op->id <= *newest)
+		return OP_AGAIN;
+	*woken = *count;
 	return CAP_OK;
 }

@@ -6,11 +6,19 @@
 #include "object/endpoint.h"
 #include "object/event.h"
 #include "kernel.h"
+#include "process/futex.h"
 #include "process/process.h"
 #include "memory/slab.h"
 #include "process/thread.h"
 
 static struct slab ops = SLAB_INIT(struct op);
+
+static uint64_t newest;
+
+uint64_t op_newest(void)
+{
+	return newest;
+}
 
 struct op *op_create(struct thread *t, const struct capos_sqe *sqe, enum op_kind kind)
 {
@@ -19,6 +27,7 @@ struct op *op_create(struct thread *t, const struct capos_sqe *sqe, enum op_kind
 	if (!op)
 		return NULL;
 	op->thread = t;
+	op->id = ++newest;
 	op->user_data = sqe->user_data;
 	op->kind = kind;
 	op->quiet = (sqe->flags & CAPOS_SQE_QUIET) != 0;
@@ -71,7 +80,7 @@ void op_withdraw(struct op *op)
 		event_put(op->target);
 		break;
 	case OP_FUTEX:
-		memobj_put(op->target);
+		futex_withdraw(op);
 		break;
 	case OP_PROCESS_WAIT:
 		process_put(op->target);

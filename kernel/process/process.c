@@ -215,6 +215,7 @@ void process_end(struct process *p, uint32_t status, const char *reason)
 		klog("kernel: %s (process %lu) ended: %s", p->name, p->id, reason);
 		ksnprintf(p->reason, sizeof(p->reason), "%s", reason);
 	}
+	log_report_dropped(p);
 	p->alive = false;
 	p->status = status;
 	list_remove(&p->of_all);

@@ -37,6 +37,13 @@ struct account {
  * page of its own ends, and with it what all programs have of it: so programs run out first. */
 #define SERVICE_SHARE 32u
 
+/* What a process may still write to the log. */
+struct log_budget {
+	uint64_t at;      /* when it was last filled up */
+	uint64_t dropped; /* bytes, since a line said so */
+	uint32_t left;    /* bytes */
+};
+
 struct process {
 	uint32_t refs; /* capabilities, operations, and one while it is alive */
 	uint64_t id;   /* never used again */
@@ -54,6 +61,7 @@ struct process {
 	struct list waiters; /* struct op */
 	struct list of_all;
 	uint64_t cpu_ns;
+	struct log_budget log;
 	struct event *end_event; /* one count; signalled end_bits when it ends; NULL: none */
 	uint64_t end_bits;
 	uint32_t status; /* CAPOS_EXIT_STATUS, once it ended */

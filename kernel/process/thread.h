@@ -84,13 +84,15 @@ struct receive_buffer {
 /* A submission that has not completed.  It holds a completion's place of its thread's ring. */
 struct op {
 	struct list of_thread;
-	struct list queue; /* of what it waits for */
+	struct list queue;     /* of what it waits for */
+	struct tree_node word; /* FUTEX: among all that wait for words */
 	struct thread *thread;
+	uint64_t id; /* in the order in which they were made */
 	uint64_t user_data;
 	uint8_t kind; /* enum op_kind */
 	bool quiet;
 	struct receive_buffer buffer;
-	uint64_t arg; /* WAIT: mask; FUTEX: offset in the object */
+	uint64_t arg; /* WAIT: mask */
 	/* CALL: struct call; RECV: struct endpoint, one reference; WAIT: struct event; FUTEX:
 	 * struct memobj; PROCESS_WAIT: struct process; one count each. */
 	void *target;
@@ -110,6 +112,7 @@ struct job {
 
 struct op *op_create(struct thread *t, const struct capos_sqe *sqe,
                      enum op_kind kind); /* NULL: no memory */
+uint64_t op_newest(void);                /* the id of the last one made */
 /* Completes and frees it.  The caller has given back target already, or does so. */
 void op_complete(struct op *op, int32_t result, uint32_t length, uint64_t value, uint32_t ncaps);
 /* Withdraws it from what it waits for, giving target back. */

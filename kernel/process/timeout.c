@@ -1,58 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue of deadlines: a pairing heap through the waiting objects themselves, earliest at the
- * root.  Setting is constant time, taking one out logarithmic on average; nothing recurses, so a
- * queue of any size is safe on the kernel's one stack.
+ * The queue of deadlines: a tree through the waiting objects themselves, so that setting, taking
+ * out and finding the next cost a logarithm of how many there are, whatever deadlines programs
+ * choose.
  */
 #include "object/timer.h"
 #include "cpu.h"
 #include "kernel.h"
+#include "work.h"
 
-static struct timeout *root;
+#define STEPS_FIRE 8u /* to take one out of the queue and signal its event */
 
-/* Joins two heaps; either may be NULL. */
-static struct timeout *join(struct timeout *a, struct timeout *b)
+static struct tree queue;
+static struct timeout *first; /* of the queue; NULL: it is empty */
+
+static struct timeout *timeout_of(struct tree_node *node)
 {
-	if (!a)
-		return b;
-	if (!b)
-		return a;
-	if (b->deadline < a->deadline) {
-		struct timeout *t = a;
-		a = b;
-		b = t;
-	}
-	b->next = a->child;
-	if (a->child)
-		a->child->previous = b;
-	b->previous = a;
-	a->child = b;
-	a->next = a->previous = NULL;
-	return a;
-}
-
-/* Joins a list of siblings: in pairs from the left, then the pairs from the right. */
-static struct timeout *join_siblings(struct timeout *first)
-{
-	struct timeout *pairs = NULL;
-	while (first) {
-		struct timeout *a = first, *b = first->next;
-		first = b ? b->next : NULL;
-		a->next = a->previous = NULL;
-		if (b)
-			b->next = b->previous = NULL;
-		a = join(a, b);
-		a->next = pairs;
-		pairs = a;
-	}
-	struct timeout *heap = NULL;
-	while (pairs) {
-		struct timeout *rest = pairs->next;
-		pairs->next = NULL;
-		heap = join(heap, pairs);
-		pairs = rest;
-	}
-	return heap;
+	return node ? container_of(node, struct timeout, node) : NULL;
 }
 
 void timeout_cancel(struct timeout *t)
@@ -60,20 +24,9 @@ void timeout_cancel(struct timeout *t)
 	assert(kernel_locked());
 	if (!t->queued)
 		return;
-	struct timeout *children = join_siblings(t->child);
-	t->child = NULL;
-	if (t == root) {
-		root = children;
-	} else {
-		if (t->previous->child == t)
-			t->previous->child = t->next;
-		else
-			t->previous->next = t->next;
-		if (t->next)
-			t->next->previous = t->previous;
-		root = join(root, children);
-	}
-	t->next = t->previous = NULL;
+	if (first == t)
+		first = timeout_of(tree_next(&t->node));
+	tree_remove(&queue, &t->node);
 	t->queued = false;
 }
 
@@ -81,21 +34,24 @@ void timeout_set(struct timeout *t, uint64_t deadline)
 {
 	timeout_cancel(t);
 	t->deadline = deadline;
-	t->child = t->next = t->previous = NULL;
+	t->node.key = (struct tree_key){.high = deadline};
 	t->queued = true;
-	root = join(root, t);
+	tree_insert(&queue, &t->node);
+	if (!first || deadline < first->deadline)
+		first = t;
 }
 
 uint64_t timeout_first(void)
 {
-	return !root ? UINT64_MAX : root->deadline;
+	return !first ? UINT64_MAX : first->deadline;
 }
 
 void timeout_run(uint64_t now)
 {
-	while (root && root->deadline <= now) {
-		struct timeout *t = root;
+	while (first && first->deadline <= now && !steps_over()) {
+		struct timeout *t = first;
 		timeout_cancel(t);
+		steps_spend(STEPS_FIRE);
 		t->fire(t);
 	}
 }

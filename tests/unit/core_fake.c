@@ -9,7 +9,6 @@
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/object/endpoint.h"
 #include "kernel/object/event.h"
-#include "kernel/process/futex.h"
 #include "kernel/kcall.h"
 #include "kernel/work.h"
 #include "tests/unit/core_fake.h"
@@ -157,7 +156,6 @@ int ksnprintf(char *buffer, size_t size, const char *format, ...)
 void core_start(void)
 {
 	sched_init();
-	futex_init();
 	process_init();
 	arch_clock_object();
 	the_cpu.locked = false;

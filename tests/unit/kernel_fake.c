@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <capos/abi.h>
 #include "kernel/kernel.h"
+#include "kernel/work.h"
 #include "kernel/memory/page.h"
 #include "kernel/memory/slab.h"
 #include "kernel/memory/memobj.h"
@@ -14,6 +15,9 @@
 #include "tests/unit/kernel_fake.h"
 
 #define ENTRIES_MAX 8192u
+
+/* As much as arch_table_unmap_some takes out at once here. */
+#define FAKE_UNMAP_PIECE (16 * PAGE_SIZE)
 
 uint64_t fake_direct_map;
 static void *arena;
@@ -46,6 +50,10 @@ void fake_start(uint64_t pages)
 
 void fake_check_clean(void)
 {
+	while (work_pending()) {
+		steps_spent = 0;
+		work_run();
+	}
 	if (slab_live_objects() != live_at_start || entry_count != 0 ||
 	    page_free_count() + SLAB_SPARES < free_at_start)
 		panic("not clean: %lu objects, %u table entries, %lu of %lu frames free",
@@ -113,10 +121,11 @@ paddr_t arch_table_create(void)
 	return page_alloc(true);
 }
 
-void arch_table_destroy(paddr_t root)
+bool arch_table_destroy(paddr_t root)
 {
 	arch_table_unmap_range(root, 0, CAPOS_USER_MAX);
 	page_put(root);
+	return true;
 }
 
 static struct entry *find(paddr_t root, uint64_t address)
@@ -149,6 +158,14 @@ void arch_table_unmap_range(paddr_t root, uint64_t start, uint64_t end)
 		else
 			i++;
 	}
+}
+
+uint64_t arch_table_unmap_some(paddr_t root, uint64_t start, uint64_t end)
+{
+	if (end - start > FAKE_UNMAP_PIECE)
+		end = start + FAKE_UNMAP_PIECE;
+	arch_table_unmap_range(root, start, end);
+	return end;
 }
 
 void arch_table_write_protect_range(paddr_t root, uint64_t start, uint64_t end)

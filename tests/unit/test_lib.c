@@ -31,10 +31,14 @@
 
 static char last_line[LINE_MAX + 1];
 
-void arch_serial_write(const char *text, size_t length)
+void logbuffer_kernel(const char *text, size_t length)
 {
 	memcpy(last_line, text, length);
 	last_line[length] = '\0';
+}
+
+void logbuffer_flush(void)
+{
 }
 
 void arch_backtrace(void)

@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "kernel/arch/x86_64/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/object/entropy.h"
 #include "kernel/object/timer.h"
+#include "kernel/work.h"
 
 #define COUNT 500u
 
@@ -30,6 +32,12 @@ void panic(const char *format, ...)
 	abort();
 }
 
+void arch_random_seed(uint8_t *buffer, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		buffer[i] = (uint8_t)rand();
+}
+
 static void fire(struct timeout *t)
 {
 	assert_false(t->queued);
@@ -37,6 +45,36 @@ static void fire(struct timeout *t)
 	last_deadline = t->deadline;
 	fired[t - timeouts]++;
 	total++;
+}
+
+/* As the timer's interrupt does it: again while something is due. */
+static void run_all(uint64_t now)
+{
+	do {
+		steps_spent = 0;
+		timeout_run(now);
+	} while (timeout_first() <= now);
+}
+
+/* All due together: one interrupt fires what its budget is for. */
+static void fires_in_pieces(void **state)
+{
+	unsigned pieces = 0;
+	(void)state;
+	last_deadline = total = 0;
+	for (unsigned i = 0; i < COUNT; i++) {
+		timeouts[i].fire = fire;
+		timeout_set(&timeouts[i], 7);
+	}
+	while (timeout_first() <= 7) {
+		unsigned before = total;
+		steps_spent = 0;
+		timeout_run(7);
+		assert_true(total > before && total - before <= STEPS_BUDGET / 8);
+		pieces++;
+	}
+	assert_int_equal(total, COUNT);
+	assert_true(pieces > 1);
 }
 
 static void in_order(void **state)
@@ -48,7 +86,7 @@ static void in_order(void **state)
 	}
 	assert_int_equal(timeout_first(), 0);
 	last_deadline = total = 0;
-	timeout_run(COUNT);
+	run_all(COUNT);
 	assert_int_equal(total, COUNT);
 	assert_int_equal(timeout_first(), UINT64_MAX);
 }
@@ -81,7 +119,7 @@ static void random_use(void **state)
 				first = model[i];
 		}
 		last_deadline = total = 0;
-		timeout_run(now);
+		run_all(now);
 		assert_int_equal(total, due);
 		assert_int_equal(timeout_first(), first);
 	}
@@ -112,6 +150,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(in_order),
+	        cmocka_unit_test(fires_in_pieces),
 	        cmocka_unit_test(random_use),
 	        cmocka_unit_test(chacha20),
 	};

@@ -56,7 +56,8 @@ void arch_upcall(struct arch_thread *t, struct capos_upcall_frame *frame, uint64
 
 /* Page tables of one address space; level-4 root; kernel half shared. */
 paddr_t arch_table_create(void);
-void arch_table_destroy(paddr_t root);
+/* As far as the budget goes; false: some is left, and it is to be called again. */
+bool arch_table_destroy(paddr_t root);
 /* 0: no memory; else 1 + the number of frames it took for tables (at most ARCH_TABLE_LEVELS -
  * 1). */
 unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t access,
@@ -66,6 +67,8 @@ void arch_table_unmap(paddr_t root, uint64_t address); /* also flushes when root
 void arch_table_write_protect(paddr_t root, uint64_t address);
 /* The same for [start, end): absent parts cost nothing. */
 void arch_table_unmap_range(paddr_t root, uint64_t start, uint64_t end);
+/* As arch_table_unmap_range, but goes through a bounded number of entries: where it stopped. */
+uint64_t arch_table_unmap_some(paddr_t root, uint64_t start, uint64_t end);
 void arch_table_write_protect_range(paddr_t root, uint64_t start, uint64_t end);
 /* The frame that user code would reach there (for writing), or PADDR_NONE; never device memory. */
 paddr_t arch_table_lookup(paddr_t root, uint64_t address, bool write);

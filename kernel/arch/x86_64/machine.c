@@ -3,6 +3,7 @@
  * The rest of the machine: the serial port, turning off, and what randomness the processor has. All
  * of it works without memory allocation, and after a panic.
  */
+#include "logbuffer.h"
 #include "x86.h"
 
 /* ---- Serial port ---- */
@@ -83,6 +84,7 @@ void arch_shutdown(void)
 {
 	uint16_t a, b;
 
+	logbuffer_flush();
 	if (acpi_facts.pm1a_control_port != 0 && acpi_find_s5(&a, &b)) {
 		sleep(acpi_facts.pm1a_control_port, a);
 		if (acpi_facts.pm1b_control_port != 0)

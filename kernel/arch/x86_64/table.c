@@ -5,12 +5,18 @@
  * TLB here.
  */
 #include <capos/abi.h>
+#include "work.h"
 #include "x86.h"
 
 /* From this many entries on, loading the tables anew is cheaper than flushing one by one. */
 #define FLUSH_SINGLY 16u
 
 #define USER_ENTRIES (TABLE_ENTRIES / 2)
+
+#define STEPS_TABLE 15u /* to go through a table */
+/* Entries that one piece of a long range goes through, and how many of them are a step. */
+#define PIECE_ENTRIES    1024u
+#define ENTRIES_PER_STEP 8u
 
 static uint64_t *entries(uint64_t entry)
 {
@@ -52,22 +58,29 @@ paddr_t arch_table_create(void)
 	return root;
 }
 
-static void free_table(paddr_t table, unsigned level, unsigned count)
+/* Frees a table and those below it, as far as the budget goes; false: some are left. */
+static bool free_table(paddr_t table, unsigned level, unsigned count)
 {
 	uint64_t *entry = entries(table);
 
-	for (unsigned i = 0; level > 0 && i < count; i++)
-		if ((entry[i] & PTE_PRESENT) != 0)
-			free_table(entry[i] & PTE_FRAME, level - 1, TABLE_ENTRIES);
+	steps_spend(STEPS_TABLE);
+	for (unsigned i = 0; level > 0 && i < count; i++) {
+		if ((entry[i] & PTE_PRESENT) == 0)
+			continue;
+		if (steps_over() || !free_table(entry[i] & PTE_FRAME, level - 1, TABLE_ENTRIES))
+			return false;
+		entry[i] = 0;
+	}
 	page_put(table);
+	return true;
 }
 
-void arch_table_destroy(paddr_t root)
+bool arch_table_destroy(paddr_t root)
 {
 	assert(root != memory_kernel_root);
 	if (is_loaded(root))
 		table_init(memory_kernel_root);
-	free_table(root, ARCH_TABLE_LEVELS - 1, USER_ENTRIES);
+	return free_table(root, ARCH_TABLE_LEVELS - 1, USER_ENTRIES);
 }
 
 /* The last-level entry of address; or NULL, with *reach: what one entry of the level that lacks
@@ -128,15 +141,18 @@ unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t 
 	return 1 + taken;
 }
 
-/* Ands every present entry of [start, end) with keep. */
-static void change_range(paddr_t root, uint64_t start, uint64_t end, uint64_t keep)
+/* Ands every present entry of [start, end) with keep, and stops after so many entries; where. */
+static uint64_t change_range(paddr_t root, uint64_t start, uint64_t end, uint64_t keep,
+                             uint64_t most)
 {
 	bool loaded = is_loaded(root);
 	unsigned changed = 0;
 	uint64_t *entry = NULL;
 	uint64_t reach = PAGE_SIZE;
 
-	for (uint64_t address = start; address < end; address += PAGE_SIZE) {
+	uint64_t address = start;
+	for (uint64_t visited = 0; address < end && visited < most;
+	     address += PAGE_SIZE, visited++) {
 		if (address == start || address % LARGE_PAGE_SIZE == 0) /* the next table */
 			entry = find_entry(root, address, &reach);
 		else
@@ -153,16 +169,23 @@ static void change_range(paddr_t root, uint64_t start, uint64_t end, uint64_t ke
 	}
 	if (changed > FLUSH_SINGLY)
 		table_init(root);
+	return address < end ? address : end;
 }
 
 void arch_table_unmap_range(paddr_t root, uint64_t start, uint64_t end)
 {
-	change_range(root, start, end, 0);
+	change_range(root, start, end, 0, UINT64_MAX);
+}
+
+uint64_t arch_table_unmap_some(paddr_t root, uint64_t start, uint64_t end)
+{
+	steps_spend(PIECE_ENTRIES / ENTRIES_PER_STEP);
+	return change_range(root, start, end, 0, PIECE_ENTRIES);
 }
 
 void arch_table_write_protect_range(paddr_t root, uint64_t start, uint64_t end)
 {
-	change_range(root, start, end, ~(PTE_WRITE | PTE_DIRTY));
+	change_range(root, start, end, ~(PTE_WRITE | PTE_DIRTY), UINT64_MAX);
 }
 
 void arch_table_unmap(paddr_t root, uint64_t address)
