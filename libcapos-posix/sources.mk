@@ -18,6 +18,7 @@ POSIX_H = \
 	libcapos-posix/src/core/objects.h \
 	libcapos-posix/src/memory/pages.h \
 	libcapos-posix/src/core/posix.h \
+	libcapos-posix/src/core/vector.h \
 	libcapos-posix/src/signal/signal_calls.h \
 	libcapos-posix/src/signal/signal_state.h \
 	libcapos-posix/src/socket/socket.h \
@@ -62,12 +63,15 @@ POSIX_C = \
 	libcapos-posix/src/signal/signal_calls.c \
 	libcapos-posix/src/signal/signal_state.c \
 	libcapos-posix/src/socket/socket.c \
+	libcapos-posix/src/socket/socket_call.c \
 	libcapos-posix/src/socket/socket_datagram.c \
 	libcapos-posix/src/socket/socket_message.c \
+	libcapos-posix/src/socket/socket_open.c \
 	libcapos-posix/src/socket/socket_option.c \
 	libcapos-posix/src/socket/socket_tcp.c \
 	libcapos-posix/src/core/start.c \
 	libcapos-posix/src/terminal/stream.c \
+	libcapos-posix/src/core/vector.c \
 	libcapos-posix/src/core/wait.c
 
 # The parts of libcapos that a POSIX program needs.

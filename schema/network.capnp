@@ -131,6 +131,9 @@ interface TcpSocket {
   peerAddress @10 () -> (address :SocketAddress);
   setOption @11 (option :SocketOption, value :Int32) -> ();
   getOption @12 (option :SocketOption) -> (value :Int32);
+  startConnect @13 (addr :Data, port :UInt16) -> ();
+  # As connect, but answers when the attempt has begun.  From then on the channel's status and error alone say how it
+  # goes, so that every process that has the channel sees the same.
 }
 
 interface UdpSocket {

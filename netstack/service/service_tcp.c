@@ -413,25 +413,37 @@ static int tcp_close(void *object, struct msg_call *call)
 	return STATUS_OK;
 }
 
-static int tcp_connect(void *object, struct msg_call *call,
-                       const struct tcp_socket_connect_params *in)
+/* Begins to connect; how it goes is in the socket and its channel from then on. */
+static int begin_connect(struct socket *s, const struct msg_data *addr, uint16_t to_port)
 {
-	struct socket *s = object;
 	ip4_addr_t address;
 	bool unspecified;
 	uint16_t port;
 	const char *host = policy_host(s->policy, &port);
-	int status = service_address(&in->addr, &address, &unspecified);
+	int status = service_address(addr, &address, &unspecified);
 
 	if (status)
 		return status;
-	if (unspecified && host) {
-		status = tcp_socket_connect_name(s, host, in->port ? in->port : port);
-	} else {
-		if (ip4_addr_isany_val(address)) /* this host */
-			address.addr = PP_HTONL(IPADDR_LOOPBACK);
-		status = tcp_socket_connect(s, &address.addr, 1, in->port);
-	}
+	if (unspecified && host)
+		return tcp_socket_connect_name(s, host, to_port ? to_port : port);
+	if (ip4_addr_isany_val(address)) /* this host */
+		address.addr = PP_HTONL(IPADDR_LOOPBACK);
+	return tcp_socket_connect(s, &address.addr, 1, to_port);
+}
+
+static int tcp_start_connect(void *object, struct msg_call *call,
+                             const struct tcp_socket_start_connect_params *in)
+{
+	(void)call;
+	return begin_connect(object, &in->addr, in->port);
+}
+
+static int tcp_connect(void *object, struct msg_call *call,
+                       const struct tcp_socket_connect_params *in)
+{
+	struct socket *s = object;
+	int status = begin_connect(s, &in->addr, in->port);
+
 	if (status)
 		return status;
 	if (s->tcp.connect_status != TCP_PENDING)
@@ -525,6 +537,7 @@ const struct tcp_socket_ops tcp_ops = {
         .recv = tcp_recv,
         .close = tcp_close,
         .connect = tcp_connect,
+        .start_connect = tcp_start_connect,
         .bind = tcp_bind,
         .listen = tcp_listen,
         .accept = tcp_accept,

@@ -5,6 +5,7 @@
  * not wake it for each.
  */
 #include "core/chan.h"
+#include "core/vector.h"
 #include "process/family.h"
 
 #include <capos/schema/kernel_client.h>
@@ -157,39 +158,36 @@ void chan_put(struct chan *c)
 		cap_signal(c->event, c->event_bits);
 }
 
-/* Bytes of one iovec's element that are still to be moved; *skip shrinks by what the element
- * covers. */
-static uint32_t element_rest(const struct iovec *element, size_t *skip, uint8_t **start)
-{
-	size_t rest;
+struct chan_move {
+	struct chan *chan;
+	bool peek;
+};
 
-	if (*skip >= element->iov_len) {
-		*skip -= element->iov_len;
-		return 0;
-	}
-	*start = (uint8_t *)element->iov_base + *skip;
-	rest = element->iov_len - *skip;
-	*skip = 0;
-	return rest > INT32_MAX ? INT32_MAX : (uint32_t)rest;
+static size_t move_out(void *context, void *piece, size_t length, size_t done)
+{
+	const struct chan_move *m = context;
+	uint32_t want = length < INT32_MAX ? (uint32_t)length : INT32_MAX;
+
+	return m->peek ? queue_peek(&m->chan->channel.receive, (uint32_t)done, piece, want)
+	               : queue_take(&m->chan->channel.receive, piece, want);
+}
+
+static size_t move_in(void *context, void *piece, size_t length, size_t done)
+{
+	const struct chan_move *m = context;
+	uint32_t want = length < INT32_MAX ? (uint32_t)length : INT32_MAX;
+
+	(void)done;
+	return queue_put(&m->chan->channel.send, piece, want);
 }
 
 size_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, bool peek)
 {
-	size_t done = 0;
+	struct chan_move m = {.chan = c, .peek = peek};
+	size_t done;
 
 	chan_begin(c);
-	for (int i = 0; i < n; i++) {
-		uint8_t *start;
-		uint32_t want = element_rest(&iov[i], &skip, &start), got;
-
-		if (!want)
-			continue;
-		got = peek ? queue_peek(&c->channel.receive, (uint32_t)done, start, want)
-		           : queue_take(&c->channel.receive, start, want);
-		done += got;
-		if (got < want)
-			break;
-	}
+	done = vector_move(iov, n, skip, move_out, &m);
 	if (done && !peek)
 		chan_taken(c, (uint32_t)done);
 	chan_end(c);
@@ -198,28 +196,30 @@ size_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, bo
 
 size_t chan_write(struct chan *c, const struct iovec *iov, int n, size_t skip)
 {
-	size_t done = 0;
+	struct chan_move m = {.chan = c};
+	size_t done;
 
 	chan_begin(c);
-	for (int i = 0; i < n; i++) {
-		uint8_t *start;
-		uint32_t want = element_rest(&iov[i], &skip, &start), put;
-
-		if (!want)
-			continue;
-		put = queue_put(&c->channel.send, start, want);
-		done += put;
-		if (put < want)
-			break;
-	}
+	done = vector_move(iov, n, skip, move_in, &m);
 	if (done)
 		chan_put(c);
 	chan_end(c);
 	return done;
 }
 
+/* Tests, when the kernel is entered next, whether the server has ended.  Its end signals our event,
+ * so a sleep that began before the end is over then; one that begins later ends at once. */
+static void test_server(struct chan *c)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_NOP, .flags = CAPOS_SQE_QUIET, .cap = c->served};
+
+	if (c->served && !c->test.done)
+		cap_submit(&sqe, &c->test);
+}
+
 void chan_arm_status(struct chan *c)
 {
+	test_server(c);
 	atomic_store(&c->channel.shared->client_wants_status, 1);
 	atomic_thread_fence(memory_order_seq_cst);
 }
@@ -235,13 +235,4 @@ void chan_arm_write(struct chan *c)
 {
 	queue_want_space(&c->channel.send);
 	chan_arm_status(c);
-}
-
-size_t iov_length(const struct iovec *iov, int n)
-{
-	size_t total = 0;
-
-	for (int i = 0; i < n; i++)
-		total += iov[i].iov_len;
-	return total;
 }

@@ -23,7 +23,11 @@ struct chan {
 	uint64_t event_bits;
 	uint32_t taken;       /* bytes taken out that the server has not been told of */
 	uint32_t errors_told; /* of channel's error_count */
-	bool common;          /* other processes use it too */
+	/* The object that the channel belongs to, borrowed from the channel's owner, and the test
+	 * whether its server still runs: done only when it does not. */
+	cap_t served;
+	struct cap_op test;
+	bool common; /* other processes use it too */
 };
 
 /* Takes memory and event out of a reply's capabilities (they become CAP_NULL there) and opens the
@@ -38,9 +42,15 @@ static inline uint32_t chan_status(struct chan *c)
 /* The Status of an error not told before, which counts as told from now on; 0: none. */
 uint32_t chan_take_error(struct chan *c);
 bool chan_has_error(struct chan *c);
+/* Whether the server has ended; known at the latest when sleeping for the channel has ended. */
+static inline bool chan_gone(const struct chan *c)
+{
+	return c->test.done;
+}
+/* Whether nothing can come of the channel any more: the server has ended or wrote nonsense. */
 static inline bool chan_broken(const struct chan *c)
 {
-	return c->channel.receive.broken || c->channel.send.broken;
+	return chan_gone(c) || c->channel.receive.broken || c->channel.send.broken;
 }
 
 /* Bytes moved, 0 when there are none or no space.  skip: bytes of iov that are done already. */
@@ -73,7 +83,5 @@ void chan_put(struct chan *c);
 void chan_arm_read(struct chan *c);
 void chan_arm_write(struct chan *c);
 void chan_arm_status(struct chan *c);
-
-size_t iov_length(const struct iovec *iov, int n);
 
 #endif

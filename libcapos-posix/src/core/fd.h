@@ -55,8 +55,6 @@ struct file_ops {
 	/* A child is about to be made that has the description too: whatever both move is made
 	 * common.  May be called again for one that is common already.  0 or -errno. */
 	int (*fork)(struct file *f, const struct membership *child);
-	/* In the child: lets go of what only the parent goes on with. */
-	void (*forked)(struct file *f);
 	/* Tells the next image of this process what it needs to have the same description.  0 or
 	 * -errno.  NULL: it cannot be carried over exec. */
 	int (*carry)(struct file *f, struct carried *out);
@@ -110,6 +108,27 @@ int process_wait(uint64_t deadline_ns);
  * share the event by fork waits for one. */
 uint64_t process_event(void); /* cap_t of the process's event; send a copy with CAP_RIGHT_SIGNAL */
 #define PROCESS_WAKE_BITS UINT64_MAX
+
+/* ---- Calls that wait ---- */
+
+/* What an attempt answers besides a result: nothing could be done; some of it was done, so another
+ * attempt must come before sleeping. */
+#define WAIT_NOTHING (-EAGAIN)
+#define WAIT_SOME    (-ERESTART)
+
+struct waiting {
+	/* One attempt: a result >= 0, -errno, WAIT_NOTHING or WAIT_SOME. */
+	ssize_t (*attempt)(void *context);
+	/* Asks to be woken when another attempt may do more.  NULL: the attempt does that. */
+	void (*arm)(void *context);
+	void *context;
+	bool nonblocking;
+	uint64_t timeout_ns; /* as SO_RCVTIMEO: a signal's handler ends the call; 0: none */
+};
+
+/* Attempts until one has a result: that result; -EAGAIN when nonblocking, or after the timeout;
+ * -EINTR. */
+ssize_t wait_for(const struct waiting *w);
 
 int errno_of(int capos_result); /* cap_error or Status to a negative errno; 0 for CAP_OK */
 

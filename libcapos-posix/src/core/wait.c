@@ -84,6 +84,42 @@ int process_wait(uint64_t deadline_ns)
 	return errno_of(result);
 }
 
+static uint64_t first_deadline(const struct waiting *w)
+{
+	if (!w->timeout_ns)
+		return UINT64_MAX;
+	signal_no_restart();
+	return deadline_after(w->timeout_ns);
+}
+
+ssize_t wait_for(const struct waiting *w)
+{
+	uint64_t deadline = 0;
+	bool armed = false;
+
+	for (;;) {
+		ssize_t result = w->attempt(w->context);
+
+		if (result != WAIT_NOTHING && result != WAIT_SOME)
+			return result;
+		if (w->nonblocking)
+			return -EAGAIN;
+		if (result == WAIT_SOME || !armed) { /* look again before sleeping */
+			if (w->arm)
+				w->arm(w->context);
+			armed = result == WAIT_NOTHING;
+			if (result == WAIT_SOME || w->arm)
+				continue;
+		}
+		armed = false;
+		if (!deadline)
+			deadline = first_deadline(w);
+		result = process_wait(deadline);
+		if (result)
+			return result == -ETIMEDOUT ? -EAGAIN : result;
+	}
+}
+
 uint64_t deadline_after(uint64_t ns)
 {
 	uint64_t now = cap_now();

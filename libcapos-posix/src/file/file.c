@@ -11,7 +11,7 @@
 #include <capos/schema/service_client.h>
 
 #include "core/carried.h"
-#include "core/chan.h"
+#include "core/vector.h"
 #include "process/family.h"
 #include "file/files.h"
 
@@ -99,34 +99,27 @@ static ssize_t write_some(struct file *f, bool append, const void *buffer, uint3
 static uint32_t piece_of(const struct iovec *iov, int n, size_t done, uint8_t *gathered,
                          const void **piece)
 {
-	uint32_t length = 0;
+	size_t rest;
 
-	*piece = gathered;
-	for (int i = 0; i < n && length < FILES_CHUNK; i++) {
-		if (done >= iov[i].iov_len) {
-			done -= iov[i].iov_len;
-			continue;
-		}
-		const uint8_t *start = (const uint8_t *)iov[i].iov_base + done;
-		size_t rest = iov[i].iov_len - done;
-		uint32_t count =
-		        rest < FILES_CHUNK - length ? (uint32_t)rest : FILES_CHUNK - length;
-		if (!length && (count == FILES_CHUNK || i == n - 1)) {
-			*piece = start;
-			return count;
-		}
-		memcpy(gathered + length, start, count);
-		length += count;
-		done = 0;
+	while (n > 1 && done >= iov->iov_len) {
+		done -= iov->iov_len;
+		iov++;
+		n--;
 	}
-	return length;
+	rest = iov->iov_len - done;
+	if (rest >= FILES_CHUNK || n == 1) {
+		*piece = (const uint8_t *)iov->iov_base + done;
+		return rest < FILES_CHUNK ? (uint32_t)rest : FILES_CHUNK;
+	}
+	*piece = gathered;
+	return (uint32_t)vector_gather(gathered, FILES_CHUNK, iov, n, done);
 }
 
 static ssize_t write_all(struct file *f, bool append, const struct iovec *iov, int n,
                          uint64_t offset, uint64_t *end)
 {
 	static uint8_t gathered[FILES_CHUNK];
-	size_t total = iov_length(iov, n), done = 0;
+	size_t total = vector_length(iov, n), done = 0;
 
 	while (done < total) {
 		const void *piece;

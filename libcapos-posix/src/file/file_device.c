@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 
 #include "core/carried.h"
-#include "core/chan.h"
+#include "core/vector.h"
 #include "file/files.h"
 #include "core/syscalls.h"
 
@@ -35,7 +35,7 @@ static ssize_t null_read(struct file *f, const struct iovec *iov, int n)
 static ssize_t null_write(struct file *f, const struct iovec *iov, int n)
 {
 	(void)f;
-	return (ssize_t)iov_length(iov, n);
+	return (ssize_t)vector_length(iov, n);
 }
 
 static ssize_t zero_read(struct file *f, const struct iovec *iov, int n)
@@ -43,7 +43,7 @@ static ssize_t zero_read(struct file *f, const struct iovec *iov, int n)
 	(void)f;
 	for (int i = 0; i < n; i++)
 		memset(iov[i].iov_base, 0, iov[i].iov_len);
-	return (ssize_t)iov_length(iov, n);
+	return (ssize_t)vector_length(iov, n);
 }
 
 static ssize_t full_write(struct file *f, const struct iovec *iov, int n)

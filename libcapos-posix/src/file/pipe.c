@@ -18,9 +18,9 @@
 
 #include "core/absent.h"
 #include "core/carried.h"
-#include "core/chan.h"
 #include "process/family.h"
 #include "core/internal.h"
+#include "core/vector.h"
 #include "core/syscalls.h"
 
 #define PIPE_CAPACITY 65536u /* bytes, a power of two; as Linux has it */
@@ -69,32 +69,41 @@ static void hold(end_holders *holders, struct membership m)
 	atomic_store(&(*holders)[m.member], m.token);
 }
 
-static size_t take(struct pipe_shared *p, uint8_t *to, size_t length)
+/* The next bytes at index `from` on that are in one piece: up to length, and no more than `most`. */
+static uint32_t run_of(uint32_t from, size_t length, uint32_t most)
 {
+	uint32_t run = PIPE_CAPACITY - from % PIPE_CAPACITY;
+
+	run = run < most ? run : most;
+	return run < length ? run : (uint32_t)length;
+}
+
+static size_t take(void *context, void *to, size_t length, size_t before)
+{
+	struct pipe_shared *p = context;
 	size_t done = 0;
 
+	(void)before;
 	while (done < length && filled(p)) {
-		uint32_t at = p->head % PIPE_CAPACITY, run = PIPE_CAPACITY - at;
+		uint32_t run = run_of(p->head, length - done, filled(p));
 
-		run = run < filled(p) ? run : filled(p);
-		run = run < length - done ? run : (uint32_t)(length - done);
-		memcpy(to + done, p->data + at, run);
+		memcpy((uint8_t *)to + done, p->data + p->head % PIPE_CAPACITY, run);
 		p->head += run;
 		done += run;
 	}
 	return done;
 }
 
-static size_t put(struct pipe_shared *p, const uint8_t *from, size_t length)
+static size_t put(void *context, void *from, size_t length, size_t before)
 {
+	struct pipe_shared *p = context;
 	size_t done = 0;
 
+	(void)before;
 	while (done < length && filled(p) < PIPE_CAPACITY) {
-		uint32_t at = p->tail % PIPE_CAPACITY, run = PIPE_CAPACITY - at;
+		uint32_t run = run_of(p->tail, length - done, PIPE_CAPACITY - filled(p));
 
-		run = run < PIPE_CAPACITY - filled(p) ? run : PIPE_CAPACITY - filled(p);
-		run = run < length - done ? run : (uint32_t)(length - done);
-		memcpy(p->data + at, from + done, run);
+		memcpy(p->data + p->tail % PIPE_CAPACITY, (uint8_t *)from + done, run);
 		p->tail += run;
 		done += run;
 	}
@@ -111,101 +120,80 @@ static void unlock(struct pipe_shared *p, bool has_changed)
 		family_wake();
 }
 
-/* What there is; -EAGAIN: nothing, but there may be, and whoever puts it in wakes us. */
-static ssize_t take_some(struct pipe_shared *p, const struct iovec *iov, int n)
+/* ---- Reading and writing ---- */
+
+struct transfer {
+	struct pipe_shared *pipe;
+	const struct iovec *iov;
+	int n;
+	size_t length, done; /* bytes */
+	size_t least;        /* of what is written at once */
+};
+
+/* What the pipe has; WAIT_NOTHING: nothing, but a writer exists, who wakes us. */
+static ssize_t try_take(void *context)
 {
-	ssize_t total = 0;
+	struct transfer *t = context;
+	struct pipe_shared *p = t->pipe;
+	ssize_t result;
 
 	family_lock(&p->lock);
-	for (int i = 0; i < n; i++)
-		total += (ssize_t)take(p, iov[i].iov_base, iov[i].iov_len);
-	if (!total && held(&p->writers)) {
+	result = (ssize_t)vector_move(t->iov, t->n, 0, take, p);
+	if (!result && held(&p->writers)) {
 		atomic_store(&p->wants, 1);
-		total = -EAGAIN;
+		result = WAIT_NOTHING;
 	}
-	unlock(p, total > 0);
-	return total;
+	unlock(p, result > 0);
+	return result;
 }
 
 static ssize_t pipe_read(struct file *f, const struct iovec *iov, int n)
 {
-	struct pipe *p = f->data;
+	struct transfer t = {.pipe = ((struct pipe *)f->data)->shared, .iov = iov, .n = n};
+	const struct waiting w = {
+	        .attempt = try_take, .context = &t, .nonblocking = f->flags & O_NONBLOCK};
 
-	if (!iov_length(iov, n))
-		return 0;
-	for (;;) {
-		ssize_t got = take_some(p->shared, iov, n);
-		int result;
-
-		if (got != -EAGAIN || f->flags & O_NONBLOCK)
-			return got;
-		result = process_wait(UINT64_MAX);
-		if (result)
-			return result;
-	}
+	return vector_length(iov, n) ? wait_for(&w) : 0;
 }
 
-/* Puts what fits, from byte `skip` of the vector on. */
-static size_t put_vector(struct pipe_shared *p, const struct iovec *iov, int n, size_t skip)
+/* As many as fit, at least `least`. */
+static ssize_t try_put(void *context)
 {
-	size_t total = 0;
-
-	for (int i = 0; i < n; i++) {
-		size_t length = iov[i].iov_len, done;
-
-		if (skip >= length) {
-			skip -= length;
-			continue;
-		}
-		done = put(p, (const uint8_t *)iov[i].iov_base + skip, length - skip);
-		total += done;
-		if (done < length - skip)
-			break;
-		skip = 0;
-	}
-	return total;
-}
-
-/* As many as fit, at least `least`; -EAGAIN: no room yet; -EPIPE. */
-static ssize_t put_some(struct pipe_shared *p, const struct iovec *iov, int n, size_t skip,
-                        size_t least)
-{
-	ssize_t done;
+	struct transfer *t = context;
+	struct pipe_shared *p = t->pipe;
+	ssize_t result;
 
 	family_lock(&p->lock);
 	if (!held(&p->readers)) {
-		done = -EPIPE;
-	} else if (PIPE_CAPACITY - filled(p) < least) {
+		result = -EPIPE;
+	} else if (PIPE_CAPACITY - filled(p) < t->least) {
 		atomic_store(&p->wants, 1);
-		done = -EAGAIN;
+		result = WAIT_NOTHING;
 	} else {
-		done = (ssize_t)put_vector(p, iov, n, skip);
+		result = (ssize_t)vector_move(t->iov, t->n, t->done, put, p);
 	}
-	unlock(p, done > 0);
-	return done;
+	unlock(p, result > 0);
+	if (result <= 0)
+		return result;
+	t->done += (size_t)result;
+	return t->done < t->length ? WAIT_SOME : (ssize_t)t->done;
 }
 
 static ssize_t pipe_write(struct file *f, const struct iovec *iov, int n)
 {
-	struct pipe *p = f->data;
-	size_t length = iov_length(iov, n), done = 0;
-	size_t least = length <= PIPE_BUF ? length : 1; /* up to PIPE_BUF: all at once */
+	struct transfer t = {.pipe = ((struct pipe *)f->data)->shared,
+	                     .iov = iov,
+	                     .n = n,
+	                     .length = vector_length(iov, n)};
+	const struct waiting w = {
+	        .attempt = try_put, .context = &t, .nonblocking = f->flags & O_NONBLOCK};
+	ssize_t result;
 
-	while (done < length) {
-		ssize_t more = put_some(p->shared, iov, n, done, least);
-		int result;
-
-		if (more > 0) {
-			done += (size_t)more;
-			continue;
-		}
-		if (more != -EAGAIN || f->flags & O_NONBLOCK)
-			return done ? (ssize_t)done : more;
-		result = process_wait(UINT64_MAX);
-		if (result)
-			return done ? (ssize_t)done : result;
-	}
-	return (ssize_t)done;
+	if (!t.length)
+		return 0;
+	t.least = t.length <= PIPE_BUF ? t.length : 1; /* up to PIPE_BUF: all at once */
+	result = wait_for(&w);
+	return t.done ? (ssize_t)t.done : result;
 }
 
 static unsigned pipe_poll_reader(struct file *f, unsigned wanted, bool arm)

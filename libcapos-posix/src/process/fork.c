@@ -32,14 +32,6 @@ static int share_file(int fd, struct file *f, bool close_on_exec, void *birth)
 	return f->ops->fork ? f->ops->fork(f, &((struct birth *)birth)->membership) : 0;
 }
 
-static int part_file(int fd, struct file *f, bool close_on_exec, void *unused)
-{
-	(void)fd, (void)close_on_exec, (void)unused;
-	if (f->ops->forked)
-		f->ops->forked(f);
-	return 0;
-}
-
 static long make_child(uint64_t stack, void *argument)
 {
 	struct birth *birth = argument;
@@ -85,7 +77,6 @@ static long begin_child(const struct birth *birth)
 	signal_forked(birth->signals);
 	itimer_forked();
 	children_forked(&birth->parent);
-	fd_each(part_file, NULL);
 	return 0;
 }
 

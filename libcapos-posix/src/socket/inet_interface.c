@@ -24,7 +24,7 @@ static int get_config(struct in_addr *address, struct in_addr *netmask)
 	int result = network_manager_get_config(start_cap("network"), &results, &call);
 
 	if (result)
-		return errno_of(result);
+		return socket_errno(result);
 	if (results.addr.len != 4 || results.netmask.len != 4)
 		return -EADDRNOTAVAIL;
 	memcpy(address, results.addr.ptr, 4);

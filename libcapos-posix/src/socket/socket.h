@@ -26,14 +26,9 @@ enum socket_kind {
 
 enum socket_state {
 	SOCKET_FRESH,
-	SOCKET_CONNECTING, /* TCP: connect is in flight */
+	SOCKET_CONNECTING, /* TCP: connect began; the channel's status says how it goes */
 	SOCKET_CONNECTED,  /* TCP: it stood once; others: they have a fixed peer */
 	SOCKET_LISTENING,
-};
-
-struct socket_connect { /* of TCP, in flight; the kernel writes into it until op is done */
-	struct cap_op op;
-	_Alignas(8) uint8_t buffer[256];
 };
 
 struct socket {
@@ -41,8 +36,7 @@ struct socket {
 	enum socket_state state;
 	cap_t object;
 	struct chan chan;
-	struct socket_connect *connect; /* SOCKET_CONNECTING only */
-	int error;                      /* errno of SO_ERROR besides the channel's, 0: none */
+	int error; /* errno of SO_ERROR besides the channel's, 0: none */
 	bool read_shut, write_shut;
 	uint64_t receive_timeout, send_timeout; /* nanoseconds, 0: none */
 	struct sockaddr_in peer;                /* datagram kinds: the fixed peer */
@@ -63,6 +57,9 @@ unsigned socket_datagram_poll(struct file *f, unsigned wanted, bool arm);
  * fails. */
 int socket_file(enum socket_kind kind, enum socket_state state, cap_t object,
                 const struct chan *chan, int flags, struct file **out);
+/* Gives a new description a descriptor; flags: SOCK_CLOEXEC.  The descriptor, or -errno, and then
+ * the description is closed. */
+int socket_install(struct file *f, int flags);
 /* Takes the object out of a reply and opens its channel.  CAP_OK or enum cap_error; nothing is left
  * then. */
 int socket_take(struct capos_call *reply, uint16_t index, const struct channel_ref *ref,
@@ -70,14 +67,12 @@ int socket_take(struct capos_call *reply, uint16_t index, const struct channel_r
 /* What every call that makes a channel sends: the process's event. */
 struct capos_send_cap socket_wake_cap(void);
 
-/* The next error to tell, as errno, which counts as told; 0: none. */
+/* errno_of(), but that netstack has ended is -ENETDOWN: a new socket may work again. */
+int socket_errno(int result);
+/* The error that the next call returns, taken so that no other call returns it; 0: none. */
 int socket_take_error(struct socket *s);
 bool socket_has_error(struct socket *s);
 
-/* Deadline of a blocking call; UINT64_MAX: none.  A timeout set makes EINTR final. */
-uint64_t socket_deadline(uint64_t timeout_ns);
-/* process_wait, with the answer a timed-out socket call gives. */
-int socket_wait(uint64_t deadline);
 /* The open file of a socket's descriptor: 0, -EBADF or -ENOTSOCK. */
 int socket_fd(long fd, struct file **f);
 

@@ -13,6 +13,7 @@
 
 #include "socket/icmp.h"
 #include "core/posix.h"
+#include "core/vector.h"
 #include "socket/socket.h"
 
 #define DATAGRAM_CALL_BUFFER 512u
@@ -23,38 +24,6 @@
 
 /* One buffer for payloads that are not in one piece: nothing is in it while anybody waits. */
 static uint8_t bounce[PAYLOAD_MAX];
-
-static size_t gather(const struct msghdr *message, const uint8_t **payload)
-{
-	size_t length = 0;
-
-	if (message->msg_iovlen == 1) {
-		*payload = message->msg_iov[0].iov_base;
-		return message->msg_iov[0].iov_len;
-	}
-	*payload = bounce;
-	for (int i = 0; i < message->msg_iovlen; i++) {
-		const struct iovec *part = &message->msg_iov[i];
-
-		if (part->iov_len > PAYLOAD_MAX - length)
-			return PAYLOAD_MAX + 1;
-		memcpy(bounce + length, part->iov_base, part->iov_len);
-		length += part->iov_len;
-	}
-	return length;
-}
-
-static void scatter(const struct msghdr *message, const uint8_t *from, size_t length)
-{
-	for (int i = 0; i < message->msg_iovlen && length; i++) {
-		size_t part =
-		        message->msg_iov[i].iov_len < length ? message->msg_iov[i].iov_len : length;
-
-		memcpy(message->msg_iov[i].iov_base, from, part);
-		from += part;
-		length -= part;
-	}
-}
 
 /* ---- Sending ---- */
 
@@ -87,20 +56,21 @@ static int put_record(struct socket *s, const struct channel_datagram *header, c
 	if (!result)
 		chan_put(&s->chan);
 	chan_end(&s->chan);
-	return result == CAP_ETOOBIG ? -EMSGSIZE : errno_of(result);
+	return result == CAP_ETOOBIG ? -EMSGSIZE : socket_errno(result);
 }
 
 static int try_send(struct socket *s, const struct msghdr *message,
                     const struct channel_datagram *header)
 {
 	int error = socket_take_error(s);
-	const uint8_t *payload;
+	const uint8_t *payload = message->msg_iovlen == 1 ? message->msg_iov[0].iov_base : bounce;
 
 	if (error)
 		return -error;
 	if (s->write_shut)
 		return -EPIPE;
-	gather(message, &payload);
+	if (payload == bounce)
+		vector_gather(bounce, sizeof(bounce), message->msg_iov, message->msg_iovlen, 0);
 	if (s->kind == SOCKET_PING) {
 		memmove(bounce, payload, header->length);
 		payload = bounce;
@@ -110,38 +80,41 @@ static int try_send(struct socket *s, const struct msghdr *message,
 	return put_record(s, header, payload);
 }
 
+struct sending {
+	struct socket *socket;
+	const struct msghdr *message;
+	struct channel_datagram header;
+};
+
+static ssize_t attempt_send(void *context)
+{
+	const struct sending *t = context;
+	int result = try_send(t->socket, t->message, &t->header);
+
+	return result ? result : t->header.length;
+}
+
+static void arm_send(void *context)
+{
+	chan_arm_write(&((struct sending *)context)->socket->chan);
+}
+
 static ssize_t datagram_sendmsg(struct file *f, const struct msghdr *message, int flags)
 {
-	struct socket *s = socket_of(f);
-	size_t length = iov_length(message->msg_iov, message->msg_iovlen);
-	struct channel_datagram header = {.length = (uint16_t)length};
-	uint64_t deadline = 0;
-	bool armed = false;
+	struct sending t = {.socket = socket_of(f), .message = message};
+	const struct waiting w = {.attempt = attempt_send,
+	                          .arm = arm_send,
+	                          .context = &t,
+	                          .nonblocking = f->flags & O_NONBLOCK || flags & MSG_DONTWAIT,
+	                          .timeout_ns = t.socket->send_timeout};
+	size_t length = vector_length(message->msg_iov, message->msg_iovlen);
 	int result;
 
 	if (length > PAYLOAD_MAX)
 		return -EMSGSIZE;
-	result = destination(s, message, &header);
-	if (result)
-		return result;
-	for (;;) {
-		result = try_send(s, message, &header);
-		if (!result)
-			return (ssize_t)length;
-		if (result != -EAGAIN || f->flags & O_NONBLOCK || flags & MSG_DONTWAIT)
-			return result;
-		if (!armed) {
-			chan_arm_write(&s->chan);
-			armed = true;
-			continue;
-		}
-		armed = false;
-		if (!deadline)
-			deadline = socket_deadline(s->send_timeout);
-		result = socket_wait(deadline);
-		if (result)
-			return result;
-	}
+	t.header.length = (uint16_t)length;
+	result = destination(t.socket, message, &t.header);
+	return result ? result : wait_for(&w);
 }
 
 /* ---- Receiving ---- */
@@ -163,7 +136,7 @@ static ssize_t take_record(struct socket *s, struct channel_datagram *header, vo
 		chan_taken(&s->chan, receive->local - before);
 	chan_end(&s->chan);
 	if (result < 0)
-		return errno_of(result);
+		return socket_errno(result);
 	*copied = (size_t)result;
 	return header->length;
 }
@@ -194,7 +167,7 @@ static ssize_t take_message(struct socket *s, const struct msghdr *message, int 
                             struct channel_datagram *header, size_t *copied)
 {
 	bool peek = flags & MSG_PEEK;
-	size_t room = iov_length(message->msg_iov, message->msg_iovlen);
+	size_t room = vector_length(message->msg_iov, message->msg_iovlen);
 	ssize_t length;
 
 	if (s->kind != SOCKET_PING && message->msg_iovlen == 1)
@@ -206,7 +179,7 @@ static ssize_t take_message(struct socket *s, const struct msghdr *message, int 
 		return length;
 	if (*copied > room)
 		*copied = room;
-	scatter(message, bounce, *copied);
+	vector_scatter(message->msg_iov, message->msg_iovlen, bounce, *copied);
 	return length;
 }
 
@@ -247,29 +220,34 @@ static ssize_t try_receive(struct socket *s, struct msghdr *message, int flags)
 	return s->read_shut ? 0 : -EAGAIN;
 }
 
+struct receiving {
+	struct socket *socket;
+	struct msghdr *message;
+	int flags;
+};
+
+static ssize_t attempt_receive(void *context)
+{
+	const struct receiving *t = context;
+
+	return try_receive(t->socket, t->message, t->flags);
+}
+
+static void arm_receive(void *context)
+{
+	chan_arm_read(&((struct receiving *)context)->socket->chan);
+}
+
 static ssize_t datagram_recvmsg(struct file *f, struct msghdr *message, int flags)
 {
-	struct socket *s = socket_of(f);
-	uint64_t deadline = 0;
-	bool armed = false;
+	struct receiving t = {.socket = socket_of(f), .message = message, .flags = flags};
+	const struct waiting w = {.attempt = attempt_receive,
+	                          .arm = arm_receive,
+	                          .context = &t,
+	                          .nonblocking = f->flags & O_NONBLOCK || flags & MSG_DONTWAIT,
+	                          .timeout_ns = t.socket->receive_timeout};
 
-	for (;;) {
-		ssize_t result = try_receive(s, message, flags);
-
-		if (result != -EAGAIN || f->flags & O_NONBLOCK || flags & MSG_DONTWAIT)
-			return result;
-		if (!armed) {
-			chan_arm_read(&s->chan);
-			armed = true;
-			continue;
-		}
-		armed = false;
-		if (!deadline)
-			deadline = socket_deadline(s->receive_timeout);
-		result = socket_wait(deadline);
-		if (result)
-			return result;
-	}
+	return wait_for(&w);
 }
 
 unsigned socket_datagram_poll(struct file *f, unsigned wanted, bool arm)
@@ -309,13 +287,13 @@ static int datagram_bind(struct file *f, const struct sockaddr *address, unsigne
 	if (s->kind == SOCKET_UDP) {
 		const struct udp_socket_bind_params params = {
 		        .addr = inet_data(&local.sin_addr, true), .port = ntohs(local.sin_port)};
-		return errno_of(udp_socket_bind(s->object, &params, NULL));
+		return socket_errno(udp_socket_bind(s->object, &params, NULL));
 	}
 	/* A ping socket's port is the identifier of its echo requests. */
 	if (s->kind == SOCKET_PING && local.sin_port)
 		s->ping_id = local.sin_port;
 	const struct raw_socket_bind_params params = {.addr = inet_data(&local.sin_addr, true)};
-	return errno_of(raw_socket_bind(s->object, &params, NULL));
+	return socket_errno(raw_socket_bind(s->object, &params, NULL));
 }
 
 static int connect_object(struct socket *s, const struct sockaddr_in *peer, bool disconnect)
@@ -326,10 +304,10 @@ static int connect_object(struct socket *s, const struct sockaddr_in *peer, bool
 	if (s->kind == SOCKET_UDP) {
 		const struct udp_socket_connect_params params = {
 		        .addr = addr, .port = disconnect ? 0 : ntohs(peer->sin_port)};
-		return errno_of(udp_socket_connect(s->object, &params, NULL));
+		return socket_errno(udp_socket_connect(s->object, &params, NULL));
 	}
 	const struct raw_socket_connect_params params = {.addr = addr};
-	return errno_of(raw_socket_connect(s->object, &params, NULL));
+	return socket_errno(raw_socket_connect(s->object, &params, NULL));
 }
 
 static int datagram_connect(struct file *f, const struct sockaddr *address, unsigned length)
@@ -361,11 +339,11 @@ static int local_address(struct socket *s, struct sockaddr_in *name)
 	if (s->kind == SOCKET_UDP) {
 		struct udp_socket_local_address_results results;
 		result = udp_socket_local_address(s->object, &results, &call);
-		return result ? errno_of(result) : inet_from(&results.address, name);
+		return result ? socket_errno(result) : inet_from(&results.address, name);
 	}
 	struct raw_socket_local_address_results results;
 	result = raw_socket_local_address(s->object, &results, &call);
-	result = result ? errno_of(result) : inet_from(&results.address, name);
+	result = result ? socket_errno(result) : inet_from(&results.address, name);
 	if (!result)
 		name->sin_port = s->kind == SOCKET_PING ? s->ping_id : htons(IPPROTO_ICMP);
 	return result;

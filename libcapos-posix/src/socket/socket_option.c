@@ -47,7 +47,7 @@ static const struct option *option_find(const struct socket *s, int level, int o
 /* What the server does not know of this kind of socket is not built. */
 static int option_errno(int result)
 {
-	result = errno_of(result);
+	result = socket_errno(result);
 	return result == -EOPNOTSUPP ? (int)absent(ABSENT_OPTION_OF_KIND) : result;
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP sockets.  Data is copied straight between the program's buffers and the shared queues;
- * connect is a call kept in flight, so that it can be waited for, polled for, interrupted and given
- * up.
+ * TCP sockets.  Data is copied straight between the program's buffers and the shared queues; how a
+ * connection stands is in the channel's status, nowhere else.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,102 +10,63 @@
 #include <capos/schema/network_client.h>
 
 #include "core/posix.h"
+#include "core/vector.h"
 #include "socket/socket.h"
 
 #define TCP_CALL_BUFFER 512u
 
 /* ---- connect ---- */
 
-/* Of a connect that another process began: how it went is in the channel. */
-static void settle_by_status(struct socket *s)
-{
-	if (chan_status(&s->chan) & CHANNEL_CONNECTED)
-		s->state = SOCKET_CONNECTED;
-	else if (!(chan_status(&s->chan) & CHANNEL_CONNECTING))
-		s->state = SOCKET_FRESH;
-	else
-		chan_arm_status(&s->chan);
-}
-
-/* Takes note of a connect that was answered.  Reaps without entering the kernel. */
+/* Takes note of how far a connect has got: the channel's status alone says it, to every process
+ * that has the channel. */
 static void settle_connect(struct socket *s)
 {
-	int result;
+	uint32_t status;
 
 	if (s->state != SOCKET_CONNECTING)
 		return;
-	if (!s->connect) {
-		settle_by_status(s);
-		return;
-	}
-	if (!s->connect->op.done)
-		cap_poll(false, 0);
-	if (!s->connect->op.done)
-		return;
-	result = s->connect->op.cqe.result;
-	posix_free(s->connect);
-	s->connect = NULL;
-	s->state = result ? SOCKET_FRESH : SOCKET_CONNECTED;
-	if (result) {
-		chan_take_error(&s->chan); /* the channel tells of the same failure */
-		s->error = -errno_of(result);
-	}
+	status = chan_status(&s->chan);
+	if (status & CHANNEL_CONNECTED)
+		s->state = SOCKET_CONNECTED;
+	else if (!(status & CHANNEL_CONNECTING) || chan_broken(&s->chan))
+		s->state = SOCKET_FRESH; /* the channel's error says why */
 }
 
-static int start_connect(struct socket *s, const struct sockaddr_in *peer)
+static ssize_t attempt_connect(void *context)
 {
-	const struct tcp_socket_connect_params params = {.addr = inet_data(&peer->sin_addr, false),
-	                                                 .port = ntohs(peer->sin_port)};
-	struct socket_connect *connect = posix_alloc(sizeof(*connect));
-	struct msg_builder builder;
-	int result;
+	struct socket *s = context;
+	int error;
 
-	if (!connect)
-		return -ENOMEM;
-	msg_builder_init(&builder, connect->buffer, sizeof(connect->buffer));
-	result = tcp_socket_connect_params_write(&builder, &params);
-	if (!result) {
-		struct capos_sqe sqe = {
-		        .op = CAP_OP_CALL,
-		        .method = TCP_SOCKET_CONNECT,
-		        .cap = s->object,
-		        .interface = TCP_SOCKET_INTERFACE,
-		        .send_addr = (uintptr_t)connect->buffer,
-		        .send_len = msg_builder_length(&builder),
-		        .recv_addr = (uintptr_t)connect->buffer,
-		        .recv_len = sizeof(connect->buffer),
-		};
-		result = cap_submit(&sqe, &connect->op);
-	}
-	if (result) {
-		posix_free(connect);
-		return errno_of(result);
-	}
-	s->connect = connect;
-	s->state = SOCKET_CONNECTING;
-	chan_arm_status(&s->chan);
-	cap_poll(false, 0); /* sends it; a refusal by netstack itself may be back already */
-	return 0;
+	settle_connect(s);
+	if (s->state == SOCKET_CONNECTING)
+		return WAIT_NOTHING;
+	error = socket_take_error(s);
+	if (!error && s->state != SOCKET_CONNECTED)
+		error = ECONNABORTED; /* another process has taken the error */
+	return -error;
 }
 
-/* Waits until connect is answered; 0 or -errno. */
-static int finish_connect(struct socket *s, uint64_t deadline)
+static void arm_connect(void *context)
 {
-	for (;;) {
-		int result;
+	chan_arm_status(&((struct socket *)context)->chan);
+}
 
-		settle_connect(s);
-		if (s->state != SOCKET_CONNECTING)
-			break;
-		result = process_wait(deadline);
-		if (result)
-			return result == -ETIMEDOUT ? -EINPROGRESS : result;
-	}
-	return -socket_take_error(s);
+static int finish_connect(struct file *f)
+{
+	struct socket *s = socket_of(f);
+	const struct waiting w = {.attempt = attempt_connect,
+	                          .arm = arm_connect,
+	                          .context = s,
+	                          .nonblocking = f->flags & O_NONBLOCK,
+	                          .timeout_ns = s->send_timeout};
+	ssize_t result = wait_for(&w);
+
+	return result == -EAGAIN ? -EINPROGRESS : (int)result;
 }
 
 static int tcp_connect(struct file *f, const struct sockaddr *address, unsigned length)
 {
+	struct tcp_socket_start_connect_params params;
 	struct socket *s = socket_of(f);
 	struct sockaddr_in peer;
 	int result;
@@ -119,22 +79,18 @@ static int tcp_connect(struct file *f, const struct sockaddr *address, unsigned 
 	settle_connect(s);
 	if (s->state == SOCKET_LISTENING || s->state == SOCKET_CONNECTED)
 		return -EISCONN;
-	if (s->state == SOCKET_CONNECTING) {
-		if (f->flags & O_NONBLOCK)
-			return -EALREADY;
-		return finish_connect(s, socket_deadline(s->send_timeout));
-	}
-	if (s->error)
-		return -socket_take_error(s); /* of a connect that failed in the meantime */
-	result = start_connect(s, &peer);
+	if (s->state == SOCKET_CONNECTING)
+		return f->flags & O_NONBLOCK ? -EALREADY : finish_connect(f);
+	result = socket_take_error(s);
+	if (result)
+		return -result; /* of a connect that failed in the meantime */
+	params = (struct tcp_socket_start_connect_params){.addr = inet_data(&peer.sin_addr, false),
+	                                                  .port = ntohs(peer.sin_port)};
+	result = socket_errno(tcp_socket_start_connect(s->object, &params, NULL));
 	if (result)
 		return result;
-	settle_connect(s);
-	if (s->state != SOCKET_CONNECTING)
-		return -socket_take_error(s);
-	if (f->flags & O_NONBLOCK)
-		return -EINPROGRESS;
-	return finish_connect(s, socket_deadline(s->send_timeout));
+	s->state = SOCKET_CONNECTING;
+	return finish_connect(f);
 }
 
 /* ---- Data ---- */
@@ -170,54 +126,67 @@ static ssize_t discard(struct socket *s, size_t length)
 static size_t receive_some(struct socket *s, const struct msghdr *message, int flags, size_t skip)
 {
 	if (flags & MSG_TRUNC && !(flags & MSG_PEEK))
-		return (size_t)discard(s, iov_length(message->msg_iov, message->msg_iovlen) - skip);
+		return (size_t)discard(s,
+		                       vector_length(message->msg_iov, message->msg_iovlen) - skip);
 	return chan_read(&s->chan, message->msg_iov, message->msg_iovlen, skip, flags & MSG_PEEK);
+}
+
+struct transfer {
+	struct socket *socket;
+	const struct msghdr *message;
+	int flags;
+	size_t total, enough, done; /* bytes: asked for, to return with, moved so far */
+};
+
+static ssize_t attempt_receive(void *context)
+{
+	struct transfer *t = context;
+	struct socket *s = t->socket;
+	uint32_t status;
+
+	settle_connect(s);
+	status = chan_status(&s->chan);
+	if (t->flags & MSG_PEEK)
+		t->done = 0;
+	t->done += receive_some(s, t->message, t->flags, t->done);
+	if (t->done >= t->enough)
+		return (ssize_t)t->done;
+	if (!t->done)
+		return receive_nothing(s, status);
+	/* What was received comes first; the error or the end is for the next call. */
+	if (status & CHANNEL_EOF || s->read_shut || socket_has_error(s))
+		return (ssize_t)t->done;
+	return WAIT_NOTHING;
+}
+
+static void arm_receive(void *context)
+{
+	chan_arm_read(&((struct transfer *)context)->socket->chan);
 }
 
 static ssize_t tcp_recvmsg(struct file *f, struct msghdr *message, int flags)
 {
 	struct socket *s = socket_of(f);
-	size_t total = iov_length(message->msg_iov, message->msg_iovlen), done = 0;
-	/* Peeking starts anew each time, so it waits for all only if all fits the queue. */
-	size_t enough = flags & MSG_WAITALL ? total : 1;
-	uint64_t deadline = 0;
-	bool armed = false;
+	struct transfer t = {.socket = s,
+	                     .message = message,
+	                     .flags = flags,
+	                     .total = vector_length(message->msg_iov, message->msg_iovlen)};
+	const struct waiting w = {.attempt = attempt_receive,
+	                          .arm = arm_receive,
+	                          .context = &t,
+	                          .nonblocking = f->flags & O_NONBLOCK || flags & MSG_DONTWAIT,
+	                          .timeout_ns = s->receive_timeout};
+	ssize_t result;
 
 	message->msg_namelen = 0;
-	settle_connect(s);
-	if (enough > s->chan.channel.receive.capacity && flags & MSG_PEEK)
-		enough = s->chan.channel.receive.capacity;
-	while (done < total) {
-		uint32_t status = chan_status(&s->chan);
-		ssize_t result;
-
-		if (flags & MSG_PEEK)
-			done = 0;
-		done += receive_some(s, message, flags, done);
-		if (done >= enough)
-			break;
-		/* What was received comes first; the error or the end is for the next call. */
-		if (done && (status & CHANNEL_EOF || s->read_shut || socket_has_error(s)))
-			break;
-		result = done ? -EAGAIN : receive_nothing(s, status);
-		if (result != -EAGAIN)
-			return result;
-		if (f->flags & O_NONBLOCK || flags & MSG_DONTWAIT)
-			return done ? (ssize_t)done : -EAGAIN;
-		if (!armed) {
-			chan_arm_read(&s->chan);
-			armed = true;
-			continue;
-		}
-		armed = false;
-		if (!deadline)
-			deadline = socket_deadline(s->receive_timeout);
-		result = socket_wait(deadline);
-		if (result)
-			return done ? (ssize_t)done : result;
-		settle_connect(s);
-	}
-	return (ssize_t)done;
+	if (!t.total)
+		return 0;
+	t.enough = flags & MSG_WAITALL ? t.total : 1;
+	/* Peeking starts anew each time, so it waits for all only if all fits the queue. */
+	if (t.enough > s->chan.channel.receive.capacity && flags & MSG_PEEK)
+		t.enough = s->chan.channel.receive.capacity;
+	result = wait_for(&w);
+	return t.done ? (ssize_t)t.done : result;
 }
 
 /* Whether data may be sent: 0, -EAGAIN while connecting, or why not. */
@@ -236,42 +205,45 @@ static int send_check(struct socket *s)
 	return 0;
 }
 
+static ssize_t attempt_send(void *context)
+{
+	struct transfer *t = context;
+	struct socket *s = t->socket;
+	/* As when receiving: an error is for the call after the one that sent something. */
+	int result = t->done && socket_has_error(s) ? -EPIPE : send_check(s);
+	size_t put;
+
+	if (result)
+		return result == -EAGAIN ? WAIT_NOTHING : result;
+	put = chan_write(&s->chan, t->message->msg_iov, t->message->msg_iovlen, t->done);
+	t->done += put;
+	if (t->done == t->total)
+		return (ssize_t)t->done;
+	return put ? WAIT_SOME : WAIT_NOTHING;
+}
+
+static void arm_send(void *context)
+{
+	chan_arm_write(&((struct transfer *)context)->socket->chan);
+}
+
 static ssize_t tcp_sendmsg(struct file *f, const struct msghdr *message, int flags)
 {
 	struct socket *s = socket_of(f);
-	size_t total = iov_length(message->msg_iov, message->msg_iovlen), done = 0;
-	uint64_t deadline = 0;
-	bool armed = false;
+	struct transfer t = {.socket = s,
+	                     .message = message,
+	                     .total = vector_length(message->msg_iov, message->msg_iovlen)};
+	const struct waiting w = {.attempt = attempt_send,
+	                          .arm = arm_send,
+	                          .context = &t,
+	                          .nonblocking = f->flags & O_NONBLOCK || flags & MSG_DONTWAIT,
+	                          .timeout_ns = s->send_timeout};
+	ssize_t result;
 
 	if (message->msg_name && s->state == SOCKET_CONNECTED && message->msg_namelen)
 		return -EISCONN;
-	for (;;) {
-		/* As when receiving: an error is told by the call after the one that sent
-		 * something. */
-		int result = done && socket_has_error(s) ? -EPIPE : send_check(s);
-		size_t put = 0;
-
-		if (!result)
-			put = chan_write(&s->chan, message->msg_iov, message->msg_iovlen, done);
-		else if (result != -EAGAIN)
-			return done ? (ssize_t)done : result;
-		done += put;
-		if (!result && done == total)
-			return (ssize_t)done;
-		if (f->flags & O_NONBLOCK || flags & MSG_DONTWAIT)
-			return done ? (ssize_t)done : -EAGAIN;
-		if (put || !armed) {
-			chan_arm_write(&s->chan);
-			armed = true;
-			continue;
-		}
-		armed = false;
-		if (!deadline)
-			deadline = socket_deadline(s->send_timeout);
-		result = socket_wait(deadline);
-		if (result)
-			return done ? (ssize_t)done : result;
-	}
+	result = wait_for(&w);
+	return t.done ? (ssize_t)t.done : result;
 }
 
 /* ---- poll ---- */
@@ -285,11 +257,11 @@ static unsigned events_now(struct socket *s)
 	chan_look(&s->chan);
 	if (s->state == SOCKET_CONNECTING)
 		return 0;
-	if (s->state == SOCKET_LISTENING)
+	if (s->state == SOCKET_LISTENING && !chan_broken(&s->chan))
 		return atomic_load(&s->chan.channel.shared->pending) ? POLLIN | POLLRDNORM : 0;
 	if (socket_has_error(s))
 		events |= POLLERR | POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
-	if (s->state == SOCKET_FRESH)
+	if (s->state == SOCKET_FRESH || chan_broken(&s->chan))
 		return events | POLLHUP | POLLOUT | POLLWRNORM;
 	if (status & CHANNEL_EOF || s->read_shut)
 		events |= POLLIN | POLLRDNORM | POLLRDHUP;
@@ -332,7 +304,7 @@ static int tcp_bind(struct file *f, const struct sockaddr *address, unsigned len
 		return result;
 	params = (struct tcp_socket_bind_params){.addr = inet_data(&local.sin_addr, true),
 	                                         .port = ntohs(local.sin_port)};
-	return errno_of(tcp_socket_bind(socket_of(f)->object, &params, NULL));
+	return socket_errno(tcp_socket_bind(socket_of(f)->object, &params, NULL));
 }
 
 static int tcp_listen(struct file *f, int backlog)
@@ -344,7 +316,7 @@ static int tcp_listen(struct file *f, int backlog)
 
 	if (s->state != SOCKET_FRESH && s->state != SOCKET_LISTENING)
 		return -EINVAL;
-	result = errno_of(tcp_socket_listen(s->object, &params, NULL));
+	result = socket_errno(tcp_socket_listen(s->object, &params, NULL));
 	if (!result)
 		s->state = SOCKET_LISTENING;
 	return result;
@@ -365,9 +337,9 @@ static int accept_now(struct socket *s, struct sockaddr *address, unsigned *leng
 	int result = tcp_socket_accept(s->object, &params, &results, &call);
 
 	if (result)
-		return errno_of(result);
+		return socket_errno(result);
 	inet_from(&results.peer, &peer);
-	result = errno_of(
+	result = socket_errno(
 	        socket_take(&call, results.socket_index, &results.channel, &object, &chan));
 	if (!result)
 		result = socket_file(SOCKET_TCP, SOCKET_CONNECTED, object, &chan, flags, out);
@@ -376,34 +348,44 @@ static int accept_now(struct socket *s, struct sockaddr *address, unsigned *leng
 	return result;
 }
 
+struct acceptance {
+	struct socket *socket;
+	struct sockaddr *address;
+	unsigned *length;
+	int flags;
+	struct file **out;
+};
+
+static ssize_t attempt_accept(void *context)
+{
+	const struct acceptance *a = context;
+	struct socket *s = a->socket;
+
+	if (!atomic_load(&s->chan.channel.shared->pending))
+		return chan_broken(&s->chan) ? -socket_take_error(s) : WAIT_NOTHING;
+	return accept_now(s, a->address, a->length, a->flags, a->out);
+}
+
+static void arm_accept(void *context)
+{
+	chan_arm_status(&((struct acceptance *)context)->socket->chan);
+}
+
 static int tcp_accept(struct file *f, struct sockaddr *address, unsigned *length, int flags,
                       struct file **out)
 {
-	struct socket *s = socket_of(f);
-	uint64_t deadline = 0;
-	bool armed = false;
+	struct acceptance a = {.socket = socket_of(f),
+	                       .address = address,
+	                       .length = length,
+	                       .flags = flags,
+	                       .out = out};
+	const struct waiting w = {.attempt = attempt_accept,
+	                          .arm = arm_accept,
+	                          .context = &a,
+	                          .nonblocking = f->flags & O_NONBLOCK,
+	                          .timeout_ns = a.socket->receive_timeout};
 
-	if (s->state != SOCKET_LISTENING)
-		return -EINVAL;
-	for (;;) {
-		int result = -EAGAIN;
-
-		if (atomic_load(&s->chan.channel.shared->pending))
-			result = accept_now(s, address, length, flags, out);
-		if (result != -EAGAIN || f->flags & O_NONBLOCK)
-			return result;
-		if (!armed) {
-			chan_arm_status(&s->chan);
-			armed = true;
-			continue;
-		}
-		armed = false;
-		if (!deadline)
-			deadline = socket_deadline(s->receive_timeout);
-		result = socket_wait(deadline);
-		if (result)
-			return result;
-	}
+	return a.socket->state == SOCKET_LISTENING ? (int)wait_for(&w) : -EINVAL;
 }
 
 static int tcp_shutdown(struct file *f, int how)
@@ -418,7 +400,7 @@ static int tcp_shutdown(struct file *f, int how)
 	settle_connect(s);
 	if (s->state == SOCKET_FRESH)
 		return -ENOTCONN;
-	result = errno_of(tcp_socket_shutdown(s->object, &params, NULL));
+	result = socket_errno(tcp_socket_shutdown(s->object, &params, NULL));
 	if (result)
 		return result;
 	s->read_shut |= params.receive;
@@ -442,7 +424,7 @@ static int tcp_getname(struct file *f, bool peer, struct sockaddr *address, unsi
 	result = peer ? tcp_socket_peer_address(s->object, &remote, &call)
 	              : tcp_socket_local_address(s->object, &local, &call);
 	if (result)
-		return errno_of(result);
+		return socket_errno(result);
 	result = inet_from(peer ? &remote.address : &local.address, &name);
 	if (!result)
 		inet_store(&name, address, length);

@@ -16,6 +16,7 @@
 #include "core/chan.h"
 #include "core/fd.h"
 #include "core/posix.h"
+#include "core/vector.h"
 
 /* Linux's PIPE_BUF: a writer finds a pipe writable when this much fits. */
 #define STREAM_WRITABLE 4096u
@@ -52,57 +53,69 @@ static ssize_t try_read(struct stream *s, const struct iovec *iov, int n)
 	return status & CHANNEL_EOF ? 0 : -EAGAIN;
 }
 
+struct transfer {
+	struct stream *stream;
+	const struct iovec *iov;
+	int n;
+	size_t length, done; /* bytes, when writing */
+};
+
+static ssize_t attempt_read(void *context)
+{
+	const struct transfer *t = context;
+
+	return try_read(t->stream, t->iov, t->n);
+}
+
+static void arm_read(void *context)
+{
+	chan_arm_read(&((struct transfer *)context)->stream->chan);
+}
+
 static ssize_t stream_read(struct file *f, const struct iovec *iov, int n)
 {
-	struct stream *s = f->data;
+	struct transfer t = {.stream = f->data, .iov = iov, .n = n};
+	const struct waiting w = {.attempt = attempt_read,
+	                          .arm = arm_read,
+	                          .context = &t,
+	                          .nonblocking = f->flags & O_NONBLOCK};
 
-	if (!iov_length(iov, n))
-		return 0;
-	for (;;) {
-		ssize_t result = try_read(s, iov, n);
-		int waited;
+	return vector_length(iov, n) ? wait_for(&w) : 0;
+}
 
-		if (result != -EAGAIN || f->flags & O_NONBLOCK)
-			return result;
-		chan_arm_read(&s->chan);
-		result = try_read(s, iov, n);
-		if (result != -EAGAIN)
-			return result;
-		waited = process_wait(UINT64_MAX);
-		if (waited)
-			return waited;
-	}
+static ssize_t attempt_write(void *context)
+{
+	struct transfer *t = context;
+	struct chan *c = &t->stream->chan;
+	size_t put;
+
+	if (chan_status(c) & CHANNEL_CLOSED)
+		return -EPIPE;
+	if (chan_broken(c))
+		return -EIO;
+	put = chan_write(c, t->iov, t->n, t->done);
+	t->done += put;
+	if (t->done == t->length)
+		return (ssize_t)t->done;
+	return put ? WAIT_SOME : WAIT_NOTHING;
+}
+
+static void arm_write(void *context)
+{
+	chan_arm_write(&((struct transfer *)context)->stream->chan);
 }
 
 static ssize_t stream_write(struct file *f, const struct iovec *iov, int n)
 {
-	struct stream *s = f->data;
-	size_t total = iov_length(iov, n), done = 0;
-	bool armed = false;
+	struct transfer t = {
+	        .stream = f->data, .iov = iov, .n = n, .length = vector_length(iov, n)};
+	const struct waiting w = {.attempt = attempt_write,
+	                          .arm = arm_write,
+	                          .context = &t,
+	                          .nonblocking = f->flags & O_NONBLOCK};
+	ssize_t result = wait_for(&w);
 
-	for (;;) {
-		int waited;
-
-		if (chan_status(&s->chan) & CHANNEL_CLOSED)
-			return done ? (ssize_t)done : -EPIPE;
-		if (chan_broken(&s->chan))
-			return done ? (ssize_t)done : -EIO;
-		size_t put = chan_write(&s->chan, iov, n, done);
-		done += put;
-		if (done == total)
-			return (ssize_t)done;
-		if (f->flags & O_NONBLOCK)
-			return done ? (ssize_t)done : -EAGAIN;
-		if (put || !armed) { /* look again before sleeping */
-			chan_arm_write(&s->chan);
-			armed = true;
-			continue;
-		}
-		armed = false;
-		waited = process_wait(UINT64_MAX);
-		if (waited)
-			return done ? (ssize_t)done : waited;
-	}
+	return t.done ? (ssize_t)t.done : result;
 }
 
 static unsigned events_now(struct file *f)
@@ -258,7 +271,7 @@ static int create(cap_t object, int flags, const struct carried *carried, struct
 		posix_free(s);
 		return result;
 	}
-	s->object = object;
+	s->object = s->chan.served = object;
 	s->number = ++last_number;
 	return 0;
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Moving bytes between the program's vectors and somewhere else, the same for queues, pipes,
+ * datagrams and files.
+ */
+#ifndef POSIX_VECTOR_H
+#define POSIX_VECTOR_H
+
+#include <stddef.h>
+#include <sys/uio.h>
+
+size_t vector_length(const struct iovec *iov, int n);
+
+/* Moves up to length bytes at `piece`; done: what was moved of the vector in this call so far.  How
+ * many were moved; fewer than length ends the walk. */
+typedef size_t vector_mover(void *context, void *piece, size_t length, size_t done);
+/* Calls move for each piece of the vector from byte `skip` on; how many bytes were moved. */
+size_t vector_move(const struct iovec *iov, int n, size_t skip, vector_mover *move, void *context);
+
+/* Copies to or from one piece of memory, as much as both have; how many bytes. */
+size_t vector_gather(void *to, size_t size, const struct iovec *iov, int n, size_t skip);
+size_t vector_scatter(const struct iovec *iov, int n, const void *from, size_t length);
+
+#endif
