@@ -13,6 +13,7 @@
 #include "process/process.h"
 #include "object/timer.h"
 #include <capos/archive.h>
+#include <capos/layout.h>
 
 #define INIT_NAME   "sbin/init"
 #define ENTRIES_MAX 65536u /* of the archive; its table is 16 MiB then */
@@ -91,9 +92,9 @@ struct init_block {
 };
 _Static_assert(sizeof(struct init_block) % 16 == 0, "the stack pointer stays aligned");
 
-static void fill_block(struct init_block *b)
+static void fill_block(struct init_block *b, uint64_t stack_top)
 {
-	uint64_t at = CAPOS_STACK_TOP - sizeof(*b);
+	uint64_t at = stack_top - sizeof(*b);
 	*b = (struct init_block){.argc = 1,
 	                         .argv = {at + offsetof(struct init_block, name), 0},
 	                         .auxv = {AT_PAGESZ, PAGE_SIZE, AT_RANDOM,
@@ -106,8 +107,11 @@ static void start_init(struct capos_archive_header *h)
 {
 	const struct capos_archive_entry *e = find_init(h);
 	uint64_t offset = e->offset, size = e->size;
+	uint64_t random[2], stack_top;
 	struct init_block block;
-	fill_block(&block);
+	entropy_read(random, sizeof(random));
+	stack_top = capos_layout_choose(CAPOS_STACK_FIRST, random[0]);
+	fill_block(&block, stack_top);
 	struct memobj *archive = memobj_adopt(arch_boot.archive_start, h->total_size);
 	struct memobj *image = archive ? memobj_slice(archive, offset, size, NULL) : NULL;
 	struct timer *timer = timer_create();
@@ -129,6 +133,8 @@ static void start_init(struct capos_archive_header *h)
 	const struct spawn spawn = {.name = "init",
 	                            .name_length = 4,
 	                            .image = image,
+	                            .load_bias = capos_layout_choose(CAPOS_IMAGE_FIRST, random[1]),
+	                            .stack_top = stack_top,
 	                            .start_block = &block,
 	                            .start_length = sizeof(block),
 	                            .service = true,

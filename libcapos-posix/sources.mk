@@ -93,6 +93,8 @@ POSIX_LIBCAPOS = \
 POSIX_INTERFACES = \
 	kernel/abi/capos/abi.h \
 	kernel/abi/capos/clock.h \
+	kernel/abi/capos/elf.h \
+	kernel/abi/capos/layout.h \
 	libcapos/include/capos/cap.h \
 	libcapos/include/capos/channel.h \
 	libcapos/include/capos/log.h \

@@ -163,7 +163,7 @@ int start_block_build(const struct start_params *params, void *buffer, uint32_t 
 	if (total > b.size)
 		return CAP_ETOOBIG;
 	memset(b.buffer + b.used, 0, total - b.used);
-	b.address = CAPOS_STACK_TOP - total;
+	b.address = (params->stack_top ? params->stack_top : CAPOS_STACK_TOP) - total;
 	info = b.address + vectors;
 	random = put_bytes(&b, params->random, RANDOM_SIZE);
 	put_word(&b, &place, nargs);

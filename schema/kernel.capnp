@@ -62,7 +62,8 @@ interface Process {
   # with the right COPY is there under the same id, and ids that were stale stay stale; CAP_SELF is the new process's own.
   # Nothing is in flight and no event is bound.  endBits, unless 0, are signalled to the event sent (SIGNAL right) when
   # the new process has ended.  CAP_ENOMEM: then nothing was made.
-  exec @14 (imageIndex :UInt16, loadBias :UInt64, blockAddress :UInt64, blockLength :UInt32, name :Text) -> ();
+  exec @14 (imageIndex :UInt16, loadBias :UInt64, blockAddress :UInt64, blockLength :UInt32, name :Text,
+            stackTop :UInt64) -> ();
   # Of the calling process alone, when the caller is its one thread (else CAP_EBUSY): replaces its memory and thread by
   # the image's, as ProcessSpawner.spawn starts it, and does not answer.  The start block is read from the caller's
   # memory: at most 1 MiB (CAP_ETOOBIG), a multiple of 16.  name: its new name; empty: the old one.  Capabilities stay, but
@@ -72,11 +73,11 @@ interface Process {
 
 interface ProcessSpawner {
   spawn @0 (name :Text, imageIndex :UInt16, loadBias :UInt64, startBlock :Data, memoryLimitPages :UInt64,
-            service :Bool) -> (processIndex :UInt16);
+            service :Bool, stackTop :UInt64) -> (processIndex :UInt16);
   # Starts a process from an ELF image (static; ET_EXEC with loadBias 0, or ET_DYN anywhere page-aligned).
   # imageIndex: a MemoryObject with the file's bytes; its pages are shared, copied when written.
-  # startBlock: copied so that it ends at CAPOS_STACK_TOP; the stack pointer starts at its first byte, so
-  # its length must be a multiple of 16.  memoryLimitPages: 0 for no limit but the machine's.
+  # startBlock: copied so that it ends at stackTop; the stack pointer starts at its first byte, so
+  # its length must be a multiple of 16.  stackTop: page-aligned; 0: CAPOS_STACK_TOP.  layout.h: where to put things.  memoryLimitPages: 0 for no limit but the machine's.
   # service: scheduled before programs.  All other capabilities sent, in their order, become the new process's
   # CAP_GIVEN(0), CAP_GIVEN(1), ...  (imageIndex must be the last position.)
   # CAP_ENOEXEC, CAP_ENOMEM, CAP_EINVAL, CAP_ETYPE, CAP_ERIGHTS (image needs READ and EXEC).

@@ -6,6 +6,7 @@
  * off throughout.
  */
 #include <capos/abi.h>
+#include <capos/layout.h>
 #include "kernel.h"
 #include "memory/slab.h"
 #include "memory/space.h"
@@ -13,10 +14,6 @@
 #include "arch/x86_64/arch.h"
 
 #define ACCESS_MASK (CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_EXEC)
-
-/* Chosen addresses start at a random page of this many bytes below the stack area and its guard. */
-#define CHOICE_WINDOW (1ull << 30)
-#define STACK_GUARD   (1ull << 20)
 
 /* A fault on a page of a file also enters its neighbours that are present, within this many
  * bytes. */
@@ -52,8 +49,7 @@ bool space_init(struct space *s, struct account *account)
 
 	*s = (struct space){.account = account};
 	arch_random_seed((uint8_t *)&random, sizeof(random));
-	s->chosen_top = CAPOS_STACK_TOP - CAPOS_STACK_SIZE - STACK_GUARD -
-	                (random % CHOICE_WINDOW & ~(PAGE_SIZE - 1));
+	s->chosen_top = capos_layout_choose(CAPOS_MAP_FIRST, random);
 	s->root = arch_table_create();
 	return s->root != PADDR_NONE;
 }

@@ -51,7 +51,7 @@ void space_destroy(
 
 /* All return CAP_OK or a negative cap_error; nothing is changed on error.  Addresses are checked
  * against CAPOS_USER_MIN/MAX.  space_map takes its own reference to object.  *address 0: chosen
- * (top down below the stack area, random within a window). private_copy: maps a slice.  access may
+ * (top down from where layout.h says, a random page).  private_copy: maps a slice.  access may
  * carry SPACE_LIMIT(rights): what space_protect may later make of the mapping; without it that is
  * access itself, or anything for a private copy. */
 #define SPACE_LIMIT(rights) (((rights)&7u) << 8)

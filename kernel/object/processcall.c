@@ -287,6 +287,7 @@ static int exec_process(void *object, struct msg_call *msg,
 		return CAP_ETYPE;
 	struct exec what = {.image = image.object,
 	                    .load_bias = params->load_bias,
+	                    .stack_top = params->stack_top,
 	                    .block = params->block_address,
 	                    .block_length = params->block_length};
 	error = process_exec(call->caller, &what);

@@ -5,58 +5,34 @@
  */
 #include "kernel.h"
 #include "process/process.h"
+#include <capos/elf.h>
 
 #define HEADERS_MAX 32u /* program headers; linkers make about ten */
 
-#define ET_EXEC   2
-#define ET_DYN    3
-#define EM_X86_64 62
-#define PT_LOAD   1
-#define PT_INTERP 3
-#define PF_X      1u
-#define PF_W      2u
-#define PF_R      4u
-
-struct elf_header {
-	uint8_t ident[16]; /* magic, class, byte order, version, ... */
-	uint16_t type, machine;
-	uint32_t version;
-	uint64_t entry, phoff, shoff;
-	uint32_t flags;
-	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-struct elf_segment {
-	uint32_t type, flags;
-	uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
-_Static_assert(sizeof(struct elf_header) == 64 && sizeof(struct elf_segment) == 56, "ELF64 layout");
-
-static bool header_ok(const struct elf_header *h, uint64_t bias)
+static bool header_ok(const struct elf_header *h, uint64_t size, uint64_t bias)
 {
-	static const uint8_t ident[7] = {0x7f, 'E', 'L', 'F',
-	                                 2,    1,   1}; /* 64-bit, little-endian, version 1 */
-	if (memcmp(h->ident, ident, sizeof(ident)) != 0 || h->machine != EM_X86_64 ||
-	    h->version != 1)
+	if (!elf_header_ok(h, size, HEADERS_MAX) || h->version != 1)
 		return false;
-	if (h->type != ET_DYN && !(h->type == ET_EXEC && bias == 0))
+	if (h->type != ELF_TYPE_DYN && !(h->type == ELF_TYPE_EXEC && bias == 0))
 		return false;
-	return h->phentsize == sizeof(struct elf_segment) && h->phnum >= 1 &&
-	       h->phnum <= HEADERS_MAX && bias % PAGE_SIZE == 0 && bias < CAPOS_USER_MAX;
+	return bias % PAGE_SIZE == 0 && bias < CAPOS_USER_MAX;
 }
 
 static bool segment_ok(const struct elf_segment *s, uint64_t bias, uint64_t image_size)
 {
+	const uint32_t access = ELF_FLAG_READ | ELF_FLAG_WRITE | ELF_FLAG_EXEC;
+
 	if (s->filesz > s->memsz || s->offset > image_size || s->filesz > image_size - s->offset)
 		return false;
 	if (s->vaddr >= CAPOS_USER_MAX || s->memsz > CAPOS_USER_MAX - s->vaddr ||
 	    bias > CAPOS_USER_MAX - s->vaddr - s->memsz)
 		return false;
-	if ((s->vaddr - s->offset) % PAGE_SIZE != 0 || (s->flags & (PF_R | PF_W | PF_X)) == 0)
+	if ((s->vaddr - s->offset) % PAGE_SIZE != 0 || (s->flags & access) == 0)
 		return false;
-	if ((s->flags & PF_W) != 0 && (s->flags & PF_X) != 0)
+	if ((s->flags & ELF_FLAG_WRITE) != 0 && (s->flags & ELF_FLAG_EXEC) != 0)
 		return false;
 	/* The zeroes after the file's bytes are written into the mapping. */
-	return s->filesz == s->memsz || (s->flags & PF_W) != 0;
+	return s->filesz == s->memsz || (s->flags & ELF_FLAG_WRITE) != 0;
 }
 
 static int zero_tail(struct space *space, uint64_t from, uint64_t to)
@@ -68,10 +44,10 @@ static int zero_tail(struct space *space, uint64_t from, uint64_t to)
 static int map_segment(struct space *space, struct memobj *image, const struct elf_segment *s,
                        uint64_t bias)
 {
-	uint32_t access = CAP_RIGHT_READ | ((s->flags & PF_W) ? CAP_RIGHT_WRITE : 0) |
-	                  ((s->flags & PF_X) ? CAP_RIGHT_EXEC : 0);
+	uint32_t access = CAP_RIGHT_READ | ((s->flags & ELF_FLAG_WRITE) ? CAP_RIGHT_WRITE : 0) |
+	                  ((s->flags & ELF_FLAG_EXEC) ? CAP_RIGHT_EXEC : 0);
 	/* Code stays code; of the rest the program may make what it likes but code. */
-	access |= SPACE_LIMIT(access | ((s->flags & PF_X) ? 0 : CAP_RIGHT_WRITE));
+	access |= SPACE_LIMIT(access | ((s->flags & ELF_FLAG_EXEC) ? 0 : CAP_RIGHT_WRITE));
 	uint64_t start = (bias + s->vaddr) & ~(PAGE_SIZE - 1);
 	uint64_t file_end = bias + s->vaddr + s->filesz, memory_end = bias + s->vaddr + s->memsz;
 	uint64_t file_pages_end = (file_end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
@@ -102,22 +78,23 @@ int elf_load(struct space *space, struct memobj *image, uint64_t bias, uint64_t 
 	struct elf_header h;
 	struct elf_segment segments[HEADERS_MAX];
 	bool entry_ok = false;
-	if (!memobj_read(image, 0, &h, sizeof(h)) || !header_ok(&h, bias))
+	if (!memobj_read(image, 0, &h, sizeof(h)) || !header_ok(&h, image->size, bias))
 		return CAP_ENOEXEC;
 	if (!memobj_read(image, h.phoff, segments, h.phnum * sizeof(segments[0])))
 		return CAP_ENOEXEC;
 	for (const struct elf_segment *s = segments; s < segments + h.phnum; s++) {
-		if (s->type == PT_INTERP)
+		if (s->type == ELF_SEGMENT_INTERP)
 			/* its interpreter is to be started instead, by whoever has it */
 			return CAP_ENOEXEC;
-		if (s->type != PT_LOAD || s->memsz == 0)
+		if (s->type != ELF_SEGMENT_LOAD || s->memsz == 0)
 			continue;
 		if (!segment_ok(s, bias, image->size))
 			return CAP_ENOEXEC;
 		int error = map_segment(space, image, s, bias);
 		if (error)
 			return error == CAP_ENOMEM ? CAP_ENOMEM : CAP_ENOEXEC;
-		if ((s->flags & PF_X) != 0 && h.entry >= s->vaddr && h.entry - s->vaddr < s->memsz)
+		if ((s->flags & ELF_FLAG_EXEC) != 0 && h.entry >= s->vaddr &&
+		    h.entry - s->vaddr < s->memsz)
 			entry_ok = true;
 	}
 	*entry = bias + h.entry;

@@ -7,16 +7,17 @@
 #include "process/process.h"
 #include "process/thread.h"
 
-static int build(struct space *fresh, struct space *old, const struct exec *exec, uint64_t *entry)
+static int build(struct space *fresh, struct space *old, const struct exec *exec,
+                 uint64_t stack_top, uint64_t *entry)
 {
 	int error = elf_load(fresh, exec->image, exec->load_bias, entry);
 	if (!error)
-		error = process_furnish(fresh);
+		error = process_furnish(fresh, stack_top);
 	if (error == CAP_EEXIST || error == CAP_EINVAL)
 		return CAP_ENOEXEC; /* an image where the stack is */
 	if (error)
 		return error;
-	return space_copy_across(fresh, CAPOS_STACK_TOP - exec->block_length, old, exec->block,
+	return space_copy_across(fresh, stack_top - exec->block_length, old, exec->block,
 	                         exec->block_length);
 }
 
@@ -35,13 +36,13 @@ int process_exec(struct thread *caller, const struct exec *exec)
 	struct process *p = caller->process;
 	struct space fresh;
 	struct thread *t;
-	uint64_t entry;
+	uint64_t entry, stack_top = exec->stack_top ? exec->stack_top : CAPOS_STACK_TOP;
 	assert(kernel_locked() && p->nthreads == 1);
 	if (!space_init(&fresh, p->account))
 		return CAP_ENOMEM;
-	int error = build(&fresh, &p->space, exec, &entry);
+	int error = build(&fresh, &p->space, exec, stack_top, &entry);
 	if (!error)
-		error = make_thread(p, &fresh, entry, CAPOS_STACK_TOP - exec->block_length, &t);
+		error = make_thread(p, &fresh, entry, stack_top - exec->block_length, &t);
 	if (error) {
 		space_destroy(&fresh);
 		return error;

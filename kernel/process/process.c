@@ -119,12 +119,14 @@ no_account:
 	return NULL;
 }
 
-int process_furnish(struct space *space)
+int process_furnish(struct space *space, uint64_t stack_top)
 {
+	if (stack_top > CAPOS_STACK_TOP || stack_top < CAPOS_USER_MIN + CAPOS_STACK_SIZE)
+		return CAP_EINVAL;
 	struct memobj *stack = memobj_create(CAPOS_STACK_SIZE, space->account);
 	if (!stack)
 		return CAP_ENOMEM;
-	uint64_t address = CAPOS_STACK_TOP - CAPOS_STACK_SIZE;
+	uint64_t address = stack_top - CAPOS_STACK_SIZE;
 	int error = space_map(space, stack, 0, CAPOS_STACK_SIZE, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
 	                      true, false, &address);
 	memobj_put(stack);
@@ -136,12 +138,12 @@ int process_furnish(struct space *space)
 }
 
 /* Everything but the image. */
-static int furnish(struct process *p, const struct spawn *spawn)
+static int furnish(struct process *p, const struct spawn *spawn, uint64_t stack_top)
 {
-	int error = process_furnish(&p->space);
+	int error = process_furnish(&p->space, stack_top);
 	if (error)
 		return error;
-	error = space_copy_out(&p->space, CAPOS_STACK_TOP - spawn->start_length, spawn->start_block,
+	error = space_copy_out(&p->space, stack_top - spawn->start_length, spawn->start_block,
 	                       spawn->start_length);
 	if (error)
 		return error;
@@ -154,13 +156,13 @@ int process_spawn(const struct spawn *spawn, struct process **out)
 	        process_create(spawn->name, spawn->name_length, spawn->limit_pages, spawn->service);
 	if (!p)
 		return CAP_ENOMEM;
-	uint64_t entry;
+	uint64_t entry, stack_top = spawn->stack_top ? spawn->stack_top : CAPOS_STACK_TOP;
 	struct thread *t;
 	int error = elf_load(&p->space, spawn->image, spawn->load_bias, &entry);
 	if (!error)
-		error = furnish(p, spawn);
+		error = furnish(p, spawn, stack_top);
 	if (!error)
-		error = thread_create(p, entry, CAPOS_STACK_TOP - spawn->start_length, 0, 0, &t);
+		error = thread_create(p, entry, stack_top - spawn->start_length, 0, 0, &t);
 	if (error) {
 		process_end(p, 0, NULL);
 		return error == CAP_EEXIST || error == CAP_EINVAL ? CAP_ENOEXEC : error;

@@ -81,7 +81,8 @@ struct spawn {
 	uint32_t name_length;
 	struct memobj *image;
 	uint64_t load_bias;
-	const void *start_block; /* ends up directly below CAPOS_STACK_TOP */
+	uint64_t stack_top;      /* 0: CAPOS_STACK_TOP */
+	const void *start_block; /* ends up directly below the stack's top */
 	uint32_t start_length;   /* a multiple of 16 */
 	uint64_t limit_pages;
 	bool service;
@@ -90,8 +91,8 @@ struct spawn {
 };
 /* Starts it.  CAP_OK with one count in *out, or CAP_ENOEXEC, CAP_ENOMEM, CAP_ENOSLOT. */
 int process_spawn(const struct spawn *spawn, struct process **out);
-/* What every space of a process has: stack and clock page.  CAP_OK, CAP_ENOMEM. */
-int process_furnish(struct space *space);
+/* What every space of a process has: stack and clock page.  CAP_OK, CAP_ENOMEM, CAP_EINVAL. */
+int process_furnish(struct space *space, uint64_t stack_top);
 /* Makes the current page tables ones of no process, so that any space may be taken apart. */
 void process_leave_space(void);
 
@@ -109,7 +110,8 @@ int process_fork(struct thread *caller, const struct fork *fork, struct process 
 struct exec {
 	struct memobj *image;
 	uint64_t load_bias;
-	uint64_t block; /* the start block, in the caller's space */
+	uint64_t stack_top; /* 0: CAPOS_STACK_TOP */
+	uint64_t block;     /* the start block, in the caller's space */
 	uint32_t block_length;
 };
 /* CAP_OK, and the caller has ended; or CAP_ENOEXEC, CAP_ENOMEM, CAP_EFAULT, and nothing has

@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include <capos/elf.h>
+
 #include "lookup.h"
 
 #define LINKS_MAX 40 /* as Linux has it */
@@ -168,20 +170,6 @@ static int search(const struct archive *archive, const char *name, const char *s
 	}
 }
 
-struct elf_header {
-	uint8_t ident[16];
-	uint16_t type, machine;
-	uint32_t version;
-	uint64_t entry, phoff, shoff;
-	uint32_t flags;
-	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-struct elf_segment {
-	uint32_t type, flags;
-	uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
-#define ELF_PT_INTERP 3u
-
 /* The dynamic linker's path, in out (LOOKUP_PATH_MAX bytes); false when the file names none. */
 static bool elf_interpreter(const struct archive_file *file, char *out)
 {
@@ -190,14 +178,13 @@ static bool elf_interpreter(const struct archive_file *file, char *out)
 	if (file->size < sizeof(h))
 		return false;
 	memcpy(&h, file->data, sizeof(h));
-	if (memcmp(h.ident, "\177ELF\2\1\1", 7) != 0 || h.phentsize != sizeof(struct elf_segment) ||
-	    h.phoff > file->size || h.phnum * sizeof(struct elf_segment) > file->size - h.phoff)
+	if (!elf_header_ok(&h, file->size, UINT16_MAX))
 		return false;
 	for (uint32_t i = 0; i < h.phnum; i++) {
 		struct elf_segment s;
 
 		memcpy(&s, file->data + h.phoff + i * sizeof(s), sizeof(s));
-		if (s.type != ELF_PT_INTERP)
+		if (s.type != ELF_SEGMENT_INTERP)
 			continue;
 		if (s.filesz < 2 || s.filesz > LOOKUP_PATH_MAX || s.offset > file->size ||
 		    s.filesz > file->size - s.offset)

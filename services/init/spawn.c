@@ -10,13 +10,8 @@
 
 #include "init.h"
 
-/* Where position-independent images are loaded: as on Linux without randomisation. */
-#define PIE_BIAS 0x0000555555554000ull
 /* What one spawn message can carry besides the block. */
 #define START_BLOCK_MAX (CAPOS_KERNEL_MESSAGE_MAX - 256)
-
-#define ELF_TYPE_OFFSET 16
-#define ELF_ET_DYN      3
 
 int given_add(struct given *given, const char *name, uint64_t interface, cap_t cap, uint32_t rights,
               bool move)
@@ -147,38 +142,30 @@ static int slice_image(const struct archive_file *file, cap_t *out)
 	return CAP_OK;
 }
 
-static int read_random(uint8_t out[16])
+static int read_random(void *out, uint32_t length)
 {
 	struct capos_call call = INIT_CALL();
-	struct entropy_source_read_params params = {.length = 16};
+	struct entropy_source_read_params params = {.length = length};
 	struct entropy_source_read_results results;
 	int result = entropy_source_read(INIT_CAP(ENTROPY), &params, &results, &call);
 
 	if (result)
 		return result;
-	if (results.data.len != 16)
+	if (results.data.len != length)
 		return CAP_EMESSAGE;
-	memcpy(out, results.data.ptr, 16);
+	memcpy(out, results.data.ptr, length);
 	return CAP_OK;
 }
 
-static uint64_t load_bias(const struct archive_file *file)
-{
-	uint16_t type = 0;
-
-	if (file->size >= ELF_TYPE_OFFSET + sizeof(type))
-		memcpy(&type, file->data + ELF_TYPE_OFFSET, sizeof(type));
-	return type == ELF_ET_DYN ? PIE_BIAS : 0;
-}
-
-static int call_spawner(const struct spawn *what, struct given *given, const void *block,
-                        uint32_t length, cap_t *process)
+static int call_spawner(const struct spawn *what, const struct start_place *place,
+                        struct given *given, const void *block, uint32_t length, cap_t *process)
 {
 	struct capos_call call = INIT_CALL();
 	struct process_spawner_spawn_params params = {
 	        .name = MSG_TEXT(what->name),
 	        .image_index = (uint16_t)given->n,
-	        .load_bias = load_bias(what->image),
+	        .load_bias = place->load_bias,
+	        .stack_top = place->stack_top,
 	        .start_block = MSG_DATA(block, length),
 	        .memory_limit_pages = what->memory_limit_pages,
 	        .service = what->service,
@@ -226,16 +213,25 @@ int spawn_process(const struct spawn *what, struct given *given, struct init_pro
 	                              .env = what->env,
 	                              .caps = given->caps,
 	                              .ncaps = given->n};
+	struct start_place place;
+	uint64_t random[2];
 	uint32_t length;
-	int result = start_image_facts(what->image->data, what->image->size, load_bias(what->image),
-	                               &params.image);
+	int result = read_random(random, sizeof(random));
 
+	if (result) {
+		given_drop(given);
+		return result;
+	}
+	start_choose_place(what->image->data, what->image->size, random, &place);
+	params.stack_top = place.stack_top;
+	result = start_image_facts(what->image->data, what->image->size, place.load_bias,
+	                           &params.image);
 	if (!result)
-		result = read_random(params.random);
+		result = read_random(params.random, sizeof(params.random));
 	if (!result)
 		result = start_block_build(&params, block, sizeof(block), &length);
 	if (!result)
-		result = call_spawner(what, given, block, length, &started->process);
+		result = call_spawner(what, &place, given, block, length, &started->process);
 	given_drop(given);
 	if (result)
 		return result;

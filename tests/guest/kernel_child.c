@@ -62,6 +62,18 @@ static void test_iret(bool shown)
 	return_by_interrupt(shown ? a : b);
 }
 
+/* What a server does with a length that it did not check. */
+__attribute__((noinline)) static void overrun(volatile uint32_t length)
+{
+	volatile uint8_t buffer[16];
+	for (uint32_t i = 0; i < length; i++)
+		buffer[i] = 1;
+	(void)buffer[0];
+}
+
+/* Written once, by the relocation of the image. */
+static const char *const relocated[] = {"a", "b"};
+
 static void take_memory(void)
 {
 	cap_t memory;
@@ -175,6 +187,10 @@ int main(int argc, char **argv)
 		test_iret(true);
 	if (strcmp(what, "iret unseen") == 0)
 		test_iret(false);
+	if (strcmp(what, "overrun") == 0)
+		overrun(64);
+	if (strcmp(what, "relro") == 0)
+		touch((uint64_t)&relocated[argc > 1]);
 	if (strcmp(what, "wild data") == 0)
 		touch(0x800000000000ull);
 	if (strcmp(what, "wild code") == 0)

@@ -7,6 +7,8 @@
 
 #include <capos/archive.h>
 #include <capos/start.h>
+#include <capos/layout.h>
+
 #include "kernel_test.h"
 
 #define STACK_SIZE 65536u
@@ -85,6 +87,7 @@ int start_process(cap_t image, const char *argument, const struct capos_send_cap
 	struct process_spawner_spawn_params params = {
 	        .name = {argument, (uint32_t)strlen(argument)},
 	        .image_index = (uint16_t)ncaps,
+	        .load_bias = CAPOS_IMAGE_FIRST,
 	        .start_block = MSG_DATA(block, length),
 	        .memory_limit_pages = start_limit_pages};
 	struct capos_call call = {.send_caps = send,

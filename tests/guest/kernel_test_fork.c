@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include <capos/start.h>
+#include <capos/layout.h>
+
 #include "kernel_test.h"
 
 #define CHILD_STACK 65536u
@@ -166,7 +168,8 @@ static int exec_image(cap_t image, const void *start, uint32_t length)
 	        .cap = image, .rights = CAP_RIGHTS_ALL, .flags = CAPOS_SEND_MOVE};
 	struct capos_call call = {
 	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
-	struct process_exec_params params = {.block_address = (uint64_t)start,
+	struct process_exec_params params = {.load_bias = CAPOS_IMAGE_FIRST,
+	                                     .block_address = (uint64_t)start,
 	                                     .block_length = length,
 	                                     .name = MSG_TEXT("replaced")};
 	return process_exec(CAP_SELF, &params, &call);

@@ -35,6 +35,10 @@ static void test_ends(cap_t image)
 	          "a process jumps to its data");
 	ends_with(image, "code", CAPOS_EXIT_STATUS(0, 11), "page fault",
 	          "a process writes to its code");
+	ends_with(image, "overrun", CAPOS_EXIT_STATUS(0, 6), "",
+	          "a process overruns a buffer on its stack");
+	ends_with(image, "relro", CAPOS_EXIT_STATUS(0, 11), "page fault",
+	          "a process writes to addresses that its start corrected");
 	ends_with(image, "syscall", CAPOS_EXIT_STATUS(0, 31), "bad system call",
 	          "a process makes a call there is not");
 	ends_with(image, "greedy", CAPOS_EXIT_STATUS(0, 9), "out of memory",

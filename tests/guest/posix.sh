@@ -28,6 +28,10 @@ for name in fds fork hardening memory signals time; do
 	machine -- "tests/guest/posix_$name"
 	check "posix_$name" 0 $?
 done
+# A thousand starts take their time where other work goes on.
+echo "# posix_layout"
+./capos run --timeout 600 --log "$log" -- tests/guest/posix_layout </dev/null
+check "posix_layout" 0 $?
 echo "# posix_denied"
 machine --allow none -- tests/guest/posix_denied
 check "posix_denied" 0 $?

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <elf.h>
 #include <cmocka.h>
+#include <capos/layout.h>
 #include <capos/start.h>
 
 static const char *const args[] = {"wget", "-O-", "http://10.0.2.2/", NULL};
@@ -211,6 +212,28 @@ static void test_facts_of_an_image(void **state)
 	assert_int_equal(facts.phnum, 0); /* not loaded: not told */
 }
 
+static void test_places_are_in_their_ranges(void **state)
+{
+	struct image i = image();
+	struct start_place place;
+	const uint64_t none[2] = {0, 0}, all[2] = {UINT64_MAX, UINT64_MAX};
+
+	(void)state;
+	i.header.e_type = ET_EXEC;
+	start_choose_place(&i, sizeof(i), all, &place);
+	assert_true(place.load_bias == 0);
+	i.header.e_type = ET_DYN;
+	start_choose_place(&i, sizeof(i), none, &place);
+	assert_true(place.load_bias == CAPOS_IMAGE_FIRST && place.stack_top == CAPOS_STACK_FIRST);
+	start_choose_place(&i, sizeof(i), all, &place);
+	assert_true(place.load_bias % CAPOS_PAGE_SIZE == 0 &&
+	            place.stack_top % CAPOS_PAGE_SIZE == 0);
+	assert_true(place.load_bias == CAPOS_IMAGE_FIRST + CAPOS_LAYOUT_SPAN - CAPOS_PAGE_SIZE);
+	assert_true(place.stack_top == CAPOS_STACK_FIRST + CAPOS_LAYOUT_SPAN - CAPOS_PAGE_SIZE);
+	start_choose_place(&i, 20, all, &place); /* no header: not loaded anyway */
+	assert_true(place.load_bias == 0);
+}
+
 static void test_what_is_no_image_is_refused(void **state)
 {
 	struct image good = image(), i;
@@ -246,6 +269,7 @@ int main(void)
 	        cmocka_unit_test(test_a_block_without_arguments_is_a_block),
 	        cmocka_unit_test(test_a_buffer_that_is_too_small_is_refused),
 	        cmocka_unit_test(test_facts_of_an_image),
+	        cmocka_unit_test(test_places_are_in_their_ranges),
 	        cmocka_unit_test(test_what_is_no_image_is_refused),
 	};
 

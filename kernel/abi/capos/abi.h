@@ -260,14 +260,14 @@ _Static_assert(sizeof(struct capos_ring) == CAPOS_RING_SIZE, "ring layout");
 
 /* ---- Addresses ----
  *
- * User space is [CAPOS_USER_MIN, CAPOS_USER_MAX).  The first thread's stack ends at
- * CAPOS_STACK_TOP; its top holds the start block (see libcapos/include/capos/start.h), at whose
+ * User space is [CAPOS_USER_MIN, CAPOS_USER_MAX).  layout.h says where the parts of a process lie.
+ * The first thread's stack ends at the top that its starter chose; that holds the start block (see libcapos/include/capos/start.h), at whose
  * first byte the stack pointer stands when the program's entry point runs, as on Linux.
  */
 #define CAPOS_USER_MIN   0x0000000000010000ull
 #define CAPOS_USER_MAX   0x00007ffffffff000ull
 #define CAPOS_CLOCK_ADDR 0x00007fffffffd000ull /* read-only clock page, see clock.h */
-#define CAPOS_STACK_TOP  0x00007ffffff00000ull
-#define CAPOS_STACK_SIZE (8ull << 20) /* reserved; pages appear when touched */
+#define CAPOS_STACK_TOP  0x00007ffffff00000ull /* where the starter chose none */
+#define CAPOS_STACK_SIZE (8ull << 20)          /* reserved; pages appear when touched */
 
 #endif

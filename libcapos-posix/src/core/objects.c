@@ -81,7 +81,7 @@ int object_fork(uint64_t entry, uint64_t stack, cap_t event, uint64_t end_bits, 
 	return CAP_OK;
 }
 
-int object_exec(cap_t image, uint64_t load_bias, const void *block, uint32_t length,
+int object_exec(cap_t image, const struct start_place *place, const void *block, uint32_t length,
                 const char *name)
 {
 	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
@@ -89,7 +89,8 @@ int object_exec(cap_t image, uint64_t load_bias, const void *block, uint32_t len
 	        .cap = image, .rights = CAP_RIGHTS_ALL, .flags = CAPOS_SEND_MOVE};
 	struct capos_call call = {
 	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
-	const struct process_exec_params params = {.load_bias = load_bias,
+	const struct process_exec_params params = {.load_bias = place->load_bias,
+	                                           .stack_top = place->stack_top,
 	                                           .block_address = (uint64_t)block,
 	                                           .block_length = length,
 	                                           .name = MSG_TEXT(name)};

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <capos/start.h>
 #include <capos/abi.h>
 
 struct object_process {
@@ -27,7 +28,7 @@ int object_kill(cap_t process, uint32_t status);
 int object_fork(uint64_t entry, uint64_t stack, cap_t event, uint64_t end_bits, cap_t *process);
 /* Another program in this process; comes back only when that is refused.  The image's capability
  * goes when it works. */
-int object_exec(cap_t image, uint64_t load_bias, const void *block, uint32_t length,
+int object_exec(cap_t image, const struct start_place *place, const void *block, uint32_t length,
                 const char *name);
 /* *address 0: the kernel chooses; set to where it is.  private_copy: what is written there is this
  * process's own, and a child's copy after fork. */

@@ -20,18 +20,15 @@
 #include "core/syscalls.h"
 
 /* Arguments and environment, 128 KiB as sysconf(_SC_ARG_MAX) says, and what goes with them. */
-#define BLOCK_SIZE (192u << 10)
-/* Where programs go that can be anywhere. */
-#define PIE_BIAS        0x555500000000ull
-#define ELF_TYPE_OFFSET 16u
-#define ELF_TYPE_DYN    3u
-#define CAPS_MAX        64u
-#define ANY_EXECUTE     0111u
+#define BLOCK_SIZE  (192u << 10)
+#define CAPS_MAX    64u
+#define ANY_EXECUTE 0111u
+#define AT_RANDOM   25u
 
 struct image {
 	cap_t memory;
 	uint64_t size;
-	uint64_t bias;
+	struct start_place place;
 	struct start_image facts;
 };
 
@@ -58,18 +55,34 @@ static int open_program(const char *path, cap_t *file)
 	return -EACCES;
 }
 
+/* Random bytes.  Without entropy the time has to do, and the secret of this image's own start. */
+static void random_bytes(uint64_t *out, size_t words)
+{
+	const uint64_t *secret = NULL;
+
+	if (sys_getrandom((long)out, (long)(words * sizeof(*out)), 0) >= 0)
+		return;
+	for (const size_t *aux = __capos_auxv(); aux && aux[0]; aux += 2)
+		if (aux[0] == AT_RANDOM)
+			secret = (const uint64_t *)aux[1];
+	for (size_t i = 0; i < words; i++) {
+		uint64_t mixed = (cap_now() + i) * 0x9e3779b97f4a7c15ull;
+
+		out[i] = mixed ^ mixed >> 29 ^ (secret ? secret[i % 2] : 0);
+	}
+}
+
 static int read_facts(struct image *image)
 {
 	void *bytes;
-	uint16_t type = 0;
+	uint64_t random[2];
 	int result = cap_memory_map(image->memory, 0, image->size, CAP_RIGHT_READ, &bytes);
 
 	if (result)
 		return errno_of(result);
-	if (image->size >= ELF_TYPE_OFFSET + sizeof(type))
-		memcpy(&type, (const char *)bytes + ELF_TYPE_OFFSET, sizeof(type));
-	image->bias = type == ELF_TYPE_DYN ? PIE_BIAS : 0;
-	result = start_image_facts(bytes, image->size, image->bias, &image->facts);
+	random_bytes(random, 2);
+	start_choose_place(bytes, image->size, random, &image->place);
+	result = start_image_facts(bytes, image->size, image->place.load_bias, &image->facts);
 	cap_memory_unmap(bytes, image->size);
 	return result ? -ENOEXEC : 0;
 }
@@ -128,12 +141,12 @@ static int build_block(const char *path, char *const *args, char *const *env,
 	                              .env = (const char *const *)env,
 	                              .caps = caps,
 	                              .ncaps = collect_caps(caps, state),
-	                              .image = image->facts};
-	uint64_t now = cap_now();
+	                              .image = image->facts,
+	                              .stack_top = image->place.stack_top};
+	uint64_t random[2];
 
-	/* Without entropy the time has to do: the program then has no use for secrets anyway. */
-	if (sys_getrandom((long)params.random, sizeof(params.random), 0) < 0)
-		memcpy(params.random, &now, sizeof(now));
+	random_bytes(random, 2);
+	memcpy(params.random, random, sizeof(params.random));
 	return start_block_build(&params, block, BLOCK_SIZE, length) ? -E2BIG : 0;
 }
 
@@ -164,7 +177,7 @@ static int become(const char *path, const struct image *image, char *const *args
 	result = build_block(path, args, env, image, state, block, &length);
 	if (!result)
 		result = error_of_exec(
-		        object_exec(image->memory, image->bias, block, length, name_of(path)));
+		        object_exec(image->memory, &image->place, block, length, name_of(path)));
 	cap_release(state);
 	return result;
 }

@@ -32,14 +32,22 @@ struct start_params {
 	const struct start_cap *caps;
 	uint32_t ncaps;
 	struct start_image image;
+	uint64_t stack_top; /* where the block will end; 0: CAPOS_STACK_TOP */
 	uint8_t random[16]; /* AT_RANDOM */
 };
 
+/* Spawner: where the image and the stack go, by random numbers that nobody else knows. */
+struct start_place {
+	uint64_t load_bias; /* 0 for an image that is linked for fixed addresses */
+	uint64_t stack_top;
+};
+void start_choose_place(const void *file, uint64_t size, const uint64_t random[2],
+                        struct start_place *out);
 /* Spawner: reads what the auxiliary vector needs from an ELF file's bytes.  CAP_OK or
  * CAP_ENOEXEC. */
 int start_image_facts(const void *file, uint64_t size, uint64_t load_bias, struct start_image *out);
-/* Spawner: builds the block in buffer as it will stand when it ends at CAPOS_STACK_TOP.  *length is
- * a multiple of 16. CAP_OK or CAP_ETOOBIG. */
+/* Spawner: builds the block in buffer as it will stand when it ends at params->stack_top.  *length
+ * is a multiple of 16. CAP_OK or CAP_ETOOBIG. */
 int start_block_build(const struct start_params *params, void *buffer, uint32_t size,
                       uint32_t *length);
 
