@@ -21,6 +21,7 @@ capos_SOURCES = \
 	tools/capos/options.c tools/capos/options.h \
 	tools/capos/pump.c tools/capos/pump.h \
 	tools/capos/request.c tools/capos/request.h \
+	tools/capos/sdk.c tools/capos/sdk.h \
 	tools/capos/session.c tools/capos/session.h \
 	libcapos/msg.c \
 	$(CAPOS_ARCHIVE_SOURCES)

@@ -13,6 +13,7 @@
 #include "tools/capos/capos.h"
 #include "tools/capos/image.h"
 #include "tools/capos/options.h"
+#include "tools/capos/sdk.h"
 #include "tools/capos/session.h"
 
 static void complain_v(const char *format, va_list args)
@@ -105,6 +106,8 @@ int main(int argc, char **argv)
 {
 	static struct settings settings;
 
+	if (argc > 1 && strcmp(argv[1], "sdk") == 0)
+		return sdk_command(argv + 2);
 	switch (options_parse(argc, argv, &settings)) {
 	case COMMAND_IMAGE:
 		return write_image(&settings);
