@@ -15,11 +15,11 @@ $(LWIP_C): work/lwip/.unpacked
 	@test -f $@
 
 # Know nothing of calls and capabilities: the unit tests link them, too (heap.c has a test of its own).
-NETSTACK_PURE_C = netstack/lwip/checksum.c netstack/socket/datagram.c netstack/socket/dns_message.c netstack/socket/icmp.c \
+NETSTACK_PURE_C = netstack/lwip/checksum.c netstack/lwip/handshake.c netstack/socket/datagram.c netstack/socket/dns_message.c netstack/socket/icmp.c \
 	netstack/lwip/loop.c netstack/lwip/nic.c netstack/socket/policy.c netstack/lwip/random.c netstack/socket/resolver.c \
-	netstack/socket/socket.c netstack/lwip/stack.c netstack/socket/tcp.c netstack/socket/tcp_open.c netstack/socket/tcp_options.c \
+	netstack/socket/socket.c netstack/lwip/stack.c netstack/lwip/syn_cookie.c netstack/socket/tcp.c netstack/socket/tcp_open.c netstack/socket/tcp_options.c \
 	netstack/lwip/timers.c
-NETSTACK_H = netstack/lwip/checksum.h netstack/socket/datagram.h netstack/socket/dns_message.h netstack/lwip/heap.h \
+NETSTACK_H = netstack/lwip/checksum.h netstack/lwip/handshake.h netstack/lwip/syn_cookie.h netstack/socket/datagram.h netstack/socket/dns_message.h netstack/lwip/heap.h \
 	netstack/lwip/loop.h netstack/lwip/nic.h netstack/lwip/platform.h netstack/socket/policy.h netstack/lwip/random.h \
 	netstack/socket/resolver.h netstack/service/service.h netstack/socket/socket.h netstack/lwip/stack.h netstack/socket/tcp.h \
 	netstack/socket/tcp_internal.h netstack/lwip/timers.h netstack/lwip/port/arch/cc.h netstack/lwip/port/hooks.h \

@@ -11,6 +11,7 @@
 #include <capos/schema/status.h>
 
 #include "netstack/lwip/checksum.h"
+#include "netstack/lwip/handshake.h"
 #include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/timers.h"
@@ -138,6 +139,8 @@ static err_t output_frame(struct netif *netif, struct pbuf *p)
  */
 static err_t output_packet(struct netif *netif, struct pbuf *p, const ip4_addr_t *address)
 {
+	if (handshake_is_silent())
+		return ERR_OK;
 	for (struct pbuf *q = p; q; q = q->next)
 		if (q->type_internal == PBUF_ROM)
 			q->type_internal |= PBUF_TYPE_FLAG_DATA_VOLATILE;
@@ -220,6 +223,8 @@ static void input_frame(struct pbuf *p, bool checksum_good)
 	set_checks(checksum_good && !fragment);
 	if (nic.netif.input(p, &nic.netif) != ERR_OK)
 		pbuf_free(p);
+	set_checks(false);
+	handshake_resume(&nic.netif);
 }
 
 static void receive_one(const struct nicqueue_descriptor *d)

@@ -8,7 +8,7 @@
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/random.h"
 
-static uint8_t number_key[16], sequence_key[16], port_key[16];
+static uint8_t number_key[16], sequence_key[16], port_key[16], cookie_key[16];
 static uint64_t counter;
 
 static inline uint64_t rotate(uint64_t x, int n)
@@ -61,6 +61,7 @@ void random_seed(const uint8_t seed[RANDOM_SEED_SIZE])
 	memcpy(number_key, seed, sizeof(number_key));
 	memcpy(sequence_key, seed + 16, sizeof(sequence_key));
 	memcpy(port_key, seed + 32, sizeof(port_key));
+	memcpy(cookie_key, seed + 48, sizeof(cookie_key));
 }
 
 uint32_t port_random(void)
@@ -105,4 +106,9 @@ uint32_t port_initial_sequence(uint32_t local_address, uint16_t local_port, uint
 	_Static_assert(sizeof(connection) == 12, "hashed without padding");
 	return (uint32_t)(platform_now() / 4000) +
 	       (uint32_t)siphash(sequence_key, &connection, sizeof(connection));
+}
+
+uint64_t random_cookie_hash(const void *data, size_t length)
+{
+	return siphash(cookie_key, data, length);
 }

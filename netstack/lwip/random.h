@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RANDOM_SEED_SIZE 48
+#define RANDOM_SEED_SIZE 64
 
 /* SipHash-2-4 (Aumasson and Bernstein) of length bytes under a key of 16 bytes. */
 uint64_t siphash(const uint8_t key[16], const void *data, size_t length);
@@ -38,5 +38,8 @@ uint16_t next_port(uint32_t remote_address, uint16_t remote_port);
  * order. */
 uint32_t port_initial_sequence(uint32_t local_address, uint16_t local_port, uint32_t remote_address,
                                uint16_t remote_port);
+
+/* A hash for SYN cookies, under a key of its own. */
+uint64_t random_cookie_hash(const void *data, size_t length);
 
 #endif

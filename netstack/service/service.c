@@ -8,6 +8,7 @@
 #include <capos/log.h>
 
 #include "netstack/socket/datagram.h"
+#include "netstack/lwip/handshake.h"
 #include "netstack/lwip/loop.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/service/service.h"
@@ -286,5 +287,6 @@ const struct server_ops service_ops = {
 void service_start(void)
 {
 	socket_on_progress(on_progress);
+	handshake_on_full(tcp_listener_full);
 	loop_on_network(service_network_progress);
 }

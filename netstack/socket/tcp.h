@@ -24,6 +24,8 @@ int tcp_socket_connect(struct socket *s, const uint32_t *addresses, unsigned cou
 /* The same to all addresses of a host's name. */
 int tcp_socket_connect_name(struct socket *s, const char *host, uint16_t port);
 int tcp_socket_listen(struct socket *s, uint32_t backlog);
+/* Has this listener (a struct socket) as many connections as may wait?  For handshake_on_full(). */
+bool tcp_listener_full(const void *listener);
 /* The next connection that waits, now its taker's, or STATUS_WOULD_BLOCK. */
 int tcp_socket_accept(struct socket *s, struct socket **out);
 int tcp_socket_shutdown(struct socket *s, bool receive, bool send);

@@ -21,8 +21,11 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 
-#define PORT_TRIES  128u
-#define BACKLOG_MAX 255u /* lwIP counts in a byte */
+#define PORT_TRIES 128u
+/* Connections that wait to be accepted, of one listener.  Programs ask for as few as 5, written when
+ * memory was dear; a burst of that size makes peers wait a second for their next SYN. */
+#define BACKLOG_LEAST 32u
+#define BACKLOG_MOST  256u
 
 static void connect_step(struct socket *s);
 
@@ -365,23 +368,25 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
 
 	if (error != ERR_OK || !pcb || !listener)
 		return ERR_VAL;
-	if (listener->tcp.npending >= listener->tcp.backlog ||
-	    socket_create(SOCKET_TCP, listener->policy, &s) != STATUS_OK)
+	if (socket_create(SOCKET_TCP, listener->policy, &s) != STATUS_OK)
 		return ERR_MEM; /* lwIP resets the connection */
 	s->options = listener->options;
 	tcp_internal_adopt(s, pcb);
 	tcp_internal_established(s);
-	tcp_backlog_delayed(pcb); /* counts against the backlog until somebody takes it */
 	append_pending(listener, s);
 	tell_pending(listener);
 	return ERR_OK;
 }
 
+bool tcp_listener_full(const void *listener)
+{
+	const struct socket *s = listener;
+
+	return s->tcp.npending >= s->tcp.backlog;
+}
+
 static int listen_again(struct socket *s, uint32_t backlog)
 {
-	struct tcp_pcb_listen *pcb = (struct tcp_pcb_listen *)s->tcp.pcb;
-
-	tcp_backlog_set(pcb, (u8_t)backlog);
 	s->tcp.backlog = backlog;
 	return STATUS_OK;
 }
@@ -394,7 +399,9 @@ int tcp_socket_listen(struct socket *s, uint32_t backlog)
 	int status;
 	err_t error;
 
-	backlog = backlog < 1 ? 1 : backlog > BACKLOG_MAX ? BACKLOG_MAX : backlog;
+	backlog = backlog < BACKLOG_LEAST  ? BACKLOG_LEAST
+	          : backlog > BACKLOG_MOST ? BACKLOG_MOST
+	                                   : backlog;
 	if (t->phase == TCP_LISTENING)
 		return listen_again(s, backlog);
 	if (t->phase != TCP_IDLE)
@@ -410,7 +417,8 @@ int tcp_socket_listen(struct socket *s, uint32_t backlog)
 	/* Connections that are only being made give way to those that stand. */
 	tcp_setprio(t->pcb, TCP_PRIO_MIN);
 	tcp_err(t->pcb, NULL);
-	listening = tcp_listen_with_backlog_and_err(t->pcb, (u8_t)backlog, &error);
+	/* lwIP counts half-open connections alone, which handshake.c bounds. */
+	listening = tcp_listen_with_backlog_and_err(t->pcb, UINT8_MAX, &error);
 	if (!listening) {
 		tcp_internal_adopt(s, t->pcb);
 		return error == ERR_USE ? STATUS_ADDRESS_IN_USE : STATUS_NO_BUFFERS;
@@ -438,8 +446,6 @@ int tcp_socket_accept(struct socket *s, struct socket **out)
 		t->pending_last = NULL;
 	t->npending--;
 	taken->tcp.pending_next = taken->tcp.listener = NULL;
-	if (taken->tcp.pcb)
-		tcp_backlog_accepted(taken->tcp.pcb);
 	tell_pending(s);
 	*out = taken;
 	return STATUS_OK;

@@ -15,6 +15,7 @@
 
 #include "netstack/lwip/checksum.h"
 #include "netstack/socket/datagram.h"
+#include "netstack/lwip/handshake.h"
 #include "netstack/lwip/loop.h"
 #include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
@@ -137,6 +138,7 @@ void host_start(bool dhcp)
 
 	random_seed(seed);
 	resolver_on_answer(policy_learn);
+	handshake_on_full(tcp_listener_full);
 	stack_init();
 	assert_int_equal(icmp_init(), STATUS_OK);
 	memcpy(setup.mac, host_mac, 6);

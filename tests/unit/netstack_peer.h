@@ -38,6 +38,7 @@ int names_tests(void);
 int loopback_tests(void);
 int datagram_tests(void);
 int fragment_tests(void);
+int handshake_tests(void);
 int hostile_tests(void);
 
 #endif

@@ -227,6 +227,7 @@ int main(void)
 	failed += loopback_tests();
 	failed += datagram_tests();
 	failed += fragment_tests();
+	failed += handshake_tests();
 	failed += hostile_tests();
 	failed += cmocka_run_group_tests(last, NULL, NULL);
 	return failed != 0;
