@@ -4,64 +4,76 @@
 
 POSIX_H = \
 	libcapos-posix/src/core/absent.h \
-	libcapos-posix/src/core/absent.inc \
+	libcapos-posix/src/core/arch.h \
 	libcapos-posix/src/core/carried.h \
 	libcapos-posix/src/core/chan.h \
-	libcapos-posix/src/process/children.h \
-	libcapos-posix/src/socket/dnspacket.h \
-	libcapos-posix/src/process/exec_state.h \
-	libcapos-posix/src/process/family.h \
+	libcapos-posix/src/core/core.h \
+	libcapos-posix/src/core/family.h \
 	libcapos-posix/src/core/fd.h \
-	libcapos-posix/src/file/files.h \
-	libcapos-posix/src/socket/icmp.h \
-	libcapos-posix/src/core/internal.h \
 	libcapos-posix/src/core/objects.h \
-	libcapos-posix/src/memory/pages.h \
-	libcapos-posix/src/core/posix.h \
+	libcapos-posix/src/core/pages.h \
+	libcapos-posix/src/core/self.h \
+	libcapos-posix/src/core/syscalls.h \
 	libcapos-posix/src/core/vector.h \
-	libcapos-posix/src/signal/signal_calls.h \
+	libcapos-posix/src/core/wait.h \
+	libcapos-posix/src/entry/entry.h \
+	libcapos-posix/src/file/file.h \
+	libcapos-posix/src/memory/memory.h \
+	libcapos-posix/src/process/children.h \
+	libcapos-posix/src/process/exec_state.h \
+	libcapos-posix/src/process/process.h \
+	libcapos-posix/src/signal/signal.h \
 	libcapos-posix/src/signal/signal_state.h \
+	libcapos-posix/src/socket/dnspacket.h \
+	libcapos-posix/src/socket/icmp.h \
+	libcapos-posix/src/socket/internal.h \
 	libcapos-posix/src/socket/socket.h \
-	libcapos-posix/src/core/syscalls.h
+	libcapos-posix/src/terminal/terminal.h \
+	libcapos-posix/src/time/time.h \
+	libcapos-posix/src/core/absent.inc
 
 POSIX_C = \
 	libcapos-posix/arch/x86_64/entry.S \
 	libcapos-posix/src/core/absent.c \
 	libcapos-posix/src/core/alloc.c \
 	libcapos-posix/src/core/chan.c \
-	libcapos-posix/src/process/children.c \
-	libcapos-posix/src/time/clock.c \
-	libcapos-posix/src/file/dir.c \
-	libcapos-posix/src/core/dispatch.c \
-	libcapos-posix/src/socket/dnspacket.c \
+	libcapos-posix/src/core/deadline.c \
 	libcapos-posix/src/core/errno.c \
-	libcapos-posix/src/process/exec.c \
-	libcapos-posix/src/process/exec_state.c \
-	libcapos-posix/src/process/family.c \
+	libcapos-posix/src/core/family.c \
 	libcapos-posix/src/core/fd.c \
+	libcapos-posix/src/core/io.c \
+	libcapos-posix/src/core/objects.c \
+	libcapos-posix/src/core/pages.c \
+	libcapos-posix/src/core/self.c \
+	libcapos-posix/src/core/vector.c \
+	libcapos-posix/src/core/wait.c \
+	libcapos-posix/src/entry/dispatch.c \
+	libcapos-posix/src/entry/start.c \
+	libcapos-posix/src/file/dir.c \
 	libcapos-posix/src/file/file.c \
 	libcapos-posix/src/file/file_device.c \
 	libcapos-posix/src/file/file_open.c \
-	libcapos-posix/src/process/fork.c \
-	libcapos-posix/src/thread/futex.c \
-	libcapos-posix/src/socket/icmp.c \
-	libcapos-posix/src/socket/inet_address.c \
-	libcapos-posix/src/socket/inet_interface.c \
-	libcapos-posix/src/core/io.c \
-	libcapos-posix/src/time/itimer.c \
+	libcapos-posix/src/file/path.c \
+	libcapos-posix/src/file/path_attributes.c \
+	libcapos-posix/src/file/path_names.c \
+	libcapos-posix/src/file/pipe.c \
+	libcapos-posix/src/file/stat.c \
 	libcapos-posix/src/memory/memory.c \
 	libcapos-posix/src/memory/relro.c \
-	libcapos-posix/src/core/objects.c \
-	libcapos-posix/src/file/path.c \
-	libcapos-posix/src/file/path_names.c \
-	libcapos-posix/src/file/path_stat.c \
-	libcapos-posix/src/file/pipe.c \
 	libcapos-posix/src/poll/poll.c \
+	libcapos-posix/src/process/children.c \
+	libcapos-posix/src/process/exec.c \
+	libcapos-posix/src/process/exec_state.c \
+	libcapos-posix/src/process/fork.c \
 	libcapos-posix/src/process/process.c \
-	libcapos-posix/src/socket/resolver.c \
 	libcapos-posix/src/signal/signal.c \
 	libcapos-posix/src/signal/signal_calls.c \
 	libcapos-posix/src/signal/signal_state.c \
+	libcapos-posix/src/socket/dnspacket.c \
+	libcapos-posix/src/socket/icmp.c \
+	libcapos-posix/src/socket/inet_address.c \
+	libcapos-posix/src/socket/inet_interface.c \
+	libcapos-posix/src/socket/resolver.c \
 	libcapos-posix/src/socket/socket.c \
 	libcapos-posix/src/socket/socket_call.c \
 	libcapos-posix/src/socket/socket_datagram.c \
@@ -69,10 +81,11 @@ POSIX_C = \
 	libcapos-posix/src/socket/socket_open.c \
 	libcapos-posix/src/socket/socket_option.c \
 	libcapos-posix/src/socket/socket_tcp.c \
-	libcapos-posix/src/core/start.c \
+	libcapos-posix/src/terminal/denied.c \
 	libcapos-posix/src/terminal/stream.c \
-	libcapos-posix/src/core/vector.c \
-	libcapos-posix/src/core/wait.c
+	libcapos-posix/src/thread/futex.c \
+	libcapos-posix/src/time/clock.c \
+	libcapos-posix/src/time/itimer.c
 
 # The parts of libcapos that a POSIX program needs.
 POSIX_LIBCAPOS = \

@@ -16,7 +16,7 @@
 
 #include "libcapos-posix/src/core/absent.h"
 #include "libcapos-posix/src/core/fd.h"
-#include "libcapos-posix/src/memory/pages.h"
+#include "libcapos-posix/src/core/pages.h"
 #include "libcapos-posix/src/core/syscalls.h"
 
 static unsigned mapped, closed;

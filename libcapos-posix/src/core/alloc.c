@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/fd.h"
-#include "memory/pages.h"
+#include "core/pages.h"
 
 #define BLOCK_MIN_SHIFT 6  /* 64 bytes, the header included */
 #define BLOCK_MAX_SHIFT 11 /* half a page */

@@ -45,11 +45,4 @@ struct carried {
 	struct carried_socket socket;
 };
 
-/* 0 or -errno: makes the description again. */
-int stream_restore(const struct carried *in, struct file **out);
-int device_restore(const struct carried *in, struct file **out);
-int socket_restore(const struct carried *in, struct file **out);
-int pipe_restore(const struct carried *in, struct file **out);
-int denied_restore(const struct carried *in, struct file **out);
-
 #endif

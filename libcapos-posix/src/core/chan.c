@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Channels as their client uses them.  What was taken out is told to the server when a quarter of
+ * Channels as their client uses them.  What was taken out is published to the server when a quarter of
  * the queue is free, when nothing is left or before sleeping, so that reading in small pieces does
  * not wake it for each.
  */
 #include "core/chan.h"
 #include "core/vector.h"
-#include "process/family.h"
+#include "core/family.h"
 
 #include <capos/schema/kernel_client.h>
 
@@ -61,7 +61,7 @@ void chan_close(struct chan *c)
 bool chan_has_error(struct chan *c)
 {
 	return atomic_load_explicit(&c->channel.shared->error_count, memory_order_acquire) !=
-	       c->errors_told;
+	       c->errors_taken;
 }
 
 uint32_t chan_take_error(struct chan *c)
@@ -69,13 +69,13 @@ uint32_t chan_take_error(struct chan *c)
 	uint32_t count =
 	        atomic_load_explicit(&c->channel.shared->error_count, memory_order_acquire);
 
-	if (count == c->errors_told)
+	if (count == c->errors_taken)
 		return 0;
-	c->errors_told = count;
+	c->errors_taken = count;
 	return atomic_load_explicit(&c->channel.shared->error, memory_order_relaxed);
 }
 
-static void give_back(struct chan *c)
+static void publish_taken(struct chan *c)
 {
 	if (!c->taken)
 		return;
@@ -108,23 +108,23 @@ void chan_end(struct chan *c)
 {
 	if (!c->common)
 		return;
-	give_back(c);
+	publish_taken(c);
 	family_unlock(&c->channel.shared->client_lock);
 }
 
 void chan_make_common(struct chan *c)
 {
-	give_back(c);
+	publish_taken(c);
 	c->common = true;
 }
 
 struct chan_state chan_save(struct chan *c)
 {
-	give_back(c);
+	publish_taken(c);
 	return (struct chan_state){.object = c->object,
 	                           .event = c->event,
 	                           .event_bits = c->event_bits,
-	                           .errors_told = c->errors_told,
+	                           .errors_taken = c->errors_taken,
 	                           .common = c->common};
 }
 
@@ -135,7 +135,7 @@ int chan_restore(struct chan *c, const struct chan_state *state)
 	*c = (struct chan){.object = state->object,
 	                   .event = state->event,
 	                   .event_bits = state->event_bits,
-	                   .errors_told = (uint32_t)state->errors_told,
+	                   .errors_taken = (uint32_t)state->errors_taken,
 	                   .common = true};
 	result = map_memory(c);
 	if (result)
@@ -149,7 +149,7 @@ void chan_taken(struct chan *c, uint32_t bytes)
 {
 	c->taken += bytes;
 	if (c->taken >= c->channel.receive.capacity / 4 || !queue_readable(&c->channel.receive))
-		give_back(c);
+		publish_taken(c);
 }
 
 void chan_put(struct chan *c)
@@ -226,7 +226,7 @@ void chan_arm_status(struct chan *c)
 
 void chan_arm_read(struct chan *c)
 {
-	give_back(c);
+	publish_taken(c);
 	queue_want_data(&c->channel.receive);
 	chan_arm_status(c);
 }

@@ -21,8 +21,8 @@ struct chan {
 	cap_t object;    /* of the memory */
 	cap_t event;     /* the server's */
 	uint64_t event_bits;
-	uint32_t taken;       /* bytes taken out that the server has not been told of */
-	uint32_t errors_told; /* of channel's error_count */
+	uint32_t taken;        /* bytes taken out but not yet published */
+	uint32_t errors_taken; /* of channel's error_count */
 	/* The object that the channel belongs to, borrowed from the channel's owner, and the test
 	 * whether its server still runs: done only when it does not. */
 	cap_t served;
@@ -39,7 +39,7 @@ static inline uint32_t chan_status(struct chan *c)
 {
 	return atomic_load_explicit(&c->channel.shared->status, memory_order_acquire);
 }
-/* The Status of an error not told before, which counts as told from now on; 0: none. */
+/* The Status of the last error that was not returned before; 0: none. */
 uint32_t chan_take_error(struct chan *c);
 bool chan_has_error(struct chan *c);
 /* Whether the server has ended; known at the latest when sleeping for the channel has ended. */
@@ -69,7 +69,7 @@ void chan_look(struct chan *c);
 /* For fork and exec. */
 void chan_make_common(struct chan *c);
 struct chan_state { /* of 8 bytes each: travels as words */
-	uint64_t object, event, event_bits, errors_told, common;
+	uint64_t object, event, event_bits, errors_taken, common;
 };
 struct chan_state chan_save(struct chan *c);
 int chan_restore(struct chan *c, const struct chan_state *state); /* CAP_OK or enum cap_error */

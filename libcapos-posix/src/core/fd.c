@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The descriptor table: which number names which open description.  A description lives as long as
- * a descriptor or a running call holds a reference; its kind is told once, when the last one goes.
+ * a descriptor or a running call holds a reference; its kind's close runs once, when the last one goes.
  * Pure: knows no IPC.
  */
 #define _GNU_SOURCE
@@ -77,7 +77,7 @@ int fd_install(struct file *f, int from, bool close_on_exec)
 	return fd;
 }
 
-/* Puts f at exactly that number, closing what is there; takes the caller's reference. */
+/* Puts f at exactly that number, closing the old one; takes the caller's reference. */
 static void install_at(struct file *f, int fd, bool close_on_exec)
 {
 	struct file *old = slots[fd].file;

@@ -23,7 +23,7 @@ struct membership;
 struct carried;
 struct family_offset;
 
-/* Any pointer may be NULL: then the call answers as the comment says. */
+/* Any pointer may be NULL: then the call returns what the comment says. */
 struct file_ops {
 	/* NULL: EINVAL.  Honour file->flags & O_NONBLOCK.  iov has been checked to be readable by
 	 * the caller (bad user pointers fault as in any library). */
@@ -52,10 +52,10 @@ struct file_ops {
 	void (*close)(struct file *f);   /* the last reference is gone: release everything it owns,
 	                                    not f itself */
 	const struct socket_ops *socket; /* NULL: ENOTSOCK for socket calls */
-	/* A child is about to be made that has the description too: whatever both move is made
+	/* A child is about to be made that has the description too: what both move is made
 	 * common.  May be called again for one that is common already.  0 or -errno. */
 	int (*fork)(struct file *f, const struct membership *child);
-	/* Tells the next image of this process what it needs to have the same description.  0 or
+	/* Writes down for the next image of this process what it needs to have the same description.  0 or
 	 * -errno.  NULL: it cannot be carried over exec. */
 	int (*carry)(struct file *f, struct carried *out);
 };
@@ -94,41 +94,10 @@ void file_put(struct file *f); /* closes and frees at 0 */
  * caller's). */
 int fd_install(struct file *f, int from, bool close_on_exec);
 struct file *fd_file(int fd); /* borrowed; NULL: EBADF */
-/* Calls visit for each descriptor, lowest first, until it answers other than 0; that answer,
+/* Calls visit for each descriptor, lowest first, until it returns other than 0; that result,
  * or 0. */
 typedef int fd_visit(int fd, struct file *f, bool close_on_exec, void *context);
 int fd_each(fd_visit *visit, void *context);
-
-/* Waiting: every fd kind is woken through the process's one event.  Sleeps until the event is
- * signalled, the deadline (monotonic ns, UINT64_MAX none) passes: -ETIMEDOUT, or a signal is
- * pending: -EINTR.  Usage: loop { look at the shared words; arm (want_data, ...); look again;
- * process_wait }.  Spurious wake-ups happen. */
-int process_wait(uint64_t deadline_ns);
-/* What to hand to servers as wakeIndex / wakeBits: all bits, of which each of the processes that
- * share the event by fork waits for one. */
-uint64_t process_event(void); /* cap_t of the process's event; send a copy with CAP_RIGHT_SIGNAL */
-#define PROCESS_WAKE_BITS UINT64_MAX
-
-/* ---- Calls that wait ---- */
-
-/* What an attempt answers besides a result: nothing could be done; some of it was done, so another
- * attempt must come before sleeping. */
-#define WAIT_NOTHING (-EAGAIN)
-#define WAIT_SOME    (-ERESTART)
-
-struct waiting {
-	/* One attempt: a result >= 0, -errno, WAIT_NOTHING or WAIT_SOME. */
-	ssize_t (*attempt)(void *context);
-	/* Asks to be woken when another attempt may do more.  NULL: the attempt does that. */
-	void (*arm)(void *context);
-	void *context;
-	bool nonblocking;
-	uint64_t timeout_ns; /* as SO_RCVTIMEO: a signal's handler ends the call; 0: none */
-};
-
-/* Attempts until one has a result: that result; -EAGAIN when nonblocking, or after the timeout;
- * -EINTR. */
-ssize_t wait_for(const struct waiting *w);
 
 int errno_of(int capos_result); /* cap_error or Status to a negative errno; 0 for CAP_OK */
 

@@ -10,7 +10,8 @@
 #include <sys/uio.h>
 
 #include "core/absent.h"
-#include "core/internal.h"
+#include "core/fd.h"
+#include "core/self.h"
 #include "core/syscalls.h"
 
 #include <signal.h>
@@ -77,7 +78,7 @@ static long write_to(struct file *f, const struct iovec *iov, int n)
 	result = f->ops->write(f, iov, n);
 	file_put(f);
 	if (result == -EPIPE)
-		signal_raise(SIGPIPE);
+		core_hooks.signal_raise(SIGPIPE);
 	return result;
 }
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of Linux system calls that programs may make: everything that is not a line here
- * answers ENOSYS.  The dispatcher, the prototypes and the documentation are made from it, so that
+ * returns ENOSYS.  The dispatcher, the prototypes and the documentation are made from it, so that
  * they cannot disagree.
  *
  * SYSCALL(name, arguments, restart, subject)
  *
  * name: SYS_name is its number; sys_name(), with so many parameters of type long, implements it and
- * answers a result >= 0 or -errno.
+ * returns a result >= 0 or -errno.
  *
- * restart: RESTART when an EINTR is not told but the call made again after a handler with
- * SA_RESTART, as signal(7) lists them; ONCE when it is always told.
+ * restart: RESTART when the call is made again, instead of EINTR, after a handler with
+ * SA_RESTART, as signal(7) lists them; ONCE when EINTR is always returned.
  *
  * subject: which source files have it.
  */

@@ -8,10 +8,10 @@
 
 #include <capos/cap.h>
 
-#include "process/children.h"
-#include "process/family.h"
-#include "core/internal.h"
-#include "signal/signal_calls.h"
+#include "core/family.h"
+#include "core/fd.h"
+#include "core/self.h"
+#include "core/wait.h"
 
 static cap_t event;
 static struct cap_op wait_op;
@@ -63,9 +63,9 @@ int process_wait(uint64_t deadline_ns)
 	uint64_t now, left = CAPOS_FOREVER;
 	int result;
 
-	if (signal_waiting())
+	if (core_hooks.signal_waiting())
 		return -EINTR;
-	if (children_look() || woken()) /* somebody may wait for just that */
+	if (core_hooks.children_look() || woken()) /* the caller may wait for just that */
 		return 0;
 	result = submit_wait();
 	if (result)
@@ -77,7 +77,7 @@ int process_wait(uint64_t deadline_ns)
 	result = cap_poll(true, left);
 	(void)woken();
 	if (result == CAP_EINTR)
-		return signal_waiting() ? -EINTR : 0;
+		return core_hooks.signal_waiting() ? -EINTR : 0;
 	/* Time counts as passed only by the clock that the caller knows. */
 	if (result == CAP_ETIMEDOUT)
 		return cap_now() >= deadline_ns ? -ETIMEDOUT : 0;
@@ -88,7 +88,7 @@ static uint64_t first_deadline(const struct waiting *w)
 {
 	if (!w->timeout_ns)
 		return UINT64_MAX;
-	signal_no_restart();
+	core_hooks.signal_no_restart();
 	return deadline_after(w->timeout_ns);
 }
 
@@ -118,11 +118,4 @@ ssize_t wait_for(const struct waiting *w)
 		if (result)
 			return result == -ETIMEDOUT ? -EAGAIN : result;
 	}
-}
-
-uint64_t deadline_after(uint64_t ns)
-{
-	uint64_t now = cap_now();
-
-	return ns > UINT64_MAX - 1 - now ? UINT64_MAX : now + ns;
 }

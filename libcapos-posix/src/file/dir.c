@@ -12,10 +12,8 @@
 
 #include <capos/schema/service_client.h>
 
-#include "core/carried.h"
-#include "process/family.h"
-#include "file/files.h"
-#include "core/syscalls.h"
+#include "core/core.h"
+#include "file/file.h"
 
 /* A listing's message is somewhat larger than the same entries as getdents64 has them. */
 #define LIST_MARGIN 1024u

@@ -10,10 +10,8 @@
 
 #include <capos/schema/service_client.h>
 
-#include "core/carried.h"
-#include "core/vector.h"
-#include "process/family.h"
-#include "file/files.h"
+#include "core/core.h"
+#include "file/file.h"
 
 _Alignas(8) uint8_t files_message[CAPOS_MESSAGE_MAX];
 
@@ -144,7 +142,7 @@ static ssize_t regular_write(struct file *f, const struct iovec *iov, int n)
 	return result;
 }
 
-/* As on Linux, O_APPEND appends whatever the offset. */
+/* As on Linux, O_APPEND appends at any offset. */
 static ssize_t regular_pwrite(struct file *f, const struct iovec *iov, int n, off_t offset)
 {
 	uint64_t end;

@@ -10,10 +10,8 @@
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 
-#include "core/carried.h"
-#include "core/vector.h"
-#include "file/files.h"
-#include "core/syscalls.h"
+#include "core/core.h"
+#include "file/file.h"
 
 struct device {
 	const char *name;

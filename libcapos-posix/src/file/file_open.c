@@ -11,10 +11,9 @@
 
 #include <capos/schema/service_client.h>
 
-#include "core/absent.h"
-#include "file/files.h"
-#include "core/posix.h"
-#include "core/syscalls.h"
+#include "core/core.h"
+#include "file/file.h"
+#include "signal/signal.h"
 
 /* Flags that a description keeps; the others only matter to open itself. */
 #define KEPT_FLAGS \

@@ -10,9 +10,8 @@
 #include <capos/schema/service_client.h>
 #include <capos/start.h>
 
-#include "file/files.h"
-#include "core/internal.h"
-#include "core/syscalls.h"
+#include "core/core.h"
+#include "file/file.h"
 
 static cap_t working_directory; /* CAP_NULL: the root */
 static unsigned mask = 022;
@@ -68,45 +67,6 @@ int path_base(int directory_fd, const char *path, cap_t *base)
 		return -EBADF;
 	*base = file_directory(f);
 	return *base ? 0 : -ENOTDIR;
-}
-
-void stat_from(const struct file_stat *in, struct stat *st)
-{
-	static const mode_t types[] = {0, S_IFREG, S_IFDIR, S_IFLNK};
-
-	*st = (struct stat){
-	        .st_dev = FILES_DEVICE,
-	        .st_ino = in->inode,
-	        .st_mode = (in->mode & 07777) | (in->type < 4 ? types[in->type] : 0),
-	        .st_nlink = in->links,
-	        .st_size = (off_t)in->size,
-	        .st_blksize = FILES_BLOCKSIZE,
-	        .st_blocks = (blkcnt_t)in->blocks,
-	};
-	const int64_t times[3] = {in->access_ns, in->modify_ns, in->change_ns};
-	struct timespec *out[3] = {&st->st_atim, &st->st_mtim, &st->st_ctim};
-	for (int i = 0; i < 3; i++) {
-		int64_t seconds = times[i] / 1000000000, rest = times[i] % 1000000000;
-		if (rest < 0) {
-			rest += 1000000000;
-			seconds--;
-		}
-		out[i]->tv_sec = seconds;
-		out[i]->tv_nsec = rest;
-	}
-}
-
-int path_stat(cap_t base, const char *path, bool follow, struct stat *st)
-{
-	const struct directory_stat_params params = {.path = path_text(path),
-	                                             .follow_link = follow};
-	struct directory_stat_results results;
-	struct capos_call call = FILES_CALL();
-	int result = directory_stat(base, &params, &results, &call);
-
-	if (!result)
-		stat_from(&results.stat, st);
-	return errno_of(result);
 }
 
 static void change_directory(cap_t directory)

@@ -9,10 +9,8 @@
 
 #include <capos/schema/service_client.h>
 
-#include "core/absent.h"
-#include "file/files.h"
-#include "core/internal.h"
-#include "core/syscalls.h"
+#include "core/core.h"
+#include "file/file.h"
 
 #define PATH_BYTES 4096u
 
@@ -210,7 +208,7 @@ static long put_target(const char *target, size_t length, char *buffer, size_t s
 	return (long)length;
 }
 
-/* The program's own path, as far as its starter told it as a path. */
+/* The program's own path, when the process that started it gave a path. */
 static long read_own_path(char *buffer, size_t size)
 {
 	const size_t *auxv = __capos_auxv();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pipes: a buffer in memory that is common to all processes that have an end of it, made by one and
- * handed on by fork and exec.  It is changed under its lock; whoever waits says so first and is
+ * handed on by fork and exec.  It is changed under its lock; a process that waits says so first and is
  * woken by the family's event.  An end whose last holder has died counts as closed.
  */
 #define _GNU_SOURCE
@@ -16,12 +16,8 @@
 
 #include <capos/cap.h>
 
-#include "core/absent.h"
-#include "core/carried.h"
-#include "process/family.h"
-#include "core/internal.h"
-#include "core/vector.h"
-#include "core/syscalls.h"
+#include "core/core.h"
+#include "file/file.h"
 
 #define PIPE_CAPACITY 65536u /* bytes, a power of two; as Linux has it */
 
@@ -31,7 +27,7 @@ typedef _Atomic uint64_t end_holders[FAMILY_MEMBERS];
 struct pipe_shared {
 	_Atomic uint32_t lock;
 	uint32_t head, tail;    /* taken and put so far; run freely */
-	_Atomic uint32_t wants; /* somebody sleeps until something changes */
+	_Atomic uint32_t wants; /* a process sleeps until something changes */
 	end_holders readers, writers;
 	_Alignas(4096) uint8_t data[PIPE_CAPACITY];
 };
@@ -251,10 +247,10 @@ static void pipe_free(struct pipe *p)
 
 static void close_end(struct pipe *p, end_holders *holders)
 {
-	struct membership nobody = {.member = family_self().member};
+	struct membership none = {.member = family_self().member};
 
 	family_lock(&p->shared->lock);
-	hold(holders, nobody);
+	hold(holders, none);
 	unlock(p->shared, true);
 	if (--p->ends == 0)
 		pipe_free(p);

@@ -13,11 +13,7 @@
 #include <capos/cap.h>
 #include <capos/clock.h>
 
-#include "core/absent.h"
-#include "core/internal.h"
-#include "core/objects.h"
-#include "memory/pages.h"
-#include "core/syscalls.h"
+#include "core/core.h"
 
 static uint32_t access_of(long protection)
 {
@@ -40,24 +36,6 @@ static long check_protection(long protection)
 	if (protection & PROT_WRITE && protection & PROT_EXEC)
 		return absent(ABSENT_WRITABLE_CODE);
 	return 0;
-}
-
-void *pages_map(size_t size)
-{
-	uint64_t address = 0;
-	cap_t memory;
-	int result;
-
-	if (cap_memory_create(size, &memory))
-		return NULL;
-	result = object_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, true, &address);
-	cap_release(memory); /* the mapping keeps it */
-	return result ? NULL : (void *)address;
-}
-
-void pages_unmap(void *pages, size_t size)
-{
-	cap_memory_unmap(pages, size);
 }
 
 /* Maps the object (whose capability it consumes) where the flags say; without them the address is

@@ -11,9 +11,8 @@
 #include <capos/abi.h>
 #include <capos/log.h>
 
-#include "core/internal.h"
-#include "core/objects.h"
-#include "memory/pages.h"
+#include "core/core.h"
+#include "memory/memory.h"
 
 /* From the linker: the program's ELF header, which is loaded with it. */
 extern const Elf64_Ehdr __ehdr_start __attribute__((weak, visibility("hidden")));

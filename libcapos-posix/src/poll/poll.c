@@ -13,11 +13,10 @@
 
 #include <capos/cap.h>
 
-#include "core/fd.h"
-#include "core/posix.h"
-#include "core/syscalls.h"
+#include "core/core.h"
+#include "signal/signal.h"
 
-/* Told whether asked for or not. */
+/* Reported whether asked for or not. */
 #define ALWAYS (POLLERR | POLLHUP | POLLNVAL)
 
 static unsigned ready_events(int fd, unsigned wanted, bool arm)
@@ -102,7 +101,7 @@ static int deadline_of(const struct timespec *t, uint64_t *deadline)
 	return 0;
 }
 
-/* What is left of a timeout, told as Linux does. */
+/* What is left of a timeout, stored as Linux does. */
 static void store_rest(struct timespec *t, uint64_t deadline)
 {
 	uint64_t now = cap_now();

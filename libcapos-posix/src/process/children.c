@@ -12,13 +12,9 @@
 
 #include <capos/cap.h>
 
-#include "core/absent.h"
+#include "core/core.h"
 #include "process/children.h"
-#include "core/internal.h"
-#include "core/objects.h"
-#include "memory/pages.h"
-#include "signal/signal_calls.h"
-#include "core/syscalls.h"
+#include "signal/signal.h"
 
 static struct child children[FAMILY_MEMBERS];
 static struct parent parent;
@@ -62,7 +58,7 @@ void children_changed(void)
 	changed = true;
 }
 
-/* Whether nobody is to wait for children: they are forgotten as they end. */
+/* Whether the program will not wait for children: they are forgotten as they end. */
 static bool forgets_children(void)
 {
 	const struct signal_action *action = &signals.actions[SIGCHLD];
@@ -98,7 +94,7 @@ struct selector {
 	uint64_t pid;
 };
 
-/* A child that matches and has ended; *any: there is one that matches. */
+/* A child that matches and has ended; *any: a child that matches exists. */
 static struct child *find_ended(const struct selector *s, bool *any)
 {
 	struct child *found = NULL;
@@ -134,7 +130,7 @@ static long await_child(const struct selector *s, long options, struct child **o
 		result = process_wait(UINT64_MAX);
 		if (!result)
 			continue;
-		/* The child that SIGCHLD tells of comes before the handler's EINTR. */
+		/* The child that SIGCHLD came for is returned before the handler's EINTR. */
 		signal_collect();
 		children_look();
 		*out = find_ended(s, &any);
@@ -191,7 +187,7 @@ static struct selector selector_of(long pid)
 	return (struct selector){.which = SELECT_NONE};
 }
 
-/* Nobody stops here, so WUNTRACED and WCONTINUED wait for nothing more. */
+/* Processes do not stop, so WUNTRACED and WCONTINUED wait for nothing more. */
 long sys_wait4(long pid, long status, long options, long usage)
 {
 	struct selector s = selector_of((int)pid);
@@ -277,9 +273,9 @@ static bool parent_alive(void)
 	return parent.process && !object_status_of(parent.process, &status) && status.alive;
 }
 
-/* Signals of a terminal go to the whole foreground group.  Here the host tells the first program of
- * them, and each process its children, with this bit beside: a number that musl keeps for itself
- * and nobody sends. */
+/* Signals of a terminal go to the whole foreground group.  Here the host signals them to the first
+ * program, and each process to its children, with this bit beside: a number that musl keeps for itself
+ * and no program sends. */
 #define RELAYED SIGNAL_BIT(32)
 #define FOR_THE_GROUP \
 	(SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGWINCH))
@@ -317,9 +313,23 @@ void children_signal_all(int signal)
 	}
 }
 
+/* A group is this process and its children, as far as it holds them. */
+long sys_kill(long pid, long signal)
+{
+	if (signal < 0 || signal > SIGNAL_MAX)
+		return -EINVAL;
+	if (pid > 0 && pid != (long)process_id())
+		return children_signal(pid, (int)signal);
+	if (pid <= 0 && pid != -1 && pid != 0 && pid != -(long)process_group())
+		return -ESRCH;
+	if (pid <= 0)
+		children_signal_all((int)signal);
+	return signal_self(signal, SI_USER);
+}
+
 /* ---- The parent ---- */
 
-/* Orphans have no new parent, but they are told the number that on Unix says so. */
+/* Orphans have no new parent, but see the number that means so on Unix. */
 long sys_getppid(void)
 {
 	if (!parent.pid)

@@ -10,7 +10,8 @@
 
 #include <capos/abi.h>
 
-#include "process/family.h"
+#include "core/core.h"
+#include "process/process.h"
 
 struct rusage;
 
@@ -19,7 +20,7 @@ struct child {
 	cap_t process; /* all rights */
 	cap_t signals; /* its signals event */
 	struct membership membership;
-	bool ended; /* nobody has waited for it yet */
+	bool ended; /* it has not been waited for */
 };
 
 /* NULL: as many as there may be. */
@@ -28,14 +29,6 @@ struct child *children_new(void);
 void child_forget(struct child *c);
 bool child_known(long pid);
 
-/* SIGCHLD came: somebody may have ended. */
-void children_changed(void);
-/* Takes note of ends since the last look; true: SIGCHLD came since then. */
-bool children_look(void);
-
-/* Passes on to the children what the user's keyboard means for the whole group: of the bits that
- * came by the signals event those that are for this process. */
-uint64_t children_relay(uint64_t bits);
 /* 0 or -errno. */
 long children_signal(long pid, int signal);
 void children_signal_all(int signal);
@@ -56,5 +49,9 @@ struct children_state {
 };
 void children_save(struct children_state *state);
 void children_restore(const struct children_state *state);
+
+/* The process group that this one and its relatives are. */
+uint64_t process_group(void);
+void process_set_group(uint64_t carried);
 
 #endif

@@ -12,12 +12,10 @@
 #include <capos/schema/service_client.h>
 #include <capos/start.h>
 
+#include "core/core.h"
+#include "file/file.h"
 #include "process/exec_state.h"
-#include "file/files.h"
-#include "core/internal.h"
-#include "core/objects.h"
-#include "memory/pages.h"
-#include "core/syscalls.h"
+#include "signal/signal.h"
 
 /* Arguments and environment, 128 KiB as sysconf(_SC_ARG_MAX) says, and what goes with them. */
 #define BLOCK_SIZE  (192u << 10)

@@ -10,12 +10,14 @@
 #include <capos/cap.h>
 #include <capos/log.h>
 
+#include "core/core.h"
+#include "file/file.h"
+#include "process/children.h"
 #include "process/exec_state.h"
-#include "core/fd.h"
-#include "file/files.h"
-#include "core/internal.h"
-#include "core/objects.h"
-#include "signal/signal_calls.h"
+#include "signal/signal.h"
+#include "socket/socket.h"
+#include "terminal/terminal.h"
+#include "time/time.h"
 
 /* ---- Writing ---- */
 

@@ -9,9 +9,8 @@
 
 #include <stdint.h>
 
-#include "core/carried.h"
+#include "core/core.h"
 #include "process/children.h"
-#include "process/family.h"
 
 #define EXEC_STATE_NAME  "posix.state"
 #define EXEC_STATE_MAGIC 0x31434558454f5043ull

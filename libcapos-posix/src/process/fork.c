@@ -11,12 +11,10 @@
 
 #include <capos/cap.h>
 
+#include "core/core.h"
 #include "process/children.h"
-#include "core/absent.h"
-#include "core/internal.h"
-#include "core/objects.h"
-#include "signal/signal_state.h"
-#include "core/syscalls.h"
+#include "signal/signal.h"
+#include "time/time.h"
 
 /* What the child finds in its copy of the parent's stack. */
 struct birth {
@@ -115,7 +113,7 @@ long sys_fork(void)
 	return record_child(&birth, place);
 }
 
-/* The child has its own memory, so that nobody need wait for its exec. */
+/* The child has its own memory, so the parent need not wait for its exec. */
 long sys_vfork(void)
 {
 	return sys_fork();

@@ -17,24 +17,12 @@
 #include <capos/clock.h>
 #include <capos/start.h>
 
-#include "core/absent.h"
+#include "core/core.h"
 #include "process/children.h"
-#include "process/family.h"
-#include "core/internal.h"
-#include "core/objects.h"
-#include "memory/pages.h"
-#include "core/syscalls.h"
+#include "signal/signal.h"
 
 #define TICKS_PER_SECOND 100 /* AT_CLKTCK, sysconf(_SC_CLK_TCK) */
 #define NS_PER_TICK      (1000000000ull / TICKS_PER_SECOND)
-
-_Noreturn void posix_exit(int code, int signal)
-{
-	family_leave(family_self());
-	family_wake();      /* readers of its pipes, for whom this may be the end */
-	cap_poll(false, 0); /* quiet signals to servers may still be queued */
-	cap_exit(CAPOS_EXIT_STATUS(code, signal));
-}
 
 long sys_exit_group(long status)
 {
@@ -47,12 +35,7 @@ long sys_exit(long status)
 	posix_exit((int)status & 0xff, 0);
 }
 
-static uint64_t id, group;
-
-void process_forked(void)
-{
-	id = 0;
-}
+static uint64_t group;
 
 /* Children are in their parent's group. */
 uint64_t process_group(void)
@@ -65,15 +48,6 @@ uint64_t process_group(void)
 void process_set_group(uint64_t carried)
 {
 	group = carried;
-}
-
-uint64_t process_id(void)
-{
-	struct object_process process;
-
-	if (!id && !object_process_status(&process))
-		id = process.id;
-	return id;
 }
 
 long sys_getpid(void)

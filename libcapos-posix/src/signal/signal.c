@@ -16,11 +16,8 @@
 #include <capos/log.h>
 #include <capos/start.h>
 
-#include "core/absent.h"
-#include "process/children.h"
-#include "core/internal.h"
-#include "core/objects.h"
-#include "signal/signal_calls.h"
+#include "core/core.h"
+#include "signal/signal.h"
 
 /* entry.S knows these. */
 _Static_assert(offsetof(struct capos_ring, upcall_frame) == 128, "frame in the ring");
@@ -40,6 +37,16 @@ struct signal_stack signal_stack = {.flags = SS_DISABLE};
 
 static cap_t event;
 
+/* Of the process room, once it takes part. */
+static uint64_t (*relay_bits)(uint64_t bits);
+static void (*child_ended)(void);
+
+void signal_set_relay(uint64_t (*relay)(uint64_t bits), void (*ended)(void))
+{
+	relay_bits = relay;
+	child_ended = ended;
+}
+
 /* Of the running call. */
 static uint64_t saved_mask; /* to come back to after it, when has_saved_mask */
 static bool has_saved_mask;
@@ -53,14 +60,14 @@ bool signal_collect(void)
 	uint64_t bits = 0;
 
 	if (__atomic_load_n(place, __ATOMIC_RELAXED)) /* the exchange alone would cost every call */
-		bits = children_relay(__atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL));
+		bits = relay_bits(__atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL));
 	for (uint64_t rest = bits; rest; rest &= rest - 1) {
 		int signal = __builtin_ctzll(rest) + 1;
 		int code = signal == SIGALRM ? SI_KERNEL : SI_USER;
 
 		signal_state_add(&signals, signal, (struct signal_origin){.code = code});
 		if (signal == SIGCHLD)
-			children_changed();
+			child_ended();
 	}
 	return bits != 0;
 }

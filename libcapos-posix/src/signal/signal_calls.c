@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls about signals.  A process can signal itself, its children and its parent: it holds
- * no capability to another.
+ * System calls about this process's own signals.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -11,11 +10,8 @@
 
 #include <capos/cap.h>
 
-#include "core/absent.h"
-#include "process/children.h"
-#include "core/internal.h"
-#include "signal/signal_calls.h"
-#include "core/syscalls.h"
+#include "core/core.h"
+#include "signal/signal.h"
 
 #define SIGSET_SIZE 8
 
@@ -173,7 +169,7 @@ long sys_sigaltstack(long set, long old)
 	return 0;
 }
 
-static long signal_self(long signal, int code)
+long signal_self(long signal, int code)
 {
 	if (signal != 0 && !valid(signal))
 		return -EINVAL;
@@ -181,20 +177,6 @@ static long signal_self(long signal, int code)
 		signal_state_add(&signals, (int)signal,
 		                 (struct signal_origin){.code = code, .pid = (int)process_id()});
 	return 0;
-}
-
-/* A group is this process and its children, as far as it holds them. */
-long sys_kill(long pid, long signal)
-{
-	if (signal != 0 && !valid(signal))
-		return -EINVAL;
-	if (pid > 0 && pid != (long)process_id())
-		return children_signal(pid, (int)signal);
-	if (pid <= 0 && pid != -1 && pid != 0 && pid != -(long)process_group())
-		return -ESRCH;
-	if (pid <= 0)
-		children_signal_all((int)signal);
-	return signal_self(signal, SI_USER);
 }
 
 long sys_tkill(long thread, long signal)

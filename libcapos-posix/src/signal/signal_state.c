@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "signal/signal.h"
 #include "signal/signal_state.h"
 
 enum signal_disposition signal_disposition(const struct signal_state *s, int signal)

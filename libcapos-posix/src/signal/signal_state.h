@@ -22,7 +22,7 @@ struct signal_action {
 	uint64_t mask;
 };
 
-/* What siginfo tells about the sender; of one signal the first pending sender's. */
+/* What siginfo says about the sender; of one signal the first pending sender's. */
 struct signal_origin {
 	int code; /* SI_* */
 	int pid;

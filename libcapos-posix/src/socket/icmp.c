@@ -14,7 +14,7 @@
 #define IPV4_PROTOCOL     9u /* offset */
 #define PROTOCOL_ICMP     1
 
-/* RFC 1071; the result is in network order whatever the machine's, as the sum is of 16-bit words as
+/* RFC 1071; the result is in network order on every machine, as the sum is of 16-bit words as
  * they lie. */
 static uint16_t checksum(const uint8_t *bytes, size_t length)
 {

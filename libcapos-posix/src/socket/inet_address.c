@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "socket/socket.h"
+#include "core/core.h"
+#include "socket/internal.h"
 
 int inet_parse(const struct sockaddr *address, unsigned length, struct sockaddr_in *out)
 {

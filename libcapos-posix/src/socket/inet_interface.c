@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What ioctl tells about the network interface: there is one, eth0 with index 1, and of it what
- * NetworkManager.getConfig answers.  Changing it is nobody's right.
+ * What ioctl says about the network interface: one exists, eth0 with index 1, with the addresses
+ * that NetworkManager.getConfig returns.  No program has the right to change it.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -11,7 +11,8 @@
 #include <capos/schema/network_client.h>
 #include <capos/start.h>
 
-#include "socket/socket.h"
+#include "core/core.h"
+#include "socket/internal.h"
 
 #define INTERFACE_NAME  "eth0"
 #define INTERFACE_INDEX 1

@@ -11,9 +11,8 @@
 #include <capos/schema/status.h>
 #include <capos/start.h>
 
+#include "core/core.h"
 #include "socket/dnspacket.h"
-#include "core/fd.h"
-#include "core/syscalls.h"
 
 /* Holds the longest name going out and DNS_ANSWERS_MAX addresses coming back, 16 bytes each. */
 #define RESOLVE_BUFFER 1536u
@@ -37,7 +36,7 @@ static int resolve(cap_t resolver, const char *name, uint8_t out[DNS_ANSWERS_MAX
 	case STATUS_NO_DATA:
 		return DNS_RCODE_OK;
 	case STATUS_NAME_NOT_FOUND:
-	case STATUS_INVALID_ARGUMENT: /* not a host name: nobody has it */
+	case STATUS_INVALID_ARGUMENT: /* not a host name: no host has it */
 		return DNS_RCODE_NO_NAME;
 	case STATUS_ACCESS_DENIED:
 		return DNS_RCODE_REFUSED;

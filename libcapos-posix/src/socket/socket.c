@@ -10,10 +10,9 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#include "core/carried.h"
-#include "core/posix.h"
+#include "core/core.h"
+#include "socket/internal.h"
 #include "socket/socket.h"
-#include "core/syscalls.h"
 
 struct capos_send_cap socket_wake_cap(void)
 {

@@ -1,95 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A socket of this process: the capability of the socket object that netstack serves, the channel
- * in which its data moves, and what POSIX wants remembered on this side.  Shared by socket*.c and
- * inet*.c.
+ * What the other rooms may use of sockets.
  */
 #ifndef POSIX_SOCKET_H
 #define POSIX_SOCKET_H
 
-#include <netinet/in.h>
-#include <sys/socket.h>
+struct carried;
+struct file;
 
-#include <capos/schema/network.h>
-
-#include "core/chan.h"
-#include "core/fd.h"
-
-enum socket_kind {
-	SOCKET_TCP,
-	SOCKET_UDP,
-	SOCKET_RAW_ICMP, /* whole IP packets in, ICMP messages out */
-	SOCKET_PING,     /* SOCK_DGRAM with IPPROTO_ICMP: echo messages without IP header, of this
-	                    socket's identifier */
-	SOCKET_KINDS,
-};
-
-enum socket_state {
-	SOCKET_FRESH,
-	SOCKET_CONNECTING, /* TCP: connect began; the channel's status says how it goes */
-	SOCKET_CONNECTED,  /* TCP: it stood once; others: they have a fixed peer */
-	SOCKET_LISTENING,
-};
-
-struct socket {
-	enum socket_kind kind;
-	enum socket_state state;
-	cap_t object;
-	struct chan chan;
-	int error; /* errno of SO_ERROR besides the channel's, 0: none */
-	bool read_shut, write_shut;
-	uint64_t receive_timeout, send_timeout; /* nanoseconds, 0: none */
-	struct sockaddr_in peer;                /* datagram kinds: the fixed peer */
-	uint16_t ping_id;                       /* SOCKET_PING; network order */
-	uint64_t number;                        /* st_ino */
-};
-
-static inline struct socket *socket_of(struct file *f)
-{
-	return f->data;
-}
-
-extern const struct socket_ops socket_tcp_ops, socket_datagram_ops;
-unsigned socket_tcp_poll(struct file *f, unsigned wanted, bool arm);
-unsigned socket_datagram_poll(struct file *f, unsigned wanted, bool arm);
-
-/* A description for a socket whose object and channel stand; takes both over, also when it
- * fails. */
-int socket_file(enum socket_kind kind, enum socket_state state, cap_t object,
-                const struct chan *chan, int flags, struct file **out);
-/* Gives a new description a descriptor; flags: SOCK_CLOEXEC.  The descriptor, or -errno, and then
- * the description is closed. */
-int socket_install(struct file *f, int flags);
-/* Takes the object out of a reply and opens its channel.  CAP_OK or enum cap_error; nothing is left
- * then. */
-int socket_take(struct capos_call *reply, uint16_t index, const struct channel_ref *ref,
-                cap_t *object, struct chan *chan);
-/* What every call that makes a channel sends: the process's event. */
-struct capos_send_cap socket_wake_cap(void);
-
-/* errno_of(), but that netstack has ended is -ENETDOWN: a new socket may work again. */
-int socket_errno(int result);
-/* The error that the next call returns, taken so that no other call returns it; 0: none. */
-int socket_take_error(struct socket *s);
-bool socket_has_error(struct socket *s);
-
-/* The open file of a socket's descriptor: 0, -EBADF or -ENOTSOCK. */
-int socket_fd(long fd, struct file **f);
-
-/* inet_address.c */
-/* sockaddr to the four (or, for INADDR_ANY when that is allowed, no) bytes of an address.  0 or
- * -errno. */
-int inet_parse(const struct sockaddr *address, unsigned length, struct sockaddr_in *out);
-struct msg_data inet_data(const struct in_addr *address, bool any_is_unspecified);
-/* Fills in what fits; *length becomes the whole's length. */
-void inet_store(const struct sockaddr_in *in, struct sockaddr *address, unsigned *length);
-int inet_from(const struct socket_address *in, struct sockaddr_in *out); /* -EIO: malformed */
-
-/* inet_interface.c: ioctl's SIOC requests; -ENOTTY: another request. */
-int inet_ioctl(unsigned long request, void *argument);
-
-/* socket_option.c */
-int socket_setopt(struct file *f, int level, int option, const void *value, unsigned length);
-int socket_getopt(struct file *f, int level, int option, void *value, unsigned *length);
+/* After exec: 0 or -errno. */
+int socket_restore(const struct carried *in, struct file **out);
 
 #endif

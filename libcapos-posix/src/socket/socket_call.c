@@ -4,8 +4,8 @@
  */
 #include <errno.h>
 
-#include "core/syscalls.h"
-#include "socket/socket.h"
+#include "core/core.h"
+#include "socket/internal.h"
 
 int socket_fd(long fd, struct file **f)
 {

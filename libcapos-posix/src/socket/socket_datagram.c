@@ -11,10 +11,9 @@
 
 #include <capos/schema/network_client.h>
 
+#include "core/core.h"
 #include "socket/icmp.h"
-#include "core/posix.h"
-#include "core/vector.h"
-#include "socket/socket.h"
+#include "socket/internal.h"
 
 #define DATAGRAM_CALL_BUFFER 512u
 /* Largest payload of UDP over IPv4 (RFC 768): 65535 less 20 for IP and 8 for UDP. */
@@ -22,7 +21,7 @@
 /* A socket counts as writable when an Ethernet frame's worth fits. */
 #define WRITABLE_ROOM CHANNEL_RECORD_SIZE(1472)
 
-/* One buffer for payloads that are not in one piece: nothing is in it while anybody waits. */
+/* One buffer for payloads that are not in one piece: it is empty whenever a call waits. */
 static uint8_t bounce[PAYLOAD_MAX];
 
 /* ---- Sending ---- */

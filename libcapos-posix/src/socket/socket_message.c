@@ -8,10 +8,9 @@
 #include <signal.h>
 #include <time.h>
 
-#include "core/absent.h"
-#include "core/posix.h"
-#include "socket/socket.h"
-#include "core/syscalls.h"
+#include "core/core.h"
+#include "signal/signal.h"
+#include "socket/internal.h"
 
 static bool vector_ok(const struct msghdr *message)
 {

@@ -8,9 +8,8 @@
 #include <capos/schema/network_client.h>
 #include <capos/start.h>
 
-#include "core/absent.h"
-#include "core/syscalls.h"
-#include "socket/socket.h"
+#include "core/core.h"
+#include "socket/internal.h"
 
 #define SOCKET_CALL_BUFFER 512u
 

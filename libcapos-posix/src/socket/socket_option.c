@@ -10,8 +10,8 @@
 
 #include <capos/schema/network_client.h>
 
-#include "core/absent.h"
-#include "socket/socket.h"
+#include "core/core.h"
+#include "socket/internal.h"
 
 struct option {
 	int level, option;
@@ -197,7 +197,7 @@ int socket_setopt(struct file *f, int level, int option, const void *value, unsi
 	return option_errno(ask_set(s, known->server, number));
 }
 
-/* Options of SOL_SOCKET that nobody needs to be asked about; false: another one. */
+/* Options of SOL_SOCKET that are known without a call; false: another one. */
 static bool get_local(struct file *f, int option, int *value)
 {
 	static const struct {

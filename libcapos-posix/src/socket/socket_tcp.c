@@ -9,9 +9,8 @@
 
 #include <capos/schema/network_client.h>
 
-#include "core/posix.h"
-#include "core/vector.h"
-#include "socket/socket.h"
+#include "core/core.h"
+#include "socket/internal.h"
 
 #define TCP_CALL_BUFFER 512u
 
@@ -96,7 +95,7 @@ static int tcp_connect(struct file *f, const struct sockaddr *address, unsigned 
 /* ---- Data ---- */
 
 /* Why nothing can be received: -errno, 0 for the end; -EAGAIN: nothing there yet.  status was read
- * before the queue was found empty, since data is put in before the end is told. */
+ * before the queue was found empty, since data is put in before the end is marked. */
 static ssize_t receive_nothing(struct socket *s, uint32_t status)
 {
 	int error = socket_take_error(s);

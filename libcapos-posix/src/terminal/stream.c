@@ -12,11 +12,8 @@
 
 #include <capos/schema/service_client.h>
 
-#include "core/carried.h"
-#include "core/chan.h"
-#include "core/fd.h"
-#include "core/posix.h"
-#include "core/vector.h"
+#include "core/core.h"
+#include "terminal/terminal.h"
 
 /* Linux's PIPE_BUF: a writer finds a pipe writable when this much fits. */
 #define STREAM_WRITABLE 4096u

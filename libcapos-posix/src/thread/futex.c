@@ -8,9 +8,7 @@
 
 #include <capos/cap.h>
 
-#include "core/absent.h"
-#include "core/internal.h"
-#include "core/syscalls.h"
+#include "core/core.h"
 
 #define FUTEX_WAIT           0
 #define FUTEX_WAKE           1

@@ -9,35 +9,9 @@
 
 #include <capos/cap.h>
 
-#include "core/absent.h"
-#include "core/internal.h"
-#include "core/objects.h"
-#include "core/syscalls.h"
+#include "core/core.h"
 
 #define NS_PER_SECOND 1000000000ll
-
-void ns_to_timespec(int64_t ns, struct timespec *t)
-{
-	int64_t seconds = ns / NS_PER_SECOND, rest = ns % NS_PER_SECOND;
-
-	if (rest < 0) {
-		seconds--;
-		rest += NS_PER_SECOND;
-	}
-	t->tv_sec = seconds;
-	t->tv_nsec = rest;
-}
-
-int timespec_to_ns(const struct timespec *t, uint64_t *ns)
-{
-	if (t->tv_sec < 0 || t->tv_nsec < 0 || t->tv_nsec >= NS_PER_SECOND)
-		return -EINVAL;
-	if ((uint64_t)t->tv_sec >= UINT64_MAX / NS_PER_SECOND)
-		*ns = UINT64_MAX; /* five centuries: for ever */
-	else
-		*ns = (uint64_t)t->tv_sec * NS_PER_SECOND + (uint64_t)t->tv_nsec;
-	return 0;
-}
 
 /* A negative number is the processor clock of a process, ~pid << 3 | kind. */
 static int unknown_clock(long clock)

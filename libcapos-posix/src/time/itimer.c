@@ -9,11 +9,9 @@
 #include <capos/cap.h>
 #include <capos/start.h>
 
-#include "core/absent.h"
-#include "core/internal.h"
-#include "core/objects.h"
-#include "signal/signal_state.h"
-#include "core/syscalls.h"
+#include "core/core.h"
+#include "signal/signal.h"
+#include "time/time.h"
 
 #define NS_PER_US  1000ull
 #define US_PER_SEC 1000000ull

@@ -2,7 +2,7 @@
 /*
  * __clone(func, stack, flags, arg, ptid, tls, ctid): SYS_clone as the dispatcher takes it, which makes processes and no
  * threads.  The new process comes back from it with 0, on its copy of this stack, goes over to its own and ends with
- * what func answers.
+ * what func returns.
  */
 .text
 .global __clone

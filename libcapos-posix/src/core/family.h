@@ -2,7 +2,7 @@
 /*
  * What processes that come from each other by fork share: one event that wakes them all, a page
  * table of members, the offsets of open files, and locks.  A member that dies is found out by its
- * token and leaves nothing that anybody has to wait for.
+ * token and leaves nothing that others would wait for.
  *
  * The members trust each other: they are one program's, with the same capabilities at first.
  */
@@ -51,7 +51,7 @@ uint32_t family_offset_number(const struct family_offset *slot); /* for exec */
 struct family_offset *family_offset_at(uint32_t number);         /* NULL: no such */
 
 /*
- * A lock in shared memory, held for a copy and never while waiting.  Whoever died with it held it
+ * A lock in shared memory, held for a copy and never while waiting.  A member that died with it held it
  * for FAMILY_LOCK_NS at most: then another takes it over.  Signals are left pending.
  */
 #define FAMILY_LOCK_NS 1000000000ull

@@ -13,13 +13,13 @@
 #include <capos/cap.h>
 #include <capos/schema/service.h>
 
-#include "core/fd.h"
+#include "core/core.h"
 
 /* Bytes that one File.read or write carries (schema/service.capnp), with room for the message
  * around them. */
 #define FILES_CHUNK 61440u
 /* The one message buffer of the file calls: 64 KiB do not fit a thread's stack, and calls of the
- * files service are answered at once, so nothing is in it while anybody waits. */
+ * files service are answered at once, so it is empty whenever a call waits. */
 extern uint8_t files_message[CAPOS_MESSAGE_MAX];
 #define FILES_CALL(...) \
 	((struct capos_call){.buffer = files_message, .size = sizeof(files_message), ##__VA_ARGS__})
@@ -31,11 +31,13 @@ cap_t path_root(void);
 cap_t path_cwd(void);
 struct msg_text path_text(const char *path);
 int path_stat(cap_t base, const char *path, bool follow, struct stat *st);
+/* As fstatat has it, an empty path with AT_EMPTY_PATH included.  0 or -errno. */
+int stat_at(int directory_fd, const char *path, int flags, struct stat *st);
 unsigned path_umask(unsigned mode); /* mode without the bits that umask takes */
 
 /* Opens a device of /dev: 0, -errno, or 1: path names none. */
 int device_open(const char *path, int flags, struct file **out);
-int device_stat(const char *path, struct stat *st); /* same answers */
+int device_stat(const char *path, struct stat *st); /* same results */
 /* /dev/stdin, /dev/fd/N and the like: that descriptor, or -1. */
 int device_descriptor(const char *path);
 
@@ -48,6 +50,14 @@ cap_t file_directory(const struct file *f);
 /* Where the next read or write is: the description's own, or common to processes made by fork. */
 off_t *file_offset(struct file *f);
 int file_fork(struct file *f, const struct membership *child);
+
+/* The working directory and umask across exec. */
+void path_state(cap_t *directory, unsigned *bits);
+void path_restore(cap_t directory, unsigned bits);
+
+/* After exec: 0 or -errno. */
+int device_restore(const struct carried *in, struct file **out);
+int pipe_restore(const struct carried *in, struct file **out);
 
 void stat_from(const struct file_stat *in, struct stat *st);
 

@@ -1,61 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The first system call: from here on the process knows its capabilities, has its signals bound and
- * descriptors 0 to 2. A stream that it was not given is a descriptor all the same, which refuses
- * everything: else the next file opened would become the program's standard output.
+ * descriptors 0 to 2.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
 
-#include <capos/cap.h>
 #include <capos/log.h>
 #include <capos/start.h>
 
-#include "core/carried.h"
-#include "core/internal.h"
-
-static ssize_t denied_transfer(struct file *f, const struct iovec *iov, int n)
-{
-	(void)f, (void)iov, (void)n;
-	return -EACCES;
-}
-
-static unsigned denied_poll(struct file *f, unsigned wanted, bool arm)
-{
-	(void)f, (void)wanted, (void)arm;
-	return POLLERR;
-}
-
-static int denied_stat(struct file *f, struct stat *st)
-{
-	(void)f;
-	memset(st, 0, sizeof(*st));
-	st->st_mode = S_IFCHR;
-	return 0;
-}
-
-static int denied_carry(struct file *f, struct carried *out)
-{
-	(void)f;
-	out->kind = CARRY_DENIED;
-	return 0;
-}
-
-static const struct file_ops denied_ops = {.read = denied_transfer,
-                                           .write = denied_transfer,
-                                           .poll = denied_poll,
-                                           .stat = denied_stat,
-                                           .carry = denied_carry};
-
-int denied_restore(const struct carried *in, struct file **out)
-{
-	*out = file_create(&denied_ops, in->flags, NULL);
-	return *out ? 0 : -ENOMEM;
-}
+#include "core/core.h"
+#include "entry/entry.h"
+#include "memory/memory.h"
+#include "process/process.h"
+#include "signal/signal.h"
+#include "terminal/terminal.h"
 
 static void open_standard(int fd, const char *name, int flags)
 {
@@ -66,8 +25,8 @@ static void open_standard(int fd, const char *name, int flags)
 	if (result && stream)
 		log_line("posix: %s: error %d", name, -result);
 	if (result)
-		f = file_create(&denied_ops, flags, NULL);
-	if (!f || fd_install(f, fd, false) != fd)
+		result = denied_create(flags, &f);
+	if (result || fd_install(f, fd, false) != fd)
 		log_fatal("posix: no memory for descriptor %d", fd);
 }
 
@@ -89,6 +48,18 @@ static void read_start_block(const size_t *auxv)
 	start_init(block);
 }
 
+/* What the lower rooms ask of the higher ones. */
+static void connect_rooms(void)
+{
+	static const struct core_hooks hooks = {.signal_waiting = signal_waiting,
+	                                        .signal_raise = signal_raise,
+	                                        .signal_no_restart = signal_no_restart,
+	                                        .children_look = children_look};
+
+	core_set_hooks(&hooks);
+	signal_set_relay(children_relay, children_changed);
+}
+
 void posix_start(void)
 {
 	static bool started;
@@ -103,6 +74,7 @@ void posix_start(void)
 	started = true;
 	read_start_block(auxv);
 	relro_protect();
+	connect_rooms();
 	signal_start();
 	carried = start_cap("posix.state");
 	if (carried) {

@@ -6,9 +6,9 @@
  */
 #include <sys/syscall.h>
 
-#include "core/absent.h"
-#include "core/internal.h"
-#include "core/syscalls.h"
+#include "core/core.h"
+#include "entry/entry.h"
+#include "signal/signal.h"
 
 #define ARGUMENTS_0
 #define ARGUMENTS_1 a[0]

@@ -1,118 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calls that ask about files or change what is noted about them: stat, access, chmod, chown,
- * times, statfs.
+ * The calls that check or change what is noted about files: access, chmod, chown, times; and statfs.
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <string.h>
 #include <sys/statfs.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <capos/schema/service_client.h>
 
-#include "core/absent.h"
-#include "file/files.h"
-#include "core/syscalls.h"
+#include "core/core.h"
+#include "file/file.h"
 
 /* Linux's number for a file system in memory. */
 #define TMPFS_MAGIC 0x01021994
 
-static int stat_file(struct file *f, struct stat *st)
-{
-	return f->ops->stat ? f->ops->stat(f, st) : -EBADF;
-}
-
-static int stat_at(int directory_fd, const char *path, int flags, struct stat *st)
-{
-	struct file *f;
-	cap_t base;
-	int result;
-
-	if (flags & AT_EMPTY_PATH && (!path || !*path)) {
-		if (directory_fd == AT_FDCWD)
-			return path_cwd() ? path_stat(path_cwd(), ".", true, st) : -EACCES;
-		f = fd_file(directory_fd);
-		return f ? stat_file(f, st) : -EBADF;
-	}
-	if (!path)
-		return -EFAULT;
-	f = fd_file(device_descriptor(path));
-	if (f)
-		return stat_file(f, st);
-	result = device_stat(path, st);
-	if (result <= 0)
-		return result;
-	result = path_base(directory_fd, path, &base);
-	return result ? result : path_stat(base, path, !(flags & AT_SYMLINK_NOFOLLOW), st);
-}
-
-long sys_newfstatat(long directory_fd, long path, long st, long flags)
-{
-	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT))
-		return -EINVAL;
-	return stat_at((int)directory_fd, (const char *)path, (int)flags, (struct stat *)st);
-}
-
-long sys_stat(long path, long st)
-{
-	return stat_at(AT_FDCWD, (const char *)path, 0, (struct stat *)st);
-}
-
-long sys_lstat(long path, long st)
-{
-	return stat_at(AT_FDCWD, (const char *)path, AT_SYMLINK_NOFOLLOW, (struct stat *)st);
-}
-
-long sys_fstat(long fd, long st)
-{
-	struct file *f = fd_file((int)fd);
-
-	return f ? stat_file(f, (struct stat *)st) : -EBADF;
-}
-
-static struct statx_timestamp statx_time(const struct timespec *t)
-{
-	return (struct statx_timestamp){.tv_sec = t->tv_sec, .tv_nsec = (uint32_t)t->tv_nsec};
-}
-
-long sys_statx(long directory_fd, long path, long flags, long mask, long buffer)
-{
-	struct statx *out = (struct statx *)buffer;
-	struct stat st;
-	int result;
-
-	(void)mask; /* what there is, is told */
-	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE))
-		return -EINVAL;
-	result = stat_at((int)directory_fd, (const char *)path, (int)flags, &st);
-	if (result)
-		return result;
-	*out = (struct statx){
-	        .stx_mask = STATX_BASIC_STATS,
-	        .stx_blksize = (uint32_t)st.st_blksize,
-	        .stx_nlink = (uint32_t)st.st_nlink,
-	        .stx_uid = st.st_uid,
-	        .stx_gid = st.st_gid,
-	        .stx_mode = (uint16_t)st.st_mode,
-	        .stx_ino = st.st_ino,
-	        .stx_size = (uint64_t)st.st_size,
-	        .stx_blocks = (uint64_t)st.st_blocks,
-	        .stx_atime = statx_time(&st.st_atim),
-	        .stx_ctime = statx_time(&st.st_ctim),
-	        .stx_mtime = statx_time(&st.st_mtim),
-	        .stx_rdev_major = major(st.st_rdev),
-	        .stx_rdev_minor = minor(st.st_rdev),
-	        .stx_dev_major = major(st.st_dev),
-	        .stx_dev_minor = minor(st.st_dev),
-	};
-	return 0;
-}
-
-/* As for Linux's superuser: everything may be read, written and searched; run only what somebody
- * may. */
+/* As for Linux's superuser: everything may be read, written and searched; run only what has an
+ * execute bit. */
 static long access_at(int directory_fd, const char *path, long mode, int flags)
 {
 	struct stat st;
@@ -173,7 +78,7 @@ long sys_fchmod(long fd, long mode)
 	return f->ops->chmod ? f->ops->chmod(f, (unsigned)mode & 07777) : -EINVAL;
 }
 
-/* There is one user and one group, 0: giving a file to them changes nothing, to anybody else is not
+/* There is one user and one group, 0: giving a file to them changes nothing, to any other is not
  * possible. */
 static long check_owner(long user, long group)
 {

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The shared memory of a family.  A place among the members is taken by writing a fresh token into
- * it and given up by taking that same token out, so that nobody ever gives up another's place; what
+ * it and given up by taking that same token out, so that a member never gives up another's place; what
  * a place's last holder left behind is cleared before the next one gets it.
  */
 #include <errno.h>
 
 #include <capos/cap.h>
 
-#include "process/family.h"
+#include "core/family.h"
 #include "core/fd.h"
-#include "core/internal.h"
-#include "memory/pages.h"
+#include "core/pages.h"
+#include "core/self.h"
+#include "core/wait.h"
 
 #define OFFSETS_MAX \
 	1024u /* descriptions that a family can share; as many as one process can have */
@@ -190,7 +191,7 @@ struct family_offset *family_offset_at(uint32_t number)
 /* ---- Locks ---- */
 
 #define LOCK_WAITED \
-	0x80000000u /* somebody sleeps for it; below: the holder's member number + 1 \
+	0x80000000u /* a member sleeps for it; below: the holder's member number + 1 \
 	             */
 
 /* Sleeps until the word is no longer what was seen, or the deadline. */
@@ -207,7 +208,8 @@ static void sleep_on(_Atomic uint32_t *word, uint32_t seen, uint64_t deadline)
 		if (now >= deadline)
 			break;
 		if (cap_await(&op, deadline - now) == CAP_EINTR && !op.done)
-			signal_waiting(); /* takes them out of the ring, else waiting goes round */
+			core_hooks
+			        .signal_waiting(); /* takes them out of the ring, else waiting goes round */
 	}
 	if (!op.done)
 		cap_cancel(&op);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * This process as the kernel knows it.
+ */
+#include <capos/cap.h>
+
+#include "core/family.h"
+#include "core/objects.h"
+#include "core/self.h"
+
+static uint64_t id; /* 0: not asked for yet */
+
+static bool none(void)
+{
+	return false;
+}
+
+static void ignore_signal(int signal)
+{
+	(void)signal;
+}
+
+static void ignore(void)
+{
+}
+
+struct core_hooks core_hooks = {.signal_waiting = none,
+                                .signal_raise = ignore_signal,
+                                .signal_no_restart = ignore,
+                                .children_look = none};
+
+void core_set_hooks(const struct core_hooks *hooks)
+{
+	core_hooks = *hooks;
+}
+
+void process_forked(void)
+{
+	id = 0;
+}
+
+uint64_t process_id(void)
+{
+	struct object_process process;
+
+	if (!id && !object_process_status(&process))
+		id = process.id;
+	return id;
+}
+
+_Noreturn void posix_exit(int code, int signal)
+{
+	family_leave(family_self());
+	family_wake();      /* readers of its pipes, for whom this may be the end */
+	cap_poll(false, 0); /* quiet signals to servers may still be queued */
+	cap_exit(CAPOS_EXIT_STATUS(code, signal));
+}

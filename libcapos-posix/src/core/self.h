@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * This process: its number, its end, and what core asks of the rooms above it.
+ */
+#ifndef POSIX_SELF_H
+#define POSIX_SELF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* From musl (overlay/src/env/capos_auxv.c): NULL until it is known. */
+const size_t *__capos_auxv(void);
+
+uint64_t process_id(void);
+void process_forked(void); /* in the child: its number is another */
+/* Ends the process after handing over what the ring still holds. */
+_Noreturn void posix_exit(int code, int signal);
+
+/* Set once, on the first system call; before it nothing waits and nothing is written. */
+struct core_hooks {
+	/* signal: whether one is to be delivered; raise one; EINTR is final for this call */
+	bool (*signal_waiting)(void);
+	void (*signal_raise)(int signal);
+	void (*signal_no_restart)(void);
+	/* process: takes note of children that have ended; true: there were some */
+	bool (*children_look)(void);
+};
+void core_set_hooks(const struct core_hooks *hooks);
+extern struct core_hooks core_hooks; /* for core alone */
+
+#endif

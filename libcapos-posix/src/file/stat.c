@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The stat family: of descriptors through their kind, of paths through the files service.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <capos/schema/service_client.h>
+
+#include "core/core.h"
+#include "file/file.h"
+
+void stat_from(const struct file_stat *in, struct stat *st)
+{
+	static const mode_t types[] = {0, S_IFREG, S_IFDIR, S_IFLNK};
+
+	*st = (struct stat){
+	        .st_dev = FILES_DEVICE,
+	        .st_ino = in->inode,
+	        .st_mode = (in->mode & 07777) | (in->type < 4 ? types[in->type] : 0),
+	        .st_nlink = in->links,
+	        .st_size = (off_t)in->size,
+	        .st_blksize = FILES_BLOCKSIZE,
+	        .st_blocks = (blkcnt_t)in->blocks,
+	};
+	const int64_t times[3] = {in->access_ns, in->modify_ns, in->change_ns};
+	struct timespec *out[3] = {&st->st_atim, &st->st_mtim, &st->st_ctim};
+	for (int i = 0; i < 3; i++) {
+		int64_t seconds = times[i] / 1000000000, rest = times[i] % 1000000000;
+		if (rest < 0) {
+			rest += 1000000000;
+			seconds--;
+		}
+		out[i]->tv_sec = seconds;
+		out[i]->tv_nsec = rest;
+	}
+}
+
+int path_stat(cap_t base, const char *path, bool follow, struct stat *st)
+{
+	const struct directory_stat_params params = {.path = path_text(path),
+	                                             .follow_link = follow};
+	struct directory_stat_results results;
+	struct capos_call call = FILES_CALL();
+	int result = directory_stat(base, &params, &results, &call);
+
+	if (!result)
+		stat_from(&results.stat, st);
+	return errno_of(result);
+}
+
+static int stat_file(struct file *f, struct stat *st)
+{
+	return f->ops->stat ? f->ops->stat(f, st) : -EBADF;
+}
+
+int stat_at(int directory_fd, const char *path, int flags, struct stat *st)
+{
+	struct file *f;
+	cap_t base;
+	int result;
+
+	if (flags & AT_EMPTY_PATH && (!path || !*path)) {
+		if (directory_fd == AT_FDCWD)
+			return path_cwd() ? path_stat(path_cwd(), ".", true, st) : -EACCES;
+		f = fd_file(directory_fd);
+		return f ? stat_file(f, st) : -EBADF;
+	}
+	if (!path)
+		return -EFAULT;
+	f = fd_file(device_descriptor(path));
+	if (f)
+		return stat_file(f, st);
+	result = device_stat(path, st);
+	if (result <= 0)
+		return result;
+	result = path_base(directory_fd, path, &base);
+	return result ? result : path_stat(base, path, !(flags & AT_SYMLINK_NOFOLLOW), st);
+}
+
+long sys_newfstatat(long directory_fd, long path, long st, long flags)
+{
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT))
+		return -EINVAL;
+	return stat_at((int)directory_fd, (const char *)path, (int)flags, (struct stat *)st);
+}
+
+long sys_stat(long path, long st)
+{
+	return stat_at(AT_FDCWD, (const char *)path, 0, (struct stat *)st);
+}
+
+long sys_lstat(long path, long st)
+{
+	return stat_at(AT_FDCWD, (const char *)path, AT_SYMLINK_NOFOLLOW, (struct stat *)st);
+}
+
+long sys_fstat(long fd, long st)
+{
+	struct file *f = fd_file((int)fd);
+
+	return f ? stat_file(f, (struct stat *)st) : -EBADF;
+}
+
+static struct statx_timestamp statx_time(const struct timespec *t)
+{
+	return (struct statx_timestamp){.tv_sec = t->tv_sec, .tv_nsec = (uint32_t)t->tv_nsec};
+}
+
+long sys_statx(long directory_fd, long path, long flags, long mask, long buffer)
+{
+	struct statx *out = (struct statx *)buffer;
+	struct stat st;
+	int result;
+
+	(void)mask; /* all that is known is returned */
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE))
+		return -EINVAL;
+	result = stat_at((int)directory_fd, (const char *)path, (int)flags, &st);
+	if (result)
+		return result;
+	*out = (struct statx){
+	        .stx_mask = STATX_BASIC_STATS,
+	        .stx_blksize = (uint32_t)st.st_blksize,
+	        .stx_nlink = (uint32_t)st.st_nlink,
+	        .stx_uid = st.st_uid,
+	        .stx_gid = st.st_gid,
+	        .stx_mode = (uint16_t)st.st_mode,
+	        .stx_ino = st.st_ino,
+	        .stx_size = (uint64_t)st.st_size,
+	        .stx_blocks = (uint64_t)st.st_blocks,
+	        .stx_atime = statx_time(&st.st_atim),
+	        .stx_ctime = statx_time(&st.st_ctim),
+	        .stx_mtime = statx_time(&st.st_mtim),
+	        .stx_rdev_major = major(st.st_rdev),
+	        .stx_rdev_minor = minor(st.st_rdev),
+	        .stx_dev_major = major(st.st_dev),
+	        .stx_dev_minor = minor(st.st_dev),
+	};
+	return 0;
+}
