@@ -21,6 +21,16 @@ static void memory_put(void *object)
 	memobj_put(object);
 }
 
+static void account_get_held(void *account)
+{
+	account_get(account);
+}
+
+static void account_put_held(void *account)
+{
+	account_put(account);
+}
+
 const struct kind kinds[KIND_COUNT] = {
         [KIND_PROCESS] = {PROCESS_INTERFACE, process_get, process_put, process_call},
         [KIND_SPAWNER] = {PROCESS_SPAWNER_INTERFACE, NULL, NULL, spawner_call},
@@ -38,6 +48,7 @@ const struct kind kinds[KIND_COUNT] = {
         [KIND_INTERRUPT] = {INTERRUPT_INTERFACE, device_get, device_put, interrupt_call},
         [KIND_DMA_POOL] = {DMA_POOL_INTERFACE, device_get, device_put, dma_pool_call},
         [KIND_CODE_MAKER] = {CODE_MAKER_INTERFACE, NULL, NULL, code_maker_call},
+        [KIND_ACCOUNT] = {ACCOUNT_INTERFACE, account_get_held, account_put_held, account_call},
 };
 
 void cap_get(struct cap cap)

@@ -58,5 +58,9 @@ int power_call(void *object, struct msg_call *msg);
 int spawner_call(void *object, struct msg_call *msg);
 int status_call(void *object, struct msg_call *msg);
 int memory_call(void *memory, struct msg_call *msg);
+int account_call(void *account, struct msg_call *msg);
+
+/* The rights of a capability on a new account. */
+#define ACCOUNT_RIGHTS (CAP_RIGHT_CALL | CAP_RIGHT_WATCH | CAP_RIGHT_MANAGE | CAP_RIGHT_COPY)
 
 #endif

@@ -6,6 +6,7 @@ noinst_PROGRAMS += kernel/capos.elf
 # Memory, architecture.
 kernel_capos_elf_SOURCES = \
 	kernel/kernel.h kernel/lib.c \
+	kernel/memory/account.c kernel/memory/account.h \
 	kernel/memory/page.c kernel/memory/page.h \
 	kernel/memory/slab.c kernel/memory/slab.h \
 	kernel/memory/memobj.c kernel/memory/memobj.h \
@@ -29,6 +30,7 @@ kernel_capos_elf_SOURCES = \
 
 # Capabilities, rings, processes, devices.
 kernel_capos_elf_SOURCES += \
+	kernel/object/account.c \
 	kernel/object/cap.c kernel/object/cap.h \
 	kernel/object/chacha20.c \
 	kernel/object/code.c \

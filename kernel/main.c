@@ -114,8 +114,9 @@ static void start_init(struct capos_archive_header *h)
 	fill_block(&block, stack_top);
 	struct memobj *archive = memobj_adopt(arch_boot.archive_start, h->total_size);
 	struct memobj *image = archive ? memobj_slice(archive, offset, size, NULL) : NULL;
-	struct timer *timer = timer_create();
-	if (!image || !timer)
+	struct account *account = account_create(&(struct account_limits){.pages = 0}, false);
+	struct timer *timer;
+	if (!image || !account || timer_create(account, &timer))
 		panic("no memory to start %s", INIT_NAME);
 	memobj_make_code(image);
 	const uint16_t call = CAP_RIGHT_CALL | CAP_RIGHT_COPY;
@@ -137,6 +138,7 @@ static void start_init(struct capos_archive_header *h)
 	                            .stack_top = stack_top,
 	                            .start_block = &block,
 	                            .start_length = sizeof(block),
+	                            .account = account,
 	                            .service = true,
 	                            .caps = caps,
 	                            .ncaps = sizeof(caps) / sizeof(caps[0])};
@@ -144,6 +146,7 @@ static void start_init(struct capos_archive_header *h)
 	if (error)
 		panic("%s cannot be started: error %d", INIT_NAME, error);
 	memobj_put(image);
+	account_put(account);
 }
 
 _Noreturn void kernel_main(void)

@@ -97,7 +97,7 @@ static int op_mint(struct thread *t, const struct capos_sqe *sqe, struct capos_c
 		error = cap_room(&t->process->caps,
 		                 1); /* a failure must not look like a release to the server */
 	if (!error)
-		error = endpoint_mint(cap.object, t->process, sqe->interface, sqe->arg, &object);
+		error = endpoint_mint(cap.object, t, sqe, &object);
 	if (error)
 		return error;
 	struct cap minted = {object, KIND_OBJECT, CAP_RIGHT_CALL | CAP_RIGHT_COPY};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a process asks of itself, through its own Process capability: new objects and mappings.
+ * What a process asks of itself, through its own Process capability: new objects and mappings; and
+ * of accounts.
  * Every message is small, so its buffer is on the stack.
  */
 #include <capos/cap.h>
@@ -105,4 +106,43 @@ int cap_memory_unmap(void *address, uint64_t size)
 	struct process_unmap_params params = {.address = (uintptr_t)address, .size = size};
 
 	return process_unmap(CAP_SELF, &params, &call);
+}
+
+/* ---- Accounts ---- */
+
+int cap_account(cap_t *out)
+{
+	_Alignas(8) uint8_t buffer[SELF_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct process_account_results results;
+	int result = process_account(CAP_SELF, &results, &call);
+
+	*out = CAP_NULL;
+	return result ? result : received(&call, results.account_index, out);
+}
+
+int cap_account_create_memory(cap_t account, uint64_t size, cap_t *out)
+{
+	_Alignas(8) uint8_t buffer[SELF_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct account_create_memory_params params = {.size = size};
+	struct account_create_memory_results results;
+	int result = account_create_memory(account, &params, &results, &call);
+
+	*out = CAP_NULL;
+	return result ? result : received(&call, results.memory_index, out);
+}
+
+int cap_account_slice(cap_t account, cap_t memory, uint64_t offset, uint64_t size, cap_t *out)
+{
+	_Alignas(8) uint8_t buffer[SELF_BUFFER];
+	struct capos_send_cap send = {.cap = memory, .rights = CAP_RIGHT_READ};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	struct account_slice_params params = {.offset = offset, .size = size};
+	struct account_slice_results results;
+	int result = account_slice(account, &params, &results, &call);
+
+	*out = CAP_NULL;
+	return result ? result : received(&call, results.memory_index, out);
 }

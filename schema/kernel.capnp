@@ -56,7 +56,7 @@ interface Process {
 
   fork @13 (entry :UInt64, stackPointer :UInt64, argument :UInt64, endEventIndex :UInt16, endBits :UInt64)
       -> (processIndex :UInt16);
-  # Of the calling process alone (else CAP_ETYPE): another process like it, of the same name, limit and class, with one
+  # Of the calling process alone (else CAP_ETYPE): another process like it, of the same name, account and class, with one
   # thread that starts at entry with argument in rdi, the caller's fs base and floating-point registers, and a ring of
   # its own.  Private mappings are copied (when written), all others shared; the ring is not copied.  Every capability
   # with the right COPY is there under the same id, and ids that were stale stay stale; CAP_SELF is the new process's own.
@@ -69,18 +69,53 @@ interface Process {
   # memory: at most 1 MiB (CAP_ETOOBIG), a multiple of 16.  name: its new name; empty: the old one.  Capabilities stay, but
   # for those sent to be moved.  What the caller had in flight is withdrawn; signals that it was not told of stay in
   # their event.  On an error nothing is changed.
+
+  account @15 () -> (accountIndex :UInt16);
+  # The process's account, to draw on and to look at (rights CALL, WATCH, COPY).  To be handed to servers, with CALL
+  # alone, when a session is opened with them.
 }
 
 interface ProcessSpawner {
   spawn @0 (name :Text, imageIndex :UInt16, loadBias :UInt64, startBlock :Data, memoryLimitPages :UInt64,
-            service :Bool, stackTop :UInt64) -> (processIndex :UInt16);
+            service :Bool, stackTop :UInt64, inAccount :Bool) -> (processIndex :UInt16);
   # Starts a process from an ELF image (static; ET_EXEC with loadBias 0, or ET_DYN anywhere page-aligned).
   # imageIndex: a MemoryObject with the file's bytes; its pages are shared, copied when written.
   # startBlock: copied so that it ends at stackTop; the stack pointer starts at its first byte, so
   # its length must be a multiple of 16.  stackTop: page-aligned; 0: CAPOS_STACK_TOP.  layout.h: where to put things.  memoryLimitPages: 0 for no limit but the machine's.
   # service: scheduled before programs.  All other capabilities sent, in their order, become the new process's
   # CAP_GIVEN(0), CAP_GIVEN(1), ...  (imageIndex must be the last position.)
-  # CAP_ENOEXEC, CAP_ENOMEM, CAP_EINVAL, CAP_ETYPE, CAP_ERIGHTS (image needs READ and EXEC).
+  # inAccount: the process draws on the Account (right MANAGE) that was sent right before the image, and
+  # memoryLimitPages must be 0; otherwise on an account of its own, made with that limit.
+  # CAP_ENOEXEC, CAP_ENOMEM, CAP_EINVAL, CAP_ETYPE, CAP_ERIGHTS (image needs READ and EXEC), CAP_EAGAIN: the account has
+  # as many processes or threads as it may.
+
+  createAccount @1 (service :Bool, memoryLimitPages :UInt64, processLimit :UInt32, threadLimit :UInt32,
+                    timerLimit :UInt32, operationLimit :UInt32, callLimit :UInt32) -> (accountIndex :UInt16);
+  # An account with all rights.  service: not held to leave the last of the memory to services.  A limit of 0:
+  # of memory none but the machine's, of the others the kernel's constant (kernel/memory/account.h).
+}
+
+interface Account {
+  # What bounds what a family of processes makes the machine keep: memory, kernel objects, threads, timers, operations
+  # and calls in flight.  All that is made in the name of its processes is charged to it until it is freed, and stays
+  # charged as long as any process holds it.  The right CALL alone lets its holder draw memory; WATCH is needed for
+  # status, MANAGE to start a process in it.
+
+  createMemory @0 (size :UInt64) -> (memoryIndex :UInt16);
+  # A committed MemoryObject (all rights but EXEC and MANAGE): all its pages are present, zeroed and charged to this
+  # account now, so that using it never fails, whichever process does; it cannot be resized.  size: rounded up to
+  # pages, not 0.
+  # CAP_ENOMEM: the account's limit or the machine's memory (less the share of services); then nothing was charged.
+
+  slice @1 (memoryIndex :UInt16, offset :UInt64, size :UInt64) -> (memoryIndex :UInt16);
+  # As MemoryObject.slice (which see), of the object sent (right READ), but committed: what a later store to the slice
+  # needs is set aside now.  CAP_ENOMEM as above.
+
+  status @2 () -> (memoryPages :UInt64, memoryLimitPages :UInt64, objectBytes :UInt64,
+                   processes :UInt32, processLimit :UInt32, threads :UInt32, threadLimit :UInt32,
+                   timers :UInt32, timerLimit :UInt32, operations :UInt32, operationLimit :UInt32,
+                   calls :UInt32, callLimit :UInt32);
+  # What is charged, and the limits.  memoryPages counts the pages that objectBytes (small kernel objects) fill.
 }
 
 interface MemoryObject {
@@ -171,6 +206,7 @@ struct CapabilityEntry {
   enum Kind {
     none @0; process @1; spawner @2; memory @3; event @4; endpoint @5; object @6; timer @7; entropy @8; log @9;
     power @10; systemStatus @11; deviceManager @12; deviceMmio @13; interrupt @14; dmaPool @15; codeMaker @16;
+    account @17;
   }
 }
 

@@ -18,11 +18,13 @@
 /* Memory of the pool. */
 struct dma_block {
 	struct dma_block *next;
+	struct account *account;
 	struct memobj *object; /* one count */
 };
 
 struct device {
 	uint32_t refs; /* capabilities of the three kinds */
+	struct account *account;
 	struct pci_function *function;
 	unsigned nregions;
 	struct pci_region regions[PCI_REGIONS_MAX];
@@ -82,10 +84,10 @@ void device_put(void *device)
 		struct dma_block *block = d->blocks;
 		d->blocks = block->next;
 		memobj_put(block->object);
-		slab_free(&blocks, block);
+		account_free(block->account, &blocks, block);
 	}
 	d->function->open = NULL;
-	slab_free(&devices, d);
+	account_free(d->account, &devices, d);
 }
 
 _Noreturn void kernel_interrupt(unsigned vector)
@@ -136,16 +138,18 @@ static int open(void *object, struct msg_call *msg, const struct device_manager_
 		return CAP_EBUSY;
 	if (f->msix == 0)
 		return CAP_ETYPE; /* its interrupts cannot be told apart from others' */
-	struct device *d = slab_alloc(&devices);
+	struct account *account = call->caller->process->account;
+	struct device *d = account_alloc(account, &devices);
 	if (!d)
 		return CAP_ENOMEM;
+	d->account = account;
 	d->function = f;
 	d->dma_limit = params->dma_limit_pages;
 	d->nregions = pci_regions(f, d->regions);
 	pci_set_active(f, true);
 	if (!pci_route(f, ARCH_VECTOR_FIRST + (unsigned)(f - pci_functions))) {
 		pci_set_active(f, false);
-		slab_free(&devices, d);
+		account_free(d->account, &devices, d);
 		return CAP_ENOMEM;
 	}
 	f->open = d;
@@ -274,12 +278,14 @@ static int allocate(void *device, struct msg_call *msg,
 		return CAP_EINVAL;
 	if (d->dma_limit != 0 && params->pages > d->dma_limit - d->dma_pages)
 		return CAP_ENOMEM;
-	struct dma_block *block = slab_alloc(&blocks);
+	struct account *account = call->caller->process->account;
+	struct dma_block *block = account_alloc(account, &blocks);
 	if (!block)
 		return CAP_ENOMEM;
-	block->object = memobj_create_dma(params->pages, call->caller->process->account);
+	block->account = account;
+	block->object = memobj_create_dma(params->pages, account);
 	if (!block->object) {
-		slab_free(&blocks, block);
+		account_free(account, &blocks, block);
 		return CAP_ENOMEM;
 	}
 	block->next = d->blocks;

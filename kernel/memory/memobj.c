@@ -25,15 +25,30 @@ _Static_assert(NODE_ENTRIES == 1u << NODE_BITS, "a node's index");
 static struct slab memobj_slab = SLAB_INIT(struct memobj);
 static struct slab small_slab = SLAB_INIT(struct small_table);
 
-static bool charge(struct memobj *m, uint64_t pages)
+/* In a slot of the tree beside its frame: a frame is set aside for the copy of this page. */
+#define SLOT_RESERVED ((paddr_t)1)
+
+static paddr_t frame_in(const paddr_t *slot)
 {
-	return !m->account || account_charge(m->account, pages);
+	return *slot & ~SLOT_RESERVED;
 }
 
-static void release(struct memobj *m, uint64_t pages)
+static void unreserve(paddr_t *slot)
 {
-	if (m->account && pages > 0)
-		account_release(m->account, pages);
+	if (*slot & SLOT_RESERVED)
+		page_unreserve();
+	*slot &= ~SLOT_RESERVED;
+}
+
+/* Sets a frame aside for the page's copy; payer: that of the object made by sharing it. */
+static bool reserve(paddr_t *slot, const struct account *payer)
+{
+	if (*slot & SLOT_RESERVED)
+		return true;
+	if (!account_reserve(payer))
+		return false;
+	*slot |= SLOT_RESERVED;
+	return true;
 }
 
 static unsigned height_for(uint64_t npages)
@@ -50,14 +65,12 @@ static struct memobj *new_object(enum memobj_kind kind, uint64_t size, struct ac
 	uint64_t npages = size / PAGE_SIZE + (size % PAGE_SIZE != 0);
 	if (npages > MEMOBJ_PAGES_MAX)
 		return NULL;
-	struct memobj *m = slab_alloc(&memobj_slab);
+	struct memobj *m = account_alloc(account, &memobj_slab);
 	if (!m)
 		return NULL;
 	*m = (struct memobj){.refs = 1, .kind = kind, .size = size, .npages = npages};
 	m->height = height_for(npages);
 	m->account = account;
-	if (account)
-		account_get(account);
 	return m;
 }
 
@@ -87,24 +100,14 @@ static paddr_t *find_slot(const struct memobj *m, uint64_t index, uint64_t *span
 	}
 }
 
-static paddr_t new_node(struct memobj *m)
-{
-	if (!charge(m, 1))
-		return PADDR_NONE;
-	paddr_t page = page_alloc(true);
-	if (page == PADDR_NONE)
-		release(m, 1);
-	return page;
-}
-
 /* The slot of page index, its nodes made where they lack; NULL: no memory. */
 static paddr_t *make_slot(struct memobj *m, uint64_t index)
 {
 	if (!m->frames) {
 		if (m->height == 0) {
-			m->frames = slab_alloc(&small_slab);
+			m->frames = account_alloc(m->account, &small_slab);
 		} else {
-			paddr_t root = new_node(m);
+			paddr_t root = account_page(m->account, true);
 			m->frames = root != PADDR_NONE ? page_ptr(root) : NULL;
 		}
 		if (!m->frames)
@@ -117,7 +120,7 @@ static paddr_t *make_slot(struct memobj *m, uint64_t index)
 		paddr_t *entry = &node[(index >> shift) % NODE_ENTRIES];
 		if (shift == 0)
 			return entry;
-		if (*entry == PADDR_NONE && (*entry = new_node(m)) == PADDR_NONE)
+		if (*entry == PADDR_NONE && (*entry = account_page(m->account, true)) == PADDR_NONE)
 			return NULL;
 		node = page_ptr(*entry);
 	}
@@ -143,7 +146,7 @@ static void free_nodes(struct memobj *m, paddr_t *node, unsigned height)
 		if (node[i] != PADDR_NONE)
 			free_nodes(m, page_ptr(node[i]), height - 1);
 	page_put(page_of_ptr(node));
-	release(m, 1);
+	account_release(m->account, 1);
 }
 
 static void free_tree(struct memobj *m)
@@ -151,7 +154,7 @@ static void free_tree(struct memobj *m)
 	if (!m->frames)
 		return;
 	if (m->height == 0)
-		slab_free(&small_slab, m->frames);
+		account_free(m->account, &small_slab, m->frames);
 	else
 		free_nodes(m, m->frames, m->height);
 	m->frames = NULL;
@@ -166,13 +169,13 @@ static bool grow_tree(struct memobj *m, uint64_t npages)
 	if (!m->frames && m->height < height)
 		m->height = height;
 	while (m->height < height) {
-		paddr_t page = new_node(m);
+		paddr_t page = account_page(m->account, true);
 		if (page == PADDR_NONE)
 			return false;
 		paddr_t *node = page_ptr(page);
 		if (m->height == 0) {
 			memcpy(node, m->frames, sizeof(struct small_table));
-			slab_free(&small_slab, m->frames);
+			account_free(m->account, &small_slab, m->frames);
 		} else {
 			node[0] = page_of_ptr(m->frames);
 		}
@@ -203,7 +206,7 @@ struct memobj *memobj_create_device(paddr_t base, uint64_t size)
 static bool install(struct memobj *m, uint64_t index, paddr_t frame)
 {
 	paddr_t *slot = make_slot(m, index);
-	if (!slot || !charge(m, 1))
+	if (!slot || !account_charge(m->account, 1))
 		return false;
 	assert(*slot == PADDR_NONE);
 	*slot = frame;
@@ -212,7 +215,7 @@ static bool install(struct memobj *m, uint64_t index, paddr_t frame)
 
 static paddr_t install_zeroed(struct memobj *m, uint64_t index)
 {
-	paddr_t frame = page_alloc(true);
+	paddr_t frame = account_frame(m->account, true);
 	if (frame != PADDR_NONE && !install(m, index, frame)) {
 		page_put(frame);
 		return PADDR_NONE;
@@ -274,11 +277,12 @@ static void drop_frames(struct memobj *m, uint64_t index, uint64_t end)
 	if (m->kind == MEMOBJ_DEVICE)
 		return;
 	for (paddr_t *slot; (slot = next_present(m, &index, end)); index++) {
+		unreserve(slot);
 		page_put(*slot);
 		*slot = PADDR_NONE;
 		dropped++;
 	}
-	release(m, dropped);
+	account_release(m->account, dropped);
 }
 
 void memobj_put(struct memobj *m)
@@ -289,9 +293,7 @@ void memobj_put(struct memobj *m)
 	assert(!m->mappings);
 	drop_frames(m, 0, m->npages);
 	free_tree(m);
-	if (m->account)
-		account_put(m->account);
-	slab_free(&memobj_slab, m);
+	account_free(m->account, &memobj_slab, m);
 }
 
 void memobj_discard(struct memobj *m, uint64_t index, uint64_t count)
@@ -319,8 +321,59 @@ static bool zero_tail(struct memobj *m, uint64_t offset)
 	return true;
 }
 
-struct memobj *memobj_slice(struct memobj *m, uint64_t offset, uint64_t size,
-                            struct account *account)
+/* The frame that a copy of the page in *slot begins with, one reference; PADDR_NONE: no memory. */
+static paddr_t share(struct memobj *m, paddr_t *slot, const struct account *payer)
+{
+	if (m->kind == MEMOBJ_DMA) {
+		/* A device may write there at any time: not to be shared. */
+		paddr_t copy = account_frame(payer, false);
+		if (copy != PADDR_NONE)
+			memcpy(page_ptr(copy), page_ptr(*slot), PAGE_SIZE);
+		return copy;
+	}
+	if (m->committed && !reserve(slot, payer))
+		return PADDR_NONE;
+	page_get(frame_in(slot));
+	return frame_in(slot);
+}
+
+/* Shares the pages [first, end) of m that are present with copy, which is empty. */
+static bool share_range(struct memobj *m, uint64_t first, uint64_t end, struct memobj *copy)
+{
+	uint64_t index = first;
+
+	for (paddr_t *slot; (slot = next_present(m, &index, end)); index++) {
+		paddr_t frame = share(m, slot, copy->account);
+		if (frame == PADDR_NONE)
+			return false;
+		if (!install(copy, index - first, frame)) {
+			page_put(frame);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Makes all pages of a fresh copy present, and sets a frame aside for each that is shared. */
+static bool commit(struct memobj *copy)
+{
+	uint64_t span;
+
+	for (uint64_t i = 0; i < copy->npages; i++) {
+		paddr_t *slot = find_slot(copy, i, &span);
+		if (!slot || *slot == PADDR_NONE) {
+			if (install_zeroed(copy, i) == PADDR_NONE)
+				return false;
+		} else if (page_refs(frame_in(slot)) > 1 && !reserve(slot, copy->account)) {
+			return false;
+		}
+	}
+	copy->committed = true;
+	return true;
+}
+
+static struct memobj *slice(struct memobj *m, uint64_t offset, uint64_t size,
+                            struct account *account, bool committed)
 {
 	assert(offset % PAGE_SIZE == 0);
 	if (m->kind == MEMOBJ_DEVICE)
@@ -333,41 +386,46 @@ struct memobj *memobj_slice(struct memobj *m, uint64_t offset, uint64_t size,
 	if (end - first > copy->npages)
 		end = first + copy->npages;
 
-	uint64_t index = first;
-	for (paddr_t *slot; (slot = next_present(m, &index, end)); index++) {
-		paddr_t frame = *slot;
-		if (m->kind ==
-		    MEMOBJ_DMA) { /* a device may write there at any time: not to be shared */
-			frame = page_alloc(false);
-			if (frame == PADDR_NONE)
-				goto fail;
-			memcpy(page_ptr(frame), page_ptr(*slot), PAGE_SIZE);
-		} else {
-			page_get(frame);
-		}
-		if (!install(copy, index - first, frame)) {
-			page_put(frame);
-			goto fail;
-		}
-	}
-	if (m->kind == MEMOBJ_ANON)
+	bool done = share_range(m, first, end, copy) && (!committed || commit(copy));
+	if (done && m->kind == MEMOBJ_ANON)
 		space_write_protect(m, first, end - first);
-	/* Whoever gets the copy must not see what the source has after the range. */
-	if (!zero_tail(copy, size))
-		goto fail;
-	return copy;
-fail:
+	/* The holder of the copy must not see what the source has after the range. */
+	if (done && zero_tail(copy, size))
+		return copy;
 	/* Frames shared meanwhile may stay mapped writable in the source: they are its own
 	 * again. */
 	memobj_put(copy);
 	return NULL;
 }
 
+struct memobj *memobj_slice(struct memobj *m, uint64_t offset, uint64_t size,
+                            struct account *account)
+{
+	return slice(m, offset, size, account, false);
+}
+
+struct memobj *memobj_slice_committed(struct memobj *m, uint64_t offset, uint64_t size,
+                                      struct account *account)
+{
+	return slice(m, offset, size, account, true);
+}
+
+struct memobj *memobj_create_committed(uint64_t size, struct account *account)
+{
+	struct memobj *m = memobj_create(size, account);
+	if (m && !commit(m)) {
+		memobj_put(m);
+		return NULL;
+	}
+	return m;
+}
+
 bool memobj_resize(struct memobj *m, uint64_t size)
 {
 	uint64_t npages = size / PAGE_SIZE + (size % PAGE_SIZE != 0);
 
-	if (m->kind != MEMOBJ_ANON || m->code || npages > MEMOBJ_PAGES_MAX || !grow_tree(m, npages))
+	if (m->kind != MEMOBJ_ANON || m->code || m->committed || npages > MEMOBJ_PAGES_MAX ||
+	    !grow_tree(m, npages))
 		return false;
 	if (size < m->size) {
 		if (!zero_tail(m, size))
@@ -391,11 +449,15 @@ paddr_t memobj_frame(struct memobj *m, uint64_t index, bool write)
 	paddr_t *slot = find_slot(m, index, &span);
 	if (!slot || *slot == PADDR_NONE)
 		return install_zeroed(m, index);
-	paddr_t shared = *slot;
-	if (!write || m->kind == MEMOBJ_DMA || page_refs(shared) == 1)
+	paddr_t shared = frame_in(slot);
+	if (!write || m->kind == MEMOBJ_DMA)
 		return shared;
-
-	paddr_t own = page_alloc(false);
+	if (page_refs(shared) == 1) {
+		unreserve(slot);
+		return shared;
+	}
+	paddr_t own = *slot & SLOT_RESERVED ? page_take_reserved(false)
+	                                    : account_frame(m->account, false);
 	if (own == PADDR_NONE)
 		return PADDR_NONE;
 	memcpy(page_ptr(own), page_ptr(shared), PAGE_SIZE);
@@ -414,7 +476,7 @@ paddr_t memobj_peek(struct memobj *m, uint64_t index)
 	if (m->kind == MEMOBJ_DEVICE)
 		return m->device_base + index * PAGE_SIZE;
 	paddr_t *slot = find_slot(m, index, &span);
-	return slot ? *slot : PADDR_NONE;
+	return slot ? frame_in(slot) : PADDR_NONE;
 }
 
 static bool in_range(const struct memobj *m, uint64_t offset, uint64_t length)

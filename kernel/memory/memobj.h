@@ -3,18 +3,20 @@
  * Memory objects: a growable array of page frames with copy-on-write between objects.
  *
  * A frame whose reference count is above 1 is shared between objects and never written; the writer
- * gets a copy of its own first.  An absent frame reads as zeroes and appears when touched.  Device
- * memory and DMA memory are objects too: their frames never change and are never copied on write in
- * place (a private mapping copies).
+ * gets a copy of its own first.  A committed object has all its pages from the beginning, and a
+ * frame is set aside for the copy of each that is shared: storing to it never fails.  An absent
+ * frame reads as zeroes and appears when touched.  Device memory and DMA memory are objects too:
+ * their frames never change and are never copied on write in place (a private mapping copies).
  */
 #ifndef KERNEL_MEMOBJ_H
 #define KERNEL_MEMOBJ_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <capos/abi.h>
+#include "memory/account.h"
 #include "memory/page.h"
 
-struct account; /* who pays for frames: see process.h; NULL for the kernel itself */
 struct mapping;
 
 #define MEMOBJ_PAGES_MAX (1ull << 35) /* as much as user addresses can reach */
@@ -28,7 +30,8 @@ struct memobj {
 	bool code;
 	uint64_t size;   /* bytes as asked for */
 	uint64_t npages; /* size in pages, rounded up; at most MEMOBJ_PAGES_MAX */
-	struct account *account;
+	bool committed;
+	struct account *account;  /* pays for frames, tree and this */
 	struct mapping *mappings; /* every mapping of it, linked by mapping.next_of_object */
 	uint32_t nmappings;       /* of them, at most OBJECT_MAPPINGS_MAX */
 	paddr_t device_base;      /* MEMOBJ_DEVICE: physical address of page 0 */
@@ -37,6 +40,8 @@ struct memobj {
 };
 
 struct memobj *memobj_create(uint64_t size, struct account *account); /* refs 1; NULL: no memory */
+/* A committed one; NULL: no memory, and nothing was charged. */
+struct memobj *memobj_create_committed(uint64_t size, struct account *account);
 struct memobj *memobj_create_device(paddr_t base, uint64_t size);
 struct memobj *memobj_create_dma(uint32_t npages,
                                  struct account *account); /* frames present and zeroed */
@@ -50,6 +55,16 @@ struct memobj *memobj_slice(struct memobj *m, uint64_t offset, uint64_t size,
                             struct account *account);
 /* Makes code of an anonymous object that the caller alone knows: not mapped, one reference. */
 void memobj_make_code(struct memobj *m);
+/* As memobj_slice, a committed one. */
+struct memobj *memobj_slice_committed(struct memobj *m, uint64_t offset, uint64_t size,
+                                      struct account *account);
+/* Whether a slice may be asked for: offset whole pages, both within user addresses, size not 0. */
+static inline bool memobj_range_valid(uint64_t offset, uint64_t size)
+{
+	return offset % PAGE_SIZE == 0 && offset <= CAPOS_USER_MAX && size != 0 &&
+	       size <= CAPOS_USER_MAX;
+}
+/* False: no memory, or the object is committed (or a device's) and has the size it has. */
 bool memobj_resize(struct memobj *m, uint64_t size);
 /* The frame of page index, present (allocated or copied as write needs), or PADDR_NONE when out of
  * range or memory. */
@@ -61,11 +76,5 @@ void memobj_discard(struct memobj *m, uint64_t index, uint64_t count);
 /* Kernel access to an object's bytes; false when out of range or memory.  */
 bool memobj_read(struct memobj *m, uint64_t offset, void *to, uint64_t length);
 bool memobj_write(struct memobj *m, uint64_t offset, const void *from, uint64_t length);
-
-/* The account: implemented by process.c.  charge fails at the limit. */
-bool account_charge(struct account *account, uint64_t pages);
-void account_release(struct account *account, uint64_t pages);
-void account_get(struct account *account);
-void account_put(struct account *account);
 
 #endif

@@ -22,7 +22,7 @@ static unsigned range_count;
 static unsigned range_fresh; /* ranges before this one have next == end */
 static paddr_t free_list;    /* frames that came back; the first word of each names the next */
 static uint64_t total_pages, free_pages;
-static uint64_t held_back; /* frames that page_alloc leaves */
+static uint64_t reserved; /* free frames set aside for copies that must not fail */
 
 void *page_ptr(paddr_t page)
 {
@@ -94,12 +94,10 @@ static paddr_t take_fresh(uint64_t count)
 	return PADDR_NONE;
 }
 
-paddr_t page_alloc(bool zero)
+static paddr_t take(bool zero)
 {
 	paddr_t page = free_list;
 
-	if (free_pages <= held_back)
-		return PADDR_NONE;
 	if (page != PADDR_NONE)
 		free_list = *(paddr_t *)page_ptr(page);
 	else if ((page = take_fresh(1)) == PADDR_NONE)
@@ -111,9 +109,36 @@ paddr_t page_alloc(bool zero)
 	return page;
 }
 
-void page_hold_back(uint64_t pages)
+paddr_t page_alloc(bool zero)
 {
-	held_back = pages;
+	return page_available() > 0 ? take(zero) : PADDR_NONE;
+}
+
+bool page_reserve(void)
+{
+	if (page_available() == 0)
+		return false;
+	reserved++;
+	return true;
+}
+
+void page_unreserve(void)
+{
+	assert(reserved > 0);
+	reserved--;
+}
+
+paddr_t page_take_reserved(bool zero)
+{
+	page_unreserve();
+	paddr_t page = take(zero);
+	assert(page != PADDR_NONE);
+	return page;
+}
+
+uint64_t page_available(void)
+{
+	return free_pages - reserved;
 }
 
 void page_get(paddr_t page)

@@ -20,11 +20,14 @@ typedef uint64_t paddr_t;
 void page_add_range(paddr_t start, paddr_t end);
 
 paddr_t page_alloc(bool zero); /* count 1; PADDR_NONE when there is none */
-/* From now on page_alloc leaves so many frames: for others than whom the kernel works for at
- * present. */
-void page_hold_back(uint64_t pages);
-void page_get(paddr_t page); /* one more reference */
-void page_put(paddr_t page); /* one fewer; frees at 0 */
+/* Sets one frame aside: page_alloc leaves it.  False: none is left.  It is given back by
+ * page_unreserve or used by page_take_reserved, which cannot fail. */
+bool page_reserve(void);
+void page_unreserve(void);
+paddr_t page_take_reserved(bool zero);
+uint64_t page_available(void); /* frames that page_alloc can still hand out */
+void page_get(paddr_t page);   /* one more reference */
+void page_put(paddr_t page);   /* one fewer; frees at 0 */
 uint32_t page_refs(paddr_t page);
 uint64_t page_total(void);
 uint64_t page_free_count(void);

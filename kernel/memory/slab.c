@@ -89,6 +89,11 @@ static void count_live(struct slab *slab)
 	}
 }
 
+bool slab_full(const struct slab *slab)
+{
+	return is_whole_page(slab) || !slab->pages;
+}
+
 void *slab_alloc(struct slab *slab)
 {
 	assert(slab->size > 0 && slab->size <= PAGE_SIZE);

@@ -5,6 +5,7 @@
 #ifndef KERNEL_SLAB_H
 #define KERNEL_SLAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,8 @@ struct slab {
 		.name = #type, .size = sizeof(type) \
 	}
 
-void *slab_alloc(struct slab *slab); /* zeroed; NULL when out of memory */
+bool slab_full(const struct slab *slab); /* the next object takes a frame */
+void *slab_alloc(struct slab *slab);     /* zeroed; NULL when out of memory */
 void slab_free(struct slab *slab, void *object);
 uint64_t slab_live_objects(void); /* over all slabs, for leak tests */
 

@@ -50,7 +50,11 @@ bool space_init(struct space *s, struct account *account)
 	*s = (struct space){.account = account};
 	arch_random_seed((uint8_t *)&random, sizeof(random));
 	s->chosen_top = capos_layout_choose(CAPOS_MAP_FIRST, random);
+	if (!account_charge(account, 1))
+		return false;
 	s->root = arch_table_create();
+	if (s->root == PADDR_NONE)
+		account_release(account, 1);
 	return s->root != PADDR_NONE;
 }
 
@@ -110,7 +114,7 @@ static void drop(struct space *s, struct mapping **link)
 		s->last_hit = NULL;
 	s->count--;
 	memobj_put(m->object);
-	slab_free(&mapping_slab, m);
+	account_free(s->account, &mapping_slab, m);
 }
 
 void space_destroy(struct space *s)
@@ -122,8 +126,7 @@ void space_destroy(struct space *s)
 	while (!arch_table_destroy(s->root))
 		steps_spent = 0;
 	s->root = PADDR_NONE;
-	if (s->account && s->tables > 0)
-		account_release(s->account, s->tables);
+	account_release(s->account, s->tables + 1); /* the root too */
 	s->tables = 0;
 }
 
@@ -209,7 +212,7 @@ int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t 
 	if (*link && (*link)->start < start + size)
 		return CAP_EEXIST;
 
-	struct mapping *m = slab_alloc(&mapping_slab);
+	struct mapping *m = account_alloc(s->account, &mapping_slab);
 	if (!m)
 		return CAP_ENOMEM;
 	*m = (struct mapping){.start = start,
@@ -221,7 +224,7 @@ int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t 
 	if (private_copy) {
 		m->object = memobj_slice(object, offset, size, s->account);
 		if (!m->object) {
-			slab_free(&mapping_slab, m);
+			account_free(s->account, &mapping_slab, m);
 			return CAP_ENOMEM;
 		}
 	} else {
@@ -242,7 +245,7 @@ int space_fork(struct space *to, const struct space *from)
 	for (const struct mapping *m = from->first; m; m = m->next) {
 		if (m->kernel_owned)
 			continue;
-		struct mapping *copy = slab_alloc(&mapping_slab);
+		struct mapping *copy = account_alloc(to->account, &mapping_slab);
 		if (!copy)
 			return CAP_ENOMEM;
 		*copy = *m;
@@ -256,7 +259,7 @@ int space_fork(struct space *to, const struct space *from)
 			copy->object = NULL;
 		}
 		if (!copy->object) {
-			slab_free(&mapping_slab, copy);
+			account_free(to->account, &mapping_slab, copy);
 			return CAP_ENOMEM;
 		}
 		insert(to, link, copy);
@@ -361,10 +364,10 @@ static int split_borders(struct space *s, uint64_t start, uint64_t end)
 	if (needed > 0 && s->count + needed > SPACE_MAPPINGS_MAX)
 		return CAP_ENOMEM;
 	for (uint32_t i = 0; i < needed; i++) {
-		spare[i] = slab_alloc(&mapping_slab);
+		spare[i] = account_alloc(s->account, &mapping_slab);
 		if (!spare[i]) {
 			if (i > 0)
-				slab_free(&mapping_slab, spare[0]);
+				account_free(s->account, &mapping_slab, spare[0]);
 			return CAP_ENOMEM;
 		}
 	}
@@ -445,13 +448,12 @@ static bool enter(struct space *s, const struct mapping *m, uint64_t address, pa
 
 	if (!write && m->object->kind == MEMOBJ_ANON && page_refs(frame) > 1)
 		access &= ~CAP_RIGHT_WRITE;
-	if (s->account && !account_charge(s->account, most))
+	if (!account_charge(s->account, most))
 		return false;
 	unsigned done = arch_table_map(s->root, address, frame, access, device);
 	uint64_t used = done > 0 ? done - 1 : 0;
 	s->tables += (uint32_t)used;
-	if (s->account)
-		account_release(s->account, most - used);
+	account_release(s->account, most - used);
 	return done > 0;
 }
 

@@ -15,13 +15,9 @@ _Static_assert(CAP_RIGHTS_ALL < (1u << 14) && KIND_COUNT <= (1u << 6), "slot fie
 int cap_table_init(struct cap_table *t, struct account *account)
 {
 	*t = (struct cap_table){.account = account, .next_unused = 1};
-	if (!account_charge(account, 1))
+	paddr_t page = account_page(account, true);
+	if (page == PADDR_NONE)
 		return CAP_ENOMEM;
-	paddr_t page = page_alloc(true);
-	if (page == PADDR_NONE) {
-		account_release(account, 1);
-		return CAP_ENOMEM;
-	}
 	t->pages = page_ptr(page);
 	return CAP_OK;
 }
@@ -68,13 +64,9 @@ bool cap_at(const struct cap_table *t, uint32_t index, struct cap *out)
 
 static int add_page(struct cap_table *t, uint32_t number)
 {
-	if (!account_charge(t->account, 1))
+	paddr_t page = account_page(t->account, true);
+	if (page == PADDR_NONE)
 		return CAP_ENOMEM;
-	paddr_t page = page_alloc(true);
-	if (page == PADDR_NONE) {
-		account_release(t->account, 1);
-		return CAP_ENOMEM;
-	}
 	t->pages[number] = page_ptr(page);
 	return CAP_OK;
 }

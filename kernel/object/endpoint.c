@@ -21,6 +21,7 @@
 struct endpoint {
 	uint32_t refs;    /* holders, objects, calls and RECVs */
 	uint32_t holders; /* capabilities */
+	struct account *account;
 	bool dead;
 	bool reaping;           /* in the list of those to end; it holds a reference */
 	struct process *server; /* received here last; NULL: none, or it has ended */
@@ -41,6 +42,7 @@ struct object {
 	struct notice notice; /* first; its release */
 	uint32_t refs;        /* capabilities */
 	struct endpoint *endpoint;
+	struct account *account; /* of the process that minted it */
 	uint64_t word, interface;
 	/* Minted by the process that received on the endpoint: ends with it.  Then servers_ended of
 	 * that time. */
@@ -70,11 +72,12 @@ static uint64_t last_call_id;
 
 /* ---- Endpoints and objects ---- */
 
-struct endpoint *endpoint_create(void)
+struct endpoint *endpoint_create(struct account *account)
 {
-	struct endpoint *e = slab_alloc(&endpoints);
+	struct endpoint *e = account_alloc(account, &endpoints);
 	if (!e)
 		return NULL;
+	e->account = account;
 	e->refs = e->holders = 1;
 	list_init(&e->of_server);
 	list_init(&e->notices);
@@ -87,7 +90,7 @@ void endpoint_unref(struct endpoint *e)
 	assert(kernel_locked() && e->refs > 0);
 	if (--e->refs == 0) {
 		list_remove(&e->of_server);
-		slab_free(&endpoints, e);
+		account_free(e->account, &endpoints, e);
 	}
 }
 
@@ -114,8 +117,15 @@ void endpoint_put(void *endpoint)
 static void object_free(struct object *o)
 {
 	struct endpoint *e = o->endpoint;
-	slab_free(&objects, o);
+	account_free(o->account, &objects, o);
 	endpoint_unref(e);
+}
+
+/* Gives back what call_record took. */
+static void free_record(struct account *account, struct call *call)
+{
+	account_uncount(account, ACCOUNT_CALLS);
+	account_free(account, &calls, call);
 }
 
 static void call_free(struct call *call)
@@ -123,10 +133,8 @@ static void call_free(struct call *call)
 	struct endpoint *e = call->endpoint;
 	list_remove(&call->notice.queue);
 	list_remove(&call->of_server);
-	call->account->calls--;
-	account_put(call->account);
 	transfer_drop(&call->transfer);
-	slab_free(&calls, call);
+	free_record(call->account, call);
 	endpoint_unref(e);
 }
 
@@ -321,20 +329,22 @@ static void pump(struct endpoint *e)
 
 /* ---- Operations ---- */
 
-int endpoint_mint(struct endpoint *e, const struct process *minter, uint64_t interface,
-                  uint64_t word, struct object **out)
+int endpoint_mint(struct endpoint *e, const struct thread *t, const struct capos_sqe *sqe,
+                  struct object **out)
 {
 	if (e->dead)
 		return CAP_EGONE;
-	struct object *o = slab_alloc(&objects);
+	struct account *account = t->process->account;
+	struct object *o = account_alloc(account, &objects);
 	if (!o)
 		return CAP_ENOMEM;
 	list_init(&o->notice.queue);
 	o->notice.kind = CAPOS_RECEIVED_RELEASE;
 	o->refs = 1;
-	o->word = word;
-	o->interface = interface;
-	o->of_server = e->server == minter;
+	o->account = account;
+	o->word = sqe->arg;
+	o->interface = sqe->interface;
+	o->of_server = e->server == t->process;
 	o->minted_at = e->servers_ended;
 	o->endpoint = e;
 	e->refs++;
@@ -382,7 +392,7 @@ int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *
 	return OP_PENDING;
 }
 
-static int call_check(const struct object *o, const struct thread *t, const struct capos_sqe *sqe)
+static int call_check(const struct object *o, const struct capos_sqe *sqe)
 {
 	if (sqe->interface != o->interface)
 		return CAP_ETYPE;
@@ -390,32 +400,44 @@ static int call_check(const struct object *o, const struct thread *t, const stru
 		return CAP_EGONE;
 	if (sqe->send_len > CAPOS_MESSAGE_MAX || sqe->send_ncaps > CAPOS_MESSAGE_CAPS_MAX)
 		return CAP_ETOOBIG;
-	if (t->process->account->calls >= CALLS_MAX)
-		return CAP_EAGAIN;
 	return CAP_OK;
+}
+
+/* An empty call that counts against the account.  CAP_OK, CAP_ENOMEM, CAP_EAGAIN: too many. */
+static int call_record(struct account *account, struct call **out)
+{
+	if (!account_count(account, ACCOUNT_CALLS))
+		return CAP_EAGAIN;
+	*out = account_alloc(account, &calls);
+	if (!*out)
+		account_uncount(account, ACCOUNT_CALLS);
+	return *out ? CAP_OK : CAP_ENOMEM;
 }
 
 int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe)
 {
-	int error = call_check(o, t, sqe);
+	int error = call_check(o, sqe);
 	if (error)
 		return error;
-	struct call *call = slab_alloc(&calls);
-	struct op *op = call ? op_create(t, sqe, OP_CALL) : NULL;
+	struct account *account = t->process->account;
+	struct call *call;
+	error = call_record(account, &call);
+	if (error)
+		return error;
+	struct op *op = op_create(t, sqe, OP_CALL);
 	error = !op ? CAP_ENOMEM
 	            : transfer_begin(&call->transfer, t->process, sqe->send_caps, sqe->send_ncaps);
 	if (error) {
 		if (op)
 			op_free(op);
-		if (call)
-			slab_free(&calls, call);
+		free_record(account, call);
 		return error;
 	}
 	struct endpoint *e = o->endpoint;
 	op->target = call;
 	call->op = op;
 	call->endpoint = e;
-	call->account = t->process->account;
+	call->account = account;
 	call->id = ++last_call_id;
 	call->caller = t->process->id;
 	call->word = o->word;
@@ -424,8 +446,6 @@ int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe)
 	call->send_addr = sqe->send_addr;
 	call->send_len = sqe->send_len;
 	e->refs++;
-	account_get(call->account);
-	call->account->calls++;
 	call->notice.kind = CAPOS_RECEIVED_CALL;
 	list_init(&call->of_server);
 	list_append(&e->notices, &call->notice.queue);

@@ -12,16 +12,15 @@
 #include <capos/abi.h>
 #include "list.h"
 
+struct account;
 struct process;
 struct thread;
 struct endpoint;
 struct object;
 struct call;
 
-/* Calls that one process may have made and servers not yet answered, cancelled ones included. */
-#define CALLS_MAX 4096u
-
-struct endpoint *endpoint_create(void); /* held once; NULL: no memory */
+/* Held once, charged to the account; NULL: no memory. */
+struct endpoint *endpoint_create(struct account *account);
 /* A capability's count.  When the last is gone nobody can receive any more, and the endpoint
  * ends. */
 void endpoint_get(void *endpoint);
@@ -39,8 +38,8 @@ void object_get(void *object);
 void object_put(void *object);
 
 /* The operations.  Results, or OP_PENDING. */
-int endpoint_mint(struct endpoint *e, const struct process *minter, uint64_t interface,
-                  uint64_t word, struct object **out);
+int endpoint_mint(struct endpoint *e, const struct thread *t, const struct capos_sqe *sqe,
+                  struct object **out);
 int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *sqe);
 int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe);
 int call_return(struct thread *t, const struct capos_sqe *sqe);

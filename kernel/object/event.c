@@ -14,6 +14,7 @@
 
 struct event {
 	uint32_t refs;
+	struct account *account;
 	uint64_t bits;
 	struct list waiters;  /* struct op, in order of arrival */
 	struct thread *bound; /* it holds one count of this */
@@ -26,11 +27,12 @@ struct event {
 
 static struct slab events = SLAB_INIT(struct event);
 
-struct event *event_create(void)
+struct event *event_create(struct account *account)
 {
-	struct event *e = slab_alloc(&events);
+	struct event *e = account_alloc(account, &events);
 	if (e) {
 		e->refs = 1;
+		e->account = account;
 		list_init(&e->waiters);
 		list_init(&e->asked);
 	}
@@ -49,7 +51,7 @@ void event_put(void *event)
 	if (--e->refs > 0)
 		return;
 	assert(list_empty(&e->waiters) && !e->bound);
-	slab_free(&events, e);
+	account_free(e->account, &events, e);
 }
 
 static void offer_on(struct work *work);

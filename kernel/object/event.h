@@ -10,12 +10,14 @@
 #include <stdint.h>
 #include <capos/abi.h>
 
+struct account;
 struct event;
 struct msg_call;
 struct op;
 struct thread;
 
-struct event *event_create(void); /* one count; NULL: no memory */
+/* One count, charged to the account; NULL: no memory. */
+struct event *event_create(struct account *account);
 void event_get(void *event);
 void event_put(void *event);
 void event_signal(struct event *e, uint64_t bits);

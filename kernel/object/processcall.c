@@ -99,7 +99,7 @@ static int create_event(void *object, struct msg_call *msg,
 	int error = managed(object, msg, &p);
 	if (error)
 		return error;
-	struct event *e = event_create();
+	struct event *e = event_create(p->account);
 	if (!e)
 		return CAP_ENOMEM;
 	results->event_index = kcall_give(kcall_of(msg), KIND_EVENT, e, CAP_RIGHTS_ALL);
@@ -113,7 +113,7 @@ static int create_endpoint(void *object, struct msg_call *msg,
 	int error = managed(object, msg, &p);
 	if (error)
 		return error;
-	struct endpoint *e = endpoint_create();
+	struct endpoint *e = endpoint_create(p->account);
 	if (!e)
 		return CAP_ENOMEM;
 	results->endpoint_index = kcall_give(kcall_of(msg), KIND_ENDPOINT, e, CAP_RIGHTS_ALL);
@@ -132,8 +132,6 @@ static int create_thread(void *object, struct msg_call *msg,
 	if (params->entry < CAPOS_USER_MIN || params->entry >= CAPOS_USER_MAX ||
 	    params->stack_pointer >= CAPOS_USER_MAX || params->fs_base >= CAPOS_USER_MAX)
 		return CAP_EINVAL;
-	if (p->nthreads >= PROCESS_THREADS_MAX)
-		return CAP_EAGAIN;
 	error = thread_create(p, params->entry, params->stack_pointer, params->argument,
 	                      params->fs_base, &t);
 	if (error)
@@ -186,8 +184,8 @@ static int status(void *object, struct msg_call *msg, struct process_status_resu
 	results->id = p->id;
 	results->name = MSG_TEXT(p->name);
 	results->alive = p->alive;
-	results->memory_pages = p->account->used;
-	results->memory_limit_pages = p->account->limit;
+	results->memory_pages = account_used(p->account);
+	results->memory_limit_pages = p->account->limits.pages;
 	results->capabilities = p->caps.live;
 	results->threads = p->nthreads;
 	results->cpu_ns = p->cpu_ns;
@@ -299,6 +297,19 @@ static int exec_process(void *object, struct msg_call *msg,
 	return MSG_DEFERRED;
 }
 
+static int account_method(void *object, struct msg_call *msg,
+                          struct process_account_results *results)
+{
+	struct process *p;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	account_get(p->account);
+	results->account_index = kcall_give(kcall_of(msg), KIND_ACCOUNT, p->account,
+	                                    ACCOUNT_RIGHTS & ~CAP_RIGHT_MANAGE);
+	return CAP_OK;
+}
+
 int process_call(void *process, struct msg_call *msg)
 {
 	static const struct process_ops ops = {
@@ -317,6 +328,7 @@ int process_call(void *process, struct msg_call *msg)
 	        .sleep_forever = sleep_forever,
 	        .fork = fork_method,
 	        .exec = exec_process,
+	        .account = account_method,
 	};
 	return process_dispatch(&ops, process, msg);
 }
@@ -341,8 +353,7 @@ static int memory_slice(void *object, struct msg_call *msg,
 		return CAP_ERIGHTS;
 	if (m->kind != MEMOBJ_ANON)
 		return CAP_ETYPE;
-	if (params->offset % PAGE_SIZE != 0 || params->size == 0 || params->size > CAPOS_USER_MAX ||
-	    params->offset > CAPOS_USER_MAX)
+	if (!memobj_range_valid(params->offset, params->size))
 		return CAP_EINVAL;
 	struct memobj *copy =
 	        memobj_slice(m, params->offset, params->size, call->caller->process->account);
@@ -363,7 +374,7 @@ static int memory_resize(void *object, struct msg_call *msg,
 	const uint32_t needed = CAP_RIGHT_WRITE | CAP_RIGHT_MANAGE;
 	if ((kcall_of(msg)->rights & needed) != needed)
 		return CAP_ERIGHTS;
-	if (m->kind != MEMOBJ_ANON)
+	if (m->kind != MEMOBJ_ANON || m->committed)
 		return CAP_ETYPE;
 	if (params->size > CAPOS_USER_MAX)
 		return CAP_EINVAL;

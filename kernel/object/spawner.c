@@ -6,6 +6,27 @@
 #include "kernel.h"
 #include "process/process.h"
 
+/* The account that the process is to draw on, one reference; *ncaps: capabilities before the image,
+ * of which the account is taken off. */
+static int find_account(struct kcall *call, const struct process_spawner_spawn_params *params,
+                        uint32_t *ncaps, struct account **out)
+{
+	struct cap account;
+	if (!params->in_account) {
+		*out = account_create(&(struct account_limits){.pages = params->memory_limit_pages},
+		                      !params->service);
+		return *out ? CAP_OK : CAP_ENOMEM;
+	}
+	if (*ncaps == 0 || params->memory_limit_pages != 0)
+		return CAP_EINVAL;
+	int error = kcall_arg(call, (uint16_t)-- * ncaps, KIND_ACCOUNT, CAP_RIGHT_MANAGE, &account);
+	if (error)
+		return error;
+	*out = account.object;
+	account_get(*out);
+	return CAP_OK;
+}
+
 static int spawn(void *object, struct msg_call *msg,
                  const struct process_spawner_spawn_params *params,
                  struct process_spawner_spawn_results *results)
@@ -23,6 +44,11 @@ static int spawn(void *object, struct msg_call *msg,
 		return error;
 	if (((struct memobj *)image.object)->kind != MEMOBJ_ANON)
 		return CAP_ETYPE;
+	uint32_t ncaps = call->in.count - 1;
+	struct account *account;
+	error = find_account(call, params, &ncaps, &account);
+	if (error)
+		return error;
 	struct spawn what = {.name = params->name.ptr,
 	                     .name_length = params->name.len,
 	                     .image = image.object,
@@ -30,11 +56,12 @@ static int spawn(void *object, struct msg_call *msg,
 	                     .stack_top = params->stack_top,
 	                     .start_block = params->start_block.ptr,
 	                     .start_length = params->start_block.len,
-	                     .limit_pages = params->memory_limit_pages,
+	                     .account = account,
 	                     .service = params->service,
 	                     .caps = call->in.caps,
-	                     .ncaps = call->in.count - 1};
+	                     .ncaps = ncaps};
 	error = process_spawn(&what, &p);
+	account_put(account);
 	if (error)
 		return error;
 	for (uint32_t i = 0; i < what.ncaps; i++)
@@ -43,8 +70,30 @@ static int spawn(void *object, struct msg_call *msg,
 	return CAP_OK;
 }
 
+static int create_account(void *object, struct msg_call *msg,
+                          const struct process_spawner_create_account_params *params,
+                          struct process_spawner_create_account_results *results)
+{
+	const struct account_limits limits = {
+	        .pages = params->memory_limit_pages,
+	        .items = {[ACCOUNT_PROCESSES] = params->process_limit,
+	                  [ACCOUNT_THREADS] = params->thread_limit,
+	                  [ACCOUNT_TIMERS] = params->timer_limit,
+	                  [ACCOUNT_OPERATIONS] = params->operation_limit,
+	                  [ACCOUNT_CALLS] = params->call_limit}};
+	(void)object;
+	struct account *account = account_create(&limits, !params->service);
+	if (!account)
+		return CAP_ENOMEM;
+	results->account_index = kcall_give(kcall_of(msg), KIND_ACCOUNT, account, ACCOUNT_RIGHTS);
+	return CAP_OK;
+}
+
 int spawner_call(void *object, struct msg_call *msg)
 {
-	static const struct process_spawner_ops ops = {.spawn = spawn};
+	static const struct process_spawner_ops ops = {
+	        .spawn = spawn,
+	        .create_account = create_account,
+	};
 	return process_spawner_dispatch(&ops, object, msg);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "tree.h"
 
+struct account;
 struct msg_call;
 
 struct timeout {
@@ -28,7 +29,8 @@ uint64_t timeout_first(void); /* earliest deadline; UINT64_MAX: none */
 void timeout_run(uint64_t now);
 
 struct timer;
-struct timer *timer_create(void); /* one count; NULL: no memory */
+/* CAP_OK with one count, charged to the account; CAP_ENOMEM, CAP_EAGAIN: it has too many. */
+int timer_create(struct account *account, struct timer **out);
 void timer_get(void *timer);
 void timer_put(void *timer);
 int timer_call(void *timer, struct msg_call *msg);

@@ -7,6 +7,7 @@
 #include "kcall.h"
 #include "kernel.h"
 #include "memory/slab.h"
+#include "process/process.h"
 #include "object/timer.h"
 
 /* Shortest interval that can be asked for, and the least time between two signals of one timer, in
@@ -19,6 +20,7 @@
 
 struct timer {
 	uint32_t refs;
+	struct account *account;
 	struct timeout timeout;
 	struct event *event; /* one count while armed */
 	uint64_t bits;
@@ -54,14 +56,20 @@ static void fire(struct timeout *timeout)
 	timeout_set(timeout, next);
 }
 
-struct timer *timer_create(void)
+int timer_create(struct account *account, struct timer **out)
 {
-	struct timer *t = slab_alloc(&timers);
-	if (t) {
-		t->refs = 1;
-		t->timeout.fire = fire;
+	if (!account_count(account, ACCOUNT_TIMERS))
+		return CAP_EAGAIN;
+	struct timer *t = account_alloc(account, &timers);
+	if (!t) {
+		account_uncount(account, ACCOUNT_TIMERS);
+		return CAP_ENOMEM;
 	}
-	return t;
+	t->refs = 1;
+	t->account = account;
+	t->timeout.fire = fire;
+	*out = t;
+	return CAP_OK;
 }
 
 void timer_get(void *timer)
@@ -76,7 +84,8 @@ void timer_put(void *timer)
 	if (--t->refs > 0)
 		return;
 	disarm(t);
-	slab_free(&timers, t);
+	account_uncount(t->account, ACCOUNT_TIMERS);
+	account_free(t->account, &timers, t);
 }
 
 static uint64_t remaining(const struct timer *t)
@@ -132,9 +141,10 @@ static int timer_create_method(void *timer, struct msg_call *msg,
                                struct timer_create_results *results)
 {
 	(void)timer;
-	struct timer *made = timer_create();
-	if (!made)
-		return CAP_ENOMEM;
+	struct timer *made;
+	int error = timer_create(kcall_of(msg)->caller->process->account, &made);
+	if (error)
+		return error;
 	results->timer_index =
 	        kcall_give(kcall_of(msg), KIND_TIMER, made, CAP_RIGHT_CALL | CAP_RIGHT_COPY);
 	return CAP_OK;

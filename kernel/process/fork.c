@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Process.fork: a second process with the memory and capabilities of the first.  All of it is made
- * before anybody sees it, or nothing is.
+ * before anybody sees it, or nothing is.  Both draw on one
+ * account from then on.
  */
 #include "object/event.h"
 #include "kernel.h"
@@ -36,11 +37,12 @@ int process_fork(struct thread *caller, const struct fork *fork, struct process 
 	const struct process *p = caller->process;
 	struct thread *t;
 	assert(kernel_locked() && caller == current_thread());
-	struct process *child =
-	        process_create(p->name, (uint32_t)strlen(p->name), p->account->limit, p->service);
-	if (!child)
-		return CAP_ENOMEM;
-	int error = copy_into(child, caller, fork, &t);
+	struct process *child;
+	int error =
+	        process_create(p->name, (uint32_t)strlen(p->name), p->account, p->service, &child);
+	if (error)
+		return error;
+	error = copy_into(child, caller, fork, &t);
 	if (error) {
 		process_end(child, 0, NULL);
 		return error == CAP_ENOSLOT ? CAP_ENOMEM : error;

@@ -23,9 +23,14 @@ uint64_t op_newest(void)
 struct op *op_create(struct thread *t, const struct capos_sqe *sqe, enum op_kind kind)
 {
 	assert(kernel_locked());
-	struct op *op = slab_alloc(&ops);
-	if (!op)
+	struct account *account = t->process->account;
+	if (!account_count(account, ACCOUNT_OPERATIONS))
 		return NULL;
+	struct op *op = account_alloc(account, &ops);
+	if (!op) {
+		account_uncount(account, ACCOUNT_OPERATIONS);
+		return NULL;
+	}
 	op->thread = t;
 	op->id = ++newest;
 	op->user_data = sqe->user_data;
@@ -45,7 +50,9 @@ void op_free(struct op *op)
 {
 	list_remove(&op->queue);
 	list_remove(&op->of_thread);
-	slab_free(&ops, op);
+	struct account *account = op->thread->process->account;
+	account_uncount(account, ACCOUNT_OPERATIONS);
+	account_free(account, &ops, op);
 }
 
 void op_complete(struct op *op, int32_t result, uint32_t length, uint64_t value, uint32_t ncaps)

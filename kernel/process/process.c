@@ -14,7 +14,6 @@
 #include "process/thread.h"
 
 static struct slab processes = SLAB_INIT(struct process);
-static struct slab accounts = SLAB_INIT(struct account);
 static uint64_t last_process_id;
 static paddr_t
         idle_root; /* page tables without user mappings, loaded while a space is taken apart */
@@ -28,40 +27,6 @@ void process_init(void)
 	idle_root = arch_table_create();
 	if (idle_root == PADDR_NONE)
 		panic("no memory for page tables");
-}
-
-/* ---- Accounts ---- */
-
-bool account_charge(struct account *a, uint64_t pages)
-{
-	if (!a)
-		return true;
-	if (a->limit != 0 && pages > a->limit - a->used)
-		return false;
-	if (a->program && page_free_count() < pages + page_total() / SERVICE_SHARE)
-		return false;
-	a->used += pages;
-	return true;
-}
-
-void account_release(struct account *a, uint64_t pages)
-{
-	if (!a)
-		return;
-	assert(a->used >= pages);
-	a->used -= pages;
-}
-
-void account_get(struct account *a)
-{
-	if (a)
-		a->refs++;
-}
-
-void account_put(struct account *a)
-{
-	if (a && --a->refs == 0)
-		slab_free(&accounts, a);
 }
 
 /* ---- Creation ---- */
@@ -81,42 +46,50 @@ static void lists_init(struct process *p)
 		list_init(&p->calls[i]);
 }
 
-struct process *process_create(const char *name, uint32_t name_length, uint64_t limit_pages,
-                               bool service)
+/* A space, a table with CAP_SELF in it, and lists. */
+static int fill(struct process *p, struct account *account)
 {
-	struct process *p = slab_alloc(&processes);
-	struct account *a = p ? slab_alloc(&accounts) : NULL;
-	if (!a)
-		goto no_account;
-	*a = (struct account){.refs = 1, .limit = limit_pages, .program = !service};
-	p->account = a;
-	if (!space_init(&p->space, a))
-		goto no_space;
-	if (cap_table_init(&p->caps, a) != CAP_OK)
-		goto no_table;
+	if (!space_init(&p->space, account))
+		return CAP_ENOMEM;
+	int error = cap_table_init(&p->caps, account);
+	if (error) {
+		space_destroy(&p->space);
+		return error;
+	}
+	cap_t self;
+	error = cap_insert(&p->caps, (struct cap){p, KIND_PROCESS, CAP_RIGHTS_ALL}, &self);
+	assert(error || self == CAP_SELF);
+	if (error) {
+		cap_table_destroy(&p->caps);
+		space_destroy(&p->space);
+	}
+	return error;
+}
+
+int process_create(const char *name, uint32_t name_length, struct account *account, bool service,
+                   struct process **out)
+{
+	if (!account_count(account, ACCOUNT_PROCESSES))
+		return CAP_EAGAIN;
+	struct process *p = account_alloc(account, &processes);
+	int error = p ? fill(p, account) : CAP_ENOMEM;
+	if (error) {
+		if (p)
+			account_free(account, &processes, p);
+		account_uncount(account, ACCOUNT_PROCESSES);
+		return error;
+	}
+	account_get(account);
+	p->account = account;
 	lists_init(p);
-	p->refs = 1;
+	p->refs = 2; /* CAP_SELF, and its being alive */
 	p->id = ++last_process_id;
 	p->service = service;
-	process_set_name(p, name, name_length);
-	cap_t self;
-	if (cap_insert(&p->caps, (struct cap){p, KIND_PROCESS, CAP_RIGHTS_ALL}, &self) != CAP_OK)
-		goto no_slot;
-	assert(self == CAP_SELF);
-	p->refs++;
 	p->alive = true;
+	process_set_name(p, name, name_length);
 	list_append(&all_processes, &p->of_all);
-	return p;
-no_slot:
-	cap_table_destroy(&p->caps);
-no_table:
-	space_destroy(&p->space);
-no_space:
-	account_put(a);
-no_account:
-	if (p)
-		slab_free(&processes, p);
-	return NULL;
+	*out = p;
+	return CAP_OK;
 }
 
 int process_furnish(struct space *space, uint64_t stack_top)
@@ -152,13 +125,14 @@ static int furnish(struct process *p, const struct spawn *spawn, uint64_t stack_
 
 int process_spawn(const struct spawn *spawn, struct process **out)
 {
-	struct process *p =
-	        process_create(spawn->name, spawn->name_length, spawn->limit_pages, spawn->service);
-	if (!p)
-		return CAP_ENOMEM;
+	struct process *p;
 	uint64_t entry, stack_top = spawn->stack_top ? spawn->stack_top : CAPOS_STACK_TOP;
 	struct thread *t;
-	int error = elf_load(&p->space, spawn->image, spawn->load_bias, &entry);
+	int error =
+	        process_create(spawn->name, spawn->name_length, spawn->account, spawn->service, &p);
+	if (error)
+		return error;
+	error = elf_load(&p->space, spawn->image, spawn->load_bias, &entry);
 	if (!error)
 		error = furnish(p, spawn, stack_top);
 	if (!error)
@@ -249,6 +223,8 @@ void process_put(void *process)
 	if (--p->refs > 0)
 		return;
 	assert(!p->alive);
-	account_put(p->account);
-	slab_free(&processes, p);
+	struct account *account = p->account;
+	account_uncount(account, ACCOUNT_PROCESSES);
+	account_free(account, &processes, p);
+	account_put(account);
 }

@@ -21,21 +21,8 @@ struct thread;
 #define PROCESS_NAME_MAX     32u /* bytes, final NUL included */
 #define PROCESS_REASON_MAX   128u
 #define PROCESS_CALL_BUCKETS 64u
-#define PROCESS_THREADS_MAX  1024u
 /* Most bytes of a start block that exec reads. */
 #define PROCESS_START_BLOCK_MAX (1u << 20)
-
-/* Who pays for frames.  Outlives its process while memory objects made for it exist. */
-struct account {
-	uint32_t refs;
-	uint32_t calls;       /* calls made and not answered: see CALLS_MAX */
-	uint64_t used, limit; /* pages; limit 0: the machine's memory alone */
-	bool program;         /* leaves the last of the memory to services */
-};
-
-/* This part of the machine's memory only services get.  A service that finds none when it touches a
- * page of its own ends, and with it what all programs have of it: so programs run out first. */
-#define SERVICE_SHARE 32u
 
 /* What a process may still write to the log. */
 struct log_budget {
@@ -50,7 +37,7 @@ struct process {
 	char name[PROCESS_NAME_MAX];
 	bool service; /* scheduled before programs */
 	bool alive;
-	struct account *account;
+	struct account *account; /* one reference */
 	struct space space;
 	struct cap_table caps;
 	struct list threads; /* struct thread.of_process */
@@ -72,9 +59,10 @@ extern struct list all_processes;
 extern struct process *init_process; /* whose end ends the machine */
 
 void process_init(void); /* boot, once */
-/* An empty process, one count, its own Process capability at CAP_SELF.  NULL: no memory. */
-struct process *process_create(const char *name, uint32_t name_length, uint64_t limit_pages,
-                               bool service);
+/* An empty process that draws on the account, its own Process capability at CAP_SELF.  CAP_OK with
+ * the count of its being alive, CAP_ENOMEM, CAP_EAGAIN: the account has too many. */
+int process_create(const char *name, uint32_t name_length, struct account *account, bool service,
+                   struct process **out);
 /* What spawning a process needs. */
 struct spawn {
 	const char *name;
@@ -84,12 +72,13 @@ struct spawn {
 	uint64_t stack_top;      /* 0: CAPOS_STACK_TOP */
 	const void *start_block; /* ends up directly below the stack's top */
 	uint32_t start_length;   /* a multiple of 16 */
-	uint64_t limit_pages;
+	struct account *account; /* borrowed */
 	bool service;
 	const struct cap *caps; /* CAP_GIVEN(0), ...: their counts pass to the process on success */
 	uint32_t ncaps;
 };
-/* Starts it.  CAP_OK with one count in *out, or CAP_ENOEXEC, CAP_ENOMEM, CAP_ENOSLOT. */
+/* Starts it.  CAP_OK with one count in *out, or CAP_ENOEXEC, CAP_ENOMEM, CAP_ENOSLOT, CAP_EAGAIN.
+ */
 int process_spawn(const struct spawn *spawn, struct process **out);
 /* What every space of a process has: stack and clock page.  CAP_OK, CAP_ENOMEM, CAP_EINVAL. */
 int process_furnish(struct space *space, uint64_t stack_top);
@@ -103,7 +92,7 @@ struct fork {
 	struct event *end_event; /* NULL: none; borrowed */
 	uint64_t end_bits;
 };
-/* CAP_OK with one count in *out, CAP_ENOMEM. */
+/* CAP_OK with one count in *out, CAP_ENOMEM, CAP_EAGAIN. */
 int process_fork(struct thread *caller, const struct fork *fork, struct process **out);
 
 /* exec.c: the caller's process, whose one thread it is, becomes another program's. */

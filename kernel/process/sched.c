@@ -173,9 +173,6 @@ static void switch_to(struct cpu *cpu, struct thread *t)
 	if (t->rank != RANK_SERVICE && rank_waits(cpu, RANK_SERVICE))
 		cpu->preempt_at = cpu->switched_at;
 	cpu->context_switches++;
-	/* What is made in the program's name and not charged to it leaves services theirs as
-	 * well. */
-	page_hold_back(t->rank == RANK_SERVICE ? 0 : page_total() / SERVICE_SHARE);
 	if (cpu->loaded == t || t == &worker)
 		return;
 	if (cpu->loaded)

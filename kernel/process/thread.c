@@ -51,14 +51,19 @@ int thread_create(struct process *p, uint64_t entry, uint64_t stack, uint64_t ar
                   uint64_t fs_base, struct thread **out)
 {
 	assert(kernel_locked());
-	struct thread *t = slab_alloc(&threads);
-	if (!t)
-		return CAP_ENOMEM;
-	t->process = p;
-	t->id = ++last_thread_id;
-	int error = ring_map(t);
+	if (!account_count(p->account, ACCOUNT_THREADS))
+		return CAP_EAGAIN;
+	struct thread *t = account_alloc(p->account, &threads);
+	int error = CAP_ENOMEM;
+	if (t) {
+		t->process = p;
+		t->id = ++last_thread_id;
+		error = ring_map(t);
+	}
 	if (error) {
-		slab_free(&threads, t);
+		if (t)
+			account_free(p->account, &threads, t);
+		account_uncount(p->account, ACCOUNT_THREADS);
 		return error;
 	}
 	list_init(&t->run);
@@ -93,10 +98,12 @@ void thread_end(struct thread *t)
 	if (cpu->loaded == t)
 		cpu->loaded = NULL;
 	list_remove(&t->of_process);
-	t->process->nthreads--;
-	space_unmap_kernel(&t->process->space, t->ring_address);
+	struct process *p = t->process;
+	p->nthreads--;
+	space_unmap_kernel(&p->space, t->ring_address);
 	memobj_put(t->ring_object);
-	slab_free(&threads, t);
+	account_uncount(p->account, ACCOUNT_THREADS);
+	account_free(p->account, &threads, t);
 }
 
 static bool signals_pending(const struct thread *t)

@@ -51,7 +51,8 @@ struct thread {
 	uint64_t upcall_entry;
 };
 
-/* A thread of process, waiting: sched_wake starts it.  CAP_OK, CAP_ENOMEM. */
+/* A thread of process, waiting: sched_wake starts it.  CAP_OK, CAP_ENOMEM, CAP_EAGAIN: its
+ * account has too many. */
 int thread_create(struct process *process, uint64_t entry, uint64_t stack, uint64_t argument,
                   uint64_t fs_base, struct thread **out);
 /* Ends the thread: what it had in flight is withdrawn, the thread is freed.  When it is the current
@@ -111,7 +112,7 @@ struct job {
 };
 
 struct op *op_create(struct thread *t, const struct capos_sqe *sqe,
-                     enum op_kind kind); /* NULL: no memory */
+                     enum op_kind kind); /* NULL: no memory, or too many of the account */
 uint64_t op_newest(void);                /* the id of the last one made */
 /* Completes and frees it.  The caller has given back target already, or does so. */
 void op_complete(struct op *op, int32_t result, uint32_t length, uint64_t value, uint32_t ncaps);

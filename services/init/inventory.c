@@ -39,6 +39,7 @@ static const char *const kind_names[] = {
         [CAPABILITY_ENTRY_KIND_INTERRUPT] = "Interrupt",
         [CAPABILITY_ENTRY_KIND_DMA_POOL] = "DMAPool",
         [CAPABILITY_ENTRY_KIND_CODE_MAKER] = "CodeMaker",
+        [CAPABILITY_ENTRY_KIND_ACCOUNT] = "Account",
 };
 
 static const char *capability_name(const struct capability_entry *e)
@@ -79,6 +80,8 @@ static void rights_text(const struct capability_entry *e, char *out, uint32_t si
 		meaningful |= CAP_RIGHT_RECV;
 	else if (e->kind == CAPABILITY_ENTRY_KIND_PROCESS)
 		meaningful |= CAP_RIGHT_MANAGE | CAP_RIGHT_KILL | CAP_RIGHT_WATCH;
+	else if (e->kind == CAPABILITY_ENTRY_KIND_ACCOUNT)
+		meaningful |= CAP_RIGHT_MANAGE | CAP_RIGHT_WATCH;
 	out[0] = 0;
 	for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!(e->rights & meaningful & names[i].right))

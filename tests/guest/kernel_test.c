@@ -68,6 +68,7 @@ cap_t find_file(const char *name)
 }
 
 uint64_t start_limit_pages = START_LIMIT_PAGES;
+cap_t start_account;
 
 int start_process(cap_t image, const char *argument, const struct capos_send_cap *caps,
                   uint32_t ncaps, cap_t *process)
@@ -83,13 +84,18 @@ int start_process(cap_t image, const char *argument, const struct capos_send_cap
 		return result;
 	for (uint32_t i = 0; i < ncaps; i++)
 		send[i] = caps[i];
+	bool in_account = start_account != CAP_NULL;
+	if (in_account)
+		send[ncaps++] =
+		        (struct capos_send_cap){.cap = start_account, .rights = CAP_RIGHTS_ALL};
 	send[ncaps] = (struct capos_send_cap){.cap = image, .rights = CAP_RIGHTS_ALL};
 	struct process_spawner_spawn_params params = {
 	        .name = {argument, (uint32_t)strlen(argument)},
 	        .image_index = (uint16_t)ncaps,
 	        .load_bias = CAPOS_IMAGE_FIRST,
 	        .start_block = MSG_DATA(block, length),
-	        .memory_limit_pages = start_limit_pages};
+	        .memory_limit_pages = in_account ? 0 : start_limit_pages,
+	        .in_account = in_account};
 	struct capos_call call = {.send_caps = send,
 	                          .send_ncaps = ncaps + 1,
 	                          .buffer = buffer,
@@ -132,6 +138,7 @@ static void run_all(void)
 	test_devices();
 	test_process();
 	test_fork();
+	test_account();
 }
 
 int main(void)

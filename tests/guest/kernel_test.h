@@ -38,6 +38,8 @@ cap_t make_code(cap_t data);
 /* How much memory it may take: pages, 0 for no limit. */
 #define START_LIMIT_PAGES 2048u
 extern uint64_t start_limit_pages;
+/* The account in which it starts; CAP_NULL: one of its own, with that limit. */
+extern cap_t start_account;
 /* Waits for its end and gives the capability up: its status. */
 uint32_t wait_for(cap_t process, char *reason, uint32_t size);
 
@@ -49,5 +51,6 @@ void test_time(void);
 void test_process(void);
 void test_fork(void);
 void test_devices(void);
+void test_account(void);
 
 #endif

@@ -176,11 +176,14 @@ struct process *user_create(const char *name)
 {
 	uint64_t address = USER_MEMORY;
 	the_cpu.locked = true;
-	struct process *p = process_create(name, (uint32_t)strlen(name), 0, false);
-	assert(p);
+	struct account *account = account_create(&(struct account_limits){.pages = 0}, false);
+	struct process *p;
+	int error = process_create(name, (uint32_t)strlen(name), account, false, &p);
+	assert(!error);
+	account_put(account);
 	struct memobj *m = memobj_create(USER_SIZE, p->account);
-	int error = space_map(&p->space, m, 0, USER_SIZE, CAP_RIGHT_READ | CAP_RIGHT_WRITE, false,
-	                      false, &address);
+	error = space_map(&p->space, m, 0, USER_SIZE, CAP_RIGHT_READ | CAP_RIGHT_WRITE, false,
+	                  false, &address);
 	assert(!error);
 	memobj_put(m);
 	the_cpu.locked = false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What kernel_fake.h promises: the architecture and the accounts as far as memory code needs them.
+ * What kernel_fake.h promises: the architecture as far as memory code needs it.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -81,37 +81,6 @@ void klog(const char *format, ...)
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
-}
-
-/* ---- Accounts ---- */
-
-/* Weak: kernel/process/process.c has the real ones, where it is part of the test. */
-#define WEAK __attribute__((weak))
-
-WEAK bool account_charge(struct account *account, uint64_t pages)
-{
-	struct fake_account *a = (struct fake_account *)account;
-	if (a->charged + pages > a->limit)
-		return false;
-	a->charged += pages;
-	return true;
-}
-
-WEAK void account_release(struct account *account, uint64_t pages)
-{
-	struct fake_account *a = (struct fake_account *)account;
-	assert(a->charged >= pages);
-	a->charged -= pages;
-}
-
-WEAK void account_get(struct account *account)
-{
-	((struct fake_account *)account)->refs++;
-}
-
-WEAK void account_put(struct account *account)
-{
-	((struct fake_account *)account)->refs--;
 }
 
 /* ---- Page tables ---- */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's memory code on the host: its direct map is an arena here, page tables are a list,
- * the account counts.  A test calls fake_start() first and fake_check_clean() when it has given
- * everything back.
+ * The kernel's memory code on the host: its direct map is an arena here and page tables are a list.
+ * A test calls fake_start() first and fake_check_clean() when it has given everything back.
  */
 #ifndef KERNEL_FAKE_H
 #define KERNEL_FAKE_H
@@ -14,16 +13,6 @@
 
 /* Stands for ARCH_DIRECT_MAP; defined as such on the compiler's command line. */
 extern uint64_t fake_direct_map;
-
-struct account;
-struct fake_account {
-	uint64_t charged, limit;
-	int refs;
-};
-static inline struct account *fake_account(struct fake_account *a)
-{
-	return (struct account *)a;
-}
 
 void fake_start(uint64_t pages); /* so many frames in all, bookkeeping included */
 void fake_check_clean(void); /* every frame and kernel object that fake_start left is free again */

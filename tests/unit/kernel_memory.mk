@@ -2,9 +2,15 @@
 # The kernel's memory code on the host, with a fake architecture under it.
 
 KERNEL_MEMORY_SOURCES = tests/unit/kernel_fake.c tests/unit/kernel_fake.h \
-	kernel/tree.c kernel/work.c kernel/memory/page.c kernel/memory/slab.c kernel/memory/memobj.c kernel/memory/space.c
+	kernel/tree.c kernel/work.c kernel/memory/account.c kernel/memory/page.c kernel/memory/slab.c kernel/memory/memobj.c kernel/memory/space.c
 KERNEL_UNIT_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(srcdir)/kernel -DARCH_DIRECT_MAP=fake_direct_map \
 	-include $(srcdir)/tests/unit/kernel_fake.h
+
+UNIT_TESTS += tests/unit/test_account
+tests_unit_test_account_SOURCES = tests/unit/test_account.c $(KERNEL_MEMORY_SOURCES)
+tests_unit_test_account_CPPFLAGS = $(KERNEL_UNIT_CPPFLAGS)
+tests_unit_test_account_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_account_LDADD = $(UNIT_LIBS)
 
 UNIT_TESTS += tests/unit/test_page
 tests_unit_test_page_SOURCES = tests/unit/test_page.c $(KERNEL_MEMORY_SOURCES)

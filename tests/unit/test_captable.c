@@ -32,7 +32,7 @@ static struct cap object(uintptr_t number)
 }
 
 struct fixture {
-	struct fake_account account;
+	struct account account;
 	struct cap_table table;
 };
 
@@ -40,8 +40,8 @@ static int start(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	fake_start(FAKE_ARENA_PAGES);
-	f->account.limit = UINT64_MAX / 2;
-	assert_int_equal(cap_table_init(&f->table, fake_account(&f->account)), CAP_OK);
+	f->account = (struct account){.refs = 1, .limits.pages = UINT64_MAX / 2};
+	assert_int_equal(cap_table_init(&f->table, &f->account), CAP_OK);
 	*state = f;
 	return 0;
 }
@@ -50,7 +50,7 @@ static int finish(void **state)
 {
 	struct fixture *f = *state;
 	cap_table_destroy(&f->table);
-	assert_int_equal(f->account.charged, 0);
+	assert_int_equal(f->account.pages, 0);
 	fake_check_clean();
 	free(f);
 	return 0;
@@ -146,12 +146,12 @@ static void limited_account(void **state)
 	struct fixture *f = *state;
 	cap_t id;
 	uint32_t i = 0;
-	f->account.limit = f->account.charged + 2;
+	f->account.limits.pages = f->account.pages + 2;
 	while (cap_insert(&f->table, object(1), &id) == CAP_OK)
 		i++;
 	assert_int_equal(i, 2 * CAP_SLOTS_PER_PAGE - 1); /* index 0 is never used */
 	assert_int_equal(cap_insert(&f->table, object(1), &id), CAP_ENOMEM);
-	f->account.limit++;
+	f->account.limits.pages++;
 	assert_int_equal(cap_insert(&f->table, object(1), &id), CAP_OK);
 }
 

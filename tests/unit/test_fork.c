@@ -111,14 +111,14 @@ static void fork_without_memory(void **state)
 	int error;
 	user_event(thread_of(p)); /* makes its thread the current one */
 	do {
-		uint64_t objects = slab_live_objects(), used = p->account->used;
+		uint64_t objects = slab_live_objects(), pages = p->account->pages;
 		paddr_t taken = take_all(failures);
 		error = try_fork(p, NULL, &child);
 		give_back(taken);
 		if (error) {
 			assert_int_equal(error, CAP_ENOMEM);
 			assert_int_equal(slab_live_objects(), objects);
-			assert_int_equal(p->account->used, used);
+			assert_int_equal(p->account->pages, pages);
 			failures++;
 		}
 		for (uint32_t i = 0; i < PRIVATE_PAGES; i += 2)
@@ -133,7 +133,7 @@ static void fork_copies(void **state)
 {
 	(void)state;
 	struct process *p = create(), *child;
-	struct event *event = event_create();
+	struct event *event = event_create(NULL);
 	uint32_t word = 77;
 	cap_t last = user_event(thread_of(p));
 	struct cap cap;
@@ -203,7 +203,7 @@ static void exec_without_memory(void **state)
 	user_write(p, USER_MEMORY, &word, sizeof(word));
 	user_event(thread_of(p));
 	do {
-		uint64_t objects = slab_live_objects(), used = p->account->used;
+		uint64_t objects = slab_live_objects(), pages = p->account->pages;
 		struct thread *t = thread_of(p);
 		paddr_t taken = take_all(failures);
 		the_cpu.locked = true;
@@ -214,7 +214,7 @@ static void exec_without_memory(void **state)
 			break;
 		assert_int_equal(error, CAP_ENOMEM);
 		assert_int_equal(slab_live_objects(), objects);
-		assert_int_equal(p->account->used, used);
+		assert_int_equal(p->account->pages, pages);
 		assert_ptr_equal(thread_of(p), t);
 		assert_int_equal(word_at(p, PRIVATE_ADDRESS + 2 * PAGE_SIZE), 2);
 		failures++;

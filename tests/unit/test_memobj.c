@@ -11,12 +11,12 @@
 #include "kernel/memory/memobj.h"
 #include "tests/unit/kernel_fake.h"
 
-static struct fake_account payer;
+static struct account payer;
 
 static int start(void **state)
 {
 	(void)state;
-	payer = (struct fake_account){.limit = 1000};
+	payer = (struct account){.refs = 1, .limits.pages = 1000};
 	fake_start(1024);
 	return 0;
 }
@@ -25,25 +25,26 @@ static int stop(void **state)
 {
 	(void)state;
 	fake_check_clean();
-	assert_int_equal(payer.charged, 0);
-	assert_int_equal(payer.refs, 0);
+	assert_int_equal(payer.pages, 0);
+	assert_int_equal(payer.refs, 1);
+	assert_int_equal(payer.bytes, 0);
 	return 0;
 }
 
 static void frames_appear_when_touched(void **state)
 {
 	(void)state;
-	struct memobj *m = memobj_create(5000, fake_account(&payer));
+	struct memobj *m = memobj_create(5000, &payer);
 	uint64_t word = 1;
 
 	assert_int_equal(m->npages, 2);
 	assert_int_equal(memobj_peek(m, 0), PADDR_NONE);
 	assert_true(memobj_read(m, 4992, &word, 8));
 	assert_int_equal(word, 0);
-	assert_int_equal(payer.charged, 0);
+	assert_int_equal(payer.pages, 0);
 	paddr_t frame = memobj_frame(m, 1, false);
 	assert_int_not_equal(frame, PADDR_NONE);
-	assert_int_equal(payer.charged, 1);
+	assert_int_equal(payer.pages, 1);
 	assert_int_equal(memobj_frame(m, 1, true), frame);
 	assert_int_equal(memobj_frame(m, 2, true), PADDR_NONE);
 	assert_false(memobj_read(m, 4993, &word, 8));
@@ -58,7 +59,7 @@ static void large_objects_are_sparse(void **state)
 	                          1ull << 27, 1ull << 35};
 
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		struct memobj *m = memobj_create(sizes[i] * PAGE_SIZE, fake_account(&payer));
+		struct memobj *m = memobj_create(sizes[i] * PAGE_SIZE, &payer);
 		uint64_t word = i + 1, back = 0;
 		uint64_t last = (sizes[i] - 1) * PAGE_SIZE;
 		assert_true(memobj_write(m, last, &word, 8));
@@ -71,7 +72,7 @@ static void large_objects_are_sparse(void **state)
 		assert_int_equal(back, word);
 		memobj_put(m);
 		memobj_put(copy);
-		assert_int_equal(payer.charged, 0);
+		assert_int_equal(payer.pages, 0);
 	}
 	assert_null(memobj_create(((1ull << 35) + 1) * PAGE_SIZE, NULL));
 	assert_null(memobj_create(UINT64_MAX, NULL));
@@ -80,7 +81,7 @@ static void large_objects_are_sparse(void **state)
 static void resize_keeps_and_clears(void **state)
 {
 	(void)state;
-	struct memobj *m = memobj_create(100, fake_account(&payer));
+	struct memobj *m = memobj_create(100, &payer);
 	uint8_t text[100], back[200];
 
 	memset(text, 'x', sizeof(text));
@@ -106,12 +107,12 @@ static void resize_keeps_and_clears(void **state)
 static void slices_copy_when_written(void **state)
 {
 	(void)state;
-	struct memobj *m = memobj_create(4 * PAGE_SIZE, fake_account(&payer));
+	struct memobj *m = memobj_create(4 * PAGE_SIZE, &payer);
 	uint64_t one = 1, two = 2, back;
 
 	for (unsigned i = 0; i < 3; i++)
 		assert_true(memobj_write(m, i * PAGE_SIZE, &one, 8));
-	struct memobj *s = memobj_slice(m, PAGE_SIZE, 8 * PAGE_SIZE, fake_account(&payer));
+	struct memobj *s = memobj_slice(m, PAGE_SIZE, 8 * PAGE_SIZE, &payer);
 	assert_int_equal(memobj_peek(s, 0), memobj_peek(m, 1));
 	assert_int_equal(page_refs(memobj_peek(m, 1)), 2);
 	assert_true(memobj_write(s, 0, &two, 8));
@@ -151,18 +152,18 @@ static void slices_show_nothing_behind_their_end(void **state)
 static void limits_hold(void **state)
 {
 	(void)state;
-	payer.limit = 3;
-	struct memobj *m = memobj_create(8 * PAGE_SIZE, fake_account(&payer));
+	payer.limits.pages = 4; /* three frames, and the object itself */
+	struct memobj *m = memobj_create(8 * PAGE_SIZE, &payer);
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_not_equal(memobj_frame(m, i, true), PADDR_NONE);
 	assert_int_equal(memobj_frame(m, 3, true), PADDR_NONE);
-	assert_null(memobj_slice(m, 0, 8 * PAGE_SIZE, fake_account(&payer)));
-	assert_int_equal(payer.charged, 3);
+	assert_null(memobj_slice(m, 0, 8 * PAGE_SIZE, &payer));
+	assert_int_equal(payer.pages, 3);
 	memobj_discard(m, 1, 1);
 	assert_int_not_equal(memobj_frame(m, 3, true), PADDR_NONE);
-	assert_null(memobj_create_dma(2, fake_account(&payer)));
+	assert_null(memobj_create_dma(2, &payer));
 	memobj_put(m);
-	payer.limit = 1000;
+	payer.limits.pages = 1000;
 }
 
 static void memory_running_out_leaves_nothing_behind(void **state)
@@ -192,7 +193,7 @@ static void memory_running_out_leaves_nothing_behind(void **state)
 static void dma_and_device_memory(void **state)
 {
 	(void)state;
-	struct memobj *dma = memobj_create_dma(20, fake_account(&payer));
+	struct memobj *dma = memobj_create_dma(20, &payer);
 	uint64_t word = 7, back;
 
 	for (unsigned i = 0; i < 20; i++)

@@ -19,16 +19,16 @@
 #define RX  (CAP_RIGHT_READ | CAP_RIGHT_EXEC)
 #define RWX (RW | CAP_RIGHT_EXEC)
 
-static struct fake_account payer;
+static struct account payer;
 static struct space a, b;
 
 static int start(void **state)
 {
 	(void)state;
-	payer = (struct fake_account){.limit = 100000};
+	payer = (struct account){.refs = 1, .limits.pages = 100000};
 	fake_start(FAKE_ARENA_PAGES);
-	assert_true(space_init(&a, fake_account(&payer)));
-	assert_true(space_init(&b, fake_account(&payer)));
+	assert_true(space_init(&a, &payer));
+	assert_true(space_init(&b, &payer));
 	return 0;
 }
 
@@ -38,14 +38,14 @@ static int stop(void **state)
 	space_destroy(&a);
 	space_destroy(&b);
 	fake_check_clean();
-	assert_int_equal(payer.charged, 0);
+	assert_int_equal(payer.pages, 0);
 	return 0;
 }
 
 /* Maps a new object at address (0: chosen), which the mapping alone holds. */
 static uint64_t map_new(struct space *s, uint64_t address, uint64_t pages, uint32_t access)
 {
-	struct memobj *m = memobj_create(pages * PAGE_SIZE, fake_account(&payer));
+	struct memobj *m = memobj_create(pages * PAGE_SIZE, &payer);
 	assert_int_equal(space_map(s, m, 0, pages * PAGE_SIZE, access, false, false, &address),
 	                 CAP_OK);
 	memobj_put(m);
@@ -200,15 +200,15 @@ static void frames_nobody_reaches_are_freed(void **state)
 
 	for (unsigned i = 0; i < 8; i++)
 		assert_int_equal(space_copy_out(&a, at + i * PAGE_SIZE, &byte, 1), CAP_OK);
-	uint64_t charged = payer.charged;
+	uint64_t charged = payer.pages;
 	assert_int_equal(space_unmap(&a, at + 2 * PAGE_SIZE, 3 * PAGE_SIZE), CAP_OK);
-	assert_int_equal(payer.charged, charged - 3);
+	assert_int_equal(payer.pages, charged - 3);
 	assert_int_equal(a.count, 2);
 	assert_int_equal(space_copy_in(&a, &byte, at + 2 * PAGE_SIZE, 1), CAP_EFAULT);
 	assert_int_equal(space_copy_in(&a, &byte, at + 5 * PAGE_SIZE, 1), CAP_OK);
 	assert_int_equal(byte, 1);
 	assert_int_equal(space_unmap(&a, at, 8 * PAGE_SIZE), CAP_OK);
-	assert_int_equal(payer.charged, charged - 8);
+	assert_int_equal(payer.pages, charged - 8);
 }
 
 static void shrinking_takes_pages_from_mappings(void **state)
@@ -408,8 +408,8 @@ static void step_across(unsigned s, unsigned page, unsigned from)
 static void step_slice(unsigned o)
 {
 	unsigned from = below(OBJECTS), first = below(LENGTH);
-	struct memobj *slice = memobj_slice(object[from], first * PAGE_SIZE, LENGTH * PAGE_SIZE,
-	                                    fake_account(&payer));
+	struct memobj *slice =
+	        memobj_slice(object[from], first * PAGE_SIZE, LENGTH * PAGE_SIZE, &payer);
 	struct model *m = model_new(object_model[from], first);
 
 	assert_non_null(slice);
@@ -435,7 +435,7 @@ static void random_run_agrees_with_the_model(void **state)
 	(void)state;
 	srand(1);
 	for (unsigned o = 0; o < OBJECTS; o++) {
-		object[o] = memobj_create(LENGTH * PAGE_SIZE, fake_account(&payer));
+		object[o] = memobj_create(LENGTH * PAGE_SIZE, &payer);
 		object_model[o] = model_new(NULL, 0);
 	}
 	for (unsigned step = 0; step < STEPS; step++) {
@@ -479,7 +479,7 @@ static void mappings_of_an_object_are_bounded(void **state)
 {
 	(void)state;
 	const uint64_t whole = 0x40000000;
-	struct memobj *m = memobj_create(3 * PAGE_SIZE, fake_account(&payer));
+	struct memobj *m = memobj_create(3 * PAGE_SIZE, &payer);
 	uint64_t address = whole;
 	assert_int_equal(space_map(&b, m, 0, 3 * PAGE_SIZE, RW, false, false, &address), CAP_OK);
 	for (unsigned i = 1; i < OBJECT_MAPPINGS_MAX; i++) {

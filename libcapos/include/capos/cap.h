@@ -111,6 +111,21 @@ int cap_memory_map_private(cap_t memory, uint64_t offset, uint64_t size, uint32_
                            void **address);
 int cap_memory_unmap(void *address, uint64_t size);
 
+/* ---- Accounts ----
+ *
+ * A program hands its account, with the right CALL alone, to a server when it opens a session; what
+ * the server makes for the program it draws from there.  What is drawn is committed: using it never
+ * fails.  CAP_ENOMEM: the account has no more, which is that program's error and not the server's.
+ */
+
+/* The process's own account (rights CALL, WATCH, COPY). */
+int cap_account(cap_t *out);
+/* Zeroed memory of size bytes, charged to the account. */
+int cap_account_create_memory(cap_t account, uint64_t size, cap_t *out);
+/* A copy of part of a MemoryObject (right READ), shared until stored to, charged to the account.
+ * offset: a multiple of the page size. */
+int cap_account_slice(cap_t account, cap_t memory, uint64_t offset, uint64_t size, cap_t *out);
+
 /* Text for an error or Status, e.g. "access denied". */
 const char *cap_error_text(int result);
 

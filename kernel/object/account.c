@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The methods of Account: memory that is made in the account's name, by any process that holds a
+ * capability to draw on it, and the counts.
+ */
+#include "kcall.h"
+#include "kernel.h"
+#include "memory/memobj.h"
+
+/* Rights of the memory: without MANAGE, since what is committed keeps its size. */
+#define MEMORY_RIGHTS (MEMORY_DATA_RIGHTS & ~CAP_RIGHT_MANAGE)
+
+static int create_memory(void *account, struct msg_call *msg,
+                         const struct account_create_memory_params *params,
+                         struct account_create_memory_results *results)
+{
+	if (params->size == 0 || params->size > CAPOS_USER_MAX)
+		return CAP_EINVAL;
+	struct memobj *m = memobj_create_committed(params->size, account);
+	if (!m)
+		return CAP_ENOMEM;
+	results->memory_index = kcall_give(kcall_of(msg), KIND_MEMORY, m, MEMORY_RIGHTS);
+	return CAP_OK;
+}
+
+static int slice(void *account, struct msg_call *msg, const struct account_slice_params *params,
+                 struct account_slice_results *results)
+{
+	struct cap memory;
+	int error = kcall_arg(kcall_of(msg), params->memory_index, KIND_MEMORY, CAP_RIGHT_READ,
+	                      &memory);
+	if (error)
+		return error;
+	if (((struct memobj *)memory.object)->kind != MEMOBJ_ANON)
+		return CAP_ETYPE;
+	if (!memobj_range_valid(params->offset, params->size))
+		return CAP_EINVAL;
+	struct memobj *m =
+	        memobj_slice_committed(memory.object, params->offset, params->size, account);
+	if (!m)
+		return CAP_ENOMEM;
+	results->memory_index = kcall_give(kcall_of(msg), KIND_MEMORY, m, MEMORY_RIGHTS);
+	return CAP_OK;
+}
+
+static int status(void *account, struct msg_call *msg, struct account_status_results *results)
+{
+	const struct account *a = account;
+	if (!(kcall_of(msg)->rights & CAP_RIGHT_WATCH))
+		return CAP_ERIGHTS;
+	*results = (struct account_status_results){
+	        .memory_pages = account_used(a),
+	        .memory_limit_pages = a->limits.pages,
+	        .object_bytes = a->bytes,
+	        .processes = a->items[ACCOUNT_PROCESSES],
+	        .process_limit = a->limits.items[ACCOUNT_PROCESSES],
+	        .threads = a->items[ACCOUNT_THREADS],
+	        .thread_limit = a->limits.items[ACCOUNT_THREADS],
+	        .timers = a->items[ACCOUNT_TIMERS],
+	        .timer_limit = a->limits.items[ACCOUNT_TIMERS],
+	        .operations = a->items[ACCOUNT_OPERATIONS],
+	        .operation_limit = a->limits.items[ACCOUNT_OPERATIONS],
+	        .calls = a->items[ACCOUNT_CALLS],
+	        .call_limit = a->limits.items[ACCOUNT_CALLS]};
+	return CAP_OK;
+}
+
+int account_call(void *account, struct msg_call *msg)
+{
+	static const struct account_ops ops = {
+	        .create_memory = create_memory,
+	        .slice = slice,
+	        .status = status,
+	};
+	return account_dispatch(&ops, account, msg);
+}
