@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <capos/format.h>
 
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define assert(condition)                                                                     \
@@ -20,9 +21,6 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
 /* Lines go to the serial port. %s %d %u %x %p %c with l, ll, z, width and 0, as libcapos's
  * fmt_snprintf. */
 void klog(const char *format, ...) __attribute__((format(printf, 1, 2)));
-int ksnprintf(char *buffer, size_t size, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
-int kvsnprintf(char *buffer, size_t size, const char *format, va_list args);
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
 void *memmove(void *to, const void *from, size_t n);

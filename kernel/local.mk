@@ -22,6 +22,8 @@ kernel_capos_elf_SOURCES = \
 	kernel/arch/x86_64/memory.c \
 	kernel/arch/x86_64/offsets.h \
 	kernel/arch/x86_64/pci.c \
+	kernel/arch/x86_64/protection.c \
+	kernel/arch/x86_64/relocate.c \
 	kernel/arch/x86_64/start.S \
 	kernel/arch/x86_64/table.c \
 	kernel/arch/x86_64/thread.c \
@@ -66,7 +68,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/object/transfer.c kernel/object/transfer.h
 
 # The messages of the objects that the kernel serves, and text that processes choose.
-kernel_capos_elf_SOURCES += libcapos/msg.c libcapos/text.c
+kernel_capos_elf_SOURCES += libcapos/format.c libcapos/msg.c libcapos/text.c
 nodist_kernel_capos_elf_SOURCES = gen/schema/kernel.c
 
 KERNEL_LINK_SCRIPT = kernel/arch/x86_64/kernel.ld

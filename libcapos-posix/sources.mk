@@ -110,6 +110,7 @@ POSIX_INTERFACES = \
 	kernel/abi/capos/layout.h \
 	libcapos/include/capos/cap.h \
 	libcapos/include/capos/channel.h \
+	libcapos/include/capos/format.h \
 	libcapos/include/capos/log.h \
 	libcapos/include/capos/msg.h \
 	libcapos/include/capos/queue.h \

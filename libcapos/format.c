@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <capos/log.h>
+#include <capos/format.h>
 
 struct output {
 	char *buffer;

@@ -52,7 +52,7 @@ interface Process {
   # Cut at 31 bytes.  Letters, digits and "-_.+@[]" stay, any other byte becomes '_'; a name that looks like the
   # kernel's in the log gets a '_' in front (capos/text.h, text_clean_name).  So do the names of spawn and exec.
   sleepForever @12 () -> ();
-  # Never answers; for tests of CANCEL.
+  # Gone: answers CAP_EMETHOD.  Its ordinal is not used again.
 
   fork @13 (entry :UInt64, stackPointer :UInt64, argument :UInt64, endEventIndex :UInt16, endBits :UInt64)
       -> (processIndex :UInt16);
@@ -187,6 +187,14 @@ interface SystemStatus {
   # The longest time that the kernel kept interrupts off since the last call, and what it was doing: entry 0 a
   # submission (its opcode, interface and method), 1 a page fault or exception, 2 the timer, 3 a device's interrupt,
   # 4 work that was left over.  measure: whether to measure from now on; it costs every entry two readings of the clock.
+  protections @4 () -> (list :List(Protection));
+  # Those of the kernel and the processor, read from registers and page tables as they are.
+}
+
+struct Protection {
+  name @0 :Text;
+  on @1 :Bool;
+  bits @2 :UInt32;        # how many bits chance decides; 0 where that is not the question
 }
 
 struct ProcessEntry {

@@ -45,7 +45,7 @@ void log_report_dropped(struct process *p)
 static void write_line(struct process *p, const char *line, uint32_t length)
 {
 	char prefix[PROCESS_NAME_MAX + 2];
-	uint32_t prefix_length = (uint32_t)ksnprintf(prefix, sizeof(prefix), "%s: ", p->name);
+	uint32_t prefix_length = (uint32_t)fmt_snprintf(prefix, sizeof(prefix), "%s: ", p->name);
 	uint32_t all = prefix_length + length;
 	steps_spend(STEPS_LINE + all / BYTES_PER_STEP);
 	if (p->log.left < all) {

@@ -202,7 +202,7 @@ static int kill(void *object, struct msg_call *msg, const struct process_kill_pa
 		return CAP_OK;
 	bool self = call->caller->process == p;
 	char reason[PROCESS_REASON_MAX];
-	ksnprintf(reason, sizeof(reason), "ended by %s", call->caller->process->name);
+	fmt_snprintf(reason, sizeof(reason), "ended by %s", call->caller->process->name);
 	process_end(p, params->status & 0xffff, reason);
 	return self ? MSG_DEFERRED : CAP_OK;
 }
@@ -216,13 +216,6 @@ static int set_name(void *object, struct msg_call *msg,
 		return error;
 	process_set_name(p, params->name.ptr, params->name.len);
 	return CAP_OK;
-}
-
-static int sleep_forever(void *object, struct msg_call *msg)
-{
-	(void)object;
-	struct op *op = op_create(kcall_of(msg)->caller, kcall_of(msg)->sqe, OP_FOREVER);
-	return op ? MSG_DEFERRED : CAP_ENOMEM;
 }
 
 /* The process, when it is the caller's own. */
@@ -325,7 +318,6 @@ int process_call(void *process, struct msg_call *msg)
 	        .status = status,
 	        .kill = kill,
 	        .set_name = set_name,
-	        .sleep_forever = sleep_forever,
 	        .fork = fork_method,
 	        .exec = exec_process,
 	        .account = account_method,

@@ -131,6 +131,23 @@ static int latency(void *object, struct msg_call *msg,
 	return CAP_OK;
 }
 
+static int protections(void *object, struct msg_call *msg,
+                       struct system_status_protections_results *results)
+{
+	struct protection *entries = (struct protection *)this_cpu()->data;
+	struct arch_protection found[ARCH_PROTECTIONS];
+	uint32_t count = arch_protections(found);
+	(void)object;
+	(void)msg;
+	_Static_assert(ARCH_PROTECTIONS * sizeof(struct protection) <= sizeof(this_cpu()->data),
+	               "the reply's entries fit");
+	for (uint32_t i = 0; i < count; i++)
+		entries[i] = (struct protection){
+		        .name = MSG_TEXT(found[i].name), .on = found[i].on, .bits = found[i].bits};
+	results->list = (struct msg_list){.count = count, .items = entries};
+	return CAP_OK;
+}
+
 int status_call(void *object, struct msg_call *msg)
 {
 	static const struct system_status_ops ops = {
@@ -138,6 +155,7 @@ int status_call(void *object, struct msg_call *msg)
 	        .capabilities = capabilities,
 	        .memory = memory,
 	        .latency = latency,
+	        .protections = protections,
 	};
 	return system_status_dispatch(&ops, object, msg);
 }

@@ -34,9 +34,9 @@ void fault_page(const struct page_fault *fault)
 		sched_leave();
 	}
 	char reason[PROCESS_REASON_MAX];
-	ksnprintf(reason, sizeof(reason), "%s at 0x%lx (rip 0x%lx, error 0x%lx)",
-	          no_memory ? "out of memory" : "page fault", fault->address, t->arch.regs.rip,
-	          fault->error);
+	fmt_snprintf(reason, sizeof(reason), "%s at 0x%lx (rip 0x%lx, error 0x%lx)",
+	             no_memory ? "out of memory" : "page fault", fault->address, t->arch.regs.rip,
+	             fault->error);
 	end(no_memory ? DEATH_NO_MEMORY : DEATH_ADDRESS, reason);
 }
 
@@ -44,7 +44,7 @@ void fault_exception(const char *name, enum death death, uint64_t error)
 {
 	kernel_enter(ENTRY_FAULT);
 	char reason[PROCESS_REASON_MAX];
-	ksnprintf(reason, sizeof(reason), "%s (rip 0x%lx, error 0x%lx)", name,
-	          current_thread()->arch.regs.rip, error);
+	fmt_snprintf(reason, sizeof(reason), "%s (rip 0x%lx, error 0x%lx)", name,
+	             current_thread()->arch.regs.rip, error);
 	end(death, reason);
 }

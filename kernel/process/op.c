@@ -92,8 +92,6 @@ void op_withdraw(struct op *op)
 	case OP_PROCESS_WAIT:
 		process_put(op->target);
 		break;
-	case OP_FOREVER:
-		break;
 	}
 	op->target = NULL;
 }

@@ -189,7 +189,7 @@ void process_end(struct process *p, uint32_t status, const char *reason)
 	}
 	if (reason) {
 		klog("kernel: %s (process %lu) ended: %s", p->name, p->id, reason);
-		ksnprintf(p->reason, sizeof(p->reason), "%s", reason);
+		fmt_snprintf(p->reason, sizeof(p->reason), "%s", reason);
 	}
 	log_report_dropped(p);
 	p->alive = false;

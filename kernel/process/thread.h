@@ -72,7 +72,7 @@ static inline struct thread *current_thread(void)
 
 /* ---- Operations in flight ---- */
 
-enum op_kind { OP_CALL, OP_RECV, OP_WAIT, OP_FUTEX, OP_PROCESS_WAIT, OP_FOREVER };
+enum op_kind { OP_CALL, OP_RECV, OP_WAIT, OP_FUTEX, OP_PROCESS_WAIT };
 
 /* Where what is received goes, in the space of the thread's process. */
 struct receive_buffer {

@@ -3,10 +3,12 @@
  * `capos caps`: one line per capability that a process holds, as the kernel sees it, and one for
  * each that a program would be given: init holds them ready.  The lines are made from SystemStatus,
  * so they say what is, not what the manifest meant; only the grants behind the program's network
- * are told by the request, since it is netstack that keeps to them.
+ * come from the request, since it is netstack that keeps to them.  Then the protections that are
+ * on, each read from the running system or tried here.
  */
 #include <string.h>
 
+#include <capos/layout.h>
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
 #include <capos/schema/network.h>
@@ -219,6 +221,75 @@ static void send_process(const struct holder *holder, const struct given *given,
 	} while (index);
 }
 
+/* ---- Protections ---- */
+
+extern uintptr_t __stack_chk_guard; /* libcapos/ownimage.c */
+
+static void send_protection(const char *name, bool on, uint32_t bits)
+{
+	char random[16] = "";
+
+	if (bits)
+		fmt_snprintf(random, sizeof(random), "%u bits", bits);
+	control_send("caps %-52s %-4s%s%s", name, on ? "on" : "OFF", random[0] ? " " : "", random);
+}
+
+/* Whether memory that can be written is refused to be executed: tried. */
+static bool data_is_not_code(void)
+{
+	cap_t memory;
+	void *address;
+	bool refused;
+
+	if (cap_memory_create(CAPOS_PAGE_SIZE, &memory))
+		return false;
+	refused = cap_memory_map(memory, 0, CAPOS_PAGE_SIZE, CAP_RIGHT_READ | CAP_RIGHT_EXEC,
+	                         &address) == CAP_ERIGHTS;
+	cap_release(memory);
+	return refused;
+}
+
+static bool chosen(uint64_t address, uint64_t first)
+{
+	return address - first < CAPOS_LAYOUT_SPAN + CAPOS_STACK_SIZE &&
+	       address - first >= 1ull << 20;
+}
+
+/* Those of processes, by the example of this one, which is started as all are. */
+static void send_own_protections(void)
+{
+	uint64_t image = (uint64_t)&inventory_send, ring = (uint64_t)cap_ring();
+	uint64_t stack = (uint64_t)__builtin_frame_address(0);
+
+	send_protection("memory is data or code, never both", data_is_not_code(), 0);
+	send_protection("place of a program's image", chosen(image, CAPOS_IMAGE_FIRST),
+	                CAPOS_LAYOUT_BITS);
+	send_protection("place of a program's stack", chosen(stack, CAPOS_STACK_FIRST),
+	                CAPOS_LAYOUT_BITS);
+	send_protection("place of a program's mappings", chosen(ring, CAPOS_MAP_FIRST),
+	                CAPOS_LAYOUT_BITS);
+	send_protection("stack protector in services and drivers", __stack_chk_guard != 0, 56);
+}
+
+static void send_protections(void)
+{
+	static _Alignas(8) uint8_t buffer[CAPOS_KERNEL_MESSAGE_MAX];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct system_status_protections_results results;
+	int result = system_status_protections(INIT_CAP(SYSTEM_STATUS), &results, &call);
+
+	if (result)
+		init_fail(125, "the list of protections: %s", cap_error_text(result));
+	control_send("caps %-52s %-4s", "PROTECTION", "");
+	for (uint32_t i = 0; i < results.list.count; i++) {
+		struct protection p;
+
+		if (!protection_get(&results.list, i, &p))
+			send_protection(p.name.ptr, p.on, p.bits);
+	}
+	send_own_protections();
+}
+
 void inventory_send(const struct given *given)
 {
 	static struct holder holders[PROCESSES_MAX];
@@ -244,4 +315,5 @@ void inventory_send(const struct given *given)
 		send_process(&holders[i], i == 0 ? given : NULL, false);
 	if (n)
 		send_process(&holders[0], given, true);
+	send_protections();
 }

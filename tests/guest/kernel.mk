@@ -4,8 +4,8 @@
 KERNEL_TEST_BINARIES = tests/guest/kernel_test tests/guest/kernel_child tests/guest/ring_fuzz
 check_PROGRAMS += $(KERNEL_TEST_BINARIES)
 check_DATA += tests/guest/kernel.image
-EXTRA_DIST += tests/guest/kernel.sh
-TESTS += tests/guest/kernel.sh
+EXTRA_DIST += tests/guest/kernel.sh tests/guest/kaslr.sh
+TESTS += tests/guest/kernel.sh tests/guest/kaslr.sh
 CLEANFILES += tests/guest/kernel.image tests/guest/kernel.log
 
 tests_guest_kernel_test_SOURCES = tests/guest/kernel_test.c tests/guest/kernel_test.h \

@@ -24,6 +24,8 @@ def holdings(capos, *options):
     lines = run.stdout.decode().splitlines()
     assert lines[0].split() == ["PROCESS", "CAPABILITY", "SERVER", "RIGHTS", "OBJECT"]
     for line in lines[1:]:
+        if line.startswith("PROTECTION"):
+            break
         process, capability, server, rights, *object_ = line.split(maxsplit=4)
         held[process].append((capability, server, rights.split(","), " ".join(object_)))
     return held
@@ -32,6 +34,17 @@ def holdings(capos, *options):
 @pytest.fixture(scope="module")
 def held(capos):
     return holdings(capos)
+
+
+def test_protections_are_on(capos):
+    lines = capos(command="caps").stdout.decode().splitlines()
+    start = [number for number, line in enumerate(lines) if line.startswith("PROTECTION")]
+    assert len(start) == 1
+    found = {line[:52].strip(): line[52:].split() for line in lines[start[0] + 1:]}
+    assert len(found) >= 14, lines
+    assert not [name for name, value in found.items() if value[0] != "on"]
+    places = {name: int(value[1]) for name, value in found.items() if name.startswith("place of a program")}
+    assert len(places) == 3 and min(places.values()) >= 28
 
 
 def names(entries, without=OWN):
@@ -57,7 +70,7 @@ def test_netstack_holds_no_device(held):
 
 
 def test_files_hold_the_archive_and_no_more(held):
-    assert names(held["files"]) == sorted(["Process", "Endpoint", "Log"])
+    assert names(held["files"]) == sorted(["Process", "Endpoint", "Log", "CodeMaker"])
 
 
 def test_only_init_holds_what_makes_processes_and_opens_devices(held):

@@ -142,13 +142,10 @@ void arch_serial_write(const char *text, size_t length)
 	(void)length;
 }
 
-int ksnprintf(char *buffer, size_t size, const char *format, ...)
+unsigned arch_protections(struct arch_protection *out)
 {
-	va_list args;
-	va_start(args, format);
-	int length = vsnprintf(buffer, size, format, args);
-	va_end(args);
-	return length;
+	(void)out;
+	return 0;
 }
 
 /* ---- Users ---- */

@@ -18,7 +18,7 @@ KERNEL_UNIT_CORE = tests/unit/core_fake.c tests/unit/core_fake.h kernel/object/a
 	kernel/process/futex.c kernel/kcall.c kernel/object/log.c kernel/logbuffer.c kernel/process/op.c kernel/device/pci.c kernel/process/process.c \
 	kernel/object/processcall.c kernel/ring.c kernel/process/sched.c kernel/object/spawner.c kernel/object/status.c \
 	kernel/submit.c kernel/process/thread.c kernel/process/timeout.c kernel/object/timerobj.c kernel/object/transfer.c \
-	libcapos/msg.c libcapos/text.c
+	libcapos/format.c libcapos/msg.c libcapos/text.c
 
 UNIT_TESTS += tests/unit/test_endpoint
 tests_unit_test_endpoint_SOURCES = tests/unit/test_endpoint.c $(KERNEL_UNIT_CORE) \

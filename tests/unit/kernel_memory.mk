@@ -32,7 +32,7 @@ tests_unit_test_space_LDADD = $(UNIT_LIBS)
 
 # Compiles kernel/lib.c as part of itself, under other names.
 UNIT_TESTS += tests/unit/test_lib
-tests_unit_test_lib_SOURCES = tests/unit/test_lib.c
+tests_unit_test_lib_SOURCES = tests/unit/test_lib.c libcapos/format.c
 tests_unit_test_lib_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(srcdir)/kernel
 tests_unit_test_lib_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_lib_LDADD = $(UNIT_LIBS)

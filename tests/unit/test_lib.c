@@ -53,7 +53,7 @@ void arch_halt_after_panic(void)
 #define CHECK_FORMAT(...)                                                           \
 	do {                                                                        \
 		char ours[80], theirs[80];                                          \
-		int n = ksnprintf(ours, sizeof(ours), __VA_ARGS__);                 \
+		int n = fmt_snprintf(ours, sizeof(ours), __VA_ARGS__);              \
 		assert_int_equal(n, snprintf(theirs, sizeof(theirs), __VA_ARGS__)); \
 		assert_string_equal(ours, theirs);                                  \
 	} while (0)
@@ -77,9 +77,9 @@ static void texts_are_cut_at_the_buffer(void **state)
 	(void)state;
 	char small[5] = "....";
 
-	assert_int_equal(ksnprintf(small, sizeof(small), "123456"), 6);
+	assert_int_equal(fmt_snprintf(small, sizeof(small), "123456"), 6);
 	assert_string_equal(small, "1234");
-	assert_int_equal(ksnprintf(NULL, 0, "123456"), 6);
+	assert_int_equal(fmt_snprintf(NULL, 0, "123456"), 6);
 }
 
 static void log_lines_end_once(void **state)

@@ -32,7 +32,8 @@ struct arch_thread {
 
 /* All physical memory that the kernel may touch is seen at its address plus this. */
 #ifndef ARCH_DIRECT_MAP
-#define ARCH_DIRECT_MAP 0xffff800000000000ull
+extern uint64_t arch_direct_map; /* drawn at boot */
+#define ARCH_DIRECT_MAP arch_direct_map
 #endif
 
 /* ---- provided by arch/x86_64 ---- */
@@ -63,9 +64,7 @@ bool arch_table_destroy(paddr_t root);
 unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t access,
                         bool device);
 #define ARCH_TABLE_LEVELS 4
-void arch_table_unmap(paddr_t root, uint64_t address); /* also flushes when root is loaded */
-void arch_table_write_protect(paddr_t root, uint64_t address);
-/* The same for [start, end): absent parts cost nothing. */
+/* Of [start, end): absent parts cost nothing; also flush when root is loaded. */
 void arch_table_unmap_range(paddr_t root, uint64_t start, uint64_t end);
 /* As arch_table_unmap_range, but goes through a bounded number of entries: where it stopped. */
 uint64_t arch_table_unmap_some(paddr_t root, uint64_t start, uint64_t end);
@@ -101,6 +100,15 @@ _Noreturn void arch_shutdown(void);
 _Noreturn void arch_halt_after_panic(void); /* resets, so that `-no-reboot` ends the emulator */
 void arch_backtrace(void); /* for panic: what on the stack looks like return addresses */
 void arch_serial_write(const char *text, size_t length);
+
+/* A protection as it is now: bits is how many chance decides, 0 where that is not the question. */
+struct arch_protection {
+	const char *name;
+	bool on;
+	unsigned bits;
+};
+#define ARCH_PROTECTIONS 9u
+unsigned arch_protections(struct arch_protection *out); /* fills that many; how many */
 
 /* Boot facts, filled before kernel_main. */
 struct arch_boot {

@@ -1,38 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory at boot: what the loader said becomes the kernel's mappings and the page allocator's
- * ranges.  The kernel half of every address space is fixed here: slot 256 of the top table is the
- * direct map, 510 device registers, 511 the image; nothing in it is writable and executable.
+ * ranges.  The kernel half of every address space is fixed here: slots from 256 on are the direct
+ * map's, 510 device registers, 511 the image, each where relocate.c put it; nothing in it is
+ * writable and executable.
  */
 #include "x86.h"
 
-/* Of the PVH boot protocol. */
-#define START_INFO_MAGIC 0x336ec578u
-struct hvm_start_info {
-	uint32_t magic, version, flags, nr_modules;
-	uint64_t modlist, cmdline, rsdp;
-	uint64_t memmap; /* from version 1 on, as all below */
-	uint32_t memmap_entries, reserved;
-};
-struct hvm_module {
-	uint64_t start, size, cmdline, reserved;
-};
-struct hvm_memory {
-	uint64_t start, size;
-	uint32_t type, reserved;
-};
-#define MEMORY_TYPE_RAM 1u
-_Static_assert(sizeof(struct hvm_start_info) == 56, "start info layout");
-_Static_assert(sizeof(struct hvm_module) == 32, "module layout");
-_Static_assert(sizeof(struct hvm_memory) == 24, "memory map layout");
-
-#define GIB4 (4ull << 30)
-#define DIRECT_MAP_SIZE \
-	(512ull << 30) /* one slot of the top table; memory beyond it is left unused */
-#define DIRECT_MAP_SLOT 256u
-#define DEVICE_SLOT     510u
-#define DEVICE_BASE     0xffffff0000000000ull
-#define DEVICE_SIZE     HUGE_PAGE_SIZE /* one page directory */
+#define GIB4        (4ull << 30)
+#define DEVICE_SLOT 510u
+#define DEVICE_BASE 0xffffff0000000000ull
+#define DEVICE_SIZE HUGE_PAGE_SIZE /* one page directory */
+/* One slot of the top table; memory beyond it is left unused. */
+#define DIRECT_MAP_SIZE (512ull << 30)
 #define FIRMWARE_TOP \
 	0xfe000000ull /* above this and below 4 GiB are interrupt controllers and flash */
 
@@ -46,15 +26,16 @@ static struct range ram[RANGES_MAX];
 static unsigned ram_count;
 
 typedef uint64_t table[TABLE_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
-extern table kernel_pml4, kernel_pdpt, boot_pdpt, boot_pd[4]; /* start.S */
-static table image_pd, image_pt, low_pt, device_pdpt, device_pd;
+extern table kernel_pml4, boot_pd[4]; /* start.S */
+static table image_pdpt, image_pd, image_pt, low_pt, device_pdpt, device_pd;
+static table direct_pdpt[2]; /* the direct map may begin anywhere in the first one's reach */
 
 paddr_t memory_kernel_root;
 paddr_t memory_low_top;
 
-static paddr_t image_paddr(const void *symbol)
+paddr_t memory_image_paddr(const void *symbol)
 {
-	return (paddr_t)symbol - KERNEL_BASE;
+	return (paddr_t)symbol - KERNEL_BASE - memory_image_offset;
 }
 
 static uint64_t round_down(uint64_t value, uint64_t unit)
@@ -105,16 +86,45 @@ static paddr_t read_start_info(paddr_t start_info)
 		arch_boot.archive_size = module->size;
 	}
 	if (info->cmdline != 0)
-		ksnprintf(arch_boot.command_line, sizeof(arch_boot.command_line), "%s",
-		          (const char *)page_ptr(info->cmdline));
+		fmt_snprintf(arch_boot.command_line, sizeof(arch_boot.command_line), "%s",
+		             (const char *)page_ptr(info->cmdline));
 	return info->rsdp;
 }
 
 /* ---- Mappings ---- */
 
+static unsigned index_of(uint64_t address, uint64_t unit)
+{
+	return (unsigned)(address / unit % TABLE_ENTRIES);
+}
+
+/* The entry for the GiB at base of the direct map. */
+static uint64_t *direct_entry(paddr_t base)
+{
+	uint64_t place = index_of(arch_direct_map, HUGE_PAGE_SIZE) + base / HUGE_PAGE_SIZE;
+
+	return &direct_pdpt[place / TABLE_ENTRIES][place % TABLE_ENTRIES];
+}
+
+/* The first mappings at the chosen places, by large pages: the image's 2 MiB, and 4 GiB of the
+ * direct map.  Symbols are still physical addresses. */
+void memory_map_first(uint64_t image)
+{
+	unsigned slot = index_of(arch_direct_map, SLOT_SIZE);
+
+	image_pd[index_of(image, LARGE_PAGE_SIZE)] = PTE_PRESENT | PTE_WRITE | PTE_LARGE;
+	image_pdpt[index_of(image, HUGE_PAGE_SIZE)] = (paddr_t)image_pd | PTE_TABLE;
+	kernel_pml4[index_of(image, SLOT_SIZE)] = (paddr_t)image_pdpt | PTE_TABLE;
+	for (paddr_t base = 0; base < GIB4; base += HUGE_PAGE_SIZE)
+		*direct_entry(base) = (paddr_t)boot_pd[base / HUGE_PAGE_SIZE] | PTE_TABLE;
+	for (unsigned i = 0; i < 2; i++)
+		kernel_pml4[slot + i] = (paddr_t)direct_pdpt[i] | PTE_TABLE;
+}
+
 static uint64_t image_protection(uint64_t address)
 {
-	if (address < (uint64_t)kernel_text_start || address == (uint64_t)kernel_stack_guard)
+	if (address < (uint64_t)kernel_text_start || address == (uint64_t)kernel_stack_guard ||
+	    address == (uint64_t)kernel_fault_stack_guard)
 		return 0;
 	if (address < (uint64_t)kernel_text_end)
 		return PTE_KERNEL_CODE;
@@ -126,13 +136,15 @@ static uint64_t image_protection(uint64_t address)
 static void map_image(void)
 {
 	uint64_t at = (uint64_t)kernel_image_start;
+	unsigned place = index_of(at, LARGE_PAGE_SIZE);
 
 	for (; at < (uint64_t)kernel_image_end; at += PAGE_SIZE) {
 		uint64_t protection = image_protection(at);
 		if (protection != 0)
-			image_pt[at / PAGE_SIZE % TABLE_ENTRIES] = (at - KERNEL_BASE) | protection;
+			image_pt[index_of(at, PAGE_SIZE)] =
+			        memory_image_paddr((const void *)at) | protection;
 	}
-	image_pd[0] = image_paddr(image_pt) | PTE_TABLE;
+	image_pd[place] = memory_image_paddr(image_pt) | PTE_TABLE;
 }
 
 /* The first 2 MiB of the direct map: by small pages, because the image's constants are read-only
@@ -140,8 +152,8 @@ static void map_image(void)
 static void map_low(paddr_t start, paddr_t end)
 {
 	for (paddr_t at = start; at < end && at < LARGE_PAGE_SIZE; at += PAGE_SIZE) {
-		bool constant =
-		        at >= image_paddr(kernel_text_start) && at < image_paddr(kernel_rodata_end);
+		bool constant = at >= memory_image_paddr(kernel_text_start) &&
+		                at < memory_image_paddr(kernel_rodata_end);
 		low_pt[at / PAGE_SIZE] = at | (constant ? PTE_KERNEL_RODATA : PTE_KERNEL_DATA);
 	}
 }
@@ -149,7 +161,7 @@ static void map_low(paddr_t start, paddr_t end)
 static void map_direct_low(void)
 {
 	memset(boot_pd, 0, sizeof(boot_pd));
-	boot_pd[0][0] = image_paddr(low_pt) | PTE_TABLE;
+	boot_pd[0][0] = memory_image_paddr(low_pt) | PTE_TABLE;
 	for (unsigned i = 0; i < ram_count; i++) {
 		map_low(ram[i].start, ram[i].end);
 		paddr_t at = round_down(ram[i].start, LARGE_PAGE_SIZE);
@@ -163,7 +175,7 @@ static void map_direct_low(void)
 /* The part of one GiB at base that range covers. */
 static void map_gib(paddr_t base, const struct range *range)
 {
-	uint64_t *entry = &boot_pdpt[base / HUGE_PAGE_SIZE];
+	uint64_t *entry = direct_entry(base);
 
 	if (*entry == 0 && range->start <= base && range->end >= base + HUGE_PAGE_SIZE &&
 	    cpu_has_huge_pages()) {
@@ -194,12 +206,11 @@ static void map_direct_high(void)
 static void load_kernel_tables(void)
 {
 	map_image();
-	kernel_pdpt[TABLE_ENTRIES - 2] = image_paddr(image_pd) | PTE_TABLE;
-	device_pdpt[0] = image_paddr(device_pd) | PTE_TABLE;
-	kernel_pml4[DEVICE_SLOT] = image_paddr(device_pdpt) | PTE_TABLE;
+	device_pdpt[0] = memory_image_paddr(device_pd) | PTE_TABLE;
+	kernel_pml4[DEVICE_SLOT] = memory_image_paddr(device_pdpt) | PTE_TABLE;
 	kernel_pml4[0] = 0;
 	map_direct_low();
-	memory_kernel_root = image_paddr(kernel_pml4);
+	memory_kernel_root = memory_image_paddr(kernel_pml4);
 	table_init(memory_kernel_root);
 }
 
@@ -226,7 +237,7 @@ static void add_memory(bool high)
 	paddr_t archive_end = round_up(arch_boot.archive_start + arch_boot.archive_size, PAGE_SIZE);
 	const struct range taken[] = {
 	        {0, PAGE_SIZE}, /* PADDR_NONE */
-	        {image_paddr(kernel_text_start), image_paddr(kernel_image_end)},
+	        {memory_image_paddr(kernel_text_start), memory_image_paddr(kernel_image_end)},
 	        {round_down(arch_boot.archive_start, PAGE_SIZE), archive_end},
 	};
 
@@ -249,6 +260,8 @@ paddr_t memory_init(paddr_t start_info)
 	add_memory(false);
 	map_direct_high();
 	add_memory(true);
+	if (!protection_tables_sound())
+		panic("a page of the kernel is writable and executable");
 	return rsdp;
 }
 

@@ -32,8 +32,10 @@
 #define CPU_STACK   16
 #define CPU_SCRATCH 24
 
-/* Where the kernel image lies in the address space: its physical address plus this. */
-#define KERNEL_BASE 0xffffffff80000000
+/* Where the kernel image is loaded; it is linked for KERNEL_BASE plus that and runs anywhere in the
+ * top slot of the address space (relocate.c). */
+#define KERNEL_PHYSICAL 0x100000
+#define KERNEL_BASE     0xffffffff80000000
 
 /* Segment selectors; their order is what SYSCALL and SYSRET ask for. */
 #define SELECTOR_KERNEL_CODE 0x08

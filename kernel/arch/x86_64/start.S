@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From the loader to C.  PVH enters here: 32-bit protected mode, paging off, ebx the physical address of the
- * start info.  The first page tables map the first 4 GiB three times (as they are, at the direct map, at the
- * kernel's base) with large pages; memory.c then makes the real ones out of the same frames.
+ * start info.  The image lies where it was loaded, at KERNEL_PHYSICAL, and is position-independent: here it runs
+ * at its physical address, through page tables that map the first 4 GiB as they are.  boot_relocate (relocate.c)
+ * then chooses where in the kernel's half it will be, and from boot_main on it is there.
  */
 #include "offsets.h"
 
-#define PHYSICAL(symbol) ((symbol) - KERNEL_BASE)
+/* A symbol's physical address, as an operand, with ebp at boot_entry. */
+#define AT(symbol) (symbol - boot_entry)(%ebp)
 
 #define CR0_PG      0x80000000
 #define CR0_WP_MP_PE 0x00010003
@@ -18,12 +20,6 @@
 #define PRESENT_WRITE 3
 #define PRESENT_WRITE_LARGE 0x83
 
-	.section .note.Xen, "a", @note
-	.balign 4
-	.long 4, 8, 18 /* sizes of name and value; XEN_ELFNOTE_PHYS32_ENTRY */
-	.asciz "Xen"
-	.quad boot_entry
-
 	.section .boot, "ax"
 	.code32
 	.globl boot_entry
@@ -31,7 +27,8 @@ boot_entry:
 	cli
 	cld
 	movl %ebx, %edi
-	movl $PHYSICAL(kernel_stack_top), %esp
+	movl $KERNEL_PHYSICAL, %ebp
+	leal AT(kernel_stack_top), %esp
 
 	movl $0x80000000, %eax
 	cpuid
@@ -44,28 +41,28 @@ boot_entry:
 	jne not_64bit
 
 	/* Four page directories of 2 MiB pages: 4 GiB. */
-	movl $PHYSICAL(boot_pd), %ecx
+	leal AT(boot_pd), %ecx
 	movl $PRESENT_WRITE_LARGE, %eax
 1:	movl %eax, (%ecx)
 	addl $8, %ecx
 	addl $0x200000, %eax
 	jnc 1b
 
-	movl $PHYSICAL(boot_pdpt), %ecx
-	movl $(PHYSICAL(boot_pd) + PRESENT_WRITE), %eax
+	leal AT(boot_pdpt), %ecx
+	leal AT(boot_pd), %eax
+	orl $PRESENT_WRITE, %eax
 	movl $4, %edx
 1:	movl %eax, (%ecx)
 	addl $8, %ecx
 	addl $4096, %eax
 	decl %edx
 	jnz 1b
-	movl $(PHYSICAL(boot_pd) + PRESENT_WRITE), PHYSICAL(kernel_pdpt) + 510 * 8
 
-	movl $(PHYSICAL(boot_pdpt) + PRESENT_WRITE), PHYSICAL(kernel_pml4)
-	movl $(PHYSICAL(boot_pdpt) + PRESENT_WRITE), PHYSICAL(kernel_pml4) + 256 * 8
-	movl $(PHYSICAL(kernel_pdpt) + PRESENT_WRITE), PHYSICAL(kernel_pml4) + 511 * 8
+	leal AT(boot_pdpt), %eax
+	orl $PRESENT_WRITE, %eax
+	movl %eax, AT(kernel_pml4)
 
-	movl $PHYSICAL(kernel_pml4), %eax
+	leal AT(kernel_pml4), %eax
 	movl %eax, %cr3
 	movl $CR4_PAE, %eax
 	movl %eax, %cr4
@@ -75,12 +72,20 @@ boot_entry:
 	wrmsr
 	movl $(CR0_PG | CR0_WP_MP_PE), %eax
 	movl %eax, %cr0
-	lgdt boot_gdt_pointer
-	ljmp $SELECTOR_KERNEL_CODE, $boot_64
+
+	leal AT(boot_gdt), %eax
+	subl $8, %esp
+	movw $(boot_gdt_end - boot_gdt - 1), (%esp)
+	movl %eax, 2(%esp)
+	lgdt (%esp)
+	leal AT(boot_64), %eax
+	pushl $SELECTOR_KERNEL_CODE
+	pushl %eax
+	lretl
 
 /* Nothing of C works yet: the line goes out by hand. */
 not_64bit:
-	movl $no_64bit_text, %esi
+	leal AT(no_64bit_text), %esi
 1:	movw $0x3fd, %dx
 2:	inb %dx, %al
 	testb $0x20, %al
@@ -108,11 +113,17 @@ boot_64:
 	movl %eax, %es
 	movl %eax, %fs
 	movl %eax, %gs
-	movq $kernel_stack_top, %rsp
+	leaq kernel_stack_top(%rip), %rsp
+	movl %edi, %ebx
 	movl %edi, %edi
 	xorl %ebp, %ebp
-	movabsq $boot_main, %rax
-	call *%rax
+	call boot_relocate /* rax: from physical addresses of the image to where it will be */
+	leaq kernel_stack_top(%rip), %rsp
+	addq %rax, %rsp
+	leaq boot_main(%rip), %rcx
+	addq %rax, %rcx
+	movl %ebx, %edi
+	call *%rcx
 	ud2
 
 	.balign 8
@@ -120,18 +131,14 @@ boot_gdt:
 	.quad 0
 	.quad 0x00209b0000000000 /* 64-bit code */
 	.quad 0x0000930000000000 /* data */
-boot_gdt_pointer:
-	.word . - boot_gdt - 1
-	.long boot_gdt
+boot_gdt_end:
 no_64bit_text:
 	.asciz "PANIC: this processor lacks 64-bit mode or no-execute pages\n"
 
 	.section .bss
 	.balign 4096
-	.globl kernel_pml4, kernel_pdpt, boot_pdpt, boot_pd
+	.globl kernel_pml4, boot_pdpt, boot_pd
 kernel_pml4:
-	.skip 4096
-kernel_pdpt:
 	.skip 4096
 boot_pdpt:
 	.skip 4096

@@ -102,6 +102,20 @@ static uint64_t *find_entry(paddr_t root, uint64_t address, uint64_t *reach)
 	}
 }
 
+bool table_writable(paddr_t root, uint64_t address)
+{
+	uint64_t *table = entries(root);
+
+	for (unsigned level = ARCH_TABLE_LEVELS - 1;; level--) {
+		uint64_t entry = table[address >> shift_of(level) & (TABLE_ENTRIES - 1)];
+		if ((entry & PTE_PRESENT) == 0)
+			return false;
+		if (level == 0 || (entry & PTE_LARGE) != 0)
+			return (entry & PTE_WRITE) != 0;
+		table = entries(entry);
+	}
+}
+
 static uint64_t protection(uint32_t access, bool device)
 {
 	uint64_t flags = PTE_PRESENT | PTE_USER | PTE_ACCESSED;
@@ -186,16 +200,6 @@ uint64_t arch_table_unmap_some(paddr_t root, uint64_t start, uint64_t end)
 void arch_table_write_protect_range(paddr_t root, uint64_t start, uint64_t end)
 {
 	change_range(root, start, end, ~(PTE_WRITE | PTE_DIRTY), UINT64_MAX);
-}
-
-void arch_table_unmap(paddr_t root, uint64_t address)
-{
-	arch_table_unmap_range(root, address & ~(PAGE_SIZE - 1), address + 1);
-}
-
-void arch_table_write_protect(paddr_t root, uint64_t address)
-{
-	arch_table_write_protect_range(root, address & ~(PAGE_SIZE - 1), address + 1);
 }
 
 paddr_t arch_table_lookup(paddr_t root, uint64_t address, bool write)

@@ -149,12 +149,14 @@ void arch_backtrace(void)
 	uint64_t from = backtrace_from != 0 ? backtrace_from : (uint64_t)__builtin_frame_address(0);
 	unsigned shown = 0;
 
+	klog("kernel: offset of the image 0x%lx, direct map at 0x%lx; calls below as linked",
+	     memory_image_offset, arch_direct_map);
 	if (from <= (uint64_t)kernel_stack_guard)
 		return;
 	for (const uint64_t *at = (const uint64_t *)(from & ~7ull);
 	     at < (const uint64_t *)kernel_stack_top && shown < BACKTRACE_MAX; at++) {
 		if (*at > (uint64_t)kernel_text_start && *at < (uint64_t)kernel_text_end) {
-			klog("kernel: called from 0x%lx", *at);
+			klog("kernel: called from 0x%lx", *at - memory_image_offset);
 			shown++;
 		}
 	}

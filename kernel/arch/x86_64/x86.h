@@ -6,6 +6,10 @@
 #ifndef X86_H
 #define X86_H
 
+/* All symbols are the image's own, so no address comes from a table, which relocate.c could not
+ * use yet. */
+#pragma GCC visibility push(hidden)
+
 #include "kernel.h"
 #include "arch.h"
 #include "offsets.h"
@@ -211,7 +215,47 @@ _Static_assert(ARCH_VECTOR_FIRST + ARCH_VECTOR_COUNT <= VECTOR_TIMER, "device ve
 
 /* linker script */
 extern const char kernel_image_start[], kernel_text_start[], kernel_text_end[], kernel_rodata_end[],
-        kernel_stack_guard[], kernel_stack_top[], kernel_fault_stack_top[], kernel_image_end[];
+        kernel_stack_guard[], kernel_stack_top[], kernel_fault_stack_guard[],
+        kernel_fault_stack_top[], kernel_image_end[];
+
+/* Of the PVH boot protocol. */
+#define START_INFO_MAGIC 0x336ec578u
+struct hvm_start_info {
+	uint32_t magic, version, flags, nr_modules;
+	uint64_t modlist, cmdline, rsdp;
+	uint64_t memmap; /* from version 1 on, as all below */
+	uint32_t memmap_entries, reserved;
+};
+struct hvm_module {
+	uint64_t start, size, cmdline, reserved;
+};
+struct hvm_memory {
+	uint64_t start, size;
+	uint32_t type, reserved;
+};
+#define MEMORY_TYPE_RAM 1u
+_Static_assert(sizeof(struct hvm_start_info) == 56, "start info layout");
+_Static_assert(sizeof(struct hvm_module) == 32, "module layout");
+_Static_assert(sizeof(struct hvm_memory) == 24, "memory map layout");
+
+/* relocate.c: what runs before addresses are right, and before the stack protector has its secret. */
+#define NO_STACK_PROTECTOR __attribute__((no_stack_protector))
+#define SLOT_SIZE          (512ull << 30) /* one entry of the top table */
+#define IMAGE_SLOT_BASE    0xffffff8000000000ull
+#define IMAGE_BITS         18u
+#define IMAGE_PLACES       (SLOT_SIZE / LARGE_PAGE_SIZE)
+#define DIRECT_MAP_FIRST   0xffff800000000000ull /* slot 256 */
+/* Slots 256 to 508, so that the second slot that it reaches into is below that of devices. */
+#define DIRECT_MAP_BITS   16u /* at least */
+#define DIRECT_MAP_PLACES (253 * (SLOT_SIZE / HUGE_PAGE_SIZE))
+_Static_assert(1ull << IMAGE_BITS == IMAGE_PLACES && 1ull << DIRECT_MAP_BITS <= DIRECT_MAP_PLACES,
+               "bits of choice");
+extern uintptr_t __stack_chk_guard;  /* the stack protector's secret; the compiler's name */
+extern uint64_t memory_image_offset; /* from where the image was linked to where it is */
+void memory_map_first(uint64_t image);
+paddr_t memory_image_paddr(const void *symbol);
+/* protection.c: no page of the kernel's half is writable and executable, no constant writable. */
+bool protection_tables_sound(void);
 
 /* memory.c: kernel mappings.  memory_init takes what the loader said; boot information is gone
  * after it. */
@@ -231,6 +275,8 @@ void syscall_entry(void);
 
 /* table.c */
 void table_init(paddr_t root);
+/* Whether a kernel address is mapped writable. */
+bool table_writable(paddr_t root, uint64_t address);
 
 /* acpi.c: what the tables say; 0 where they say nothing. */
 struct acpi_facts {
@@ -268,5 +314,7 @@ uint32_t apic_timer_count(void);
 
 void serial_init(void);
 void pci_init(void);
+
+#pragma GCC visibility pop
 
 #endif
