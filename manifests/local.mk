@@ -4,17 +4,20 @@
 # entries for mkarchive, and the files they are made from.
 
 MANIFEST = manifests/default.txt
-EXTRA_DIST += $(MANIFEST)
+# What programs look up in /etc, besides what init writes there: names, addresses and servers.
+IMAGE_ETC = manifests/etc/group manifests/etc/os-release manifests/etc/passwd manifests/etc/protocols \
+	manifests/etc/services manifests/etc/shells
+EXTRA_DIST += $(MANIFEST) $(IMAGE_ETC)
 pkgdata_DATA += image/base image/kernel
 
 say_image = $(say_image_@AM_V@)
 say_image_ = $(say_image_@AM_DEFAULT_V@)
 say_image_0 = @echo "  IMAGE   " $@;
 
+ENCODE_MANIFEST = $(CAPNP) encode --no-standard-import --flat $(srcdir)/schema/manifest.capnp Manifest
 image/manifest: $(srcdir)/$(MANIFEST) $(SCHEMAS)
 	$(say_gen)$(MKDIR_P) image
-	$(AM_V_at)$(CAPNP) encode --no-standard-import --flat $(srcdir)/schema/manifest.capnp Manifest \
-		<$(srcdir)/$(MANIFEST) >$@.new && mv -f $@.new $@
+	$(AM_V_at)$(ENCODE_MANIFEST) <$(srcdir)/$(MANIFEST) >$@.new && mv -f $@.new $@
 
 # Debug information stays in the build directory: the machine's memory is for what runs.
 image/kernel: kernel/capos.elf
@@ -26,10 +29,13 @@ image/sbin/.stamp: $(IMAGE_SBIN)
 	done
 	$(AM_V_at)touch $@
 
-image/base: tools/mkarchive/mkarchive image/manifest image/sbin/.stamp $(IMAGE_DEPENDS)
+image/base: tools/mkarchive/mkarchive image/manifest image/sbin/.stamp $(IMAGE_ETC) $(IMAGE_DEPENDS)
 	$(say_image)tools/mkarchive/mkarchive $@.new \
 		dir:tmp:1777 dir:root:0755 dir:dev:0755 \
 		file:etc/manifest:0644:image/manifest \
+		`for name in $(IMAGE_ETC); do \
+			echo file:etc/$${name##*/}:0644:$(srcdir)/$$name; \
+		done` \
 		`for program in $(IMAGE_SBIN); do \
 			echo file:sbin/$${program##*/}:0755:image/sbin/$${program##*/}; \
 		done` \

@@ -13,10 +13,6 @@ tests_guest_drivers_CFLAGS = $(NATIVE_CFLAGS)
 tests_guest_drivers_LDFLAGS = $(NATIVE_LINK_FLAGS)
 tests_guest_drivers_LDADD = $(NATIVE_LIBS)
 
-tests/guest/drivers.manifest: $(srcdir)/tests/guest/drivers.txt $(SCHEMAS)
-	$(say_gen)$(CAPNP) encode --no-standard-import --flat $(srcdir)/schema/manifest.capnp Manifest \
-		<$(srcdir)/tests/guest/drivers.txt >$@.new && mv -f $@.new $@
-
 tests/guest/drivers.image: tools/mkarchive/mkarchive tests/guest/drivers tests/guest/drivers.manifest \
 		image/sbin/.stamp image/kernel
 	$(say_image)tools/mkarchive/mkarchive $@.new \

@@ -12,10 +12,6 @@ tests_guest_libcapos_test_CFLAGS = $(NATIVE_CFLAGS)
 tests_guest_libcapos_test_LDFLAGS = $(NATIVE_LINK_FLAGS)
 tests_guest_libcapos_test_LDADD = $(NATIVE_LIBS)
 
-tests/guest/libcapos.manifest: $(srcdir)/tests/guest/libcapos.txt $(SCHEMAS)
-	$(say_gen)$(CAPNP) encode --no-standard-import --flat $(srcdir)/schema/manifest.capnp Manifest \
-		<$(srcdir)/tests/guest/libcapos.txt >$@.new && mv -f $@.new $@
-
 tests/guest/libcapos.image: tools/mkarchive/mkarchive tests/guest/libcapos-test tests/guest/libcapos.manifest \
 		image/sbin/.stamp image/kernel
 	$(say_image)tools/mkarchive/mkarchive $@.new \
