@@ -29,10 +29,14 @@ static int find(struct thread *t, cap_t id, enum cap_kind kind, uint32_t right, 
 
 static int op_nop(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
 {
-	(void)t;
-	(void)sqe;
+	struct cap cap;
 	(void)cqe;
-	return CAP_OK;
+	if (sqe->cap == CAP_NULL)
+		return CAP_OK;
+	int error = cap_lookup(&t->process->caps, sqe->cap, &cap);
+	if (error)
+		return error;
+	return cap.kind == KIND_OBJECT && object_gone(cap.object) ? CAP_EGONE : CAP_OK;
 }
 
 static int op_call(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)

@@ -5,6 +5,7 @@
  * ever.
  */
 #include "object/cap.h"
+#include "object/event.h"
 #include "kernel.h"
 
 _Static_assert(sizeof(struct cap_slot) == 16, "slots fill a page evenly");
@@ -184,6 +185,8 @@ void cap_table_destroy(struct cap_table *t)
 			continue;
 		struct cap cap = slot_cap(slot);
 		slot->kind = KIND_NONE;
+		if (cap.rights & CAP_HANGUP)
+			event_signal(cap.object, UINT64_MAX);
 		cap_put(cap);
 	}
 	for (uint32_t page = 0; page < CAP_TABLE_MAX / CAP_SLOTS_PER_PAGE; page++) {

@@ -41,6 +41,10 @@ enum cap_kind {
 #define MEMORY_DATA_RIGHTS (CAP_RIGHTS_ALL & ~CAP_RIGHT_EXEC)
 #define MEMORY_CODE_RIGHTS (CAP_RIGHT_READ | CAP_RIGHT_EXEC | CAP_RIGHT_CALL | CAP_RIGHT_COPY)
 
+/* Kernel's own, beside the CAP_RIGHT_* of abi.h: came by CAPOS_SEND_HANGUP. */
+#define CAP_HANGUP 0x800u
+_Static_assert((CAP_HANGUP & CAP_RIGHTS_ALL) == 0, "no right of abi.h");
+
 /* A reference to an object with rights.  Whoever holds one holds one count of the object. */
 struct cap {
 	void *object; /* NULL for kinds of which there is one (spawner, log, ...) */

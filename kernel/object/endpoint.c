@@ -148,8 +148,7 @@ static void call_finish(struct call *call, int32_t result, uint32_t length, uint
 	call_free(call);
 }
 
-/* Whether nothing can serve the object any more. */
-static bool object_gone(const struct object *o)
+bool object_gone(const struct object *o)
 {
 	return o->endpoint->dead || (o->of_server && o->minted_at != o->endpoint->servers_ended);
 }

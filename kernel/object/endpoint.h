@@ -34,6 +34,8 @@ void endpoint_reap(void);
  * next process that receives on it. */
 void endpoint_server_ends(struct process *p);
 
+/* Whether nothing can serve the object any more. */
+bool object_gone(const struct object *o);
 void object_get(void *object);
 void object_put(void *object);
 

@@ -26,9 +26,16 @@ static int decode(struct transfer *x, const struct process *from, const struct c
 	} else if (!(cap->rights & CAP_RIGHT_COPY)) {
 		return CAP_ERIGHTS;
 	}
-	if (sent->flags & ~CAPOS_SEND_MOVE)
+	if (sent->flags & ~(CAPOS_SEND_MOVE | CAPOS_SEND_HANGUP))
 		return CAP_EINVAL;
-	cap->rights &= (uint16_t)sent->rights;
+	cap->rights &= (uint16_t)(sent->rights & CAP_RIGHTS_ALL);
+	if (!(sent->flags & CAPOS_SEND_HANGUP))
+		return CAP_OK;
+	if (cap->kind != KIND_EVENT)
+		return CAP_ETYPE;
+	if (!(cap->rights & CAP_RIGHT_SIGNAL))
+		return CAP_ERIGHTS;
+	cap->rights |= CAP_HANGUP;
 	return CAP_OK;
 }
 

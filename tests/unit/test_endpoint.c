@@ -306,6 +306,53 @@ static void endpoint_outlives_its_server(void **state)
 	user_end(client);
 }
 
+/* A client gives its server an event with the flag HANGUP: the server's end signals all of its bits,
+ * giving the event back or a copy's end signals none. */
+static void hangup_is_signalled(void **state)
+{
+	(void)state;
+	struct pair p = pair_create();
+	cap_t event = user_event(p.c);
+	struct capos_send_cap send[] = {
+	        {event, CAP_RIGHT_SIGNAL | CAP_RIGHT_COPY, CAPOS_SEND_HANGUP},
+	        {event, CAP_RIGHT_SIGNAL | CAP_RIGHT_COPY, CAPOS_SEND_HANGUP}};
+	struct capos_sqe call = call_of(p.object), recv = recv_of(p.endpoint);
+	struct capos_sqe wait = {.op = CAP_OP_WAIT, .cap = event, .arg = UINT64_MAX};
+	struct capos_sqe test = {.op = CAP_OP_NOP, .cap = p.object};
+	struct capos_cqe cqe;
+	cap_t received_caps[2];
+	user_write(p.client, USER_MEMORY + 9000, send, sizeof(send));
+	call.send_caps = USER_MEMORY + 9000;
+	call.send_ncaps = 2;
+	user_submit(p.c, &call);
+	user_enter(p.c, 0, 0);
+	recv.recv_caps = USER_MEMORY + 9000;
+	recv.recv_ncaps = 2;
+	assert_int_equal(user_run(p.s, &recv).result, CAP_OK);
+	user_read(p.server, USER_MEMORY + 9000, received_caps, sizeof(received_caps));
+	user_submit(p.c, &wait);
+	user_enter(p.c, 0, 0);
+	struct capos_sqe copy = {.op = CAP_OP_COPY, .cap = received_caps[0], .arg = UINT64_MAX};
+	struct process *other = user_create("other");
+	give(p.server, user_run(p.s, &copy).value, other);
+	user_end(other);
+	struct capos_sqe release = {.op = CAP_OP_RELEASE, .cap = received_caps[0]};
+	assert_int_equal(user_run(p.s, &release).result, CAP_OK);
+	assert_false(user_take(p.c, &cqe));
+	user_end(p.server);
+	assert_true(user_take(p.c, &cqe)); /* the call that was not answered */
+	assert_int_equal(cqe.result, CAP_EGONE);
+	assert_true(user_take(p.c, &cqe));
+	assert_int_equal(cqe.result, CAP_OK);
+	assert_true(cqe.value == UINT64_MAX);
+	assert_int_equal(user_run(p.c, &test).result, CAP_EGONE);
+	test.cap = CAP_SELF;
+	assert_int_equal(user_run(p.c, &test).result, CAP_OK);
+	test.cap = event + 1;
+	assert_int_equal(user_run(p.c, &test).result, CAP_EBADCAP);
+	user_end(p.client);
+}
+
 /* Endpoints whose last capability waits in another's queue, a thousand deep: all end, and the stack
  * does not. */
 static void chain_of_endpoints(void **state)
@@ -515,6 +562,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(faults_of_either_side, start, finish),
 	        cmocka_unit_test_setup_teardown(moved_while_queued, start, finish),
 	        cmocka_unit_test_setup_teardown(endpoint_outlives_its_server, start, finish),
+	        cmocka_unit_test_setup_teardown(hangup_is_signalled, start, finish),
 	        cmocka_unit_test_setup_teardown(death_of_either_side, start, finish),
 	        cmocka_unit_test_setup_teardown(chain_of_endpoints, start, finish),
 	        cmocka_unit_test_setup_teardown(timeouts, start, finish),

@@ -122,7 +122,9 @@ enum cap_error {
 #define CAPOS_KERNEL_MESSAGE_MAX 8192u
 
 enum capos_op {
-	CAP_OP_NOP = 0, /* completes with 0 */
+	/* cap: CAP_NULL, or a capability to test.  Completes with 0, CAP_EBADCAP, or CAP_EGONE when
+	 * it leads to an object that nothing can serve any more. */
+	CAP_OP_NOP = 0,
 	/* cap, interface, method, send_*, recv_*: calls a method.  Completes when the server
 	 * answers; length, ncaps: what was received. */
 	CAP_OP_CALL = 1,
@@ -196,6 +198,10 @@ struct capos_send_cap {
 	uint32_t flags;  /* CAPOS_SEND_* */
 };
 #define CAPOS_SEND_MOVE 0x01u /* the sender loses it when the message is delivered */
+/* An Event with the right SIGNAL: when the process that receives it ends and still holds it, all
+ * bits of the event are signalled.  So a client that waits for its server notices that the server
+ * is gone (and tests with NOP that it is).  Copies that the receiver makes do not do that. */
+#define CAPOS_SEND_HANGUP 0x02u
 
 /* What RECV puts before the message. */
 struct capos_received {
