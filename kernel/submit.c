@@ -30,13 +30,17 @@ static int find(struct thread *t, cap_t id, enum cap_kind kind, uint32_t right, 
 static int op_nop(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
 {
 	struct cap cap;
-	(void)cqe;
 	if (sqe->cap == CAP_NULL)
 		return CAP_OK;
 	int error = cap_lookup(&t->process->caps, sqe->cap, &cap);
 	if (error)
 		return error;
-	return cap.kind == KIND_OBJECT && object_gone(cap.object) ? CAP_EGONE : CAP_OK;
+	if (cap.kind != KIND_OBJECT)
+		return CAP_OK;
+	cqe->value = object_era(cap.object);
+	if (object_gone(cap.object) || (sqe->arg != 0 && sqe->arg != cqe->value))
+		return CAP_EGONE;
+	return CAP_OK;
 }
 
 static int op_call(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)

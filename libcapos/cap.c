@@ -302,6 +302,17 @@ int cap_mint(cap_t endpoint, uint64_t interface, uint64_t object, cap_t *out)
 	return run_value(&sqe, out);
 }
 
+int cap_test(cap_t cap, uint64_t *era)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_NOP, .cap = cap};
+	uint64_t value;
+	int result = run_value(&sqe, &value);
+
+	if (era)
+		*era = value;
+	return result;
+}
+
 int cap_signal(cap_t event, uint64_t bits)
 {
 	struct capos_sqe sqe = {.op = CAP_OP_SIGNAL, .cap = event, .arg = bits};

@@ -145,6 +145,26 @@ uint32_t queue_take(struct queue *q, void *elements, uint32_t count)
 	return count;
 }
 
+uint32_t queue_resend(struct queue *to, struct queue *from)
+{
+	uint32_t left = from->capacity - queue_writable(from), done = 0;
+	struct queue untaken = *from;
+
+	if (from->broken)
+		return 0;
+	untaken.local -= left;
+	while (done < left) {
+		uint32_t n = left - done;
+		const void *run = run_at(&untaken, done, &n);
+		uint32_t put = queue_put(to, run, n);
+
+		done += put;
+		if (put < n)
+			break;
+	}
+	return done;
+}
+
 bool queue_publish(struct queue *q, bool producer)
 {
 	_Atomic uint32_t *own = producer ? &q->shared->tail : &q->shared->head;

@@ -132,10 +132,24 @@ static int map_nic(const struct nic_attach_results *results, struct capos_call *
 	                      CAP_RIGHT_READ | CAP_RIGHT_WRITE, &setup->memory);
 }
 
+static cap_t nic_cap;
+static uint64_t nic_era; /* of the driver's process, by cap_test */
+
+/* The driver's end signals every bit of the event; a client may do that too.  With the driver the
+ * frames' memory lost its meaning: netstack starts anew beside the next driver. */
+void platform_check_driver(uint64_t bits)
+{
+	uint64_t era;
+
+	if (nic_era && bits == UINT64_MAX && (cap_test(nic_cap, &era) || era != nic_era))
+		log_fatal("the network driver has ended");
+}
+
 static void attach_nic(cap_t nic)
 {
 	_Alignas(8) uint8_t buffer[512];
-	struct capos_send_cap wake = {.rights = CAP_RIGHT_SIGNAL | CAP_RIGHT_COPY};
+	struct capos_send_cap wake = {.rights = CAP_RIGHT_SIGNAL | CAP_RIGHT_COPY,
+	                              .flags = CAPOS_SEND_HANGUP};
 	struct capos_call call = {.send_caps = &wake,
 	                          .send_ncaps = 1,
 	                          .buffer = buffer,
@@ -147,11 +161,16 @@ static void attach_nic(cap_t nic)
 	int result;
 
 	wake.cap = service.event;
+	nic_cap = nic;
+	(void)cap_test(nic, &nic_era); /* first: a driver that ends meanwhile is noticed */
 	result = nic_attach(nic, &params, &results, &call);
 	if (!result)
 		result = map_nic(&results, &call, &setup);
+	if (result == CAP_EGONE)
+		log_fatal("the network driver has ended");
 	if (result) {
 		log_line("no network interface: %s", cap_error_text(result));
+		nic_era = 0;
 		return;
 	}
 	if (nic_open(&setup))

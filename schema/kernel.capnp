@@ -221,9 +221,11 @@ struct CapabilityEntry {
 interface DeviceManager {
   list @0 () -> (devices :List(PciDevice));
   open @1 (address :UInt16, dmaLimitPages :UInt32) -> (mmioIndex :UInt16, interruptIndex :UInt16, dmaIndex :UInt16);
-  # The three capabilities of one PCI function (bus<<8 | device<<3 | function): its bus mastering and memory decoding
-  # are turned on, MSI-X entry 0 is routed, all others masked.  CAP_ENOENT, CAP_EBUSY while they are held.
-  # When the last of the three is given up, bus mastering is turned off and the function may be opened again.
+  # The three capabilities of one PCI function (bus<<8 | device<<3 | function): its memory decoding is turned on, MSI-X
+  # entry 0 is routed, all others masked.  CAP_ENOENT, CAP_EBUSY while they are held.  Bus mastering is turned on by the
+  # first DMAPool.allocate: a driver resets its device before that, since the function may still hold the addresses that
+  # a former driver gave it.  When the last of the three is given up, bus mastering is turned off and the function may
+  # be opened again.
 }
 
 struct PciDevice {

@@ -22,11 +22,24 @@ struct Service {
   serves @4 :List(Export);
   optional @5 :Bool;            # its device may be missing: then it is not started, and what needs it is given nothing
   memoryLimitPages @6 :UInt64;  # 0: none
+  restart @7 :Restart;          # what init does when the service's process ends
+  restartLimit @8 :UInt32;      # for `limited`: how many times it is started again
+
+  enum Restart {
+    # The first start after an end comes 10 ms later; each further one after twice the time, up to 5 s.  A service that
+    # ran for a minute counts as mended: its delay and its count begin anew.
+    never @0;                   # its end is final
+    always @1;
+    limited @2;                 # after restartLimit times its end is final
+  }
+  # What clients see: calls under way fail with CAP_EGONE, as do later calls to objects that the dead process had made
+  # (open files, sockets).  Capabilities from the manifest stay: calls on them wait for the next process, and fail
+  # with CAP_EGONE once the end is final.  The service begins anew: it finds what its holdings give it, as at boot.
 }
 
 struct Export {
-  # init makes the service's endpoint, hands it over under the name "serve", and mints for each holder of
-  # "SERVICE.name" a capability to the object with this word.
+  # init makes the service's endpoint, keeps it, hands it over under the name "serve", and mints for each holder of
+  # "SERVICE.name" a capability to an object with this word.
   name @0 :Text;
   interface @1 :Text;           # e.g. "Nic"
   word @2 :UInt64;
@@ -42,6 +55,7 @@ struct Holding {
       vendor @3 :UInt16; ids @4 :List(UInt16); index @5 :UInt16; dmaLimitPages @6 :UInt32;
       # the index-th PCI function with that vendor and one of these device ids
     }
+    process @7 :Text;           # "SERVICE": its process, with the rights KILL and WATCH; for the program alone, in tests
   }
 }
 

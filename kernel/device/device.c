@@ -2,7 +2,9 @@
 /*
  * An opened PCI function.  As long as one of its capabilities is held it may reach the memory of
  * its pool; when the last is given up, bus mastering goes off before any of that memory can become
- * somebody else's, and its registers vanish from wherever they were mapped.
+ * somebody else's, and its registers vanish from wherever they were mapped.  Opened again, it is still set up as the last
+ * driver left it, with addresses of memory that others have now: so bus mastering goes on only with
+ * the first memory of the new pool, and the driver resets the device before it asks for any.
  */
 #include "device/device.h"
 #include "object/event.h"
@@ -74,7 +76,7 @@ void device_put(void *device)
 	if (--d->refs > 0)
 		return;
 	pci_mask(d->function);
-	pci_set_active(d->function, false);
+	pci_set_active(d->function, false, false);
 	bind(d, NULL, 0);
 	for (unsigned i = 0; i < d->nregions; i++) {
 		if (d->mapped[i])
@@ -146,9 +148,9 @@ static int open(void *object, struct msg_call *msg, const struct device_manager_
 	d->function = f;
 	d->dma_limit = params->dma_limit_pages;
 	d->nregions = pci_regions(f, d->regions);
-	pci_set_active(f, true);
+	pci_set_active(f, true, false);
 	if (!pci_route(f, ARCH_VECTOR_FIRST + (unsigned)(f - pci_functions))) {
-		pci_set_active(f, false);
+		pci_set_active(f, false, false);
 		account_free(d->account, &devices, d);
 		return CAP_ENOMEM;
 	}
@@ -288,6 +290,8 @@ static int allocate(void *device, struct msg_call *msg,
 		account_free(account, &blocks, block);
 		return CAP_ENOMEM;
 	}
+	if (!d->blocks)
+		pci_set_active(d->function, true, true);
 	block->next = d->blocks;
 	d->blocks = block;
 	d->dma_pages += params->pages;

@@ -246,11 +246,12 @@ unsigned pci_regions(const struct pci_function *f, struct pci_region regions[PCI
  * to reset it, and does so first of all; until then a driver that crashed may have left it
  * addresses of memory that is somebody else's now.
  */
-void pci_set_active(const struct pci_function *f, bool active)
+void pci_set_active(const struct pci_function *f, bool registers, bool master)
 {
 	uint32_t command = get(f, CONFIG_COMMAND, 2) | COMMAND_NO_INTX;
 	command &= ~(COMMAND_MEMORY | COMMAND_MASTER);
-	set(f, CONFIG_COMMAND, 2, active ? command | COMMAND_MEMORY | COMMAND_MASTER : command);
+	command |= (registers ? COMMAND_MEMORY : 0) | (master ? COMMAND_MASTER : 0);
+	set(f, CONFIG_COMMAND, 2, command);
 	(void)get(f, CONFIG_COMMAND, 2); /* it has arrived when this answers */
 }
 

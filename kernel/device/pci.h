@@ -47,8 +47,8 @@ struct pci_function *pci_find(uint16_t address); /* NULL: none */
 /* Regions of the function's BARs without MSI-X table, pending bits and pages that another BAR has a
  * part of. */
 unsigned pci_regions(const struct pci_function *f, struct pci_region regions[PCI_REGIONS_MAX]);
-/* Memory decoding and bus mastering on or off; INTx stays off. */
-void pci_set_active(const struct pci_function *f, bool active);
+/* Memory decoding (registers) and bus mastering on or off; INTx stays off. */
+void pci_set_active(const struct pci_function *f, bool registers, bool master);
 /* Routes MSI-X entry 0 to what arch_msi_message says of vector, masks the others.  false: the table
  * cannot be mapped. */
 bool pci_route(struct pci_function *f, unsigned vector);

@@ -153,6 +153,11 @@ bool object_gone(const struct object *o)
 	return o->endpoint->dead || (o->of_server && o->minted_at != o->endpoint->servers_ended);
 }
 
+uint64_t object_era(const struct object *o)
+{
+	return o->endpoint->servers_ended + 1;
+}
+
 /* Nothing receives on the endpoint now: what was under way to it fails, and its server's objects
  * are gone. */
 static void endpoint_unserve(struct endpoint *e)

@@ -36,6 +36,8 @@ void endpoint_server_ends(struct process *p);
 
 /* Whether nothing can serve the object any more. */
 bool object_gone(const struct object *o);
+/* Changes, and never comes back, when the process that serves it ends.  Not 0. */
+uint64_t object_era(const struct object *o);
 void object_get(void *object);
 void object_put(void *object);
 

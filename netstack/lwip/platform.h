@@ -23,6 +23,9 @@ void platform_memory_destroy(void *memory, uint64_t size, uint64_t handle);
 void platform_signal(uint64_t event, uint64_t bits);
 void platform_event_release(uint64_t event);
 
+/* bits: what netstack's event was signalled.  Ends netstack when the driver has ended. */
+void platform_check_driver(uint64_t bits);
+
 void platform_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

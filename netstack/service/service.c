@@ -251,6 +251,7 @@ struct msg_data service_address_data(const ip4_addr_t *address)
 static void on_event(struct server *server, uint64_t bits)
 {
 	(void)server; /* frames are looked for in every turn */
+	platform_check_driver(bits);
 	socket_woken(bits);
 }
 

@@ -8,102 +8,24 @@
 
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
-#include <capos/schema/service_client.h>
 #include <capos/text.h>
 
-#include "init.h"
+#include "stream.h"
 
 #define LINE_MAX   512
 #define SIGNAL_MAX 64
 #define SIGKILL    9
 
 static struct {
-	bool attached;
-	cap_t stream;
-	cap_t event; /* the console's; which bits to signal */
-	uint64_t bits;
-	struct channel channel;
+	struct stream stream;
 	char line[64]; /* received so far */
 	uint32_t length;
 	bool overlong;
-} control;
+} control = {.stream = {.name = "control", .wake_bits = WAKE_CONTROL}};
 
-bool control_attached(void)
+bool control_ready(void)
 {
-	return control.attached;
-}
-
-static int map_channel(cap_t memory)
-{
-	struct capos_call call = INIT_CALL();
-	struct memory_object_size_results results;
-	void *address;
-	int result = memory_object_size(memory, &results, &call);
-
-	if (!result)
-		result = cap_memory_map(memory, 0, results.size, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
-		                        &address);
-	if (!result)
-		result = channel_open(&control.channel, address, results.size);
-	return result;
-}
-
-int control_attach(cap_t stream)
-{
-	struct capos_send_cap wake = {.cap = init.event,
-	                              .rights = CAP_RIGHT_SIGNAL | CAP_RIGHT_COPY};
-	struct capos_call call = INIT_CALL();
-	struct byte_stream_attach_params params = {.wake_index = 0, .wake_bits = WAKE_CONTROL};
-	struct byte_stream_attach_results results;
-	int result;
-
-	call.send_caps = &wake;
-	call.send_ncaps = 1;
-	result = byte_stream_attach(stream, &params, &results, &call);
-	if (result)
-		return result;
-	if (call.ncaps != 2 || results.channel.memory_index > 1 ||
-	    results.channel.event_index > 1 ||
-	    results.channel.memory_index == results.channel.event_index)
-		return CAP_EMESSAGE;
-	control.stream = stream;
-	control.event = call.caps[results.channel.event_index];
-	control.bits = results.channel.event_bits;
-	result = map_channel(call.caps[results.channel.memory_index]);
-	cap_release(call.caps[results.channel.memory_index]);
-	if (result)
-		return result;
-	control.attached = true;
-	queue_want_data(&control.channel.receive);
-	return CAP_OK;
-}
-
-static bool console_gone(void)
-{
-	return init.console < 0 || !init.services[init.console].name;
-}
-
-/* Puts all of it into the channel, waiting for space as often as needed. */
-static void send_bytes(const char *bytes, uint32_t length)
-{
-	struct queue *q = &control.channel.send;
-
-	while (length && !console_gone()) {
-		uint32_t n = queue_put(q, bytes, length);
-
-		bytes += n;
-		length -= n;
-		if (n && queue_publish_put(q))
-			cap_signal(control.event, control.bits);
-		if (!length || n)
-			continue;
-		queue_want_space(q);
-		if (!queue_writable(q) && !q->broken)
-			init_wait(CAPOS_FOREVER);
-		queue_dont_want_space(q);
-		if (q->broken)
-			return;
-	}
+	return stream_ready(&control.stream);
 }
 
 void control_send(const char *format, ...)
@@ -118,13 +40,15 @@ void control_send(const char *format, ...)
 	if (length > (int)sizeof(line) - 2)
 		length = (int)sizeof(line) - 2;
 	length = (int)text_clean(line, sizeof(line), line, (uint32_t)length);
-	if (!control.attached) {
+	if (!control_ready()) {
 		log_line("%s", line);
 		return;
 	}
 	line[length] = '\n';
-	send_bytes(line, (uint32_t)length + 1);
+	stream_send(&control.stream, line, (uint32_t)length + 1);
 }
+
+/* ---- Receiving ---- */
 
 static void send_signal(unsigned number)
 {
@@ -159,10 +83,10 @@ static void handle_line(const char *line)
 	log_line("control: \"%s\" is nothing that is known", line);
 }
 
-void control_receive(void)
+static void receive(void)
 {
-	struct queue *q = &control.channel.receive;
-	bool again = control.attached;
+	struct queue *q = &control.stream.channel.receive;
+	bool again = control.stream.attached;
 	char c;
 
 	while (again) {
@@ -183,16 +107,19 @@ void control_receive(void)
 			control.overlong = false;
 		}
 		if (queue_publish_take(q))
-			cap_signal(control.event, control.bits);
+			cap_signal(control.stream.event, control.stream.bits);
 		queue_want_data(q);
 		again = queue_readable(q) > 0;
 	}
 }
 
+void control_step(void)
+{
+	stream_follow(&control.stream);
+	receive();
+}
+
 void control_drain(void)
 {
-	struct capos_call call = INIT_CALL();
-
-	if (control.attached && !console_gone())
-		byte_stream_drain(control.stream, &call);
+	(void)stream_drain(&control.stream);
 }

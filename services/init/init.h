@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What init's IPC files share: its state, of which there is one, and one function set per file.
- * service.c runs the boot and the main loop, spawn.c starts processes, program.c the program,
- * control.c talks to the host, inventory.c lists capabilities, names.c writes the files under etc/.
+ * What init's IPC files share: its state, of which there is one, and one function set per file.  A
+ * file calls only those above it: call.c sends calls, spawn.c starts processes, service.c keeps the
+ * services running, stream.c sends through the console, control.c talks to the host, end.c turns
+ * the machine off, program.c runs the program, names.c writes the files under etc/, inventory.c
+ * lists capabilities, boot.c reads what is to be started, main.c starts it.
  */
 #ifndef INIT_INIT_H
 #define INIT_INIT_H
@@ -13,41 +15,58 @@
 
 #include "lookup.h"
 #include "plan.h"
+#include "restart.h"
 
 #define INIT_CAP(which) CAP_GIVEN(PLAN_KERNEL_##which)
 
-/* The largest message to or from a kernel object, for calls that are over before the next
- * begins. */
+/* The largest message to or from a kernel object.  For calls of such objects alone: they are over
+ * before the next begins. */
 extern _Alignas(8) uint8_t init_buffer[CAPOS_KERNEL_MESSAGE_MAX];
 #define INIT_CALL() ((struct capos_call){.buffer = init_buffer, .size = sizeof(init_buffer)})
 
-/* A call whose answer is looked at when it has come. */
+/* ---- call.c ---- */
+/* A call whose reply is looked at when it has come. */
 struct init_call {
 	struct cap_op op;
 	cap_t caps[CAPOS_MESSAGE_CAPS_MAX];
-	_Alignas(8) uint8_t buffer[1024];
+	_Alignas(8) uint8_t buffer[CAPOS_KERNEL_MESSAGE_MAX];
+	/* What goes with it; set before it is submitted. */
+	struct capos_send_cap send;
+	bool sends;
 };
 /* Sends the message of length bytes that is in call->buffer. */
 int init_call_submit(struct init_call *call, cap_t cap, uint64_t interface, uint16_t method,
                      uint32_t length);
+/* Of a method without parameters. */
+int init_call_submit_empty(struct init_call *call, cap_t cap, uint64_t interface, uint16_t method);
+/* Releases what came with the reply. */
+void init_call_release(struct init_call *call);
 
+/* ---- State ---- */
 /* A process that init started, and the call that waits for its end. */
 struct init_process {
-	const char *name; /* NULL: not started, or told to be over */
+	const char *name; /* NULL: not started, or ended */
 	cap_t process;
 	struct init_call wait;
+};
+
+struct init_service {
+	/* init keeps it: capabilities that others hold on the service outlive its process.
+	 * CAP_NULL: not made, or the service's end was final. */
+	cap_t endpoint;
+	/* What init itself calls; CAP_NULL: the others. */
+	cap_t exports[PLAN_EXPORTS_MAX];
+	struct init_process process;
+	struct restart restart;
+	uint64_t due_ns;   /* when it is started again; 0: that is not planned */
+	uint32_t instance; /* how many times it was started */
 };
 
 struct init_state {
 	struct archive archive;
 	struct plan plan;
 	struct plan_request request;
-	/* Objects that services export, minted before the services exist; CAP_NULL where not
-	 * enabled. */
-	cap_t exports[PLAN_SERVICES_MAX][PLAN_EXPORTS_MAX];
-	/* until the service is started: then it alone holds it */
-	cap_t endpoints[PLAN_SERVICES_MAX];
-	struct init_process services[PLAN_SERVICES_MAX];
+	struct init_service services[PLAN_SERVICES_MAX];
 	struct init_process program;
 	int console;   /* index of the service that carries "control", or -1 */
 	cap_t signals; /* the program's */
@@ -57,15 +76,6 @@ struct init_state {
 #define WAKE_CONTROL 1ull
 
 extern struct init_state init;
-
-/* ---- service.c ---- */
-/* Sleeps until something happens or time (ns) is up, then takes note of services that ended. */
-void init_wait(uint64_t timeout_ns);
-/* Tells the host that the program cannot be started, and turns the machine off. */
-_Noreturn void init_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-_Noreturn void init_power_off(void);
-#define EXIT_SYSTEM 125 /* the code of whatever is not the program's fault */
 
 /* ---- spawn.c ---- */
 /* The capabilities that a new process is given. */
@@ -77,8 +87,13 @@ struct given {
 /* Adds one; CAP_ENOSLOT when there is no place (a moved one is released). */
 int given_add(struct given *given, const char *name, uint64_t interface, cap_t cap, uint32_t rights,
               bool move);
+/* Adds what the service exports, as an object of the holder's own: the service hears when the
+ * holder has given it up. */
+int given_add_export(struct given *given, const char *name, uint32_t service, uint32_t export);
 /* Adds what the manifest says that its holder gets; what is missing is left out. */
 int given_add_holdings(struct given *given, const struct plan_holding *holdings, uint32_t n);
+/* Gives up what was to be moved. */
+void given_drop(struct given *given);
 struct spawn {
 	const char *name;
 	const struct archive_file *image;
@@ -86,31 +101,60 @@ struct spawn {
 	uint64_t memory_limit_pages;
 	bool service;
 };
-/* Starts a process; moved capabilities are gone afterwards, whatever comes out.  started: its name
+/* Starts a process; moved capabilities are gone afterwards, also when it fails.  started: its name
  * and its end. */
 int spawn_process(const struct spawn *what, struct given *given, struct init_process *started);
-int spawn_service(uint32_t index);
-/* Reads the answer of a process's wait call. */
+/* Reads the reply of a process's wait call. */
 void process_ended(struct init_process *p, uint32_t *status, char *reason, uint32_t size);
+
+/* ---- service.c ---- */
+/* Makes the service's endpoint, and the objects on it that init calls. */
+int service_make_exports(uint32_t index);
+/* Starts it for the first time. */
+int service_start(uint32_t index);
+/* It has ended and will not be started again. */
+bool service_is_over(uint32_t index);
+/* The object that init calls of the first service that exports this; CAP_NULL: there is none.
+ * name may be NULL. */
+cap_t service_export(uint64_t interface, const char *name);
+/* To be called once, before init_wait. */
+void init_watch_event(void);
+/* Sleeps until something happens or time (ns) is up; takes note of services that ended and starts
+ * those whose time has come.  Returns early too: the caller looks for what it waits for.  All
+ * waiting for a service happens here, so that a service which ends meanwhile is started again. */
+void init_wait(uint64_t timeout_ns);
+/* Waits for the reply to a call: its result.  After the time (ns) the call is cancelled:
+ * CAP_ETIMEDOUT. */
+int init_call_await(struct init_call *call, uint64_t timeout_ns);
+/* Submits a call of a method without parameters and waits for the reply, which is CAP_EGONE when
+ * object is CAP_NULL. */
+int init_call_empty(struct init_call *call, cap_t object, uint64_t interface, uint16_t method);
+
+/* ---- control.c ---- */
+/* Attaches to the console when there is a new instance of it, and does what the host's lines
+ * say. */
+void control_step(void);
+/* Waits until it is attached.  False: there is no console, or its end was final. */
+bool control_ready(void);
+/* Sends one line, waiting for space.  Without a control port it goes to the log. */
+void control_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Waits until the host has taken everything. */
+void control_drain(void);
+
+/* ---- end.c ---- */
+#define EXIT_SYSTEM 125 /* the code of what is not the program's fault */
+/* Reports to the host that the program cannot be started, and turns the machine off. */
+_Noreturn void init_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+_Noreturn void init_power_off(void);
 
 /* ---- program.c ---- */
 void program_start(void);
 /* Adds what the manifest and the request give a program. */
 void program_give(struct given *given);
-/* The program's wait call has been answered. */
+/* The reply to the program's wait call has come. */
 _Noreturn void program_ended(void);
-/* Tells the host that the program ended so. */
+/* Reports to the host that the program ended so. */
 _Noreturn void program_finish(unsigned code, unsigned signal);
-
-/* ---- control.c ---- */
-int control_attach(cap_t stream);
-bool control_attached(void);
-/* Sends one line, waiting for space.  Without a control port it goes to the log. */
-void control_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Does what the host's lines say. */
-void control_receive(void);
-/* Waits until the host has taken everything. */
-void control_drain(void);
 
 /* ---- inventory.c ---- */
 /* given: what init holds ready for a program. */
@@ -122,5 +166,12 @@ void names_start(void);
 void names_step(void);
 /* Waits for that, if the program can make use of it. */
 void names_wait(void);
+
+/* ---- boot.c ---- */
+/* Maps the boot archive and reads the manifest; what is wrong in that is in init.plan.problem. */
+void boot_read_plan(void);
+/* Reads the program's request, and puts the network's configuration into its service's
+ * arguments. */
+void boot_read_request(void);
 
 #endif

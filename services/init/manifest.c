@@ -163,17 +163,25 @@ static int read_service(struct plan *plan, const struct msg_list *list, uint32_t
 	                           .path = message.path.ptr,
 	                           .optional = message.optional,
 	                           .memory_limit_pages = message.memory_limit_pages,
+	                           .restart = (enum service_restart)message.restart,
+	                           .restart_limit = message.restart_limit,
 	                           .index = index};
 	plan->nservices++;
+	if (message.restart > SERVICE_RESTART_LIMITED)
+		s->faulty |= problem(why, "manifest: service %s: %u is no way to restart", s->name,
+		                     message.restart) != CAP_OK;
 	if (!message.path.len || message.path.ptr[0] == '/')
-		s->faulty = problem(why, "manifest: service %s: \"%s\" is no path in the archive",
-		                    s->name, s->path);
+		s->faulty |= problem(why, "manifest: service %s: \"%s\" is no path in the archive",
+		                     s->name, s->path) != CAP_OK;
 	s->faulty |= read_args(why, s, &message.args) != CAP_OK;
 	s->faulty |= read_exports(why, s, &message.serves) != CAP_OK;
 	return CAP_OK;
 }
 
 /* ---- Holdings ---- */
+
+/* Who holds what the manifest gives the program. */
+static const char program_holder[] = "program";
 
 static int read_kernel_holding(char *why, const char *holder, struct plan_holding *h,
                                const struct msg_text *name)
@@ -210,6 +218,21 @@ static int read_service_holding(struct plan *plan, const char *holder, struct pl
 	return CAP_OK;
 }
 
+static int read_process_holding(struct plan *plan, const char *holder, struct plan_holding *h,
+                                const struct msg_text *name)
+{
+	int service = plain(name) ? find_service(plan, name->ptr, name->len) : -1;
+
+	if (holder != program_holder)
+		return problem(plan->problem, "manifest: %s: a process is for the program alone",
+		               holder);
+	if (service < 0)
+		return problem(plan->problem, "manifest: %s: there is no service %s", holder,
+		               name->ptr);
+	h->service = (uint32_t)service;
+	return CAP_OK;
+}
+
 static int read_device_holding(char *why, const char *holder, struct plan_holding *h,
                                const struct holding *message)
 {
@@ -240,6 +263,8 @@ static int read_holding(struct plan *plan, const char *holder, struct plan_holdi
 		return read_service_holding(plan, holder, h, &message->service);
 	case HOLDING_DEVICE:
 		return read_device_holding(plan->problem, holder, h, message);
+	case HOLDING_PROCESS:
+		return read_process_holding(plan, holder, h, &message->process);
 	default:
 		return problem(plan->problem, "manifest: %s: holding %s is of unknown kind %u",
 		               holder, h->name, message->which);
@@ -314,7 +339,7 @@ int plan_read_manifest(struct plan *plan, const void *message, uint64_t length)
 		s->faulty |= read_holdings(plan, s->name, &again.holds, s->holdings, &s->nholdings,
 		                           PLAN_HOLDINGS_MAX) != CAP_OK;
 	}
-	read_holdings(plan, "program", &manifest.program, plan->program, &plan->nprogram,
+	read_holdings(plan, program_holder, &manifest.program, plan->program, &plan->nprogram,
 	              PLAN_HOLDINGS_MAX - PROGRAM_EXTRA + 1);
 	return plan->problem[0] ? CAP_EINVAL : CAP_OK;
 }

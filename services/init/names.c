@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include <capos/log.h>
-#include <capos/schema/network_client.h>
-#include <capos/schema/service_client.h>
+#include <capos/schema/network.h>
+#include <capos/schema/service.h>
 
 #include "init.h"
 
@@ -28,35 +28,49 @@ static struct {
 	int attempts;
 } names;
 
-/* Writes to the descriptor of a file that was just opened. */
-static int write_contents(cap_t file, const char *text, uint32_t length)
+static int create_file(struct init_call *call, const char *path)
 {
-	struct capos_call call = INIT_CALL();
-	struct file_write_params params = {.data = MSG_DATA(text, length)};
-	struct file_write_results results;
+	struct directory_open_params params = {.path = MSG_TEXT(path),
+	                                       .flags = OPEN_WRITE | OPEN_CREATE | OPEN_TRUNCATE,
+	                                       .mode = 0644};
+	struct msg_builder builder;
+	int result;
 
-	call.timeout_ns = FILES_TIMEOUT;
-	return file_write(file, &params, &results, &call);
+	msg_builder_init(&builder, call->buffer, sizeof(call->buffer));
+	result = directory_open_params_write(&builder, &params);
+	if (!result)
+		result = init_call_submit(call, names.files, DIRECTORY_INTERFACE, DIRECTORY_OPEN,
+		                          msg_builder_length(&builder));
+	return result ? result : init_call_await(call, FILES_TIMEOUT);
+}
+
+static int write_contents(struct init_call *call, cap_t file, const char *text)
+{
+	struct file_write_params params = {.data = MSG_DATA(text, (uint32_t)strlen(text))};
+	struct msg_builder builder;
+	int result;
+
+	msg_builder_init(&builder, call->buffer, sizeof(call->buffer));
+	result = file_write_params_write(&builder, &params);
+	if (!result)
+		result = init_call_submit(call, file, FILE_INTERFACE, FILE_WRITE,
+		                          msg_builder_length(&builder));
+	return result ? result : init_call_await(call, FILES_TIMEOUT);
 }
 
 static void write_file(const char *path, const char *text)
 {
-	struct capos_call call = INIT_CALL();
-	struct directory_open_params params = {.path = MSG_TEXT(path),
-	                                       .flags = OPEN_WRITE | OPEN_CREATE | OPEN_TRUNCATE,
-	                                       .mode = 0644};
-	struct directory_open_results results;
+	static struct init_call call;
 	struct archive_file brought;
-	cap_t file;
 	int result;
 
 	if (names.files == CAP_NULL || !archive_find(&init.archive, path, &brought))
 		return;
-	call.timeout_ns = FILES_TIMEOUT;
-	result = directory_open(names.files, &params, &results, &call);
+	result = create_file(&call, path);
 	if (!result) {
-		file = results.file_index < call.ncaps ? call.caps[results.file_index] : CAP_NULL;
-		result = write_contents(file, text, (uint32_t)strlen(text));
+		cap_t file = call.op.cqe.ncaps == 1 ? call.caps[0] : CAP_NULL;
+
+		result = write_contents(&call, file, text);
 		cap_release(file);
 	}
 	if (result)
@@ -113,19 +127,10 @@ static void write_resolv_conf(const struct network_manager_name_servers_results 
 		write_file("etc/resolv.conf", text);
 }
 
-static cap_t find(uint64_t interface)
-{
-	uint32_t service, export;
-
-	if (!plan_find_export(&init.plan, interface, NULL, &service, &export))
-		return CAP_NULL;
-	return init.exports[service][export];
-}
-
 void names_start(void)
 {
-	names.network = find(NETWORK_MANAGER_INTERFACE);
-	names.files = find(DIRECTORY_INTERFACE);
+	names.network = service_export(NETWORK_MANAGER_INTERFACE, NULL);
+	names.files = service_export(DIRECTORY_INTERFACE, NULL);
 	if (names.network != CAP_NULL)
 		ask();
 	write_host_files();
@@ -139,8 +144,7 @@ void names_step(void)
 	if (!names.asking || !names.query.op.done)
 		return;
 	names.asking = false;
-	for (uint32_t i = 0; i < names.query.op.cqe.ncaps; i++)
-		cap_release(names.query.caps[i]); /* none is promised; none is kept */
+	init_call_release(&names.query); /* none is promised; none is kept */
 	if (names.query.op.cqe.result) {
 		if (names.query.op.cqe.result > 0 && names.attempts < ATTEMPTS_MAX)
 			ask();

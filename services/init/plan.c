@@ -85,7 +85,7 @@ static bool mark_missing(struct plan *plan, struct plan_service *s, struct plan_
 	for (uint32_t i = 0; i < n; i++) {
 		struct plan_holding *h = &holdings[i];
 
-		if (h->source != HOLDING_SERVICE || h->missing ||
+		if ((h->source != HOLDING_SERVICE && h->source != HOLDING_PROCESS) || h->missing ||
 		    plan->services[h->service].enabled)
 			continue;
 		h->missing = true;

@@ -37,6 +37,7 @@ enum plan_kernel {
 	PLAN_KERNEL_SYSTEM_STATUS,
 	PLAN_KERNEL_CODE,
 	PLAN_KERNEL_DEVICES, /* not to be had by name: init opens single devices for others */
+	PLAN_KERNEL_COUNT,
 };
 
 struct plan_device {
@@ -51,7 +52,7 @@ struct plan_holding {
 	const char *name;
 	enum holding_which source;
 	enum plan_kernel kernel;
-	uint32_t service, export; /* indices */
+	uint32_t service, export; /* indices; a process has no export */
 	struct plan_device device;
 	bool missing; /* plan_resolve: the device or the service is not there */
 };
@@ -72,6 +73,8 @@ struct plan_service {
 	uint32_t nexports;
 	bool optional;
 	uint64_t memory_limit_pages;
+	enum service_restart restart;
+	uint32_t restart_limit;
 	uint32_t index;            /* in the manifest's list */
 	bool faulty;               /* the manifest has a problem with this service */
 	bool enabled;              /* plan_resolve: it is to be started */

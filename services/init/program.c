@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include <capos/log.h>
-#include <capos/schema/kernel_client.h>
-#include <capos/schema/network_client.h>
-#include <capos/schema/service_client.h>
+#include <capos/schema/kernel.h>
+#include <capos/schema/network.h>
+#include <capos/schema/service.h>
 
 #include "init.h"
 
@@ -79,39 +79,61 @@ static void find_program(struct program *p)
 	}
 }
 
-/* The network as far as the grants go; a program without a grant is given none. */
-static void give_network(struct given *given)
+/* A NetworkManager restricted to the grants. */
+static int restrict_network(cap_t manager, struct init_call *call, cap_t *out)
 {
-	struct capos_call call = INIT_CALL();
 	struct network_manager_restrict_params params = {
 	        .grants = {.count = init.request.ngrants, .items = init.request.grants}};
-	struct network_manager_restrict_results results;
-	uint32_t service, export;
+	struct msg_builder builder;
 	int result;
 
-	if (!init.request.ngrants ||
-	    !plan_find_export(&init.plan, NETWORK_MANAGER_INTERFACE, NULL, &service, &export))
-		return;
-	result = network_manager_restrict(init.exports[service][export], &params, &results, &call);
-	if (!result && results.manager_index >= call.ncaps)
-		result = CAP_EMESSAGE;
+	msg_builder_init(&builder, call->buffer, sizeof(call->buffer));
+	result = network_manager_restrict_params_write(&builder, &params);
 	if (!result)
-		result = given_add(given, "network", NETWORK_MANAGER_INTERFACE,
-		                   call.caps[results.manager_index], CAP_RIGHTS_ALL, true);
-	if (result)
-		init_fail(EXIT_SYSTEM, "the program's network: %s", cap_error_text(result));
+		result = init_call_submit(call, manager, NETWORK_MANAGER_INTERFACE,
+		                          NETWORK_MANAGER_RESTRICT, msg_builder_length(&builder));
+	if (!result)
+		result = init_call_await(call, CAPOS_FOREVER);
+	if (!result && call->op.cqe.ncaps != 1)
+		result = CAP_EMESSAGE;
+	*out = call->caps[0];
+	return result;
+}
+
+/* The network as far as the grants go; a program without a grant is given none. */
+static int give_network(struct given *given)
+{
+	static struct init_call call;
+	cap_t manager = service_export(NETWORK_MANAGER_INTERFACE, NULL), restricted;
+	int result;
+
+	if (!init.request.ngrants || manager == CAP_NULL)
+		return CAP_OK;
+	result = restrict_network(manager, &call, &restricted);
+	return result ? result
+	              : given_add(given, "network", NETWORK_MANAGER_INTERFACE, restricted,
+	                          CAP_RIGHTS_ALL, true);
+}
+
+static int give_resolver(struct given *given)
+{
+	uint32_t service, export;
+
+	if (!init.request.resolve ||
+	    !plan_find_export(&init.plan, DNS_RESOLVER_INTERFACE, NULL, &service, &export) ||
+	    service_is_over(service))
+		return CAP_OK;
+	return given_add_export(given, "resolver", service, export);
 }
 
 void program_give(struct given *given)
 {
-	uint32_t service, export;
 	int result = given_add_holdings(given, init.plan.program, init.plan.nprogram);
 
-	give_network(given);
-	if (!result && init.request.resolve &&
-	    plan_find_export(&init.plan, DNS_RESOLVER_INTERFACE, NULL, &service, &export))
-		result = given_add(given, "resolver", DNS_RESOLVER_INTERFACE,
-		                   init.exports[service][export], CAP_RIGHTS_ALL, false);
+	if (!result)
+		result = give_network(given);
+	if (!result)
+		result = give_resolver(given);
 	if (!result)
 		result = cap_event_create(&init.signals);
 	if (!result)
@@ -147,7 +169,7 @@ void program_start(void)
 		init_fail(EXIT_NO_PERMISSION, "%s: too many arguments", init.request.args[0]);
 	if (result)
 		init_fail(EXIT_SYSTEM, "%s: %s", init.request.args[0], cap_error_text(result));
-	if (control_attached())
+	if (control_ready())
 		control_send("started");
 }
 
@@ -155,32 +177,31 @@ void program_start(void)
 
 static void drain(const char *name)
 {
-	struct capos_call call = INIT_CALL();
-	uint32_t service, export;
+	static struct init_call call;
+	cap_t stream = service_export(BYTE_STREAM_INTERFACE, name);
 
-	if (!plan_find_export(&init.plan, BYTE_STREAM_INTERFACE, name, &service, &export))
-		return;
-	if (byte_stream_drain(init.exports[service][export], &call))
+	if (stream != CAP_NULL &&
+	    init_call_empty(&call, stream, BYTE_STREAM_INTERFACE, BYTE_STREAM_DRAIN))
 		log_line("%s was not drained", name);
 }
 
 /* What the program sent last is still on its way when its sockets are closed by its end. */
 static void settle_network(void)
 {
-	struct capos_call call = INIT_CALL();
-	uint32_t service, export;
+	static struct init_call call;
+	cap_t network = service_export(NETWORK_MANAGER_INTERFACE, NULL);
 	int result;
 
-	if (!plan_find_export(&init.plan, NETWORK_MANAGER_INTERFACE, NULL, &service, &export))
+	if (network == CAP_NULL)
 		return;
-	result = network_manager_settle(init.exports[service][export], &call);
+	result = init_call_empty(&call, network, NETWORK_MANAGER_INTERFACE, NETWORK_MANAGER_SETTLE);
 	if (result)
 		log_line("connections were not finished: %s", cap_error_text(result));
 }
 
 void program_finish(unsigned code, unsigned signal)
 {
-	if (!control_attached()) {
+	if (!control_ready()) {
 		log_line("program exited %u %u", code, signal);
 		init_power_off();
 	}

@@ -1,93 +1,126 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * init: reads the manifest, starts the services and the program with what the manifest says and
- * nothing else, and stays to relay signals and to tell the host how the program ended.
+ * The services: each has an endpoint that init makes and keeps, so what others hold on the service
+ * leads to whichever process serves it now.  A service that ends is started again as the manifest
+ * says; when its end is final, init gives the endpoint up and all calls of it fail.
  *
- * Every object that a service will export is minted before any service runs, so no service has to
- * register anything and none can pretend to be another.  Each endpoint is then moved to its
- * service: when that dies, its clients are told.
+ * States of a service, by struct init_service:
+ *
+ *     running      process.name is set            its process ends: waiting, or over
+ *     waiting      due_ns is set                  the time comes: running, or waiting, or over
+ *     over         endpoint is CAP_NULL           for ever
  */
-#include <stdarg.h>
 #include <string.h>
 
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
-#include <capos/schema/network_client.h>
-#include <capos/schema/service_client.h>
+#include <capos/schema/network.h>
+#include <capos/schema/service.h>
 
 #include "init.h"
 
-#define DEVICES_MAX       128
-#define NETWORK_ARGS_SIZE 1024
-
-_Alignas(8) uint8_t init_buffer[CAPOS_KERNEL_MESSAGE_MAX];
 struct init_state init;
 
-int init_call_submit(struct init_call *call, cap_t cap, uint64_t interface, uint16_t method,
-                     uint32_t length)
-{
-	struct capos_sqe sqe = {
-	        .op = CAP_OP_CALL,
-	        .method = method,
-	        .cap = cap,
-	        .interface = interface,
-	        .send_addr = (uintptr_t)call->buffer,
-	        .send_len = length,
-	        .recv_addr = (uintptr_t)call->buffer,
-	        .recv_len = sizeof(call->buffer),
-	        .recv_caps = (uintptr_t)call->caps,
-	        .recv_ncaps = CAPOS_MESSAGE_CAPS_MAX,
-	};
+/* ---- Starting ---- */
 
-	memset(&call->op, 0, sizeof(call->op));
-	return cap_submit(&sqe, &call->op);
+/* What init calls: the program's streams, the directory for files under etc/, the network. */
+static bool init_calls(uint64_t interface)
+{
+	return interface == BYTE_STREAM_INTERFACE || interface == DIRECTORY_INTERFACE ||
+	       interface == NETWORK_MANAGER_INTERFACE;
 }
 
-/* ---- The end ---- */
-
-void init_power_off(void)
+int service_make_exports(uint32_t index)
 {
-	struct capos_call call = INIT_CALL();
+	const struct plan_service *plan = &init.plan.services[index];
+	struct init_service *s = &init.services[index];
+	int result = cap_endpoint_create(&s->endpoint);
 
-	for (;;) {
-		int result = power_control_shutdown(INIT_CAP(POWER), &call);
+	for (uint32_t i = 0; i < plan->nexports && !result; i++)
+		if (init_calls(plan->exports[i].interface))
+			result = cap_mint(s->endpoint, plan->exports[i].interface,
+			                  plan->exports[i].word, &s->exports[i]);
+	return result;
+}
 
-		if (result)
-			log_line("shutdown: %s", cap_error_text(result));
-		cap_sleep(CAPOS_FOREVER);
+static int spawn_service(uint32_t index)
+{
+	struct plan_service *plan = &init.plan.services[index];
+	struct init_service *s = &init.services[index];
+	const char *args[PLAN_ARGS_MAX + 2] = {plan->path};
+	static const char *const no_env[] = {NULL};
+	struct spawn what = {.name = plan->name,
+	                     .image = &plan->image,
+	                     .args = args,
+	                     .env = no_env,
+	                     .memory_limit_pages = plan->memory_limit_pages,
+	                     .service = true};
+	struct given given = {.n = 0};
+	int result = CAP_OK;
+
+	memcpy(args + 1, plan->args, plan->nargs * sizeof(args[0]));
+	if (plan->nexports)
+		result = given_add(&given, "serve", 0, s->endpoint, CAP_RIGHTS_ALL, false);
+	if (!result)
+		result = given_add_holdings(&given, plan->holdings, plan->nholdings);
+	if (result) {
+		given_drop(&given);
+		return result;
 	}
+	return spawn_process(&what, &given, &s->process);
 }
 
-void init_fail(int code, const char *format, ...)
+int service_start(uint32_t index)
 {
-	char text[320];
-	va_list args;
+	struct init_service *s = &init.services[index];
+	int result = spawn_service(index);
 
-	va_start(args, format);
-	fmt_vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	log_line("%s", text);
-	if (control_attached())
-		control_send("fail %d %s", code, text);
-	control_drain();
-	init_power_off();
+	if (result)
+		return result;
+	s->restart.started_ns = cap_now();
+	s->instance++;
+	return CAP_OK;
 }
 
-/* ---- Waiting ---- */
-
-static void watch_event(void)
+bool service_is_over(uint32_t index)
 {
-	struct capos_sqe sqe = {.op = CAP_OP_WAIT, .cap = init.event, .arg = UINT64_MAX};
-
-	memset(&init.wake, 0, sizeof(init.wake));
-	if (cap_submit(&sqe, &init.wake))
-		log_fatal("too much in flight");
+	return init.services[index].endpoint == CAP_NULL;
 }
 
-static void report_services(void)
+cap_t service_export(uint64_t interface, const char *name)
+{
+	uint32_t service, export;
+
+	if (!plan_find_export(&init.plan, interface, name, &service, &export) ||
+	    service_is_over(service))
+		return CAP_NULL;
+	return init.services[service].exports[export];
+}
+
+/* ---- Ends ---- */
+
+/* Plans the next start, or gives the service up. */
+static void plan_restart(uint32_t index)
+{
+	const struct plan_service *plan = &init.plan.services[index];
+	struct init_service *s = &init.services[index];
+
+	if (restart_decide(&s->restart, plan, cap_now(), &s->due_ns))
+		return;
+	log_line("service %s is not started again", plan->name);
+	s->due_ns = 0;
+	for (uint32_t i = 0; i < plan->nexports; i++) {
+		cap_release(s->exports[i]);
+		s->exports[i] = CAP_NULL;
+	}
+	cap_release(s->endpoint);
+	s->endpoint = CAP_NULL;
+}
+
+static void note_ends(void)
 {
 	for (uint32_t i = 0; i < init.plan.nservices; i++) {
-		struct init_process *p = &init.services[i];
+		struct init_process *p = &init.services[i].process;
 		const char *name = p->name;
 		char reason[200];
 		uint32_t status;
@@ -98,11 +131,38 @@ static void report_services(void)
 		log_line("service %s has ended: %s (status %u, signal %u)", name,
 		         reason[0] ? reason : "it exited", CAPOS_EXIT_CODE(status),
 		         CAPOS_EXIT_SIGNAL(status));
-		if ((int)i == init.console) {
-			log_line("without its console nobody is served: shutting down");
-			init_power_off();
-		}
+		plan_restart(i);
 	}
+}
+
+static void start_due(void)
+{
+	for (uint32_t i = 0; i < init.plan.nservices; i++) {
+		struct init_service *s = &init.services[i];
+		int result;
+
+		if (!s->due_ns || s->due_ns > cap_now())
+			continue;
+		s->due_ns = 0;
+		result = service_start(i);
+		if (!result) {
+			log_line("service %s is started again", init.plan.services[i].name);
+			continue;
+		}
+		log_line("service %s: %s", init.plan.services[i].name, cap_error_text(result));
+		plan_restart(i);
+	}
+}
+
+/* ---- Waiting ---- */
+
+void init_watch_event(void)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_WAIT, .cap = init.event, .arg = UINT64_MAX};
+
+	memset(&init.wake, 0, sizeof(init.wake));
+	if (cap_submit(&sqe, &init.wake))
+		log_fatal("too much in flight");
 }
 
 /* Something happened already, and was reaped by a call made since. */
@@ -111,239 +171,55 @@ static bool something_happened(void)
 	bool happened = init.wake.done || (init.program.name && init.program.wait.op.done);
 
 	for (uint32_t i = 0; i < init.plan.nservices && !happened; i++)
-		happened = init.services[i].name && init.services[i].wait.op.done;
+		happened = init.services[i].process.name && init.services[i].process.wait.op.done;
 	return happened;
+}
+
+/* How long to sleep: not past the time when a service is to be started. */
+static uint64_t until_due(uint64_t timeout_ns)
+{
+	uint64_t now = cap_now();
+
+	for (uint32_t i = 0; i < init.plan.nservices; i++) {
+		uint64_t due = init.services[i].due_ns;
+		uint64_t left = due > now ? due - now : 0;
+
+		if (due && left < timeout_ns)
+			timeout_ns = left;
+	}
+	return timeout_ns;
 }
 
 void init_wait(uint64_t timeout_ns)
 {
-	cap_poll(!something_happened(), timeout_ns);
+	cap_poll(!something_happened(), until_due(timeout_ns));
 	if (init.wake.done)
-		watch_event();
-	report_services();
+		init_watch_event();
+	note_ends();
+	start_due();
 }
 
-/* ---- Services ---- */
-
-static uint32_t list_devices(struct pci_device *devices)
+int init_call_await(struct init_call *call, uint64_t timeout_ns)
 {
-	struct capos_call call = INIT_CALL();
-	struct device_manager_list_results results;
-	uint32_t n = 0;
-	int result = device_manager_list(INIT_CAP(DEVICES), &results, &call);
+	uint64_t start = cap_now();
 
-	if (result) {
-		log_line("the list of devices: %s", cap_error_text(result));
-		return 0;
-	}
-	for (uint32_t i = 0; i < results.devices.count && n < DEVICES_MAX; i++)
-		if (!pci_device_get(&results.devices, i, &devices[n]))
-			n++;
-	return n;
-}
+	while (!call->op.done) {
+		uint64_t passed = cap_now() - start;
 
-static int make_exports(uint32_t index)
-{
-	const struct plan_service *s = &init.plan.services[index];
-	int result = CAP_OK;
-
-	if (s->nexports)
-		result = cap_endpoint_create(&init.endpoints[index]);
-	for (uint32_t i = 0; i < s->nexports && !result; i++)
-		result = cap_mint(init.endpoints[index], s->exports[i].interface,
-		                  s->exports[i].word, &init.exports[index][i]);
-	return result;
-}
-
-static void start_service(uint32_t index)
-{
-	const char *name = init.plan.services[index].name;
-	int result = spawn_service(index);
-
-	if (result)
-		init_fail(EXIT_SYSTEM, "service %s: %s", name, cap_error_text(result));
-}
-
-/* The console goes first: it is the one by which everything else can be told. */
-static void start_console(void)
-{
-	uint32_t service, export;
-	int result;
-
-	init.console = -1;
-	if (!plan_find_export(&init.plan, BYTE_STREAM_INTERFACE, "control", &service, &export)) {
-		log_line("no console: the program's exit status goes to this log");
-		return;
-	}
-	result = make_exports(service);
-	if (result)
-		init_fail(EXIT_SYSTEM, "the console's endpoint: %s", cap_error_text(result));
-	init.console = (int)service;
-	start_service(service);
-	result = control_attach(init.exports[service][export]);
-	if (result)
-		init_fail(EXIT_SYSTEM, "the control port: %s", cap_error_text(result));
-}
-
-static void start_services(void)
-{
-	for (uint32_t i = 0; i < init.plan.nservices; i++) {
-		int result;
-
-		if (!init.plan.services[i].enabled || (int)i == init.console)
-			continue;
-		result = make_exports(i);
-		if (result)
-			init_fail(EXIT_SYSTEM, "service %s: its endpoint: %s",
-			          init.plan.services[i].name, cap_error_text(result));
-	}
-	for (uint32_t i = 0; i < init.plan.nservices; i++)
-		if (init.plan.services[i].enabled && (int)i != init.console)
-			start_service(i);
-}
-
-/* Gives up what was minted for others; what init itself calls stays. */
-static void release_exports(void)
-{
-	for (uint32_t i = 0; i < init.plan.nservices; i++) {
-		for (uint32_t j = 0; j < init.plan.services[i].nexports; j++) {
-			uint64_t interface = init.plan.services[i].exports[j].interface;
-
-			if (interface == BYTE_STREAM_INTERFACE ||
-			    interface == DIRECTORY_INTERFACE ||
-			    interface == NETWORK_MANAGER_INTERFACE)
-				continue;
-			cap_release(init.exports[i][j]);
-			init.exports[i][j] = CAP_NULL;
+		if (passed >= timeout_ns) {
+			cap_cancel(&call->op);
+			return call->op.cqe.result == CAP_ECANCELED ? CAP_ETIMEDOUT
+			                                            : call->op.cqe.result;
 		}
+		init_wait(timeout_ns == CAPOS_FOREVER ? CAPOS_FOREVER : timeout_ns - passed);
 	}
+	return call->op.cqe.result;
 }
 
-static void add_network_arguments(void)
+int init_call_empty(struct init_call *call, cap_t object, uint64_t interface, uint16_t method)
 {
-	static char text[NETWORK_ARGS_SIZE];
-	const struct network_config *config =
-	        init.request.has_network ? &init.request.network : &init.plan.network;
-	uint32_t service, export;
+	int result = object == CAP_NULL ? CAP_EGONE
+	                                : init_call_submit_empty(call, object, interface, method);
 
-	if (!plan_find_export(&init.plan, NETWORK_MANAGER_INTERFACE, NULL, &service, &export))
-		return;
-	if (plan_network_arguments(&init.plan.services[service], config, text, sizeof(text)))
-		init_fail(EXIT_SYSTEM, "the network's configuration is malformed or too long");
-}
-
-/* ---- Reading the archive ---- */
-
-static void open_archive(void)
-{
-	struct capos_call call = INIT_CALL();
-	struct memory_object_size_results results;
-	const char *why;
-	void *address;
-	int result = memory_object_size(INIT_CAP(BOOT), &results, &call);
-
-	if (!result)
-		result = cap_memory_map(INIT_CAP(BOOT), 0, results.size, CAP_RIGHT_READ, &address);
-	if (result)
-		init_fail(EXIT_SYSTEM, "the boot archive: %s", cap_error_text(result));
-	if (archive_open(&init.archive, address, results.size, &why))
-		init_fail(EXIT_SYSTEM, "the boot archive is corrupt: %s", why);
-}
-
-static void read_plan(void)
-{
-	static struct pci_device devices[DEVICES_MAX];
-	struct archive_file file;
-
-	if (archive_find(&init.archive, "etc/manifest", &file))
-		init_fail(EXIT_SYSTEM, "there is no etc/manifest in the boot archive");
-	if (!archive_intact(&file))
-		init_fail(EXIT_SYSTEM, "etc/manifest is corrupt in the boot archive");
-	/* What is wrong is told once there is a console. */
-	(void)plan_read_manifest(&init.plan, file.data, file.size);
-	(void)plan_resolve(&init.plan, &init.archive, devices, list_devices(devices));
-}
-
-static void read_request(void)
-{
-	struct archive_file file;
-
-	if (archive_find(&init.archive, "etc/program", &file))
-		init_fail(EXIT_SYSTEM, "there is no etc/program in the boot archive");
-	if (!archive_intact(&file))
-		init_fail(EXIT_SYSTEM, "etc/program is corrupt in the boot archive");
-	if (plan_read_request(&init.request, file.data, file.size))
-		init_fail(EXIT_SYSTEM, "%s", init.request.problem);
-}
-
-/* ---- The boot ---- */
-
-/* Asks each service something, so that all of them have set themselves up when the list is made. */
-static void settle_services(void)
-{
-	struct capos_call call = INIT_CALL();
-	struct network_manager_restrict_params restrict_params = {};
-	struct network_manager_restrict_results restrict_results;
-	struct directory_space_results space_results;
-	uint32_t service, export;
-
-	if (plan_find_export(&init.plan, NETWORK_MANAGER_INTERFACE, NULL, &service, &export)) {
-		(void)network_manager_restrict(init.exports[service][export], &restrict_params,
-		                               &restrict_results, &call);
-		for (uint32_t i = 0; i < call.ncaps; i++)
-			cap_release(call.caps[i]);
-	}
-	if (plan_find_export(&init.plan, DIRECTORY_INTERFACE, NULL, &service, &export))
-		(void)directory_space(init.exports[service][export], &space_results, &call);
-}
-
-static _Noreturn void list_capabilities(void)
-{
-	struct given given = {.n = 0};
-
-	settle_services();
-	program_give(&given);
-	for (uint32_t i = 0; i < given.n; i++) {
-		struct capos_send_cap *send = &given.send[i];
-
-		/* As if spawning had copied it, so that init itself may go on as with a program. */
-		if (!(send->flags & CAPOS_SEND_MOVE) &&
-		    !cap_copy(send->cap, send->rights, &send->cap))
-			send->flags |= CAPOS_SEND_MOVE;
-	}
-	release_exports();
-	inventory_send(&given);
-	program_finish(0, 0);
-}
-
-int main(void)
-{
-	int result;
-
-	log_set(INIT_CAP(LOG));
-	result = cap_event_create(&init.event);
-	if (result)
-		init_fail(EXIT_SYSTEM, "an event: %s", cap_error_text(result));
-	watch_event();
-	open_archive();
-	read_plan();
-	start_console();
-	if (init.plan.problem[0])
-		init_fail(EXIT_SYSTEM, "%s", init.plan.problem);
-	read_request();
-	add_network_arguments();
-	start_services();
-	if (init.request.list_capabilities)
-		list_capabilities();
-	names_start();
-	names_wait();
-	program_start();
-	release_exports();
-	for (;;) {
-		control_receive();
-		names_step();
-		if (init.program.wait.op.done)
-			program_ended();
-		init_wait(CAPOS_FOREVER);
-	}
+	return result ? result : init_call_await(call, CAPOS_FOREVER);
 }

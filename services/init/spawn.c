@@ -29,12 +29,21 @@ int given_add(struct given *given, const char *name, uint64_t interface, cap_t c
 	return CAP_OK;
 }
 
-static void given_drop(struct given *given)
+void given_drop(struct given *given)
 {
 	for (uint32_t i = 0; i < given->n; i++)
 		if (given->send[i].flags & CAPOS_SEND_MOVE)
 			cap_release(given->send[i].cap);
 	given->n = 0;
+}
+
+int given_add_export(struct given *given, const char *name, uint32_t service, uint32_t export)
+{
+	const struct plan_export *e = &init.plan.services[service].exports[export];
+	cap_t object;
+	int result = cap_mint(init.services[service].endpoint, e->interface, e->word, &object);
+
+	return result ? result : given_add(given, name, e->interface, object, CAP_RIGHTS_ALL, true);
 }
 
 /* A timer holds one setting, so each holder gets a timer of its own. */
@@ -106,20 +115,25 @@ int given_add_holdings(struct given *given, const struct plan_holding *holdings,
 	for (uint32_t i = 0; i < n && !result; i++) {
 		const struct plan_holding *h = &holdings[i];
 
-		if (h->missing)
+		/* What is not there, or has ended for good, is not given. */
+		if (h->missing || ((h->source == HOLDING_SERVICE || h->source == HOLDING_PROCESS) &&
+		                   init.services[h->service].endpoint == CAP_NULL))
 			continue;
 		switch (h->source) {
 		case HOLDING_KERNEL:
 			result = add_kernel(given, h);
 			break;
 		case HOLDING_SERVICE:
-			result = given_add(
-			        given, h->name,
-			        init.plan.services[h->service].exports[h->export].interface,
-			        init.exports[h->service][h->export], CAP_RIGHTS_ALL, false);
+			result = given_add_export(given, h->name, h->service, h->export);
 			break;
 		case HOLDING_DEVICE:
 			result = add_device(given, h);
+			break;
+		case HOLDING_PROCESS:
+			result =
+			        given_add(given, h->name, PROCESS_INTERFACE,
+			                  init.services[h->service].process.process,
+			                  CAP_RIGHT_KILL | CAP_RIGHT_WATCH | CAP_RIGHT_CALL, false);
 			break;
 		}
 	}
@@ -191,20 +205,6 @@ static int call_spawner(const struct spawn *what, const struct start_place *plac
 	return CAP_OK;
 }
 
-static int watch(struct init_process *p)
-{
-	struct msg_builder builder;
-	struct process_wait_params params = {};
-	int result;
-
-	msg_builder_init(&builder, p->wait.buffer, sizeof(p->wait.buffer));
-	result = process_wait_params_write(&builder, &params);
-	if (result)
-		return result;
-	return init_call_submit(&p->wait, p->process, PROCESS_INTERFACE, PROCESS_WAIT,
-	                        msg_builder_length(&builder));
-}
-
 int spawn_process(const struct spawn *what, struct given *given, struct init_process *started)
 {
 	static _Alignas(8) uint8_t block[START_BLOCK_MAX];
@@ -236,35 +236,8 @@ int spawn_process(const struct spawn *what, struct given *given, struct init_pro
 	if (result)
 		return result;
 	started->name = what->name;
-	return watch(started);
-}
-
-int spawn_service(uint32_t index)
-{
-	struct plan_service *s = &init.plan.services[index];
-	const char *args[PLAN_ARGS_MAX + 2] = {s->path};
-	static const char *const no_env[] = {NULL};
-	struct spawn what = {.name = s->name,
-	                     .image = &s->image,
-	                     .args = args,
-	                     .env = no_env,
-	                     .memory_limit_pages = s->memory_limit_pages,
-	                     .service = true};
-	struct given given = {.n = 0};
-	int result = CAP_OK;
-
-	memcpy(args + 1, s->args, s->nargs * sizeof(args[0]));
-	if (s->nexports) {
-		result = given_add(&given, "serve", 0, init.endpoints[index], CAP_RIGHTS_ALL, true);
-		init.endpoints[index] = CAP_NULL;
-	}
-	if (!result)
-		result = given_add_holdings(&given, s->holdings, s->nholdings);
-	if (result) {
-		given_drop(&given);
-		return result;
-	}
-	return spawn_process(&what, &given, &init.services[index]);
+	return init_call_submit_empty(&started->wait, started->process, PROCESS_INTERFACE,
+	                              PROCESS_WAIT);
 }
 
 void process_ended(struct init_process *p, uint32_t *status, char *reason, uint32_t size)

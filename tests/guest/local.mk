@@ -7,6 +7,7 @@ include $(srcdir)/tests/guest/init.mk
 include $(srcdir)/tests/guest/libcapos.mk
 include $(srcdir)/tests/guest/netstack.mk
 include $(srcdir)/tests/guest/posix.mk
+include $(srcdir)/tests/guest/restart.mk
 include $(srcdir)/tests/guest/sockets.mk
 
 # Manifest's text to its message, for the tests that boot their own system.

@@ -16,3 +16,10 @@ tests_unit_test_init_lookup_SOURCES = tests/unit/test_init_lookup.c libcapos/arc
 tests_unit_test_init_lookup_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_init_lookup_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_init_lookup_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test-init-restart
+tests_unit_test_init_restart_SOURCES = tests/unit/test_init_restart.c services/init/restart.c \
+	services/init/restart.h
+tests_unit_test_init_restart_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_init_restart_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_init_restart_LDADD = $(UNIT_LIBS)

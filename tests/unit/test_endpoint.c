@@ -262,6 +262,7 @@ static void endpoint_outlives_its_server(void **state)
 	struct capos_sqe mint = {
 	        .op = CAP_OP_MINT, .cap = endpoint, .arg = 1, .interface = INTERFACE};
 	cap_t durable = give(owner, user_run(o, &mint).value, client), of_server[2];
+	struct capos_sqe test = {.op = CAP_OP_NOP, .cap = durable};
 	struct capos_sqe call = call_of(durable),
 	                 copy = {.op = CAP_OP_COPY, .cap = endpoint, .arg = CAP_RIGHTS_ALL};
 	for (unsigned i = 0; i < 2; i++) {
@@ -288,11 +289,16 @@ static void endpoint_outlives_its_server(void **state)
 			user_enter(s, 0, 0);
 			assert_false(user_take(s, &cqe));
 		}
+		test.arg = 0;
+		test.arg = user_run(c, &test).value;
+		assert_int_not_equal(test.arg, 0);
+		assert_int_equal(user_run(c, &test).result, CAP_OK);
 		user_end(server);
 		for (unsigned j = 0; j < 2; j++) {
 			assert_true(user_take(c, &cqe));
 			assert_int_equal(cqe.result, CAP_EGONE);
 		}
+		assert_int_equal(user_run(c, &test).result, CAP_EGONE); /* another serves it */
 		call.cap = of_server[i];
 		assert_int_equal(user_run(c, &call).result, CAP_EGONE);
 		call.cap = durable;
@@ -345,6 +351,9 @@ static void hangup_is_signalled(void **state)
 	assert_true(user_take(p.c, &cqe));
 	assert_int_equal(cqe.result, CAP_OK);
 	assert_true(cqe.value == UINT64_MAX);
+	assert_int_equal(user_run(p.c, &test).result, CAP_EGONE);
+	test.cap = p.object;
+	test.arg = 1;
 	assert_int_equal(user_run(p.c, &test).result, CAP_EGONE);
 	test.cap = CAP_SELF;
 	assert_int_equal(user_run(p.c, &test).result, CAP_OK);

@@ -175,11 +175,11 @@ static void routed(void **state)
 	assert_int_equal(table[7], 1);
 	assert_int_equal(table[11], 1);
 	assert_int_equal(fakes[0].config[0x43] & 0xc0, 0x80); /* on, not masked */
-	pci_set_active(f, true);
+	pci_set_active(f, true, true);
 	assert_int_equal(fakes[0].config[4] & 6, 6);
 	assert_int_equal(fakes[0].config[5] & 4, 4); /* no INTx */
 	pci_mask(f);
-	pci_set_active(f, false);
+	pci_set_active(f, false, false);
 	assert_int_equal(fakes[0].config[4] & 6, 0);
 	assert_int_equal(fakes[0].config[0x43] & 0xc0, 0x40);
 }

@@ -123,7 +123,9 @@ enum cap_error {
 
 enum capos_op {
 	/* cap: CAP_NULL, or a capability to test.  Completes with 0, CAP_EBADCAP, or CAP_EGONE when
-	 * it leads to an object that nothing can serve any more. */
+	 * it leads to an object that nothing can serve any more.  Of an object, value: a number
+	 * other than 0 that changes when the process that serves it ends.  arg: 0, or such a number:
+	 * CAP_EGONE when it has changed since. */
 	CAP_OP_NOP = 0,
 	/* cap, interface, method, send_*, recv_*: calls a method.  Completes when the server
 	 * answers; length, ncaps: what was received. */

@@ -94,6 +94,9 @@ int cap_call(cap_t cap, uint64_t interface, uint16_t method, uint32_t params_len
 int cap_release(cap_t cap);
 int cap_copy(cap_t cap, uint32_t rights, cap_t *out);
 int cap_mint(cap_t endpoint, uint64_t interface, uint64_t object, cap_t *out);
+/* Whether the capability leads to something: CAP_OK, CAP_EBADCAP, CAP_EGONE.  *era: for an object,
+ * a number that changes when the process that serves it ends (may be NULL). */
+int cap_test(cap_t cap, uint64_t *era);
 int cap_signal(cap_t event, uint64_t bits);
 /* Takes bits of mask, waiting up to timeout_ns for one. */
 int cap_wait(cap_t event, uint64_t mask, uint64_t timeout_ns, uint64_t *bits);

@@ -61,6 +61,11 @@ void queue_advance(struct queue *q, uint32_t count); /* own index, after a run w
 uint32_t queue_peek(struct queue *q, uint32_t offset, void *elements,
                     uint32_t count); /* take without advancing */
 
+/* Of two queues whose producer is the caller: puts into `to` what the consumer of `from` has not
+ * taken, as far as there is space; how much.  For a server that ended and came back with new
+ * memory.  What it took and did not say it took is put in once more. */
+uint32_t queue_resend(struct queue *to, struct queue *from);
+
 /* Makes the own index visible; true when the other side asked to be woken (the request is taken
  * back). */
 bool queue_publish(struct queue *q, bool producer);
