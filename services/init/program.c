@@ -58,6 +58,20 @@ static const char *const *program_arguments(const struct program *p)
 	return args;
 }
 
+/* Names what the program is to be run by and the image has not. */
+static _Noreturn void fail_without_interpreter(const char *name, const struct program *p)
+{
+	if (p->linker[0])
+		init_fail(EXIT_NOT_FOUND,
+		          "%s: is a dynamic program; its interpreter %s is not in the image", name,
+		          p->linker);
+	if (p->interpreter[0])
+		init_fail(EXIT_NOT_FOUND, "%s: is a script; its interpreter %s is not in the image",
+		          name, p->interpreter);
+	init_fail(EXIT_NO_PERMISSION, "%s: is a script whose first line names no interpreter",
+	          name);
+}
+
 static void find_program(struct program *p)
 {
 	const char *name = init.request.args[0];
@@ -73,7 +87,7 @@ static void find_program(struct program *p)
 	case CAP_EMESSAGE:
 		init_fail(EXIT_SYSTEM, "%s is corrupt in the boot archive", name);
 	case CAP_ENOEXEC:
-		init_fail(EXIT_NOT_FOUND, "%s: its interpreter is not found", name);
+		fail_without_interpreter(name, p);
 	default:
 		init_fail(EXIT_NO_PERMISSION, "%s: too many links, or too long a path", name);
 	}
