@@ -50,6 +50,9 @@ refused "a file that is no program" 126 "/etc/manifest: permission denied" \
 	--image $work/whole -- /etc/manifest
 image text "$base" $files file:bin/text:0755:"$base"
 refused "a text that calls itself a program" 126 "not an executable" --image $work/text -- text
+image dynamic "$base" $files file:bin/dynamic:0755:"$(command -v env)"
+refused "a program of another system, whose interpreter is missing" 127 \
+	"interpreter /lib64/ld-linux-x86-64.so.2 is not in the image" --image $work/dynamic -- dynamic
 image binary "$base"
 refused "a manifest with a missing binary" 125 "sbin/files is not in the boot archive" \
 	--image $work/binary -- true

@@ -125,7 +125,8 @@ struct chan_state chan_save(struct chan *c)
 	                           .event = c->event,
 	                           .event_bits = c->event_bits,
 	                           .errors_taken = c->errors_taken,
-	                           .common = c->common};
+	                           .common = c->common,
+	                           .era = c->era};
 }
 
 int chan_restore(struct chan *c, const struct chan_state *state)
@@ -136,7 +137,8 @@ int chan_restore(struct chan *c, const struct chan_state *state)
 	                   .event = state->event,
 	                   .event_bits = state->event_bits,
 	                   .errors_taken = (uint32_t)state->errors_taken,
-	                   .common = true};
+	                   .common = true,
+	                   .era = state->era};
 	result = map_memory(c);
 	if (result)
 		return result;
@@ -152,10 +154,34 @@ void chan_taken(struct chan *c, uint32_t bytes)
 		publish_taken(c);
 }
 
+/* Tests, when the kernel is entered next, whether the server has ended.  Its end signals our event,
+ * so a sleep that began before the end is over then; one that begins later ends at once. */
+static void test_server(struct chan *c)
+{
+	struct capos_sqe sqe = {
+	        .op = CAP_OP_NOP, .flags = CAPOS_SQE_QUIET, .cap = c->served, .arg = c->era};
+
+	if (c->served && !c->test.done)
+		cap_submit(&sqe, &c->test);
+}
+
 void chan_put(struct chan *c)
 {
-	if (queue_publish_put(&c->channel.send))
-		cap_signal(c->event, c->event_bits);
+	if (!queue_publish_put(&c->channel.send))
+		return;
+	test_server(c);
+	cap_signal(c->event, c->event_bits);
+}
+
+void chan_resend(struct chan *to, struct chan *from)
+{
+	if (atomic_exchange(&from->channel.shared->client_moved, 1))
+		return; /* another process of the family did it */
+	chan_look(from);
+	chan_begin(to);
+	queue_resend(&to->channel.send, &from->channel.send);
+	chan_put(to);
+	chan_end(to);
 }
 
 struct chan_move {
@@ -205,16 +231,6 @@ size_t chan_write(struct chan *c, const struct iovec *iov, int n, size_t skip)
 		chan_put(c);
 	chan_end(c);
 	return done;
-}
-
-/* Tests, when the kernel is entered next, whether the server has ended.  Its end signals our event,
- * so a sleep that began before the end is over then; one that begins later ends at once. */
-static void test_server(struct chan *c)
-{
-	struct capos_sqe sqe = {.op = CAP_OP_NOP, .flags = CAPOS_SQE_QUIET, .cap = c->served};
-
-	if (c->served && !c->test.done)
-		cap_submit(&sqe, &c->test);
 }
 
 void chan_arm_status(struct chan *c)

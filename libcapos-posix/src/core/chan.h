@@ -26,6 +26,8 @@ struct chan {
 	/* The object that the channel belongs to, borrowed from the channel's owner, and the test
 	 * whether its server still runs: done only when it does not. */
 	cap_t served;
+	/* Of an object that outlives its server: which server it was (cap_test); else 0. */
+	uint64_t era;
 	struct cap_op test;
 	bool common; /* other processes use it too */
 };
@@ -66,10 +68,13 @@ void chan_end(struct chan *c);
 /* Before merely looking at how much there is. */
 void chan_look(struct chan *c);
 
+/* Puts into `to`, of the next server, what the server of `from` had not taken when it ended. */
+void chan_resend(struct chan *to, struct chan *from);
+
 /* For fork and exec. */
 void chan_make_common(struct chan *c);
 struct chan_state { /* of 8 bytes each: travels as words */
-	uint64_t object, event, event_bits, errors_taken, common;
+	uint64_t object, event, event_bits, errors_taken, common, era;
 };
 struct chan_state chan_save(struct chan *c);
 int chan_restore(struct chan *c, const struct chan_state *state); /* CAP_OK or enum cap_error */

@@ -36,6 +36,51 @@ static bool can_write(struct file *f)
 	return (f->flags & O_ACCMODE) != O_RDONLY;
 }
 
+static int attach(struct stream *s, cap_t object)
+{
+	_Alignas(8) uint8_t buffer[CAP_STUB_BUFFER];
+	const struct capos_send_cap send = {
+	        .cap = process_event(), .rights = CAP_RIGHT_SIGNAL, .flags = CAPOS_SEND_HANGUP};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	const struct byte_stream_attach_params params = {.wake_bits = PROCESS_WAKE_BITS};
+	struct byte_stream_attach_results results;
+	uint64_t era;
+	int result = cap_test(object, &era);
+
+	if (!result)
+		result = byte_stream_attach(object, &params, &results, &call);
+	if (result)
+		return result;
+	result = chan_open(&s->chan, &results.channel, &call);
+	s->chan.served = object;
+	s->chan.era = era;
+	for (uint32_t i = 0; i < call.ncaps; i++)
+		cap_release(call.caps[i]);
+	return result;
+}
+
+/* When the console's process has ended: goes over to the channel of the next one, with what was
+ * written and not taken.  CAP_OK, also when it has not ended, or an error: there is no next. */
+static int follow(struct stream *s)
+{
+	struct chan old = s->chan;
+	int result;
+
+	if (!chan_gone(&old))
+		return CAP_OK;
+	result = attach(s, s->object);
+	if (result) {
+		s->chan = old;
+		return result;
+	}
+	s->chan.common = old.common;
+	if (s->chan.channel.send.capacity)
+		chan_resend(&s->chan, &old);
+	chan_close(&old);
+	return CAP_OK;
+}
+
 /* Reads, or says why not: -EAGAIN when the caller may sleep.  The end is looked for before the
  * data, since the server puts data in before it says that this was all. */
 static ssize_t try_read(struct stream *s, const struct iovec *iov, int n)
@@ -45,6 +90,8 @@ static ssize_t try_read(struct stream *s, const struct iovec *iov, int n)
 
 	if (done)
 		return (ssize_t)done;
+	if (chan_gone(&s->chan))
+		return follow(s) ? -EIO : WAIT_SOME;
 	if (chan_broken(&s->chan))
 		return -EIO;
 	return status & CHANNEL_EOF ? 0 : -EAGAIN;
@@ -88,10 +135,12 @@ static ssize_t attempt_write(void *context)
 
 	if (chan_status(c) & CHANNEL_CLOSED)
 		return -EPIPE;
-	if (chan_broken(c))
+	if (follow(t->stream) || chan_broken(c))
 		return -EIO;
 	put = chan_write(c, t->iov, t->n, t->done);
 	t->done += put;
+	if (follow(t->stream)) /* it was put where nothing takes it */
+		return -EIO;
 	if (t->done == t->length)
 		return (ssize_t)t->done;
 	return put ? WAIT_SOME : WAIT_NOTHING;
@@ -146,6 +195,7 @@ static unsigned stream_poll(struct file *f, unsigned wanted, bool arm)
 {
 	struct stream *s = f->data;
 
+	(void)follow(s); /* without a next console the stream counts as broken */
 	if (arm) {
 		if (can_read(f) && wanted & (POLLIN | POLLRDNORM))
 			chan_arm_read(&s->chan);
@@ -227,24 +277,6 @@ static const struct file_ops write_ops = {
         .fork = stream_fork,
         .carry = stream_carry,
 };
-
-static int attach(struct stream *s, cap_t object)
-{
-	_Alignas(8) uint8_t buffer[CAP_STUB_BUFFER];
-	const struct capos_send_cap send = {.cap = process_event(), .rights = CAP_RIGHT_SIGNAL};
-	struct capos_call call = {
-	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
-	const struct byte_stream_attach_params params = {.wake_bits = PROCESS_WAKE_BITS};
-	struct byte_stream_attach_results results;
-	int result = byte_stream_attach(object, &params, &results, &call);
-
-	if (result)
-		return result;
-	result = chan_open(&s->chan, &results.channel, &call);
-	for (uint32_t i = 0; i < call.ncaps; i++)
-		cap_release(call.caps[i]);
-	return result;
-}
 
 /* The description, its channel attached anew or, when carried is given, as it was before exec. */
 static int create(cap_t object, int flags, const struct carried *carried, struct file **out)

@@ -36,6 +36,8 @@ struct channel_shared {
 	_Atomic uint32_t client_wants_status;
 	/* of the client's processes among themselves; nothing to the server */
 	_Atomic uint32_t client_lock;
+	/* one of these has taken over what the server, which ended, had not */
+	_Atomic uint32_t client_moved;
 	struct queue_shared receive; /* server produces */
 	struct queue_shared send;    /* client produces */
 };
