@@ -130,10 +130,11 @@ int given_add_holdings(struct given *given, const struct plan_holding *holdings,
 			result = add_device(given, h);
 			break;
 		case HOLDING_PROCESS:
-			result =
-			        given_add(given, h->name, PROCESS_INTERFACE,
-			                  init.services[h->service].process.process,
-			                  CAP_RIGHT_KILL | CAP_RIGHT_WATCH | CAP_RIGHT_CALL, false);
+			result = given_add(given, h->name, PROCESS_INTERFACE,
+			                   init.services[h->service].process.process,
+			                   CAP_RIGHT_KILL | CAP_RIGHT_WATCH | CAP_RIGHT_CALL |
+			                           CAP_RIGHT_COPY,
+			                   false);
 			break;
 		}
 	}

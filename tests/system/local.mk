@@ -6,9 +6,9 @@ SYSTEM_TESTS = tests/system/test_run.py tests/system/test_readme.py tests/system
 	tests/system/test_network.py tests/system/test_processes.py \
 	tests/system/test_rights.py tests/system/test_transfer.py \
 	tests/system/test_names.py tests/system/test_frames.py tests/system/test_limits.py \
-	tests/system/test_loss.py tests/system/test_datagrams.py tests/system/test_listeners.py
+	tests/system/test_loss.py tests/system/test_restart.py tests/system/test_datagrams.py tests/system/test_listeners.py
 EXTRA_DIST += tests/system/conftest.py tests/system/machine.py tests/system/peers.py \
-	tests/system/tapnet.py tests/system/lossy.py tests/system/attempt.c tests/system/authority.c tests/system/crash.c tests/system/udp_echo.c tests/system/tcp_echo.c \
+	tests/system/tapnet.py tests/system/lossy.py tests/system/attempt.c tests/system/restart.c tests/system/authority.c tests/system/crash.c tests/system/udp_echo.c tests/system/tcp_echo.c \
 	tests/system/pytest.sh $(SYSTEM_TESTS)
 
 TEST_EXTENSIONS = .py

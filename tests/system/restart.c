@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A Unix program whose services end while it uses them.  It kills them itself, by the process
+ * capabilities that the test's manifest gives it.
+ *
+ *	restart console      writes lines, before and behind the console's end, without a pause
+ *	restart socket PORT  reads from a connection that netstack's end breaks: prints the errno
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <capos/cap.h>
+#include <capos/start.h>
+#define timer_create cap_timer_create /* POSIX has one too */
+#include <capos/schema/kernel_client.h>
+#undef timer_create
+
+static void end_service(const char *name)
+{
+	struct process_kill_params kill = {.status = CAPOS_EXIT_STATUS(0, SIGKILL)};
+
+	if (process_kill(start_cap(name), &kill, NULL)) {
+		fprintf(stderr, "cannot kill %s\n", name);
+		exit(2);
+	}
+}
+
+static void console(void)
+{
+	for (int i = 0; i < 2000; i++) {
+		if (i == 1000)
+			end_service("console-process");
+		printf("line %d\n", i);
+		fflush(stdout);
+	}
+}
+
+static void on_socket(const char *port)
+{
+	struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons(atoi(port))};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	pid_t child;
+	char byte;
+
+	inet_pton(AF_INET, "10.0.2.2", &peer.sin_addr);
+	if (connect(fd, (struct sockaddr *)&peer, sizeof(peer))) {
+		printf("connect: %s\n", strerror(errno));
+		return;
+	}
+	child = fork();
+	if (!child) {
+		sleep(1);
+		end_service("netstack-process");
+		_exit(0);
+	}
+	printf("read: %zd\n", read(fd, &byte, 1));
+	printf("errno: %s\n", strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+	start_init((const uint64_t *)argv - 1);
+	if (argc > 2 && strcmp(argv[1], "socket") == 0)
+		on_socket(argv[2]);
+	else
+		console();
+	return 0;
+}
