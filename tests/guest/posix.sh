@@ -27,6 +27,12 @@ for name in databases fds fork hardening memory signals time; do
 	echo "# posix_$name"
 	machine -- "tests/guest/posix_$name"
 	check "posix_$name" 0 $?
+	case $name in
+	fork)
+		grep -q "posix: execve of /tmp/dynamic: its interpreter /lib/no-such-loader.so does not exist" "$log"
+		check "a missing interpreter is named" 0 $?
+		;;
+	esac
 done
 # A thousand starts take their time where other work goes on.
 echo "# posix_layout"

@@ -5,6 +5,7 @@
  * status which check failed first.
  */
 #define _GNU_SOURCE
+#include <elf.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -407,6 +408,31 @@ static void make_file(const char *path, const char *text, mode_t mode)
 	close(fd);
 }
 
+/* An image of a dynamic program, as far as execve reads it. */
+static void make_dynamic(const char *path, const char *interpreter)
+{
+	struct {
+		Elf64_Ehdr header;
+		Elf64_Phdr segment;
+		char interpreter[64];
+	} image = {.header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+	                      .e_type = ET_DYN,
+	                      .e_machine = EM_X86_64,
+	                      .e_version = EV_CURRENT,
+	                      .e_phoff = sizeof(Elf64_Ehdr),
+	                      .e_ehsize = sizeof(Elf64_Ehdr),
+	                      .e_phentsize = sizeof(Elf64_Phdr),
+	                      .e_phnum = 1},
+	           .segment = {.p_type = PT_INTERP,
+	                       .p_offset = sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr),
+	                       .p_filesz = strlen(interpreter) + 1}};
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+
+	strcpy(image.interpreter, interpreter);
+	ok(write(fd, &image, sizeof(image)) == sizeof(image), "a dynamic program is made");
+	close(fd);
+}
+
 static void executes(void)
 {
 	char pid_text[16], text[8] = "", *none[] = {NULL}, *one[] = {"x", NULL};
@@ -436,10 +462,17 @@ static void executes(void)
 	fails(execve("/tmp/plain", one, none), EACCES, "nor a file without permission");
 	make_file("/tmp/script", "not a program", 0755);
 	fails(execve("/tmp/script", one, none), ENOEXEC, "nor what is no program");
+	make_file("/tmp/script", "#!/bin/sh\n", 0755);
+	fails(execve("/tmp/script", one, none), ENOEXEC, "a script is not executed yet");
+	make_dynamic("/tmp/dynamic", "/lib/no-such-loader.so");
+	fails(execve("/tmp/dynamic", one, none), ENOENT, "an interpreter that does not exist");
+	make_dynamic("/tmp/dynamic", "/tmp/script");
+	fails(execve("/tmp/dynamic", one, none), ENOEXEC, "one that exists is not started yet");
 	memset(large, 'x', sizeof(large) - 1);
 	fails(execve(self, too_much, none), E2BIG, "an argument that is too long");
 	unlink("/tmp/plain");
 	unlink("/tmp/script");
+	unlink("/tmp/dynamic");
 }
 
 static void library_calls(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * execve: the file's bytes as the files service has them become the image; scripts and programs
- * that need an interpreter are ENOEXEC.  All that can fail is done before the kernel replaces the
+ * that need an interpreter are ENOEXEC, those whose interpreter does not exist ENOENT.  All that can fail is done before the kernel replaces the
  * old image.
  */
 #define _GNU_SOURCE
@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include <capos/cap.h>
+#include <capos/elf.h>
+#include <capos/log.h>
 #include <capos/schema/service_client.h>
 #include <capos/start.h>
 
@@ -18,10 +20,12 @@
 #include "signal/signal.h"
 
 /* Arguments and environment, 128 KiB as sysconf(_SC_ARG_MAX) says, and what goes with them. */
-#define BLOCK_SIZE  (192u << 10)
-#define CAPS_MAX    64u
-#define ANY_EXECUTE 0111u
-#define AT_RANDOM   25u
+#define BLOCK_SIZE      (192u << 10)
+#define CAPS_MAX        64u
+#define ANY_EXECUTE     0111u
+#define AT_RANDOM       25u
+#define SEGMENTS_MAX    64u  /* program headers that are looked at */
+#define INTERPRETER_MAX 256u /* bytes of its path, the 0 included */
 
 struct image {
 	cap_t memory;
@@ -70,7 +74,57 @@ static void random_bytes(uint64_t *out, size_t words)
 	}
 }
 
-static int read_facts(struct image *image)
+/* ---- What cannot be started ---- */
+
+/* The interpreter that an ELF image names; false: none, or its name is malformed. */
+static bool find_interpreter(const uint8_t *bytes, uint64_t size, char name[INTERPRETER_MAX])
+{
+	struct elf_segment s = {.type = 0};
+	struct elf_header h;
+
+	if (size < sizeof(h))
+		return false;
+	memcpy(&h, bytes, sizeof(h));
+	if (!elf_header_ok(&h, size, SEGMENTS_MAX))
+		return false;
+	for (uint32_t i = 0; i < h.phnum && s.type != ELF_SEGMENT_INTERP; i++)
+		memcpy(&s, bytes + h.phoff + i * sizeof(s), sizeof(s));
+	if (s.type != ELF_SEGMENT_INTERP || s.filesz < 2 || s.filesz > INTERPRETER_MAX ||
+	    s.offset > size || s.filesz > size - s.offset || bytes[s.offset + s.filesz - 1])
+		return false;
+	memcpy(name, bytes + s.offset, s.filesz);
+	return true;
+}
+
+/* As Linux: a program whose interpreter does not exist is ENOENT, which says little, so the log has
+ * its name. */
+static int check_interpreter(const char *path, const char *interpreter)
+{
+	static bool named;
+	struct stat st;
+
+	if (path_root() && !path_stat(path_root(), interpreter, true, &st))
+		return (int)absent(ABSENT_INTERPRETER);
+	if (!named)
+		log_line("posix: execve of %s: its interpreter %s does not exist: ENOENT", path,
+		         interpreter);
+	named = true;
+	return -ENOENT;
+}
+
+/* Why the bytes are no image that the kernel starts; 0: they may be one. */
+static int check_image(const char *path, const void *bytes, uint64_t size)
+{
+	char interpreter[INTERPRETER_MAX];
+
+	if (size >= 2 && !memcmp(bytes, "#!", 2))
+		return (int)absent(ABSENT_SCRIPT);
+	if (find_interpreter(bytes, size, interpreter))
+		return check_interpreter(path, interpreter);
+	return 0;
+}
+
+static int read_facts(const char *path, struct image *image)
 {
 	void *bytes;
 	uint64_t random[2];
@@ -78,11 +132,13 @@ static int read_facts(struct image *image)
 
 	if (result)
 		return errno_of(result);
+	result = check_image(path, bytes, image->size);
 	random_bytes(random, 2);
 	start_choose_place(bytes, image->size, random, &image->place);
-	result = start_image_facts(bytes, image->size, image->place.load_bias, &image->facts);
+	if (!result && start_image_facts(bytes, image->size, image->place.load_bias, &image->facts))
+		result = -ENOEXEC;
 	cap_memory_unmap(bytes, image->size);
-	return result ? -ENOEXEC : 0;
+	return result;
 }
 
 static int load_image(const char *path, struct image *image)
@@ -102,7 +158,7 @@ static int load_image(const char *path, struct image *image)
 		return -EIO;
 	image->memory = call.caps[results.memory_index];
 	image->size = results.size;
-	result = image->size ? read_facts(image) : -ENOEXEC;
+	result = image->size ? read_facts(path, image) : -ENOEXEC;
 	if (result)
 		cap_release(image->memory);
 	return result;
