@@ -10,7 +10,6 @@ POSIX_H = \
 	libcapos-posix/src/core/core.h \
 	libcapos-posix/src/core/family.h \
 	libcapos-posix/src/core/fd.h \
-	libcapos-posix/src/core/objects.h \
 	libcapos-posix/src/core/pages.h \
 	libcapos-posix/src/core/self.h \
 	libcapos-posix/src/core/syscalls.h \
@@ -42,7 +41,6 @@ POSIX_C = \
 	libcapos-posix/src/core/family.c \
 	libcapos-posix/src/core/fd.c \
 	libcapos-posix/src/core/io.c \
-	libcapos-posix/src/core/objects.c \
 	libcapos-posix/src/core/pages.c \
 	libcapos-posix/src/core/self.c \
 	libcapos-posix/src/core/vector.c \
@@ -97,6 +95,7 @@ POSIX_LIBCAPOS = \
 	libcapos/image.c \
 	libcapos/log.c \
 	libcapos/msg.c \
+	libcapos/object.c \
 	libcapos/queue.c \
 	libcapos/self.c \
 	libcapos/start.c \
@@ -113,6 +112,7 @@ POSIX_INTERFACES = \
 	libcapos/include/capos/format.h \
 	libcapos/include/capos/log.h \
 	libcapos/include/capos/msg.h \
+	libcapos/include/capos/object.h \
 	libcapos/include/capos/queue.h \
 	libcapos/include/capos/start.h
 

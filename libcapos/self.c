@@ -4,7 +4,10 @@
  * of accounts.
  * Every message is small, so its buffer is on the stack.
  */
+#include <stddef.h>
+
 #include <capos/cap.h>
+#include <capos/object.h>
 #include <capos/schema/kernel.h>
 #include <capos/schema/kernel_client.h>
 
@@ -51,52 +54,29 @@ int cap_memory_create(uint64_t size, cap_t *out)
 	return result ? result : received(&call, results.memory_index, out);
 }
 
-static int map(cap_t memory, const struct process_map_params *params, uint64_t *address)
-{
-	_Alignas(8) uint8_t buffer[SELF_BUFFER];
-	struct capos_send_cap send = {.cap = memory, .rights = CAP_RIGHTS_ALL};
-	struct capos_call call = {
-	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
-	struct process_map_results results;
-	int result = process_map(CAP_SELF, params, &results, &call);
-
-	*address = result ? 0 : results.address;
-	return result;
-}
-
 int cap_memory_map(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, void **address)
 {
-	struct process_map_params params = {.offset = offset, .size = size, .access = access};
-	uint64_t where;
-	int result = map(memory, &params, &where);
+	uint64_t where = 0;
+	int result = cap_memory_map_near(memory, offset, size, access, false, &where);
 
-	*address = (void *)(uintptr_t)where;
+	*address = result ? NULL : (void *)(uintptr_t)where;
 	return result;
 }
 
 int cap_memory_map_private(cap_t memory, uint64_t offset, uint64_t size, uint32_t access,
                            void **address)
 {
-	struct process_map_params params = {
-	        .offset = offset, .size = size, .access = access, .private = true};
-	uint64_t where;
-	int result = map(memory, &params, &where);
+	uint64_t where = 0;
+	int result = cap_memory_map_near(memory, offset, size, access, true, &where);
 
-	*address = (void *)(uintptr_t)where;
+	*address = result ? NULL : (void *)(uintptr_t)where;
 	return result;
 }
 
 int cap_memory_map_at(cap_t memory, uint64_t offset, uint64_t size, uint32_t access,
                       bool private_copy, uint64_t address)
 {
-	struct process_map_params params = {.offset = offset,
-	                                    .size = size,
-	                                    .address = address,
-	                                    .access = access,
-	                                    .private = private_copy};
-	uint64_t where;
-
-	return map(memory, &params, &where);
+	return cap_memory_map_near(memory, offset, size, access, private_copy, &address);
 }
 
 int cap_memory_unmap(void *address, uint64_t size)

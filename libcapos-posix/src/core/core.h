@@ -18,13 +18,14 @@
 #ifndef POSIX_CORE_H
 #define POSIX_CORE_H
 
+#include <capos/object.h>
+
 #include "core/absent.h"
 #include "core/arch.h"
 #include "core/carried.h"
 #include "core/chan.h"
 #include "core/family.h"
 #include "core/fd.h"
-#include "core/objects.h"
 #include "core/pages.h"
 #include "core/self.h"
 #include "core/syscalls.h"

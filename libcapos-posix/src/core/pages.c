@@ -3,8 +3,8 @@
  * Pages of the library's own: private to this process, and copied by fork.
  */
 #include <capos/cap.h>
+#include <capos/object.h>
 
-#include "core/objects.h"
 #include "core/pages.h"
 
 void *pages_map(size_t size)
@@ -15,7 +15,8 @@ void *pages_map(size_t size)
 
 	if (cap_memory_create(size, &memory))
 		return NULL;
-	result = object_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, true, &address);
+	result = cap_memory_map_near(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, true,
+	                             &address);
 	cap_release(memory); /* the mapping keeps it */
 	return result ? NULL : (void *)address;
 }

@@ -3,9 +3,9 @@
  * This process as the kernel knows it.
  */
 #include <capos/cap.h>
+#include <capos/object.h>
 
 #include "core/family.h"
-#include "core/objects.h"
 #include "core/self.h"
 
 static uint64_t id; /* 0: not asked for yet */
@@ -41,9 +41,9 @@ void process_forked(void)
 
 uint64_t process_id(void)
 {
-	struct object_process process;
+	struct cap_process process;
 
-	if (!id && !object_process_status(&process))
+	if (!id && !cap_process_status(&process))
 		id = process.id;
 	return id;
 }

@@ -56,10 +56,10 @@ static long map_object(cap_t memory, long address, size_t length, long protectio
 	}
 	if (fixed && !(flags & MAP_FIXED_NOREPLACE))
 		cap_memory_unmap((void *)where, length);
-	result = object_map(memory, offset, length, access, private_copy, &where);
+	result = cap_memory_map_near(memory, offset, length, access, private_copy, &where);
 	if (result && where && !fixed) {
 		where = 0;
-		result = object_map(memory, offset, length, access, private_copy, &where);
+		result = cap_memory_map_near(memory, offset, length, access, private_copy, &where);
 	}
 	cap_release(memory);
 	return result ? errno_of(result) : (long)where;
@@ -143,8 +143,8 @@ long sys_mprotect(long address, long length, long protection)
 		return -EINVAL;
 	if (!length)
 		return 0;
-	status = object_protect((uint64_t)address, PAGES_SIZE((size_t)length),
-	                        access_of(protection));
+	status = cap_memory_protect((uint64_t)address, PAGES_SIZE((size_t)length),
+	                            access_of(protection));
 	if (status == CAP_EFAULT)
 		return -ENOMEM;
 	return status == CAP_ERIGHTS ? -EACCES : errno_of(status);

@@ -37,7 +37,7 @@ void relro_protect(void)
 		end = (first + segments[i].p_memsz) & ~(uint64_t)(PAGE_BYTES - 1);
 		first &= ~(uint64_t)(PAGE_BYTES - 1);
 		/* A failure leaves the program as it would be without: its log says so. */
-		if (first < end && object_protect(first, end - first, CAP_RIGHT_READ))
+		if (first < end && cap_memory_protect(first, end - first, CAP_RIGHT_READ))
 			log_line("posix: what was relocated stays writable");
 	}
 }

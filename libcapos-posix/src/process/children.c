@@ -68,13 +68,14 @@ static bool forgets_children(void)
 
 bool children_look(void)
 {
-	struct object_process status;
+	struct cap_process status;
 
 	if (!changed)
 		return false;
 	changed = false;
 	for (struct child *c = children; c < children + FAMILY_MEMBERS; c++) {
-		if (!c->pid || c->ended || object_status_of(c->process, &status) || status.alive)
+		if (!c->pid || c->ended || cap_process_status_of(c->process, &status) ||
+		    status.alive)
 			continue;
 		c->ended = true;
 		family_leave(c->membership);
@@ -161,11 +162,11 @@ void children_usage(struct rusage *usage)
 /* The status of an ended child and what it used; forgets it unless it is to be kept. */
 static int take_status(struct child *c, bool keep, struct rusage *usage)
 {
-	struct object_process process = {0};
+	struct cap_process process = {0};
 	uint32_t status = 0;
 
-	object_status_of(c->process, &process);
-	object_exit_status(c->process, &status);
+	cap_process_status_of(c->process, &process);
+	cap_process_exit_status(c->process, &status);
 	if (usage)
 		usage_of(usage, process.cpu_ns, process.memory_pages);
 	if (keep)
@@ -262,15 +263,15 @@ static long signal_child(const struct child *c, int signal)
 	if (!signal || c->ended)
 		return 0;
 	if (signal == SIGKILL)
-		return errno_of(object_kill(c->process, CAPOS_EXIT_STATUS(0, SIGKILL)));
+		return errno_of(cap_process_kill(c->process, CAPOS_EXIT_STATUS(0, SIGKILL)));
 	return errno_of(cap_signal(c->signals, SIGNAL_BIT(signal)));
 }
 
 static bool parent_alive(void)
 {
-	struct object_process status;
+	struct cap_process status;
 
-	return parent.process && !object_status_of(parent.process, &status) && status.alive;
+	return parent.process && !cap_process_status_of(parent.process, &status) && status.alive;
 }
 
 /* Signals of a terminal go to the whole foreground group.  Here the host signals them to the first

@@ -230,8 +230,8 @@ static int become(const char *path, const struct image *image, char *const *args
 		return result;
 	result = build_block(path, args, env, image, state, block, &length);
 	if (!result)
-		result = error_of_exec(
-		        object_exec(image->memory, &image->place, block, length, name_of(path)));
+		result = error_of_exec(cap_process_exec(image->memory, &image->place, block, length,
+		                                        name_of(path)));
 	cap_release(state);
 	return result;
 }

@@ -200,7 +200,7 @@ void exec_restore(cap_t memory)
 	uint64_t size = 0;
 	void *address = NULL;
 	const struct exec_state *state;
-	int result = object_memory_size(memory, &size);
+	int result = cap_memory_size(memory, &size);
 
 	if (!result && size >= sizeof(*state))
 		result = cap_memory_map(memory, 0, size, CAP_RIGHT_READ, &address);

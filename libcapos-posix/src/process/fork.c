@@ -34,8 +34,8 @@ static long make_child(uint64_t stack, void *argument)
 {
 	struct birth *birth = argument;
 
-	return errno_of(object_fork((uint64_t)posix_fork_entry, stack, signal_event(),
-	                            SIGNAL_BIT(SIGCHLD), &birth->process));
+	return errno_of(cap_process_fork((uint64_t)posix_fork_entry, stack, signal_event(),
+	                                 SIGNAL_BIT(SIGCHLD), &birth->process));
 }
 
 /* Everything that can fail but the making itself. */
@@ -80,9 +80,9 @@ static long begin_child(const struct birth *birth)
 
 static long record_child(struct birth *birth, struct child *c)
 {
-	struct object_process status = {0};
+	struct cap_process status = {0};
 
-	object_status_of(birth->process, &status);
+	cap_process_status_of(birth->process, &status);
 	*c = (struct child){.pid = status.id,
 	                    .process = birth->process,
 	                    .signals = birth->signals,

@@ -151,7 +151,7 @@ long sys_uname(long out)
 
 static long limit_of(long resource, struct rlimit *limit)
 {
-	struct object_process process;
+	struct cap_process process;
 
 	*limit = (struct rlimit){.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
 	switch (resource) {
@@ -170,7 +170,7 @@ static long limit_of(long resource, struct rlimit *limit)
 	case RLIMIT_AS:
 	case RLIMIT_DATA:
 	case RLIMIT_RSS:
-		if (!object_process_status(&process) && process.memory_limit_pages)
+		if (!cap_process_status(&process) && process.memory_limit_pages)
 			limit->rlim_cur = limit->rlim_max = process.memory_limit_pages * PAGE_BYTES;
 		return 0;
 	default:
@@ -205,7 +205,7 @@ long sys_prlimit64(long pid, long resource, long new, long old)
 long sys_getrusage(long who, long out)
 {
 	struct rusage *usage = (struct rusage *)out;
-	struct object_process process;
+	struct cap_process process;
 
 	if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
 		return -EINVAL;
@@ -214,7 +214,7 @@ long sys_getrusage(long who, long out)
 		children_usage(usage);
 		return 0;
 	}
-	if (object_process_status(&process))
+	if (cap_process_status(&process))
 		return -EINVAL;
 	usage->ru_utime.tv_sec = (time_t)(process.cpu_ns / 1000000000);
 	usage->ru_utime.tv_usec = (long)(process.cpu_ns % 1000000000 / 1000);
@@ -224,11 +224,11 @@ long sys_getrusage(long who, long out)
 
 long sys_times(long out)
 {
-	struct object_process process;
+	struct cap_process process;
 
 	if (out) {
 		memset((void *)out, 0, sizeof(struct tms));
-		if (!object_process_status(&process))
+		if (!cap_process_status(&process))
 			((struct tms *)out)->tms_utime = (clock_t)(process.cpu_ns / NS_PER_TICK);
 	}
 	return (long)(cap_now() / NS_PER_TICK);
@@ -261,9 +261,9 @@ long sys_getrandom(long buffer, long length, long flags)
 	if (length > 0x2000000) /* as Linux: one call gives no more */
 		length = 0x2000000;
 	while (done < length) {
-		uint32_t part = length - done < OBJECT_ENTROPY_MAX ? (uint32_t)(length - done)
-		                                                   : OBJECT_ENTROPY_MAX;
-		int result = object_entropy(source, (char *)buffer + done, part);
+		uint32_t part = length - done < CAP_ENTROPY_MAX ? (uint32_t)(length - done)
+		                                                : CAP_ENTROPY_MAX;
+		int result = cap_entropy_read(source, (char *)buffer + done, part);
 
 		if (result)
 			return done ? done : errno_of(result);

@@ -297,7 +297,7 @@ static void bind_event(void)
 	int result;
 
 	mask_upcalls();
-	result = object_bind_upcall(event, (uint64_t)posix_upcall_entry);
+	result = cap_event_bind_upcall(event, (uint64_t)posix_upcall_entry);
 	if (result)
 		log_line("posix: signals cannot be delivered: %s", cap_error_text(result));
 }

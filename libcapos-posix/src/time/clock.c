@@ -24,7 +24,7 @@ static int unknown_clock(long clock)
 /* A clock's time in nanoseconds. */
 static int read_clock(long clock, int64_t *ns)
 {
-	struct object_process process;
+	struct cap_process process;
 
 	switch (clock) {
 	case CLOCK_REALTIME:
@@ -40,7 +40,7 @@ static int read_clock(long clock, int64_t *ns)
 		return 0;
 	case CLOCK_PROCESS_CPUTIME_ID:
 	case CLOCK_THREAD_CPUTIME_ID: /* one thread: the same */
-		if (object_process_status(&process))
+		if (cap_process_status(&process))
 			return -EINVAL;
 		*ns = (int64_t)process.cpu_ns;
 		return 0;

@@ -43,7 +43,7 @@ static int own_timer(void)
 	given = start_cap("timer");
 	if (!given || !signal_event())
 		return -EPERM;
-	return errno_of(object_timer_create(given, &timer));
+	return errno_of(cap_timer_create(given, &timer));
 }
 
 static void to_itimerval(struct itimerval *out, uint64_t remaining_ns, uint64_t interval_ns)
@@ -76,10 +76,10 @@ static int set_timer(uint64_t ns, uint64_t interval_ns, uint64_t *old_ns, uint64
 
 	if (result)
 		return result;
-	result = object_timer_disarm(timer, old_ns, old_interval_ns);
+	result = cap_timer_disarm(timer, old_ns, old_interval_ns);
 	if (!result && ns)
-		result = object_timer_arm(timer, deadline_after(ns), interval_ns, signal_event(),
-		                          SIGNAL_BIT(SIGALRM));
+		result = cap_timer_arm(timer, deadline_after(ns), interval_ns, signal_event(),
+		                       SIGNAL_BIT(SIGALRM));
 	return errno_of(result);
 }
 
@@ -109,7 +109,7 @@ long sys_getitimer(long which, long value)
 	if (which != ITIMER_REAL)
 		return absent_option(ABSENT_ITIMER, (unsigned long)which, -EINVAL);
 	if (timer) {
-		result = object_timer_remaining(timer, &ns, &interval_ns);
+		result = cap_timer_remaining(timer, &ns, &interval_ns);
 		if (result)
 			return errno_of(result);
 	}

@@ -5,13 +5,12 @@
 #include <string.h>
 
 #include <capos/cap.h>
+#include <capos/object.h>
 #include <capos/schema/kernel_client.h>
-
-#include "core/objects.h"
 
 #define OBJECT_BUFFER 512u /* holds any of these methods' messages, a process's name included */
 
-int object_status_of(cap_t process, struct object_process *out)
+int cap_process_status_of(cap_t process, struct cap_process *out)
 {
 	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
@@ -19,20 +18,20 @@ int object_status_of(cap_t process, struct object_process *out)
 	int result = process_status(process, &results, &call);
 
 	if (!result)
-		*out = (struct object_process){.id = results.id,
-		                               .memory_pages = results.memory_pages,
-		                               .memory_limit_pages = results.memory_limit_pages,
-		                               .cpu_ns = results.cpu_ns,
-		                               .alive = results.alive};
+		*out = (struct cap_process){.id = results.id,
+		                            .memory_pages = results.memory_pages,
+		                            .memory_limit_pages = results.memory_limit_pages,
+		                            .cpu_ns = results.cpu_ns,
+		                            .alive = results.alive};
 	return result;
 }
 
-int object_process_status(struct object_process *out)
+int cap_process_status(struct cap_process *out)
 {
-	return object_status_of(CAP_SELF, out);
+	return cap_process_status_of(CAP_SELF, out);
 }
 
-int object_memory_size(cap_t memory, uint64_t *size)
+int cap_memory_size(cap_t memory, uint64_t *size)
 {
 	struct memory_object_size_results results;
 	int result = memory_object_size(memory, &results, NULL);
@@ -41,7 +40,7 @@ int object_memory_size(cap_t memory, uint64_t *size)
 	return result;
 }
 
-int object_exit_status(cap_t process, uint32_t *status)
+int cap_process_exit_status(cap_t process, uint32_t *status)
 {
 	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
@@ -52,14 +51,14 @@ int object_exit_status(cap_t process, uint32_t *status)
 	return result;
 }
 
-int object_kill(cap_t process, uint32_t status)
+int cap_process_kill(cap_t process, uint32_t status)
 {
 	const struct process_kill_params params = {.status = status};
 
 	return process_kill(process, &params, NULL);
 }
 
-int object_fork(uint64_t entry, uint64_t stack, cap_t event, uint64_t end_bits, cap_t *process)
+int cap_process_fork(uint64_t entry, uint64_t stack, cap_t event, uint64_t end_bits, cap_t *process)
 {
 	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
 	const struct capos_send_cap send = {.cap = event, .rights = CAP_RIGHT_SIGNAL};
@@ -81,8 +80,8 @@ int object_fork(uint64_t entry, uint64_t stack, cap_t event, uint64_t end_bits, 
 	return CAP_OK;
 }
 
-int object_exec(cap_t image, const struct start_place *place, const void *block, uint32_t length,
-                const char *name)
+int cap_process_exec(cap_t image, const struct start_place *place, const void *block,
+                     uint32_t length, const char *name)
 {
 	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
 	const struct capos_send_cap send = {
@@ -98,8 +97,8 @@ int object_exec(cap_t image, const struct start_place *place, const void *block,
 	return process_exec(CAP_SELF, &params, &call);
 }
 
-int object_map(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, bool private_copy,
-               uint64_t *address)
+int cap_memory_map_near(cap_t memory, uint64_t offset, uint64_t size, uint32_t access,
+                        bool private_copy, uint64_t *address)
 {
 	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
 	const struct capos_send_cap send = {.cap = memory, .rights = CAP_RIGHTS_ALL};
@@ -119,7 +118,7 @@ int object_map(cap_t memory, uint64_t offset, uint64_t size, uint32_t access, bo
 	return result;
 }
 
-int object_protect(uint64_t address, uint64_t size, uint32_t access)
+int cap_memory_protect(uint64_t address, uint64_t size, uint32_t access)
 {
 	const struct process_protect_params params = {
 	        .address = address, .size = size, .access = access};
@@ -127,14 +126,14 @@ int object_protect(uint64_t address, uint64_t size, uint32_t access)
 	return process_protect(CAP_SELF, &params, NULL);
 }
 
-int object_bind_upcall(cap_t event, uint64_t entry)
+int cap_event_bind_upcall(cap_t event, uint64_t entry)
 {
 	const struct event_bind_upcall_params params = {.entry = entry};
 
 	return event_bind_upcall(event, &params, NULL);
 }
 
-int object_timer_create(cap_t timer, cap_t *out)
+int cap_timer_create(cap_t timer, cap_t *out)
 {
 	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
@@ -150,8 +149,8 @@ int object_timer_create(cap_t timer, cap_t *out)
 	return CAP_OK;
 }
 
-int object_timer_arm(cap_t timer, uint64_t deadline_ns, uint64_t interval_ns, cap_t event,
-                     uint64_t bits)
+int cap_timer_arm(cap_t timer, uint64_t deadline_ns, uint64_t interval_ns, cap_t event,
+                  uint64_t bits)
 {
 	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
 	const struct capos_send_cap send = {.cap = event, .rights = CAP_RIGHT_SIGNAL};
@@ -165,7 +164,7 @@ int object_timer_arm(cap_t timer, uint64_t deadline_ns, uint64_t interval_ns, ca
 	return timer_arm(timer, &params, &call);
 }
 
-int object_timer_disarm(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns)
+int cap_timer_disarm(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns)
 {
 	struct timer_disarm_results results;
 	int result = timer_disarm(timer, &results, NULL);
@@ -175,7 +174,7 @@ int object_timer_disarm(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_
 	return result;
 }
 
-int object_timer_remaining(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns)
+int cap_timer_remaining(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns)
 {
 	struct timer_remaining_results results;
 	int result = timer_remaining(timer, &results, NULL);
@@ -185,9 +184,9 @@ int object_timer_remaining(cap_t timer, uint64_t *remaining_ns, uint64_t *interv
 	return result;
 }
 
-int object_entropy(cap_t source, void *buffer, uint32_t length)
+int cap_entropy_read(cap_t source, void *buffer, uint32_t length)
 {
-	_Alignas(8) uint8_t message[OBJECT_ENTROPY_MAX + 128];
+	_Alignas(8) uint8_t message[CAP_ENTROPY_MAX + 128];
 	struct capos_call call = {.buffer = message, .size = sizeof(message)};
 	const struct entropy_source_read_params params = {.length = length};
 	struct entropy_source_read_results results;

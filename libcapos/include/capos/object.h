@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel's objects as plain functions over the generated stubs, which need a message's buffer
+ * and, some of them, names that POSIX has too (process_wait, timer_create).  Results are CAP_OK or
+ * an enum cap_error.
+ */
+#ifndef CAPOS_OBJECT_H
+#define CAPOS_OBJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <capos/start.h>
+#include <capos/abi.h>
+
+struct cap_process {
+	uint64_t id, memory_pages, memory_limit_pages, cpu_ns;
+	bool alive;
+};
+
+int cap_process_status(struct cap_process *out); /* of this process */
+int cap_memory_size(cap_t memory, uint64_t *size);
+int cap_process_status_of(cap_t process, struct cap_process *out);
+int cap_process_exit_status(cap_t process, uint32_t *status); /* waits for its end */
+int cap_process_kill(cap_t process, uint32_t status);
+
+/* A process like this one that starts at entry with that stack; the event is signalled at its end. */
+int cap_process_fork(uint64_t entry, uint64_t stack, cap_t event, uint64_t end_bits,
+                     cap_t *process);
+/* Another program in this process; comes back only when that is refused.  The image's capability
+ * goes when it works. */
+int cap_process_exec(cap_t image, const struct start_place *place, const void *block,
+                     uint32_t length, const char *name);
+/* *address 0: the kernel chooses; set to where it is.  private_copy: what is written there is this
+ * process's own, and a child's copy after fork. */
+int cap_memory_map_near(cap_t memory, uint64_t offset, uint64_t size, uint32_t access,
+                        bool private_copy, uint64_t *address);
+int cap_memory_protect(uint64_t address, uint64_t size, uint32_t access);
+
+int cap_event_bind_upcall(cap_t event, uint64_t entry);
+
+int cap_timer_create(cap_t timer, cap_t *out);
+int cap_timer_arm(cap_t timer, uint64_t deadline_ns, uint64_t interval_ns, cap_t event,
+                  uint64_t bits);
+int cap_timer_disarm(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns);
+int cap_timer_remaining(cap_t timer, uint64_t *remaining_ns, uint64_t *interval_ns);
+
+#define CAP_ENTROPY_MAX 256u                                       /* bytes per call */
+int cap_entropy_read(cap_t source, void *buffer, uint32_t length); /* length <= CAP_ENTROPY_MAX */
+
+#endif
