@@ -15,3 +15,32 @@ clean-bench:
 	rm -rf bench/linux bench/result.json
 
 .PHONY: bench
+
+# `make bench-latency`: how long the kernel keeps interrupts off.  BENCH_MEMORY: of the machine, in MiB.
+LATENCY_BINARIES = bench/latency bench/latency_load
+EXTRA_PROGRAMS += $(LATENCY_BINARIES)
+CLEANFILES += bench/latency.image $(LATENCY_BINARIES)
+BENCH_MEMORY = 256
+
+bench_latency_SOURCES = bench/latency.c
+bench_latency_CPPFLAGS = $(NATIVE_CPPFLAGS)
+bench_latency_CFLAGS = $(NATIVE_CFLAGS)
+bench_latency_LDFLAGS = $(NATIVE_LINK_FLAGS)
+bench_latency_LDADD = $(NATIVE_LIBS)
+
+bench_latency_load_SOURCES = bench/latency_load.c
+bench_latency_load_CPPFLAGS = $(NATIVE_CPPFLAGS)
+bench_latency_load_CFLAGS = $(NATIVE_CFLAGS)
+bench_latency_load_LDFLAGS = $(NATIVE_LINK_FLAGS)
+bench_latency_load_LDADD = $(NATIVE_LIBS)
+
+bench/latency.image: tools/mkarchive/mkarchive kernel/capos.elf $(LATENCY_BINARIES)
+	$(say_image)tools/mkarchive/mkarchive $@.new \
+		file:sbin/init:0755:bench/latency \
+		file:sbin/latency_load:0755:bench/latency_load && mv -f $@.new $@
+
+bench-latency: bench/latency.image
+	$(QEMU) -machine q35 -cpu max -accel tcg -m $(BENCH_MEMORY) -display none -no-reboot -nodefaults -no-user-config \
+		-kernel kernel/capos.elf -initrd bench/latency.image -serial stdio | sed -n 's/^init: //p'
+
+.PHONY: bench-latency

@@ -37,6 +37,20 @@ int kcall_arg(struct kcall *call, uint16_t index, enum cap_kind kind, uint32_t r
 /* Adds a capability with its count to the reply; its position. */
 uint16_t kcall_give(struct kcall *call, enum cap_kind kind, void *object, uint32_t rights);
 
+/* A slice that a method makes, in pieces when it is large.  The first call of the handler for a
+ * submission says what of; what that was counts until it is done, whatever the message says then. */
+struct slice_request {
+	struct memobj *from; /* borrowed; NULL: memory of zeroes */
+	uint64_t offset, size;
+	struct account *account;
+	bool committed;
+	/* When it is whole: the slice, the caller's, and whether it was made from code. */
+	struct memobj *copy;
+	bool code;
+};
+/* CAP_OK, OP_AGAIN, CAP_ENOMEM. */
+int kcall_slice(struct kcall *call, struct slice_request *what);
+
 /* CALL on an object of the kernel: its result, or OP_PENDING. */
 int kcall_submit(struct thread *t, const struct capos_sqe *sqe, struct cap target,
                  struct capos_cqe *cqe);

@@ -136,3 +136,18 @@ struct tree_node *tree_at_least(const struct tree *tree, uint64_t high, uint64_t
 	}
 	return found;
 }
+
+struct tree_node *tree_at_most(const struct tree *tree, uint64_t high, uint64_t low)
+{
+	const struct tree_key key = {high, low};
+	struct tree_node *found = NULL;
+	for (struct tree_node *node = tree->root; node;) {
+		if (below(&key, &node->key)) {
+			node = node->left;
+		} else {
+			found = node;
+			node = node->right;
+		}
+	}
+	return found;
+}

@@ -37,5 +37,7 @@ struct tree_node *tree_next(const struct tree_node *node);
 struct tree_node *tree_previous(const struct tree_node *node);
 /* The first node whose key is not below the one given. */
 struct tree_node *tree_at_least(const struct tree *tree, uint64_t high, uint64_t low);
+/* The last node whose key is not above the one given. */
+struct tree_node *tree_at_most(const struct tree *tree, uint64_t high, uint64_t low);
 
 #endif

@@ -37,6 +37,17 @@ static inline bool steps_over(void)
 	return steps_spent >= STEPS_BUDGET;
 }
 
+/* What a function answers that has done a piece and is to be called again (OP_AGAIN of thread.h:
+ * the same for the handler of a submission). */
+#define WORK_AGAIN (INT32_MIN + 1)
+
+/* For what only a trusted process may ask for, and the kernel's own start: goes on past the budget.
+ * Interrupts come in right after it. */
+static inline void steps_renew(void)
+{
+	steps_spent = 0;
+}
+
 /* ---- The queue ---- */
 
 struct work {

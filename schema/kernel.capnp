@@ -162,7 +162,7 @@ interface Timer {
 
 interface EntropySource {
   read @0 (length :UInt32) -> (data :Data);
-  # length: at most 4096 bytes.
+  # length: at most 1024 bytes.
 }
 
 interface Log {

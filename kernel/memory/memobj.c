@@ -8,6 +8,7 @@
 #include "memory/memobj.h"
 #include "memory/slab.h"
 #include "memory/space.h"
+#include "work.h"
 
 #define NODE_BITS    9
 #define NODE_ENTRIES 512u
@@ -126,38 +127,68 @@ static paddr_t *make_slot(struct memobj *m, uint64_t index)
 	}
 }
 
-/* The slot of the next present frame in [*index, end), moving *index there; NULL: none. */
+/* Slots that are looked at in search of one that is present, before the budget is looked at. */
+#define SEARCH_MAX       512u
+#define SLOTS_PER_STEP   16u
+#define STEPS_FRAME      3u /* to give one up */
+#define STEPS_SHARE      6u
+#define STEPS_SMALL_NODE 2u
+#define STEPS_NODE       60u
+
+/* The slot of the next present frame in [*index, end), moving *index there.  NULL: none; or, with
+ * *index below end, none so far. */
 static paddr_t *next_present(const struct memobj *m, uint64_t *index, uint64_t end)
 {
-	while (*index < end) {
+	unsigned looked = 0;
+
+	for (; *index < end && looked < SEARCH_MAX; looked++) {
 		uint64_t span;
 		paddr_t *slot = find_slot(m, *index, &span);
-		if (slot && *slot != PADDR_NONE)
+		if (slot && *slot != PADDR_NONE) {
+			steps_spend(looked / SLOTS_PER_STEP);
 			return slot;
+		}
 		*index += slot ? 1 : span;
 	}
+	steps_spend(looked / SLOTS_PER_STEP);
 	return NULL;
 }
 
-/* Frees the nodes of a tree whose frames are gone already. */
-static void free_nodes(struct memobj *m, paddr_t *node, unsigned height)
+static void drop_frame(struct memobj *m, paddr_t *slot)
 {
-	for (unsigned i = 0; height > 1 && i < NODE_ENTRIES; i++)
-		if (node[i] != PADDR_NONE)
-			free_nodes(m, page_ptr(node[i]), height - 1);
-	page_put(page_of_ptr(node));
+	unreserve(slot);
+	page_put(*slot);
+	*slot = PADDR_NONE;
 	account_release(m->account, 1);
+	steps_spend(STEPS_FRAME);
 }
 
-static void free_tree(struct memobj *m)
+/* Gives up what a node leads to, and the node, as far as the budget goes; false: something is
+ * left.  Calls itself once for each level of the tree. */
+static bool drop_node(struct memobj *m, paddr_t *node, unsigned height)
 {
-	if (!m->frames)
-		return;
-	if (m->height == 0)
-		account_free(m->account, &small_slab, m->frames);
-	else
-		free_nodes(m, m->frames, m->height);
-	m->frames = NULL;
+	unsigned entries = m->height == 0 ? SMALL_PAGES : NODE_ENTRIES;
+
+	for (unsigned i = 0; i < entries; i++) {
+		if (node[i] == PADDR_NONE)
+			continue;
+		if (steps_over())
+			return false;
+		if (height <= 1)
+			drop_frame(m, &node[i]);
+		else if (!drop_node(m, page_ptr(node[i]), height - 1))
+			return false;
+		node[i] = PADDR_NONE;
+	}
+	if (m->height == 0) {
+		account_free(m->account, &small_slab, node);
+		steps_spend(STEPS_SMALL_NODE);
+		return true;
+	}
+	page_put(page_of_ptr(node));
+	account_release(m->account, 1);
+	steps_spend(STEPS_NODE);
+	return true;
 }
 
 /* Makes the tree high enough for npages; on failure it is as good as before, though perhaps
@@ -270,19 +301,15 @@ void memobj_get(struct memobj *m)
 	m->refs++;
 }
 
-static void drop_frames(struct memobj *m, uint64_t index, uint64_t end)
+/* After the last reference. */
+static void tear_down(struct work *work)
 {
-	uint64_t dropped = 0;
-
-	if (m->kind == MEMOBJ_DEVICE)
+	struct memobj *m = container_of(work, struct memobj, work);
+	if (m->frames && !drop_node(m, m->frames, m->height)) {
+		work_add_rest(work, tear_down);
 		return;
-	for (paddr_t *slot; (slot = next_present(m, &index, end)); index++) {
-		unreserve(slot);
-		page_put(*slot);
-		*slot = PADDR_NONE;
-		dropped++;
 	}
-	account_release(m->account, dropped);
+	account_free(m->account, &memobj_slab, m);
 }
 
 void memobj_put(struct memobj *m)
@@ -291,19 +318,45 @@ void memobj_put(struct memobj *m)
 	if (--m->refs > 0)
 		return;
 	assert(!m->mappings);
-	drop_frames(m, 0, m->npages);
-	free_tree(m);
-	account_free(m->account, &memobj_slab, m);
+	tear_down(&m->work);
+}
+
+/* Pages of an object that are changed in all its mappings at once.  An object has so many mappings
+ * at most that one page in all of them is within the budget. */
+#define PIECE_PAGES    64u
+#define PIECE_MAPPINGS OBJECT_MAPPINGS_MAX
+
+static uint64_t piece_end(const struct memobj *m, uint64_t index, uint64_t end)
+{
+	uint64_t pages = m->nmappings < PIECE_MAPPINGS / PIECE_PAGES
+	                         ? PIECE_PAGES
+	                         : PIECE_MAPPINGS / m->nmappings;
+	if (pages == 0)
+		pages = 1;
+	return end - index < pages ? end : index + pages;
+}
+
+uint64_t memobj_discard_some(struct memobj *m, uint64_t index, uint64_t end)
+{
+	if (m->kind != MEMOBJ_ANON)
+		return end;
+	uint64_t past = end < m->npages ? end : m->npages;
+	while (index < past && !steps_over()) {
+		if (!next_present(m, &index, past))
+			continue;
+		uint64_t piece = piece_end(m, index, past);
+		space_forget_frames(m, index, piece - index);
+		for (paddr_t *slot; (slot = next_present(m, &index, piece)); index++)
+			drop_frame(m, slot);
+	}
+	return index < past ? index : end;
 }
 
 void memobj_discard(struct memobj *m, uint64_t index, uint64_t count)
 {
-	if (m->kind != MEMOBJ_ANON || index >= m->npages)
-		return;
-	if (count > m->npages - index)
-		count = m->npages - index;
-	space_forget_frames(m, index, count);
-	drop_frames(m, index, index + count);
+	uint64_t end = count < UINT64_MAX - index ? index + count : UINT64_MAX;
+	while ((index = memobj_discard_some(m, index, end)) < end)
+		steps_renew();
 }
 
 /* Zeroes what the page that holds byte offset has from there on; false: no memory for a copy of the
@@ -337,65 +390,124 @@ static paddr_t share(struct memobj *m, paddr_t *slot, const struct account *paye
 	return frame_in(slot);
 }
 
-/* Shares the pages [first, end) of m that are present with copy, which is empty. */
-static bool share_range(struct memobj *m, uint64_t first, uint64_t end, struct memobj *copy)
+/* Shares a piece of the pages that are still to be shared: CAP_OK or CAP_ENOMEM.  What is shared is
+ * protected at once, so that a store of the source's users goes to a copy of theirs. */
+static int share_piece(struct slice *s)
 {
-	uint64_t index = first;
+	struct memobj *m = s->from;
+	uint64_t start = s->index, end = piece_end(m, s->index, s->end);
+	int error = CAP_OK;
 
-	for (paddr_t *slot; (slot = next_present(m, &index, end)); index++) {
-		paddr_t frame = share(m, slot, copy->account);
-		if (frame == PADDR_NONE)
-			return false;
-		if (!install(copy, index - first, frame)) {
+	for (paddr_t *slot; (slot = next_present(m, &s->index, end)); s->index++) {
+		paddr_t frame = share(m, slot, s->copy->account);
+		if (frame != PADDR_NONE && !install(s->copy, s->index - s->first, frame)) {
 			page_put(frame);
-			return false;
+			frame = PADDR_NONE;
 		}
+		if (frame == PADDR_NONE) {
+			error = CAP_ENOMEM;
+			break;
+		}
+		steps_spend(m->kind == MEMOBJ_DMA ? STEPS_PAGE_COPY : STEPS_SHARE);
 	}
+	if (m->kind == MEMOBJ_ANON && s->index > start)
+		space_write_protect(m, start, s->index - start);
+	return error;
+}
+
+/* Makes the next page of a copy present, and sets a frame aside for it when it is shared. */
+static bool commit_page(struct memobj *copy, uint64_t index)
+{
+	uint64_t span;
+	paddr_t *slot = find_slot(copy, index, &span);
+
+	if (!slot || *slot == PADDR_NONE) {
+		steps_spend(STEPS_PAGE_COPY);
+		return install_zeroed(copy, index) != PADDR_NONE;
+	}
+	steps_spend(STEPS_SHARE);
+	return page_refs(frame_in(slot)) == 1 || reserve(slot, copy->account);
+}
+
+/* Goes on with it as far as the budget goes. */
+static int commit_some(struct memobj *copy, uint64_t *present)
+{
+	for (; *present < copy->npages; ++*present) {
+		if (steps_over())
+			return WORK_AGAIN;
+		if (!commit_page(copy, *present))
+			return CAP_ENOMEM;
+	}
+	copy->committed = true;
+	return CAP_OK;
+}
+
+bool slice_begin(struct slice *s, struct memobj *m, uint64_t offset, uint64_t size,
+                 struct account *account, bool committed)
+{
+	assert(offset % PAGE_SIZE == 0);
+	if (m && m->kind == MEMOBJ_DEVICE)
+		return false;
+	struct memobj *copy = memobj_create(size, account);
+	if (!copy)
+		return false;
+	uint64_t first = offset / PAGE_SIZE;
+	uint64_t end = m && first < m->npages ? m->npages : first;
+	if (end - first > copy->npages)
+		end = first + copy->npages;
+	if (m)
+		memobj_get(m);
+	*s = (struct slice){.from = m,
+	                    .copy = copy,
+	                    .first = first,
+	                    .index = first,
+	                    .end = end,
+	                    .committed = committed};
 	return true;
 }
 
-/* Makes all pages of a fresh copy present, and sets a frame aside for each that is shared. */
-static bool commit(struct memobj *copy)
+int slice_go_on(struct slice *s)
 {
-	uint64_t span;
-
-	for (uint64_t i = 0; i < copy->npages; i++) {
-		paddr_t *slot = find_slot(copy, i, &span);
-		if (!slot || *slot == PADDR_NONE) {
-			if (install_zeroed(copy, i) == PADDR_NONE)
-				return false;
-		} else if (page_refs(frame_in(slot)) > 1 && !reserve(slot, copy->account)) {
-			return false;
-		}
+	while (s->index < s->end) {
+		if (steps_over())
+			return WORK_AGAIN;
+		int error = share_piece(s);
+		if (error)
+			return error;
 	}
-	copy->committed = true;
-	return true;
+	int error = s->committed ? commit_some(s->copy, &s->present) : CAP_OK;
+	if (error)
+		return error;
+	/* The holder of the copy must not see what the source has after the range. */
+	if (!zero_tail(s->copy, s->copy->size))
+		return CAP_ENOMEM;
+	if (s->from)
+		memobj_put(s->from);
+	s->from = NULL;
+	return CAP_OK;
+}
+
+void slice_abandon(struct slice *s)
+{
+	memobj_put(s->copy);
+	if (s->from)
+		memobj_put(s->from);
+	s->copy = s->from = NULL;
 }
 
 static struct memobj *slice(struct memobj *m, uint64_t offset, uint64_t size,
                             struct account *account, bool committed)
 {
-	assert(offset % PAGE_SIZE == 0);
-	if (m->kind == MEMOBJ_DEVICE)
-		return NULL;
-	struct memobj *copy = memobj_create(size, account);
-	if (!copy)
-		return NULL;
-	uint64_t first = offset / PAGE_SIZE;
-	uint64_t end = first < m->npages ? m->npages : first;
-	if (end - first > copy->npages)
-		end = first + copy->npages;
+	struct slice s;
+	int error;
 
-	bool done = share_range(m, first, end, copy) && (!committed || commit(copy));
-	if (done && m->kind == MEMOBJ_ANON)
-		space_write_protect(m, first, end - first);
-	/* The holder of the copy must not see what the source has after the range. */
-	if (done && zero_tail(copy, size))
-		return copy;
-	/* Frames shared meanwhile may stay mapped writable in the source: they are its own
-	 * again. */
-	memobj_put(copy);
-	return NULL;
+	if (!slice_begin(&s, m, offset, size, account, committed))
+		return NULL;
+	while ((error = slice_go_on(&s)) == WORK_AGAIN)
+		steps_renew();
+	if (error)
+		slice_abandon(&s);
+	return s.copy;
 }
 
 struct memobj *memobj_slice(struct memobj *m, uint64_t offset, uint64_t size,
@@ -413,28 +525,69 @@ struct memobj *memobj_slice_committed(struct memobj *m, uint64_t offset, uint64_
 struct memobj *memobj_create_committed(uint64_t size, struct account *account)
 {
 	struct memobj *m = memobj_create(size, account);
-	if (m && !commit(m)) {
-		memobj_put(m);
+	uint64_t present = 0;
+	int error;
+
+	if (!m)
 		return NULL;
-	}
-	return m;
+	while ((error = commit_some(m, &present)) == WORK_AGAIN)
+		steps_renew();
+	if (!error)
+		return m;
+	memobj_put(m);
+	return NULL;
 }
 
-bool memobj_resize(struct memobj *m, uint64_t size)
+/* Where the last piece of the pages from first on begins: some pages, or all that lie in one absent
+ * part of the tree. */
+static uint64_t last_piece(const struct memobj *m, uint64_t first)
+{
+	uint64_t last = m->npages - 1, span, start;
+
+	if (find_slot(m, last, &span) || m->height == 0) {
+		start = last & ~(uint64_t)(NODE_ENTRIES - 1);
+	} else {
+		/* span goes to the end of the absent part, which is as large as some node's. */
+		uint64_t reach = NODE_ENTRIES;
+		while (reach - (last & (reach - 1)) != span)
+			reach *= NODE_ENTRIES;
+		start = last & ~(reach - 1);
+	}
+	return start > first ? start : first;
+}
+
+int memobj_resize_some(struct memobj *m, uint64_t size)
 {
 	uint64_t npages = size / PAGE_SIZE + (size % PAGE_SIZE != 0);
 
 	if (m->kind != MEMOBJ_ANON || m->code || m->committed || npages > MEMOBJ_PAGES_MAX ||
 	    !grow_tree(m, npages))
-		return false;
-	if (size < m->size) {
-		if (!zero_tail(m, size))
-			return false;
-		memobj_discard(m, npages, m->npages);
+		return CAP_ENOMEM;
+	if (size < m->size && !zero_tail(m, size))
+		return CAP_ENOMEM;
+	while (npages < m->npages) {
+		/* Cut off from the end, so that no page past the end is ever present. */
+		uint64_t piece = last_piece(m, npages);
+		if (memobj_discard_some(m, piece, m->npages) < m->npages)
+			return WORK_AGAIN;
+		m->npages = piece;
+		m->size = piece * PAGE_SIZE;
+		steps_spend(1);
+		if (npages < piece && steps_over())
+			return WORK_AGAIN;
 	}
 	m->size = size;
 	m->npages = npages;
-	return true;
+	return CAP_OK;
+}
+
+bool memobj_resize(struct memobj *m, uint64_t size)
+{
+	int error;
+
+	while ((error = memobj_resize_some(m, size)) == WORK_AGAIN)
+		steps_renew();
+	return !error;
 }
 
 paddr_t memobj_frame(struct memobj *m, uint64_t index, bool write)

@@ -16,6 +16,7 @@
 #include <capos/abi.h>
 #include "memory/account.h"
 #include "memory/page.h"
+#include "work.h"
 
 struct mapping;
 
@@ -37,6 +38,7 @@ struct memobj {
 	paddr_t device_base;      /* MEMOBJ_DEVICE: physical address of page 0 */
 	void *frames;             /* private: radix tree of paddr_t */
 	unsigned height;          /* private: of that tree */
+	struct work work;         /* private: after the last reference, while frames are left */
 };
 
 struct memobj *memobj_create(uint64_t size, struct account *account); /* refs 1; NULL: no memory */
@@ -58,6 +60,22 @@ void memobj_make_code(struct memobj *m);
 /* As memobj_slice, a committed one. */
 struct memobj *memobj_slice_committed(struct memobj *m, uint64_t offset, uint64_t size,
                                       struct account *account);
+/* A slice that is being made in pieces. */
+struct slice {
+	struct memobj *from; /* one reference; NULL: nothing is shared, or all is */
+	struct memobj *copy; /* owned until slice_go_on says that it is whole */
+	uint64_t first;      /* page of from that is the copy's first */
+	uint64_t index, end; /* pages of from that are still to be shared */
+	uint64_t present;    /* pages of a committed copy that are present */
+	bool committed;
+};
+/* m NULL: a fresh object, which makes sense when it is committed.  False: no memory, or m is a
+ * device's memory. */
+bool slice_begin(struct slice *s, struct memobj *m, uint64_t offset, uint64_t size,
+                 struct account *account, bool committed);
+/* CAP_OK: s->copy is whole and the caller's; WORK_AGAIN; CAP_ENOMEM, and it may be tried again. */
+int slice_go_on(struct slice *s);
+void slice_abandon(struct slice *s);
 /* Whether a slice may be asked for: offset whole pages, both within user addresses, size not 0. */
 static inline bool memobj_range_valid(uint64_t offset, uint64_t size)
 {
@@ -66,6 +84,8 @@ static inline bool memobj_range_valid(uint64_t offset, uint64_t size)
 }
 /* False: no memory, or the object is committed (or a device's) and has the size it has. */
 bool memobj_resize(struct memobj *m, uint64_t size);
+/* The same in pieces: CAP_OK, WORK_AGAIN, CAP_ENOMEM.  While it shrinks, its last pages go first. */
+int memobj_resize_some(struct memobj *m, uint64_t size);
 /* The frame of page index, present (allocated or copied as write needs), or PADDR_NONE when out of
  * range or memory. */
 paddr_t memobj_frame(struct memobj *m, uint64_t index, bool write);
@@ -73,6 +93,8 @@ paddr_t memobj_frame(struct memobj *m, uint64_t index, bool write);
 paddr_t memobj_peek(struct memobj *m, uint64_t index);
 /* Gives up the frames of a range of an anonymous object: they read as zeroes again. */
 void memobj_discard(struct memobj *m, uint64_t index, uint64_t count);
+/* The same, as far as the budget goes: the first page that may still be present. */
+uint64_t memobj_discard_some(struct memobj *m, uint64_t index, uint64_t end);
 /* Kernel access to an object's bytes; false when out of range or memory.  */
 bool memobj_read(struct memobj *m, uint64_t offset, void *to, uint64_t length);
 bool memobj_write(struct memobj *m, uint64_t offset, const void *from, uint64_t length);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address spaces: mappings in a list sorted by address, without overlap, and page tables that cache
- * them.  A page-table entry is writable only while its frame belongs to one object alone, so that
+ * Address spaces: mappings in a tree by address, without overlap, and page tables that cache them.  A page-table entry is writable only while its frame belongs to one object alone, so that
  * sharing a frame means write-protecting it first and every later store comes here.  Interrupts are
  * off throughout.
  */
@@ -41,7 +40,7 @@ static uint64_t page_index(const struct mapping *m, uint64_t address)
 	return (m->offset + (address - m->start)) / PAGE_SIZE;
 }
 
-/* ---- The list ---- */
+/* ---- The tree ---- */
 
 bool space_init(struct space *s, struct account *account)
 {
@@ -50,12 +49,29 @@ bool space_init(struct space *s, struct account *account)
 	*s = (struct space){.account = account};
 	arch_random_seed((uint8_t *)&random, sizeof(random));
 	s->chosen_top = capos_layout_choose(CAPOS_MAP_FIRST, random);
+	s->chosen_low = s->chosen_top;
 	if (!account_charge(account, 1))
 		return false;
 	s->root = arch_table_create();
 	if (s->root == PADDR_NONE)
 		account_release(account, 1);
 	return s->root != PADDR_NONE;
+}
+
+static struct mapping *mapping_of(struct tree_node *node)
+{
+	return node ? container_of(node, struct mapping, node) : NULL;
+}
+
+static struct mapping *next(const struct mapping *m)
+{
+	return mapping_of(tree_next(&m->node));
+}
+
+/* The last mapping that starts at address or below; NULL: none. */
+static struct mapping *at_most(const struct space *s, uint64_t address)
+{
+	return mapping_of(tree_at_most(&s->mappings, address, 0));
 }
 
 /* The mapping of address, or NULL. */
@@ -65,32 +81,35 @@ static struct mapping *find(struct space *s, uint64_t address)
 
 	if (m && address >= m->start && address < m->end)
 		return m;
-	for (m = s->first; m && m->start <= address; m = m->next) {
-		if (address < m->end) {
-			s->last_hit = m;
-			return m;
-		}
-	}
-	return NULL;
+	m = at_most(s, address);
+	if (!m || address >= m->end)
+		return NULL;
+	s->last_hit = m;
+	return m;
 }
 
-/* The link that points to the first mapping ending above address: where one at address is, or would
- * go. */
-static struct mapping **link_at(struct space *s, uint64_t address)
+/* The first mapping that ends above address; NULL: none. */
+static struct mapping *ends_above(const struct space *s, uint64_t address)
 {
-	struct mapping **link = &s->first;
+	struct mapping *m = at_most(s, address);
 
-	while (*link && (*link)->end <= address)
-		link = &(*link)->next;
-	return link;
+	if (m && m->end > address)
+		return m;
+	return m ? next(m) : mapping_of(tree_first(&s->mappings));
+}
+
+static void set_start(struct mapping *m, uint64_t start)
+{
+	m->start = start;
+	m->node.key = (struct tree_key){.high = start};
 }
 
 /* Enters m, filled in but for its links, at its place; takes over one reference to its object. */
-static void insert(struct space *s, struct mapping **link, struct mapping *m)
+static void insert(struct space *s, struct mapping *m)
 {
-	m->space = s;
-	m->next = *link;
-	*link = m;
+	m->root = s->root;
+	set_start(m, m->start);
+	tree_insert(&s->mappings, &m->node);
 	m->next_of_object = m->object->mappings;
 	m->link_of_object = &m->object->mappings;
 	if (m->next_of_object)
@@ -100,12 +119,12 @@ static void insert(struct space *s, struct mapping **link, struct mapping *m)
 	s->count++;
 }
 
-/* Takes *link out of the lists and frees it; nobody will use its part of the page tables again. */
-static void drop(struct space *s, struct mapping **link)
-{
-	struct mapping *m = *link;
+#define STEPS_MAPPING 6u /* to make or take out one */
 
-	*link = m->next;
+/* Takes m out of the lists and frees it; its part of the page tables is empty, or goes whole. */
+static void drop(struct space *s, struct mapping *m)
+{
+	tree_remove(&s->mappings, &m->node);
 	*m->link_of_object = m->next_of_object;
 	if (m->next_of_object)
 		m->next_of_object->link_of_object = m->link_of_object;
@@ -113,21 +132,29 @@ static void drop(struct space *s, struct mapping **link)
 	if (s->last_hit == m)
 		s->last_hit = NULL;
 	s->count--;
+	steps_spend(STEPS_MAPPING);
 	memobj_put(m->object);
 	account_free(s->account, &mapping_slab, m);
 }
 
-void space_destroy(struct space *s)
+bool space_destroy(struct space *s)
 {
+	struct tree_node *node;
+
 	if (s->root == PADDR_NONE)
-		return;
-	while (s->first) /* its part of the tables goes with all of them */
-		drop(s, &s->first);
-	while (!arch_table_destroy(s->root))
-		steps_spent = 0;
+		return true;
+	/* Their part of the tables goes with all of them. */
+	while ((node = tree_first(&s->mappings))) {
+		if (steps_over())
+			return false;
+		drop(s, mapping_of(node));
+	}
+	if (!arch_table_destroy(s->root))
+		return false;
 	s->root = PADDR_NONE;
 	account_release(s->account, s->tables + 1); /* the root too */
 	s->tables = 0;
+	return true;
 }
 
 /* ---- Map, unmap, protect ---- */
@@ -138,19 +165,28 @@ static bool range_ok(uint64_t address, uint64_t size)
 	       address < CAPOS_USER_MAX && size <= CAPOS_USER_MAX - address;
 }
 
-/* The highest gap below s->chosen_top that holds size bytes; 0: none. */
+/* So many gaps are looked at before the space below all that was chosen is taken. */
+#define CHOICE_GAPS_MAX 512u
+
+/* A gap below s->chosen_top that holds size bytes, the highest of the first few; 0: none. */
 static uint64_t choose_address(const struct space *s, uint64_t size)
 {
-	uint64_t low = CAPOS_USER_MIN, best = 0;
+	uint64_t high = s->chosen_top;
+	struct mapping *m = at_most(s, high - 1);
 
-	for (const struct mapping *m = s->first;; m = m->next) {
-		uint64_t high = m ? min(m->start, s->chosen_top) : s->chosen_top;
+	for (unsigned i = 0; i < CHOICE_GAPS_MAX; i++) {
+		uint64_t low = m ? m->end : CAPOS_USER_MIN;
 		if (high >= low && high - low >= size)
-			best = high - size;
-		if (!m || m->end >= s->chosen_top)
-			return best;
-		low = m->end;
+			return high - size;
+		if (!m)
+			return 0;
+		high = min(high, m->start);
+		m = mapping_of(tree_previous(&m->node));
 	}
+	high = s->chosen_low;
+	m = at_most(s, high - 1);
+	uint64_t low = m ? m->end : CAPOS_USER_MIN;
+	return high >= low && high - low >= size ? high - size : 0;
 }
 
 static int check_map(const struct memobj *object, uint64_t offset, uint64_t size, uint32_t access,
@@ -189,90 +225,166 @@ static uint32_t limit_of(const struct memobj *object, uint32_t asked, uint32_t a
 	return narrowed(limit, access);
 }
 
-int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t size,
-              uint32_t access, bool private_copy, bool kernel_owned, uint64_t *address)
+int space_check_map(const struct memobj *object, uint64_t offset, uint64_t size, uint32_t access,
+                    bool private_copy)
 {
-	uint32_t limit = (access >> 8) & ACCESS_MASK;
+	uint32_t asked = (access >> 8) & ACCESS_MASK;
 
 	access &= ACCESS_MASK;
 	int error = check_map(object, offset, size, access, private_copy);
 	if (error)
 		return error;
-	limit = limit_of(object, limit, access, private_copy);
-	if ((access & ~limit) != 0)
-		return CAP_ERIGHTS;
+	return (access & ~limit_of(object, asked, access, private_copy)) != 0 ? CAP_ERIGHTS
+	                                                                      : CAP_OK;
+}
+
+/* Enters *filled, all but its place and links, at *address, or where it is chosen; with the caller's
+ * reference of its object. */
+static int place(struct space *s, const struct mapping *filled, uint64_t size, uint64_t *address)
+{
 	size = align_up(size);
 	uint64_t start = *address != 0 ? *address : choose_address(s, size);
 	if (start == 0 || s->count >= SPACE_MAPPINGS_MAX ||
-	    (!private_copy && object->nmappings >= OBJECT_MAPPINGS_MAX))
+	    (!filled->kernel_owned && filled->object->nmappings >= OBJECT_MAPPINGS_MAX))
 		return CAP_ENOMEM;
 	if (!range_ok(start, size))
 		return CAP_EINVAL;
-	struct mapping **link = link_at(s, start);
-	if (*link && (*link)->start < start + size)
+	const struct mapping *other = ends_above(s, start);
+	if (other && other->start < start + size)
 		return CAP_EEXIST;
-
 	struct mapping *m = account_alloc(s->account, &mapping_slab);
 	if (!m)
 		return CAP_ENOMEM;
-	*m = (struct mapping){.start = start,
-	                      .end = start + size,
-	                      .access = access,
-	                      .limit = limit,
-	                      .private_copy = private_copy,
-	                      .kernel_owned = kernel_owned};
-	if (private_copy) {
-		m->object = memobj_slice(object, offset, size, s->account);
-		if (!m->object) {
-			account_free(s->account, &mapping_slab, m);
-			return CAP_ENOMEM;
-		}
-	} else {
-		m->object = object;
-		m->offset = offset;
-		memobj_get(object);
-	}
-	insert(s, link, m);
+	*m = *filled;
+	m->start = start;
+	m->end = start + size;
+	insert(s, m);
+	if (*address == 0)
+		s->chosen_low = min(s->chosen_low, start);
 	*address = start;
 	return CAP_OK;
 }
 
-int space_fork(struct space *to, const struct space *from)
+int space_map_copy(struct space *s, bool code, struct memobj *copy, uint32_t access,
+                   uint64_t *address)
 {
-	struct mapping **link = &to->first;
+	const struct memobj origin = {.code = code};
+	uint32_t asked = (access >> 8) & ACCESS_MASK;
 
-	assert(!to->first);
-	for (const struct mapping *m = from->first; m; m = m->next) {
-		if (m->kernel_owned)
-			continue;
-		struct mapping *copy = account_alloc(to->account, &mapping_slab);
+	access &= ACCESS_MASK;
+	const struct mapping m = {.object = copy,
+	                          .access = access,
+	                          .limit = limit_of(&origin, asked, access, true),
+	                          .private_copy = true};
+	if ((access & ~m.limit) != 0)
+		return CAP_ERIGHTS;
+	return place(s, &m, copy->size, address);
+}
+
+int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t size,
+              uint32_t access, bool private_copy, bool kernel_owned, uint64_t *address)
+{
+	int error = space_check_map(object, offset, size, access, private_copy);
+	if (error)
+		return error;
+	if (private_copy) {
+		struct memobj *copy = memobj_slice(object, offset, size, s->account);
 		if (!copy)
 			return CAP_ENOMEM;
-		*copy = *m;
-		if (m->private_copy) {
-			copy->object =
-			        memobj_slice(m->object, m->offset, m->end - m->start, to->account);
-			copy->offset = 0;
-		} else if (m->object->nmappings < OBJECT_MAPPINGS_MAX) {
-			memobj_get(m->object);
-		} else {
-			copy->object = NULL;
-		}
-		if (!copy->object) {
-			account_free(to->account, &mapping_slab, copy);
-			return CAP_ENOMEM;
-		}
-		insert(to, link, copy);
-		link = &copy->next;
+		error = space_map_copy(s, object->code, copy, access, address);
+		if (error)
+			memobj_put(copy);
+		return error;
 	}
-	to->chosen_top = from->chosen_top;
+	uint32_t asked = (access >> 8) & ACCESS_MASK;
+	access &= ACCESS_MASK;
+	const struct mapping m = {.object = object,
+	                          .offset = offset,
+	                          .access = access,
+	                          .limit = limit_of(object, asked, access, false),
+	                          .kernel_owned = kernel_owned};
+	memobj_get(object);
+	error = place(s, &m, size, address);
+	if (error)
+		memobj_put(object);
+	return error;
+}
+
+/* ---- Fork ---- */
+
+/* Enters a mapping with the place and rights of another, of the object; with the reference. */
+static int place_like(struct space *s, const struct mapping *m, struct memobj *object,
+                      uint64_t offset)
+{
+	uint64_t address = m->start;
+	struct mapping filled = *m;
+
+	filled.object = object;
+	filled.offset = offset;
+	return place(s, &filled, m->end - m->start, &address);
+}
+
+/* Copies one mapping: CAP_OK, CAP_ENOMEM; or begins to, when it is private. */
+static int fork_mapping(struct space_fork *f, const struct mapping *m)
+{
+	f->at = m->end;
+	if (m->kernel_owned)
+		return CAP_OK;
+	if (m->private_copy) {
+		f->copied = *m;
+		if (!slice_begin(&f->slice, m->object, m->offset, m->end - m->start, f->to->account,
+		                 false))
+			f->at = m->start; /* may be tried again */
+		return f->slice.copy ? CAP_OK : CAP_ENOMEM;
+	}
+	memobj_get(m->object);
+	int error = place_like(f->to, m, m->object, m->offset);
+	if (error) {
+		memobj_put(m->object);
+		f->at = m->start;
+	}
+	return error;
+}
+
+static int finish_slice(struct space_fork *f)
+{
+	int error = f->slice.from ? slice_go_on(&f->slice) : CAP_OK;
+	if (!error)
+		error = place_like(f->to, &f->copied, f->slice.copy, 0);
+	if (!error)
+		f->slice.copy = NULL;
+	return error;
+}
+
+int space_fork(struct space_fork *f)
+{
+	const struct mapping *m;
+
+	for (;;) {
+		if (steps_over())
+			return WORK_AGAIN;
+		int error = f->slice.copy ? finish_slice(f) : CAP_OK;
+		if (error)
+			return error;
+		m = mapping_of(tree_at_least(&f->from->mappings, f->at, 0));
+		if (!m)
+			break;
+		steps_spend(STEPS_MAPPING);
+		error = fork_mapping(f, m);
+		if (error)
+			return error;
+	}
+	f->to->chosen_top = f->from->chosen_top;
+	f->to->chosen_low = f->from->chosen_low;
 	return CAP_OK;
 }
 
-static void adopt_mappings(struct space *s)
+void space_fork_abandon(struct space_fork *f)
 {
-	for (struct mapping *m = s->first; m; m = m->next)
-		m->space = s;
+	if (f->slice.from)
+		slice_abandon(&f->slice);
+	else if (f->slice.copy)
+		memobj_put(f->slice.copy);
 }
 
 void space_swap(struct space *a, struct space *b)
@@ -281,60 +393,61 @@ void space_swap(struct space *a, struct space *b)
 
 	*a = *b;
 	*b = other;
-	adopt_mappings(a);
-	adopt_mappings(b);
 }
 
-/* Makes two mappings of *link, the second starting at address, using spare for it. */
-static void split(struct space *s, struct mapping **link, uint64_t address, struct mapping *spare)
-{
-	struct mapping *m = *link;
+/* ---- Unmap and protect ---- */
 
+/* Makes two mappings of m, the second starting at address, using spare for it. */
+static void split(struct space *s, struct mapping *m, uint64_t address, struct mapping *spare)
+{
 	assert(spare);
 	*spare = *m;
 	spare->start = address;
 	spare->offset = m->offset + (address - m->start);
 	m->end = address;
 	memobj_get(m->object);
-	insert(s, &m->next, spare);
+	insert(s, spare);
 }
 
 /* Of an object that is mapped in more pieces than this, frames that nobody can reach stay until it
  * goes: looking for them each time would take too long. */
 #define DISCARD_PIECES_MAX 512u
 
-/*
- * Gives up frames that nobody can reach any more: the object is held by mappings (and the caller)
- * alone and none of them shows those pages.
- */
-static void discard_unreachable(struct memobj *object, uint64_t first, uint64_t count)
+/* Whether nothing but m shows those pages of its object: it is held by mappings alone, and no other
+ * one shows them. */
+static bool shown_here_alone(const struct mapping *m, uint64_t first, uint64_t count)
 {
-	uint64_t holders = 0;
+	const struct memobj *object = m->object;
 
-	if (object->nmappings > DISCARD_PIECES_MAX)
-		return;
-	for (const struct mapping *m = object->mappings; m; m = m->next_of_object) {
-		uint64_t index = page_index(m, m->start);
-		if (index < first + count && first < index + (m->end - m->start) / PAGE_SIZE)
-			return;
-		holders++;
+	if (object->nmappings > DISCARD_PIECES_MAX || object->nmappings != object->refs)
+		return false;
+	steps_spend(object->nmappings / 4);
+	for (const struct mapping *o = object->mappings; o; o = o->next_of_object) {
+		uint64_t index = page_index(o, o->start);
+		if (o != m && index < first + count &&
+		    first < index + (o->end - o->start) / PAGE_SIZE)
+			return false;
 	}
-	if (holders > 0 && holders + 1 == object->refs)
-		memobj_discard(object, first, count);
+	return true;
 }
 
-/* Takes all of *link out. */
-static void unmap_whole(struct space *s, struct mapping **link)
+/* Takes a piece off the front of m, or all of it. */
+static void unmap_some(struct space *s, struct mapping *m)
 {
-	struct mapping *m = *link;
-	struct memobj *object = m->object;
-	uint64_t first = page_index(m, m->start), count = (m->end - m->start) / PAGE_SIZE;
+	uint64_t stop = arch_table_unmap_some(s->root, m->start, m->end);
+	uint64_t first = page_index(m, m->start), count = (stop - m->start) / PAGE_SIZE;
 
-	arch_table_unmap_range(s->root, m->start, m->end);
-	memobj_get(object);
-	drop(s, link);
-	discard_unreachable(object, first, count);
-	memobj_put(object);
+	/* The last mapping of an object takes all frames with it; else those go that cannot be
+	 * reached any more. */
+	if (m->object->refs > 1 && shown_here_alone(m, first, count))
+		stop = m->start +
+		       (memobj_discard_some(m->object, first, first + count) - first) * PAGE_SIZE;
+	if (stop == m->end) {
+		drop(s, m);
+		return;
+	}
+	m->offset += stop - m->start;
+	set_start(m, stop);
 }
 
 /* Whether the range cuts m in its inside at that address. */
@@ -345,21 +458,22 @@ static bool cuts(const struct mapping *m, uint64_t address)
 
 /*
  * Splits mappings so that the borders of [start, end) cut none, with mappings allocated before
- * anything is changed.  CAP_OK, CAP_ENOMEM, or CAP_EINVAL when a part is the kernel's.
+ * anything is changed.  CAP_OK or CAP_ENOMEM.
  */
 static int split_borders(struct space *s, uint64_t start, uint64_t end)
 {
 	struct mapping *spare[2] = {NULL, NULL};
 	uint64_t at[2] = {start, end};
+	struct mapping *cut[2] = {find(s, start), find(s, end)};
 	uint32_t needed = 0;
 
-	for (struct mapping *m = *link_at(s, start); m && m->start < end; m = m->next) {
-		uint32_t cut = (uint32_t)cuts(m, start) + cuts(m, end);
-		if (m->kernel_owned)
-			return CAP_EINVAL;
-		if (cut > 0 && m->object->nmappings + cut > OBJECT_MAPPINGS_MAX)
+	for (unsigned i = 0; i < 2; i++) {
+		if (!cuts(cut[i], at[i]))
+			continue;
+		uint32_t of_object = 1 + (i == 1 && needed > 0 && cut[0]->object == cut[1]->object);
+		if (cut[i]->object->nmappings + of_object > OBJECT_MAPPINGS_MAX)
 			return CAP_ENOMEM;
-		needed += cut;
+		needed++;
 	}
 	if (needed > 0 && s->count + needed > SPACE_MAPPINGS_MAX)
 		return CAP_ENOMEM;
@@ -372,48 +486,88 @@ static int split_borders(struct space *s, uint64_t start, uint64_t end)
 		}
 	}
 	for (unsigned i = 0, used = 0; i < 2; i++) {
-		struct mapping **link = link_at(s, at[i]);
-		if (cuts(*link, at[i]))
-			split(s, link, at[i], spare[used++]);
+		struct mapping *m = find(s, at[i]);
+		if (cuts(m, at[i]))
+			split(s, m, at[i], spare[used++]);
 	}
 	return CAP_OK;
 }
 
-int space_unmap(struct space *s, uint64_t address, uint64_t size)
+/* Looks through the mappings of a range as far as the budget goes, from *at on: CAP_OK, WORK_AGAIN,
+ * CAP_EINVAL for one that is the kernel's.  With protect also CAP_EFAULT for a gap, CAP_ERIGHTS. */
+static int check_range(struct space *s, uint64_t *at, uint64_t end, bool protect, uint32_t access)
+{
+	for (struct mapping *m = ends_above(s, *at); *at < end; m = next(m)) {
+		if (protect && (!m || m->start > *at))
+			return CAP_EFAULT;
+		if (!m || m->start >= end)
+			return CAP_OK;
+		if (m->kernel_owned)
+			return CAP_EINVAL;
+		if (protect && (access & ~m->limit) != 0)
+			return CAP_ERIGHTS;
+		*at = m->end;
+		steps_spend(1);
+		if (*at < end && steps_over())
+			return WORK_AGAIN;
+	}
+	return CAP_OK;
+}
+
+/* What a range operation has checked and done is kept as two addresses; 0 stands for its start. */
+static uint64_t *begun(uint64_t *at, uint64_t start)
+{
+	if (*at < start)
+		*at = start;
+	return at;
+}
+
+int space_unmap(struct space *s, uint64_t address, uint64_t size, uint64_t progress[2])
 {
 	if (size > CAPOS_USER_MAX || !range_ok(address, size = align_up(size)))
 		return CAP_EINVAL;
-	int error = split_borders(s, address, address + size);
+	uint64_t end = address + size;
+	int error = check_range(s, begun(&progress[0], address), end, false, 0);
+	if (!error)
+		error = split_borders(s, address, end);
 	if (error)
 		return error;
-	struct mapping **link = link_at(s, address);
-	while (*link && (*link)->start < address + size)
-		unmap_whole(s, link);
+	progress[0] = end;
+	for (struct mapping *m; (m = ends_above(s, address)) && m->start < end;) {
+		if (m->kernel_owned)
+			return CAP_EINVAL; /* it came since */
+		if (steps_over())
+			return WORK_AGAIN;
+		unmap_some(s, m);
+	}
 	return CAP_OK;
 }
 
 void space_unmap_kernel(struct space *s, uint64_t address)
 {
-	struct mapping **link = link_at(s, address);
+	struct mapping *m = find(s, address);
 
-	assert(*link && (*link)->start == address && (*link)->kernel_owned);
-	unmap_whole(s, link);
+	assert(m && m->start == address && m->kernel_owned);
+	arch_table_unmap_range(s->root, m->start, m->end);
+	drop(s, m);
 }
 
-static int check_protect(struct space *s, uint64_t start, uint64_t end, uint32_t access)
+/* Gives m the access and takes what it showed out of the tables from *at on, as far as the budget
+ * goes; false: something is left. */
+static bool protect_some(struct space *s, struct mapping *m, uint32_t access, uint64_t *at)
 {
-	const struct mapping *m = *link_at(s, start);
-
-	for (uint64_t at = start; at < end; at = m->end, m = m->next) {
-		if (!m || m->start > at)
-			return CAP_EFAULT;
-		if ((access & ~m->limit) != 0)
-			return CAP_ERIGHTS;
+	m->access = access;
+	m->limit = narrowed(m->limit, access);
+	for (*at = max(*at, m->start); *at < m->end;) {
+		if (steps_over())
+			return false;
+		*at = arch_table_unmap_some(s->root, *at, m->end);
 	}
-	return CAP_OK;
+	return true;
 }
 
-int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t access)
+int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t access,
+                  uint64_t progress[2])
 {
 	access &= ACCESS_MASK;
 	if (size > CAPOS_USER_MAX || !range_ok(address, size = align_up(size)))
@@ -421,16 +575,19 @@ int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t acc
 	if ((access & CAP_RIGHT_WRITE) != 0 && (access & CAP_RIGHT_EXEC) != 0)
 		return CAP_EINVAL;
 	uint64_t end = address + size;
-	int error = check_protect(s, address, end, access);
+	int error = check_range(s, begun(&progress[0], address), end, true, access);
 	if (!error)
 		error = split_borders(s, address, end);
 	if (error)
 		return error;
-	for (struct mapping *m = *link_at(s, address); m && m->start < end; m = m->next) {
-		if ((m->access & ~access) != 0)
-			arch_table_unmap_range(s->root, m->start, m->end);
-		m->access = access;
-		m->limit = narrowed(m->limit, access);
+	progress[0] = end;
+	uint64_t *at = begun(&progress[1], address);
+	for (struct mapping *m; *at < end && (m = ends_above(s, *at)) && m->start < end;) {
+		/* What came since may not be what was checked. */
+		if (m->kernel_owned || (access & ~m->limit) != 0)
+			return m->kernel_owned ? CAP_EINVAL : CAP_ERIGHTS;
+		if (!protect_some(s, m, access, at))
+			return WORK_AGAIN;
 	}
 	return CAP_OK;
 }
@@ -473,7 +630,9 @@ static void enter_around(struct space *s, const struct mapping *m, uint64_t addr
 	}
 }
 
-paddr_t space_resolve(struct space *s, uint64_t address, uint32_t access, bool *no_memory)
+/* As space_resolve; *of: the mapping. */
+static paddr_t resolve(struct space *s, uint64_t address, uint32_t access, bool *no_memory,
+                       struct mapping **of)
 {
 	*no_memory = false;
 	struct mapping *m = find(s, address);
@@ -490,8 +649,17 @@ paddr_t space_resolve(struct space *s, uint64_t address, uint32_t access, bool *
 		*no_memory = true;
 		return PADDR_NONE;
 	}
-	if (!write && m->object->kind == MEMOBJ_ANON)
-		enter_around(s, m, address);
+	steps_spend(STEPS_PAGE_COPY);
+	*of = m;
+	return frame;
+}
+
+paddr_t space_resolve(struct space *s, uint64_t address, uint32_t access, bool *no_memory)
+{
+	struct mapping *m;
+	paddr_t frame = resolve(s, address, access, no_memory, &m);
+	if (frame != PADDR_NONE && access != CAP_RIGHT_WRITE && m->object->kind == MEMOBJ_ANON)
+		enter_around(s, m, address & ~(PAGE_SIZE - 1));
 	return frame;
 }
 
@@ -508,14 +676,14 @@ static char *reach(struct space *s, uint64_t address, bool write, int *error)
 	paddr_t frame = arch_table_lookup(s->root, address, write);
 
 	if (frame == PADDR_NONE) {
-		const struct mapping *m = find(s, address);
+		struct mapping *m = find(s, address);
 		bool no_memory;
 		if (!m || m->object->kind == MEMOBJ_DEVICE) {
 			*error = CAP_EFAULT;
 			return NULL;
 		}
-		frame = space_resolve(s, address, write ? CAP_RIGHT_WRITE : CAP_RIGHT_READ,
-		                      &no_memory);
+		frame = resolve(s, address, write ? CAP_RIGHT_WRITE : CAP_RIGHT_READ, &no_memory,
+		                &m);
 		if (frame == PADDR_NONE) {
 			*error = no_memory ? CAP_ENOMEM : CAP_EFAULT;
 			return NULL;
@@ -614,6 +782,8 @@ int space_futex_key(struct space *s, uint64_t address, struct memobj **object, u
 
 /* ---- When frames change under mappings ---- */
 
+#define STEPS_SHOWN 2u /* to change a page in one of its object's mappings */
+
 /* The part of m that shows pages [index, index + count) of its object; false: none. */
 static bool shown(const struct mapping *m, uint64_t index, uint64_t count, uint64_t *start,
                   uint64_t *end)
@@ -633,9 +803,10 @@ void space_forget_frames(struct memobj *object, uint64_t index, uint64_t count)
 {
 	uint64_t start, end;
 
+	steps_spend(object->nmappings * STEPS_SHOWN);
 	for (const struct mapping *m = object->mappings; m; m = m->next_of_object)
 		if (shown(m, index, count, &start, &end))
-			arch_table_unmap_range(m->space->root, start, end);
+			arch_table_unmap_range(m->root, start, end);
 }
 
 void space_forget_frame(struct memobj *object, uint64_t index)
@@ -647,7 +818,8 @@ void space_write_protect(struct memobj *object, uint64_t index, uint64_t count)
 {
 	uint64_t start, end;
 
+	steps_spend(object->nmappings * STEPS_SHOWN);
 	for (const struct mapping *m = object->mappings; m; m = m->next_of_object)
 		if (shown(m, index, count, &start, &end))
-			arch_table_write_protect_range(m->space->root, start, end);
+			arch_table_write_protect_range(m->root, start, end);
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "memory/memobj.h"
+#include "tree.h"
 
 struct mapping {
 	uint64_t start, end; /* user addresses, page-aligned */
@@ -23,31 +24,32 @@ struct mapping {
 	                    * had either */
 	bool private_copy; /* object belongs to this mapping alone (a slice made for it) */
 	bool kernel_owned; /* ring, clock page: user cannot unmap, protect or replace it */
-	struct space *space;
-	struct mapping *next;            /* in the space, by address */
+	paddr_t root;      /* of the space's page tables */
+	struct tree_node node;           /* in the space, by start */
 	struct mapping *next_of_object;  /* in the object */
 	struct mapping **link_of_object; /* what points to this one there */
 };
 
 struct space {
 	paddr_t root; /* page table root (CR3) */
-	struct mapping *first;
+	struct tree mappings;
 	struct account *account;
 	struct mapping *last_hit; /* cache of the last lookup */
 	uint64_t chosen_top;      /* addresses are chosen below this */
+	uint64_t chosen_low;      /* the lowest that was */
 	uint32_t count;           /* of mappings, at most SPACE_MAPPINGS_MAX */
 	uint32_t tables;          /* page-table frames, charged to account */
 };
 
-/* A list is searched on a fault, so its length is bounded; large programs have some hundreds. */
+/* What a process can make the kernel hold; large programs have some hundreds. */
 #define SPACE_MAPPINGS_MAX 8192u
-/* All mappings of an object are gone through when one of its frames changes; no process has
- * more. */
-#define OBJECT_MAPPINGS_MAX SPACE_MAPPINGS_MAX
+/* All mappings of an object are gone through when one of its frames changes, with interrupts off.
+ * The kernel's own (the clock page) do not count: those frames never change. */
+#define OBJECT_MAPPINGS_MAX 512u
 
 bool space_init(struct space *s, struct account *account);
-void space_destroy(
-        struct space *s); /* drops every mapping; not the current one's tables while loaded */
+/* Drops every mapping and the tables, as far as the budget goes; true: all is gone. */
+bool space_destroy(struct space *s);
 
 /* All return CAP_OK or a negative cap_error; nothing is changed on error.  Addresses are checked
  * against CAPOS_USER_MIN/MAX.  space_map takes its own reference to object.  *address 0: chosen
@@ -57,13 +59,32 @@ void space_destroy(
 #define SPACE_LIMIT(rights) (((rights)&7u) << 8)
 int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t size,
               uint32_t access, bool private_copy, bool kernel_owned, uint64_t *address);
-/* Fills an empty space with the mappings of another but the kernel's: private copies as copies of
- * their own, all others of the same objects.  CAP_OK or CAP_ENOMEM, and then the space is to be
- * destroyed. */
-int space_fork(struct space *to, const struct space *from);
+/* For a slice that takes long: what space_map would check of it; and then to map the slice, whose
+ * reference passes to the mapping on success.  code: of the object that it was made from. */
+int space_check_map(const struct memobj *object, uint64_t offset, uint64_t size, uint32_t access,
+                    bool private_copy);
+int space_map_copy(struct space *s, bool code, struct memobj *copy, uint32_t access,
+                   uint64_t *address);
+/* An empty space that is being filled with the mappings of another but the kernel's: private copies
+ * as copies of their own, all others of the same objects. */
+struct space_fork {
+	struct space *to;
+	const struct space *from;
+	uint64_t at; /* mappings that start below are done; private: as is all that follows */
+	struct slice slice;
+	struct mapping copied; /* what slice is to be mapped like */
+};
+/* CAP_OK, WORK_AGAIN, or CAP_ENOMEM, and it may be called again; to is to be destroyed when it is
+ * not.  What others do to from meanwhile is seen or not. */
+int space_fork(struct space_fork *f);
+void space_fork_abandon(struct space_fork *f);
 void space_swap(struct space *a, struct space *b);
-int space_unmap(struct space *s, uint64_t address, uint64_t size);
-int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t access);
+/* These go as far as the budget goes: WORK_AGAIN, to be called again with the same progress, {0, 0}
+ * at first.  The range is checked whole before anything is changed; each piece of it is changed at
+ * once. */
+int space_unmap(struct space *s, uint64_t address, uint64_t size, uint64_t progress[2]);
+int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t access,
+                  uint64_t progress[2]);
 /* Takes a kernel-owned mapping out, whole: address is its start. */
 void space_unmap_kernel(struct space *s, uint64_t address);
 

@@ -6,6 +6,7 @@
 #include "kcall.h"
 #include "kernel.h"
 #include "memory/memobj.h"
+#include "work.h"
 
 /* Rights of the memory: without MANAGE, since what is committed keeps its size. */
 #define MEMORY_RIGHTS (MEMORY_DATA_RIGHTS & ~CAP_RIGHT_MANAGE)
@@ -16,11 +17,12 @@ static int create_memory(void *account, struct msg_call *msg,
 {
 	if (params->size == 0 || params->size > CAPOS_USER_MAX)
 		return CAP_EINVAL;
-	struct memobj *m = memobj_create_committed(params->size, account);
-	if (!m)
-		return CAP_ENOMEM;
-	results->memory_index = kcall_give(kcall_of(msg), KIND_MEMORY, m, MEMORY_RIGHTS);
-	return CAP_OK;
+	struct slice_request what = {.size = params->size, .account = account, .committed = true};
+	int error = kcall_slice(kcall_of(msg), &what);
+	if (!error)
+		results->memory_index =
+		        kcall_give(kcall_of(msg), KIND_MEMORY, what.copy, MEMORY_RIGHTS);
+	return error;
 }
 
 static int slice(void *account, struct msg_call *msg, const struct account_slice_params *params,
@@ -35,12 +37,16 @@ static int slice(void *account, struct msg_call *msg, const struct account_slice
 		return CAP_ETYPE;
 	if (!memobj_range_valid(params->offset, params->size))
 		return CAP_EINVAL;
-	struct memobj *m =
-	        memobj_slice_committed(memory.object, params->offset, params->size, account);
-	if (!m)
-		return CAP_ENOMEM;
-	results->memory_index = kcall_give(kcall_of(msg), KIND_MEMORY, m, MEMORY_RIGHTS);
-	return CAP_OK;
+	struct slice_request what = {.from = memory.object,
+	                             .offset = params->offset,
+	                             .size = params->size,
+	                             .account = account,
+	                             .committed = true};
+	error = kcall_slice(kcall_of(msg), &what);
+	if (!error)
+		results->memory_index =
+		        kcall_give(kcall_of(msg), KIND_MEMORY, what.copy, MEMORY_RIGHTS);
+	return error;
 }
 
 static int status(void *account, struct msg_call *msg, struct account_status_results *results)
@@ -48,6 +54,10 @@ static int status(void *account, struct msg_call *msg, struct account_status_res
 	const struct account *a = account;
 	if (!(kcall_of(msg)->rights & CAP_RIGHT_WATCH))
 		return CAP_ERIGHTS;
+	/* What is to be freed still counts, and is not to be seen. */
+	work_run();
+	if (work_pending())
+		return OP_AGAIN;
 	*results = (struct account_status_results){
 	        .memory_pages = account_used(a),
 	        .memory_limit_pages = a->limits.pages,

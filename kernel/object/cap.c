@@ -7,6 +7,7 @@
 #include "object/cap.h"
 #include "object/event.h"
 #include "kernel.h"
+#include "work.h"
 
 _Static_assert(sizeof(struct cap_slot) == 16, "slots fill a page evenly");
 _Static_assert(CAP_TABLE_MAX / CAP_SLOTS_PER_PAGE <= PAGE_SIZE / sizeof(void *),
@@ -160,35 +161,52 @@ static void fork_slot(struct cap_table *to, uint32_t index, const struct cap_slo
 		put_in_free_list(to, index, slot);
 }
 
+#define STEPS_SLOT 3u /* to copy one */
+#define STEPS_DROP 8u /* a capability, with what it may be the last of */
+
 int cap_table_fork(struct cap_table *to, const struct cap_table *from)
 {
 	const uint32_t first = 2;
-	assert(to->next_unused == first && to->free == 0);
-	if (from->next_unused <= first)
-		return CAP_OK;
-	int error = cap_room(to, from->next_unused - first);
-	if (error)
-		return error;
-	to->next_unused = from->next_unused;
-	for (uint32_t index = from->next_unused; index-- > first;)
+	assert(to->next_unused >= first);
+	while (to->next_unused < from->next_unused) {
+		uint32_t index = to->next_unused;
+		if (steps_over())
+			return WORK_AGAIN;
+		if (index % CAP_SLOTS_PER_PAGE == 0 || index == first) {
+			int error = to->pages[index / CAP_SLOTS_PER_PAGE]
+			                    ? CAP_OK
+			                    : add_page(to, index / CAP_SLOTS_PER_PAGE);
+			if (error)
+				return error;
+			steps_spend(STEPS_PAGE_COPY);
+		}
+		to->next_unused++;
 		fork_slot(to, index, slot_at(from, index));
+		steps_spend(STEPS_SLOT);
+	}
 	return CAP_OK;
 }
 
-void cap_table_destroy(struct cap_table *t)
+bool cap_table_destroy(struct cap_table *t)
 {
 	if (!t->pages)
-		return;
-	for (uint32_t index = 1; index < t->next_unused; index++) {
-		struct cap_slot *slot = slot_at(t, index);
-		if (slot->kind == KIND_NONE)
-			continue;
+		return true;
+	while (t->next_unused > 1) {
+		struct cap_slot *slot = slot_at(t, t->next_unused - 1);
 		struct cap cap = slot_cap(slot);
+		if (steps_over())
+			return false;
 		slot->kind = KIND_NONE;
+		t->next_unused--;
+		steps_spend(1);
+		if (cap.kind == KIND_NONE)
+			continue;
+		steps_spend(STEPS_DROP);
 		if (cap.rights & CAP_HANGUP)
 			event_signal(cap.object, UINT64_MAX);
 		cap_put(cap);
 	}
+	t->first_free = t->free = t->live = 0;
 	for (uint32_t page = 0; page < CAP_TABLE_MAX / CAP_SLOTS_PER_PAGE; page++) {
 		if (t->pages[page]) {
 			page_put(page_of_ptr(t->pages[page]));
@@ -198,4 +216,5 @@ void cap_table_destroy(struct cap_table *t)
 	page_put(page_of_ptr(t->pages));
 	account_release(t->account, 1);
 	*t = (struct cap_table){.next_unused = 1};
+	return true;
 }

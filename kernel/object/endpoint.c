@@ -17,19 +17,20 @@
 #include "memory/space.h"
 #include "process/thread.h"
 #include "object/transfer.h"
+#include "work.h"
 
 struct endpoint {
 	uint32_t refs;    /* holders, objects, calls and RECVs */
 	uint32_t holders; /* capabilities */
 	struct account *account;
 	bool dead;
-	bool reaping;           /* in the list of those to end; it holds a reference */
+	bool unserving;         /* what was under way to its last server is failing */
 	struct process *server; /* received here last; NULL: none, or it has ended */
 	uint64_t servers_ended; /* how many have */
 	struct list of_server;  /* server->endpoints */
 	struct list notices;    /* struct notice */
 	struct list receivers;  /* struct op */
-	struct endpoint *reap_next;
+	struct work work;       /* its end */
 };
 
 /* Something that a server is to hear. */
@@ -67,7 +68,8 @@ struct call {
 static struct slab endpoints = SLAB_INIT(struct endpoint);
 static struct slab objects = SLAB_INIT(struct object);
 static struct slab calls = SLAB_INIT(struct call);
-static struct endpoint *to_reap;
+
+#define STEPS_NOTICE 6u /* to take out of a queue what waits there, and answer it */
 static uint64_t last_call_id;
 
 /* ---- Endpoints and objects ---- */
@@ -101,15 +103,15 @@ void endpoint_get(void *endpoint)
 	e->holders++;
 }
 
+static void end_unheld(struct work *work);
+
 void endpoint_put(void *endpoint)
 {
 	struct endpoint *e = endpoint;
 	assert(e->holders > 0);
-	if (--e->holders == 0 && !e->dead && !e->reaping) {
-		e->reaping = true;
-		e->refs++;
-		e->reap_next = to_reap;
-		to_reap = e;
+	if (--e->holders == 0 && !e->dead && !work_queued(&e->work)) {
+		e->refs++; /* the work's */
+		work_add(&e->work, end_unheld);
 	}
 	endpoint_unref(e);
 }
@@ -159,61 +161,80 @@ uint64_t object_era(const struct object *o)
 }
 
 /* Nothing receives on the endpoint now: what was under way to it fails, and its server's objects
- * are gone. */
-static void endpoint_unserve(struct endpoint *e)
+ * are gone.  As far as the budget goes; false: something is left. */
+static bool endpoint_unserve(struct endpoint *e)
 {
 	struct list *node;
-	list_remove(&e->of_server);
+	if (!e->unserving)
+		e->servers_ended++;
+	e->unserving = true;
 	e->server = NULL;
-	e->servers_ended++;
-	e->refs++;
 	while ((node = list_first(&e->notices))) {
 		struct notice *notice = list_entry(node, struct notice, queue);
+		if (steps_over())
+			return false;
 		list_remove(node);
 		if (notice->kind == CAPOS_RECEIVED_CALL)
 			call_finish((struct call *)notice, CAP_EGONE, 0, 0);
 		else if (notice->kind == CAPOS_RECEIVED_RELEASE)
 			object_free((struct object *)notice);
+		steps_spend(STEPS_NOTICE);
 	}
-	endpoint_unref(e);
+	e->unserving = false;
+	list_remove(&e->of_server);
+	return true;
 }
 
-static void endpoint_end(struct endpoint *e)
+/* After the last holder, as far as the budget goes; false: something is left. */
+static bool endpoint_end(struct endpoint *e)
 {
 	struct list *node;
-	if (e->dead)
-		return;
 	e->dead = true;
-	e->refs++;
-	endpoint_unserve(e);
+	if (!endpoint_unserve(e))
+		return false;
 	while ((node = list_first(&e->receivers))) {
+		if (steps_over())
+			return false;
 		op_complete(list_entry(node, struct op, queue), CAP_EGONE, 0, 0, 0);
 		endpoint_unref(e);
+		steps_spend(STEPS_NOTICE);
+	}
+	return true;
+}
+
+static void end_unheld(struct work *work)
+{
+	struct endpoint *e = container_of(work, struct endpoint, work);
+	if (e->holders == 0 && !endpoint_end(e)) {
+		work_add_rest(work, end_unheld);
+		return;
 	}
 	endpoint_unref(e);
 }
 
-void endpoint_reap(void)
-{
-	while (to_reap) {
-		struct endpoint *e = to_reap;
-		to_reap = e->reap_next;
-		e->reaping = false;
-		if (e->holders == 0)
-			endpoint_end(e);
-		endpoint_unref(e);
-	}
-}
-
-void endpoint_server_ends(struct process *p)
+bool endpoint_server_ends(struct process *p)
 {
 	struct list *node;
-	while ((node = list_first(&p->endpoints)))
-		endpoint_unserve(list_entry(node, struct endpoint, of_server));
-	for (unsigned i = 0; i < PROCESS_CALL_BUCKETS; i++) {
-		while ((node = list_first(&p->calls[i])))
-			call_finish(list_entry(node, struct call, of_server), CAP_EGONE, 0, 0);
+	while ((node = list_first(&p->endpoints))) {
+		struct endpoint *e = list_entry(node, struct endpoint, of_server);
+		if (steps_over())
+			return false;
+		e->refs++;
+		bool done = endpoint_unserve(e);
+		endpoint_unref(e);
+		if (!done)
+			return false;
+		steps_spend(STEPS_NOTICE);
 	}
+	for (unsigned i = 0; i < PROCESS_CALL_BUCKETS; i++) {
+		while ((node = list_first(&p->calls[i]))) {
+			if (steps_over())
+				return false;
+			call_finish(list_entry(node, struct call, of_server), CAP_EGONE, 0, 0);
+			steps_spend(STEPS_NOTICE);
+		}
+	}
+	return true;
 }
 
 /* ---- Delivery ---- */
@@ -385,6 +406,7 @@ int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *
 	if (!op)
 		return CAP_ENOMEM;
 	if (e->server != t->process) {
+		e->unserving = false;
 		list_remove(&e->of_server);
 		list_append(&t->process->endpoints, &e->of_server);
 		e->server = t->process;

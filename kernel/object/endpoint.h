@@ -26,13 +26,10 @@ struct endpoint *endpoint_create(struct account *account);
 void endpoint_get(void *endpoint);
 void endpoint_put(void *endpoint);
 void endpoint_unref(struct endpoint *e); /* a reference of an operation */
-/* Ends those that lost their last holder since; runs before every return to user mode, not within
- * whatever dropped the capability, so that chains of endpoints cannot exhaust the stack. */
-void endpoint_reap(void);
 /* The process ends: the objects that it served and minted are gone, and calls under way to the
  * endpoints that it served fail with CAP_EGONE.  An endpoint that others hold too waits for the
  * next process that receives on it. */
-void endpoint_server_ends(struct process *p);
+bool endpoint_server_ends(struct process *p);
 
 /* Whether nothing can serve the object any more. */
 bool object_gone(const struct object *o);

@@ -6,6 +6,7 @@
 #include "object/entropy.h"
 #include "kcall.h"
 #include "kernel.h"
+#include "work.h"
 
 /* Fresh bytes of the processor are mixed in after so many given out. */
 #define RESEED_BYTES 65536u
@@ -72,15 +73,20 @@ void entropy_read(void *buffer, size_t length)
 	wipe(block, sizeof(block));
 }
 
+/* Of one call: a block of 64 bytes takes some microseconds. */
+#define READ_MAX    1024u
+#define STEPS_BLOCK 70u
+
 static int read(void *object, struct msg_call *msg, const struct entropy_source_read_params *params,
                 struct entropy_source_read_results *results)
 {
 	struct cpu *cpu = this_cpu();
 	(void)object;
 	(void)msg;
-	if (params->length > sizeof(cpu->data))
+	if (params->length > READ_MAX)
 		return CAP_EINVAL;
 	entropy_read(cpu->data, params->length);
+	steps_spend(params->length / 64 * STEPS_BLOCK);
 	results->data = MSG_DATA(cpu->data, params->length);
 	return CAP_OK;
 }

@@ -14,11 +14,12 @@
 
 /* What one process may write: so many bytes a second, and after a silence so many at once.  What is
  * over it is dropped, and a line says how many bytes were. */
-#define RATE  16384u
-#define BURST 32768u
+#define RATE   16384u
+#define BURST  32768u
+#define RESUME (BURST / 2)
 
-#define STEPS_LINE     3u
-#define BYTES_PER_STEP 8u /* cleaned and copied */
+#define STEPS_LINE     6u
+#define BYTES_PER_STEP 4u /* cleaned and copied */
 
 /* Fills the process's budget up. */
 static void earn(struct process *p)
@@ -42,42 +43,49 @@ void log_report_dropped(struct process *p)
 }
 
 /* One line, cleaned, with a newline at its end. */
-static void write_line(struct process *p, const char *line, uint32_t length)
+static void write_line(struct process *p, const char *prefix, uint32_t prefix_length,
+                       const char *line, uint32_t length)
 {
-	char prefix[PROCESS_NAME_MAX + 2];
-	uint32_t prefix_length = (uint32_t)fmt_snprintf(prefix, sizeof(prefix), "%s: ", p->name);
 	uint32_t all = prefix_length + length;
 	steps_spend(STEPS_LINE + all / BYTES_PER_STEP);
-	if (p->log.left < all) {
+	/* Once something was dropped, all is until it has earned enough to go on for a while: so
+	 * that a line says of many bytes that they are missing, and not of each. */
+	if (p->log.left < (p->log.dropped ? RESUME : all)) {
 		p->log.dropped += all;
 		return;
 	}
 	log_report_dropped(p);
-	if (logbuffer_process(prefix, prefix_length, line, length))
-		p->log.left -= all;
-	else
+	p->log.left -= all;
+	if (!logbuffer_process(prefix, prefix_length, line, length))
 		p->log.dropped += all;
 }
 
-/* A line without text says nothing, and is not written. */
+/* A line without text says nothing, and is not written.  Goes on where it stood when the budget was
+ * spent. */
 static int write(void *object, struct msg_call *msg, const struct log_write_params *params)
 {
-	struct process *p = kcall_of(msg)->caller->process;
-	const char *at = params->text.ptr;
-	const char *end = at + (params->text.len < WRITE_MAX ? params->text.len : WRITE_MAX);
-	char line[WRITE_MAX + 1];
+	struct thread *caller = kcall_of(msg)->caller;
+	struct process *p = caller->process;
+	uint64_t *at = &caller->progress[0];
+	uint32_t end = params->text.len < WRITE_MAX ? params->text.len : WRITE_MAX;
+	char prefix[PROCESS_NAME_MAX + 2], line[WRITE_MAX + 1];
+	uint32_t prefix_length = (uint32_t)fmt_snprintf(prefix, sizeof(prefix), "%s: ", p->name);
 	(void)object;
 	earn(p);
-	while (at < end) {
-		const char *start = at;
-		while (at < end && *at != '\n')
-			at++;
-		uint32_t length = text_clean(line, sizeof(line), start, (uint32_t)(at - start));
-		at++; /* the newline */
+	while (*at < end) {
+		if (steps_over())
+			return OP_AGAIN;
+		const char *text = params->text.ptr + *at;
+		uint32_t length = 0;
+		while (*at + length < end && text[length] != '\n')
+			length++;
+		*at += length + 1;
+		steps_spend(1);
+		length = text_clean(line, sizeof(line), text, length);
 		if (length == 0)
 			continue;
 		line[length++] = '\n';
-		write_line(p, line, length);
+		write_line(p, prefix, prefix_length, line, length);
 	}
 	return CAP_OK;
 }

@@ -43,6 +43,26 @@ static int create_memory(void *object, struct msg_call *msg,
 	return CAP_OK;
 }
 
+static int map_private(struct kcall *call, struct space *space, struct memobj *m,
+                       const struct process_map_params *params, uint64_t *address)
+{
+	struct slice_request what = {.from = m,
+	                             .offset = params->offset,
+	                             .size = (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1),
+	                             .account = space->account};
+	int error = call->caller->job
+	                    ? CAP_OK
+	                    : space_check_map(m, what.offset, what.size, params->access, true);
+	if (!error)
+		error = kcall_slice(call, &what);
+	if (error)
+		return error;
+	error = space_map_copy(space, what.code, what.copy, params->access, address);
+	if (error)
+		memobj_put(what.copy);
+	return error;
+}
+
 static int map(void *object, struct msg_call *msg, const struct process_map_params *params,
                struct process_map_results *results)
 {
@@ -62,9 +82,12 @@ static int map(void *object, struct msg_call *msg, const struct process_map_para
 	if (params->offset + size < params->offset)
 		return CAP_EINVAL;
 	results->address = params->address;
-	uint32_t access = params->access | (params->private ? 0 : SPACE_LIMIT(memory.rights));
-	return space_map(&p->space, memory.object, params->offset, size, access, params->private,
-	                 false, &results->address);
+	if (params->private || kcall_of(msg)->caller->job)
+		return map_private(kcall_of(msg), &p->space, memory.object, params,
+		                   &results->address);
+	return space_map(&p->space, memory.object, params->offset, size,
+	                 params->access | SPACE_LIMIT(memory.rights), false, false,
+	                 &results->address);
 }
 
 static int unmap(void *object, struct msg_call *msg, const struct process_unmap_params *params)
@@ -76,7 +99,8 @@ static int unmap(void *object, struct msg_call *msg, const struct process_unmap_
 	if (params->size > CAPOS_USER_MAX || params->address % PAGE_SIZE != 0)
 		return CAP_EINVAL;
 	return space_unmap(&p->space, params->address,
-	                   (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1));
+	                   (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1),
+	                   kcall_of(msg)->caller->progress);
 }
 
 static int protect(void *object, struct msg_call *msg, const struct process_protect_params *params)
@@ -89,7 +113,8 @@ static int protect(void *object, struct msg_call *msg, const struct process_prot
 	    params->address % PAGE_SIZE != 0)
 		return CAP_EINVAL;
 	return space_protect(&p->space, params->address,
-	                     (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), params->access);
+	                     (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), params->access,
+	                     kcall_of(msg)->caller->progress);
 }
 
 static int create_event(void *object, struct msg_call *msg,
@@ -162,7 +187,7 @@ static int wait(void *object, struct msg_call *msg, struct process_wait_results 
 	struct kcall *call = kcall_of(msg);
 	if (!(call->rights & CAP_RIGHT_WATCH))
 		return CAP_ERIGHTS;
-	if (!p->alive) {
+	if (p->ended) {
 		results->status = p->status;
 		results->reason = MSG_TEXT(p->reason);
 		return CAP_OK;
@@ -347,15 +372,18 @@ static int memory_slice(void *object, struct msg_call *msg,
 		return CAP_ETYPE;
 	if (!memobj_range_valid(params->offset, params->size))
 		return CAP_EINVAL;
-	struct memobj *copy =
-	        memobj_slice(m, params->offset, params->size, call->caller->process->account);
-	if (!copy)
-		return CAP_ENOMEM;
+	struct slice_request what = {.from = m,
+	                             .offset = params->offset,
+	                             .size = params->size,
+	                             .account = call->caller->process->account};
+	int error = kcall_slice(call, &what);
+	if (error)
+		return error;
 	bool code = (call->rights & CAP_RIGHT_EXEC) != 0;
 	if (code)
-		memobj_make_code(copy);
-	results->memory_index =
-	        kcall_give(call, KIND_MEMORY, copy, code ? MEMORY_CODE_RIGHTS : MEMORY_DATA_RIGHTS);
+		memobj_make_code(what.copy);
+	results->memory_index = kcall_give(call, KIND_MEMORY, what.copy,
+	                                   code ? MEMORY_CODE_RIGHTS : MEMORY_DATA_RIGHTS);
 	return CAP_OK;
 }
 
@@ -370,7 +398,7 @@ static int memory_resize(void *object, struct msg_call *msg,
 		return CAP_ETYPE;
 	if (params->size > CAPOS_USER_MAX)
 		return CAP_EINVAL;
-	return memobj_resize(m, params->size) ? CAP_OK : CAP_ENOMEM;
+	return memobj_resize_some(m, params->size);
 }
 
 static int memory_read(void *object, struct msg_call *msg,

@@ -4,7 +4,9 @@
  * Every field is checked before it is used; an image that is not understood whole is refused whole.
  */
 #include "kernel.h"
+#include "memory/slab.h"
 #include "process/process.h"
+#include "work.h"
 #include <capos/elf.h>
 
 #define HEADERS_MAX 32u /* program headers; linkers make about ten */
@@ -41,62 +43,183 @@ static int zero_tail(struct space *space, uint64_t from, uint64_t to)
 	return from < to ? space_copy_out(space, from, zeroes, to - from) : CAP_OK;
 }
 
-static int map_segment(struct space *space, struct memobj *image, const struct elf_segment *s,
-                       uint64_t bias)
+/* ---- Loading ---- */
+
+/* What is to be done for a segment, in this order. */
+enum stage { STAGE_SLICE, STAGE_MAP, STAGE_TAIL, STAGE_ZEROES, STAGE_NEXT };
+
+struct elf {
+	struct account *account; /* pays for this */
+	struct memobj *image;    /* one reference */
+	uint64_t bias;
+	struct elf_header header;
+	struct elf_segment segments[HEADERS_MAX];
+	unsigned at; /* the segment under way */
+	enum stage stage;
+	struct slice slice; /* of it */
+	bool entry_ok;
+};
+
+static struct slab loads = SLAB_INIT(struct elf);
+
+/* Where a segment lies. */
+struct extent {
+	uint64_t start, file_end, file_pages_end, memory_end;
+};
+
+static struct extent extent_of(const struct elf_segment *s, uint64_t bias)
+{
+	struct extent x = {.start = (bias + s->vaddr) & ~(PAGE_SIZE - 1),
+	                   .file_end = bias + s->vaddr + s->filesz,
+	                   .memory_end = bias + s->vaddr + s->memsz};
+	x.file_pages_end =
+	        s->filesz == 0 ? x.start : (x.file_end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	return x;
+}
+
+static uint32_t access_of(const struct elf_segment *s)
 {
 	uint32_t access = CAP_RIGHT_READ | ((s->flags & ELF_FLAG_WRITE) ? CAP_RIGHT_WRITE : 0) |
 	                  ((s->flags & ELF_FLAG_EXEC) ? CAP_RIGHT_EXEC : 0);
 	/* Code stays code; of the rest the program may make what it likes but code. */
-	access |= SPACE_LIMIT(access | ((s->flags & ELF_FLAG_EXEC) ? 0 : CAP_RIGHT_WRITE));
-	uint64_t start = (bias + s->vaddr) & ~(PAGE_SIZE - 1);
-	uint64_t file_end = bias + s->vaddr + s->filesz, memory_end = bias + s->vaddr + s->memsz;
-	uint64_t file_pages_end = (file_end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-	int error = CAP_OK;
-	if (start == 0)
+	return access | SPACE_LIMIT(access | ((s->flags & ELF_FLAG_EXEC) ? 0 : CAP_RIGHT_WRITE));
+}
+
+static int begin_slice(struct elf *elf, const struct elf_segment *s, const struct extent *x)
+{
+	uint64_t offset = s->offset & ~(PAGE_SIZE - 1), size = x->file_pages_end - x->start;
+	if (x->start == 0)
 		return CAP_ENOEXEC;
-	if (s->filesz == 0)
-		file_pages_end = start;
-	else
-		error = space_map(space, image, s->offset & ~(PAGE_SIZE - 1),
-		                  file_pages_end - start, access, true, false, &start);
-	if (!error && s->memsz > s->filesz && s->filesz > 0)
-		error = zero_tail(space, file_end,
-		                  memory_end < file_pages_end ? memory_end : file_pages_end);
-	if (error || memory_end <= file_pages_end)
-		return error;
-	struct memobj *zeroed = memobj_create(memory_end - file_pages_end, space->account);
+	if (size == 0)
+		return CAP_OK;
+	int error = space_check_map(elf->image, offset, size, access_of(s), true);
+	if (!error && !slice_begin(&elf->slice, elf->image, offset, size, elf->account, false))
+		error = CAP_ENOMEM;
+	return error;
+}
+
+static int map_slice(struct elf *elf, struct space *space, const struct elf_segment *s,
+                     const struct extent *x)
+{
+	uint64_t address = x->start;
+	if (!elf->slice.copy)
+		return CAP_OK;
+	int error = elf->slice.from ? slice_go_on(&elf->slice) : CAP_OK;
+	if (!error)
+		error = space_map_copy(space, elf->image->code, elf->slice.copy, access_of(s),
+		                       &address);
+	if (!error)
+		elf->slice.copy = NULL;
+	return error;
+}
+
+/* What the file does not have of its last page. */
+static int map_tail(struct space *space, const struct elf_segment *s, const struct extent *x)
+{
+	if (s->filesz == 0 || s->memsz == s->filesz)
+		return CAP_OK;
+	return zero_tail(space, x->file_end,
+	                 x->memory_end < x->file_pages_end ? x->memory_end : x->file_pages_end);
+}
+
+static int map_zeroes(struct space *space, const struct elf_segment *s, const struct extent *x)
+{
+	uint64_t address = x->file_pages_end;
+	if (x->memory_end <= x->file_pages_end)
+		return CAP_OK;
+	struct memobj *zeroed = memobj_create(x->memory_end - x->file_pages_end, space->account);
 	if (!zeroed)
 		return CAP_ENOMEM;
-	error = space_map(space, zeroed, 0, memory_end - file_pages_end, access, true, false,
-	                  &file_pages_end);
+	int error = space_map(space, zeroed, 0, x->memory_end - x->file_pages_end, access_of(s),
+	                      true, false, &address);
 	memobj_put(zeroed);
 	return error;
 }
 
-int elf_load(struct space *space, struct memobj *image, uint64_t bias, uint64_t *entry)
+/* Goes on with the segment under way. */
+static int map_segment(struct elf *elf, struct space *space)
 {
-	struct elf_header h;
-	struct elf_segment segments[HEADERS_MAX];
-	bool entry_ok = false;
-	if (!memobj_read(image, 0, &h, sizeof(h)) || !header_ok(&h, image->size, bias))
-		return CAP_ENOEXEC;
-	if (!memobj_read(image, h.phoff, segments, h.phnum * sizeof(segments[0])))
-		return CAP_ENOEXEC;
-	for (const struct elf_segment *s = segments; s < segments + h.phnum; s++) {
+	const struct elf_segment *s = &elf->segments[elf->at];
+	const struct extent x = extent_of(s, elf->bias);
+	for (int error = CAP_OK; elf->stage != STAGE_NEXT; elf->stage++) {
+		if (elf->stage == STAGE_SLICE)
+			error = begin_slice(elf, s, &x);
+		else if (elf->stage == STAGE_MAP)
+			error = map_slice(elf, space, s, &x);
+		else if (elf->stage == STAGE_TAIL)
+			error = map_tail(space, s, &x);
+		else
+			error = map_zeroes(space, s, &x);
+		if (error == WORK_AGAIN || error == CAP_ENOMEM)
+			return error;
+		if (error)
+			return CAP_ENOEXEC;
+	}
+	const struct elf_header *h = &elf->header;
+	if ((s->flags & ELF_FLAG_EXEC) != 0 && h->entry >= s->vaddr &&
+	    h->entry - s->vaddr < s->memsz)
+		elf->entry_ok = true;
+	return CAP_OK;
+}
+
+struct elf *elf_begin(struct account *account, struct memobj *image, uint64_t bias, int *error)
+{
+	struct elf *elf = account_alloc(account, &loads);
+	*error = CAP_ENOMEM;
+	if (!elf)
+		return NULL;
+	elf->account = account;
+	elf->image = image;
+	elf->bias = bias;
+	const struct elf_header *h = &elf->header;
+	if (memobj_read(image, 0, &elf->header, sizeof(*h)) && header_ok(h, image->size, bias) &&
+	    memobj_read(image, h->phoff, elf->segments, h->phnum * sizeof(elf->segments[0]))) {
+		memobj_get(image);
+		*error = CAP_OK;
+		return elf;
+	}
+	account_free(account, &loads, elf);
+	*error = CAP_ENOEXEC;
+	return NULL;
+}
+
+int elf_go_on(struct elf *elf, struct space *space, uint64_t *entry)
+{
+	for (; elf->at < elf->header.phnum; elf->at++, elf->stage = STAGE_SLICE) {
+		const struct elf_segment *s = &elf->segments[elf->at];
 		if (s->type == ELF_SEGMENT_INTERP)
-			/* its interpreter is to be started instead, by whoever has it */
+			/* its interpreter is to be started instead */
 			return CAP_ENOEXEC;
 		if (s->type != ELF_SEGMENT_LOAD || s->memsz == 0)
 			continue;
-		if (!segment_ok(s, bias, image->size))
+		if (!segment_ok(s, elf->bias, elf->image->size))
 			return CAP_ENOEXEC;
-		int error = map_segment(space, image, s, bias);
+		int error = map_segment(elf, space);
 		if (error)
-			return error == CAP_ENOMEM ? CAP_ENOMEM : CAP_ENOEXEC;
-		if ((s->flags & ELF_FLAG_EXEC) != 0 && h.entry >= s->vaddr &&
-		    h.entry - s->vaddr < s->memsz)
-			entry_ok = true;
+			return error;
 	}
-	*entry = bias + h.entry;
-	return entry_ok ? CAP_OK : CAP_ENOEXEC;
+	*entry = elf->bias + elf->header.entry;
+	return elf->entry_ok ? CAP_OK : CAP_ENOEXEC;
+}
+
+void elf_end(struct elf *elf)
+{
+	if (elf->slice.from)
+		slice_abandon(&elf->slice);
+	else if (elf->slice.copy)
+		memobj_put(elf->slice.copy);
+	memobj_put(elf->image);
+	account_free(elf->account, &loads, elf);
+}
+
+int elf_load(struct space *space, struct memobj *image, uint64_t bias, uint64_t *entry)
+{
+	int error;
+	struct elf *elf = elf_begin(space->account, image, bias, &error);
+	if (!elf)
+		return error;
+	while ((error = elf_go_on(elf, space, entry)) == WORK_AGAIN)
+		steps_renew();
+	elf_end(elf);
+	return error;
 }

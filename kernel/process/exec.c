@@ -6,19 +6,108 @@
 #include "kernel.h"
 #include "process/process.h"
 #include "process/thread.h"
+#include "memory/slab.h"
+#include "work.h"
 
-static int build(struct space *fresh, struct space *old, const struct exec *exec,
-                 uint64_t stack_top, uint64_t *entry)
+/* Bytes of the start block that are copied before the budget is looked at. */
+#define BLOCK_PIECE (16u << 10)
+
+/* An exec under way; afterwards, what is left of the old space. */
+struct exec_job {
+	struct job job; /* first */
+	struct work work;
+	struct account *account;
+	struct space space;
+	struct elf *elf; /* NULL: the image is mapped */
+	uint64_t entry, block, stack_top;
+	uint32_t block_length, copied;
+	bool furnished;
+};
+
+static struct slab jobs = SLAB_INIT(struct exec_job);
+
+static void drop_space(struct work *work)
 {
-	int error = elf_load(fresh, exec->image, exec->load_bias, entry);
-	if (!error)
-		error = process_furnish(fresh, stack_top);
-	if (error == CAP_EEXIST || error == CAP_EINVAL)
-		return CAP_ENOEXEC; /* an image where the stack is */
-	if (error)
+	struct exec_job *j = container_of(work, struct exec_job, work);
+	if (!space_destroy(&j->space)) {
+		work_add_rest(work, drop_space);
+		return;
+	}
+	account_free(j->account, &jobs, j);
+}
+
+static void abandon(struct job *job)
+{
+	struct exec_job *j = (struct exec_job *)job;
+	if (j->elf)
+		elf_end(j->elf);
+	work_add(&j->work, drop_space);
+}
+
+static int begin(struct thread *caller, const struct exec *exec, struct exec_job **out)
+{
+	struct account *account = caller->process->account;
+	struct exec_job *j = account_alloc(account, &jobs);
+	int error = CAP_ENOMEM;
+	if (!j)
 		return error;
-	return space_copy_across(fresh, stack_top - exec->block_length, old, exec->block,
-	                         exec->block_length);
+	j->job.abandon = abandon;
+	j->account = account;
+	j->stack_top = exec->stack_top ? exec->stack_top : CAPOS_STACK_TOP;
+	j->block = exec->block;
+	j->block_length = exec->block_length;
+	if (!space_init(&j->space, account)) {
+		account_free(account, &jobs, j);
+		return error;
+	}
+	j->elf = elf_begin(account, exec->image, exec->load_bias, &error);
+	if (error) {
+		abandon(&j->job);
+		return error;
+	}
+	caller->job = &j->job;
+	*out = j;
+	return CAP_OK;
+}
+
+static int copy_block(struct exec_job *j, struct space *old)
+{
+	uint64_t to = j->stack_top - j->block_length;
+	while (j->copied < j->block_length) {
+		uint32_t piece = j->block_length - j->copied;
+		if (piece > BLOCK_PIECE)
+			piece = BLOCK_PIECE;
+		if (steps_over())
+			return WORK_AGAIN;
+		int error = space_copy_across(&j->space, to + j->copied, old, j->block + j->copied,
+		                              piece);
+		if (error)
+			return error;
+		steps_spend((piece / PAGE_SIZE + 1) * STEPS_PAGE_COPY);
+		j->copied += piece;
+	}
+	return CAP_OK;
+}
+
+/* The new space, as far as the budget goes. */
+static int build(struct exec_job *j, struct space *old)
+{
+	if (j->elf) {
+		int error = elf_go_on(j->elf, &j->space, &j->entry);
+		if (error)
+			return error;
+		elf_end(j->elf);
+		j->elf = NULL;
+	}
+	if (!j->furnished) {
+		int error = process_furnish(&j->space, j->stack_top);
+		if (error == CAP_EEXIST || error == CAP_EINVAL)
+			return CAP_ENOEXEC; /* an image where the stack is */
+		if (error)
+			return error;
+		j->furnished = true;
+	}
+	return copy_block(j, old);
 }
 
 /* A thread that runs in the fresh space; the process has its old one again afterwards. */
@@ -34,23 +123,20 @@ static int make_thread(struct process *p, struct space *fresh, uint64_t entry, u
 int process_exec(struct thread *caller, const struct exec *exec)
 {
 	struct process *p = caller->process;
-	struct space fresh;
+	struct exec_job *j = (struct exec_job *)caller->job;
 	struct thread *t;
-	uint64_t entry, stack_top = exec->stack_top ? exec->stack_top : CAPOS_STACK_TOP;
 	assert(kernel_locked() && p->nthreads == 1);
-	if (!space_init(&fresh, p->account))
-		return CAP_ENOMEM;
-	int error = build(&fresh, &p->space, exec, stack_top, &entry);
+	int error = j ? CAP_OK : begin(caller, exec, &j);
 	if (!error)
-		error = make_thread(p, &fresh, entry, stack_top - exec->block_length, &t);
-	if (error) {
-		space_destroy(&fresh);
+		error = build(j, &p->space);
+	if (!error)
+		error = make_thread(p, &j->space, j->entry, j->stack_top - j->block_length, &t);
+	if (error)
 		return error;
-	}
+	caller->job = NULL;
 	thread_end(caller); /* its ring is in the old space */
-	space_swap(&p->space, &fresh);
-	process_leave_space();
-	space_destroy(&fresh);
+	space_swap(&p->space, &j->space);
+	work_add(&j->work, drop_space);
 	sched_wake(t);
 	return CAP_OK;
 }

@@ -8,45 +8,91 @@
 #include "kernel.h"
 #include "process/process.h"
 #include "process/thread.h"
+#include "memory/slab.h"
+#include "work.h"
 
-/* The caller's memory, capabilities and registers that are not given anew. */
-static int copy_into(struct process *child, struct thread *caller, const struct fork *fork,
-                     struct thread **out)
+/* A fork under way. */
+struct fork_job {
+	struct job job; /* first */
+	struct account *account;
+	struct process *child; /* as nobody else knows it, one count: its being alive */
+	struct space_fork space;
+	bool space_done, clock_done;
+};
+
+static struct slab jobs = SLAB_INIT(struct fork_job);
+
+static void free_job(struct fork_job *j)
+{
+	account_free(j->account, &jobs, j);
+}
+
+static void abandon(struct job *job)
+{
+	struct fork_job *j = (struct fork_job *)job;
+	space_fork_abandon(&j->space);
+	process_end(j->child, 0, NULL);
+	free_job(j);
+}
+
+static int begin(struct thread *caller, struct fork_job **out)
 {
 	struct process *p = caller->process;
-	int error = space_fork(&child->space, &p->space);
+	struct fork_job *j = account_alloc(p->account, &jobs);
+	if (!j)
+		return CAP_ENOMEM;
+	j->job.abandon = abandon;
+	j->account = p->account;
+	int error = process_create(p->name, (uint32_t)strlen(p->name), p->account, p->service,
+	                           &j->child);
+	if (error) {
+		free_job(j);
+		return error;
+	}
+	j->space.to = &j->child->space;
+	j->space.from = &p->space;
+	caller->job = &j->job;
+	*out = j;
+	return CAP_OK;
+}
+
+/* The caller's memory and capabilities, as far as the budget goes. */
+static int copy_some(struct fork_job *j, const struct process *p)
+{
+	int error = j->space_done ? CAP_OK : space_fork(&j->space);
 	if (error)
 		return error;
-	uint64_t clock = CAPOS_CLOCK_ADDR;
-	error = space_map(&child->space, arch_clock_object(), 0, PAGE_SIZE, CAP_RIGHT_READ, false,
-	                  true, &clock);
-	if (!error)
-		error = cap_table_fork(&child->caps, &p->caps);
-	if (error)
-		return error;
-	arch_thread_save(&caller->arch); /* it is the current one: they are in the processor */
-	error = thread_create(child, fork->entry, fork->stack, fork->argument, caller->arch.fs_base,
-	                      out);
-	if (!error)
-		memcpy((*out)->arch.fpu, caller->arch.fpu, sizeof(caller->arch.fpu));
-	return error;
+	j->space_done = true;
+	if (!j->clock_done) {
+		uint64_t clock = CAPOS_CLOCK_ADDR;
+		error = space_map(&j->child->space, arch_clock_object(), 0, PAGE_SIZE,
+		                  CAP_RIGHT_READ, false, true, &clock);
+		if (error)
+			return error;
+		j->clock_done = true;
+	}
+	return cap_table_fork(&j->child->caps, &p->caps);
 }
 
 int process_fork(struct thread *caller, const struct fork *fork, struct process **out)
 {
-	const struct process *p = caller->process;
+	struct fork_job *j = (struct fork_job *)caller->job;
 	struct thread *t;
 	assert(kernel_locked() && caller == current_thread());
-	struct process *child;
-	int error =
-	        process_create(p->name, (uint32_t)strlen(p->name), p->account, p->service, &child);
-	if (error)
-		return error;
-	error = copy_into(child, caller, fork, &t);
-	if (error) {
-		process_end(child, 0, NULL);
-		return error == CAP_ENOSLOT ? CAP_ENOMEM : error;
+	int error = j ? CAP_OK : begin(caller, &j);
+	if (!error)
+		error = copy_some(j, caller->process);
+	if (!error) {
+		arch_thread_save(&caller->arch); /* they are in the processor */
+		error = thread_create(j->child, fork->entry, fork->stack, fork->argument,
+		                      caller->arch.fs_base, &t);
 	}
+	if (error)
+		return error == CAP_ENOSLOT ? CAP_ENOMEM : error;
+	memcpy(t->arch.fpu, caller->arch.fpu, sizeof(caller->arch.fpu));
+	struct process *child = j->child;
+	caller->job = NULL;
+	free_job(j);
 	if (fork->end_event) {
 		event_get(fork->end_event);
 		child->end_event = fork->end_event;

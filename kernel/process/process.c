@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The life of processes.  The end of one comes from anywhere in the kernel and takes effect at
- * once: afterwards it has no thread, no memory and no capability, and what is left is its status
- * for those who hold a Process capability.
+ * once: none of its threads runs again.  What it held is given up piece by piece, as work; when it
+ * has no thread, capability or memory any more, those that wait for its end are answered.
  */
 #include "process/process.h"
 #include <capos/text.h>
@@ -12,11 +12,10 @@
 #include "kernel.h"
 #include "memory/slab.h"
 #include "process/thread.h"
+#include "work.h"
 
 static struct slab processes = SLAB_INIT(struct process);
 static uint64_t last_process_id;
-static paddr_t
-        idle_root; /* page tables without user mappings, loaded while a space is taken apart */
 
 struct list all_processes;
 struct process *init_process;
@@ -24,9 +23,6 @@ struct process *init_process;
 void process_init(void)
 {
 	list_init(&all_processes);
-	idle_root = arch_table_create();
-	if (idle_root == PADDR_NONE)
-		panic("no memory for page tables");
 }
 
 /* ---- Creation ---- */
@@ -60,6 +56,7 @@ static int fill(struct process *p, struct account *account)
 	error = cap_insert(&p->caps, (struct cap){p, KIND_PROCESS, CAP_RIGHTS_ALL}, &self);
 	assert(error || self == CAP_SELF);
 	if (error) {
+		/* Both are empty: they go within any budget. */
 		cap_table_destroy(&p->caps);
 		space_destroy(&p->space);
 	}
@@ -154,12 +151,9 @@ int process_spawn(const struct spawn *spawn, struct process **out)
 
 /* ---- End ---- */
 
-void process_leave_space(void)
-{
-	arch_table_load(idle_root);
-}
+#define STEPS_ANSWER 10u
 
-/* Answers one who waits, or already asks. */
+/* Answers one who waits. */
 static void answer_waiter(struct process *p, struct op *op)
 {
 	uint64_t buffer[(PROCESS_REASON_MAX + 64) / 8];
@@ -174,6 +168,42 @@ static void answer_waiter(struct process *p, struct op *op)
 		error = space_copy_out(&op->thread->process->space, op->buffer.address, buffer,
 		                       length);
 	op_complete(op, error, !error ? length : 0, 0, 0);
+	process_put(p);
+}
+
+/* Gives up what the process held, in this order, as far as the budget goes; false: something is
+ * left. */
+static bool give_up(struct process *p)
+{
+	struct list *node;
+	while ((node = list_first(&p->threads))) {
+		if (steps_over() || !thread_free(list_entry(node, struct thread, of_process)))
+			return false;
+	}
+	if (!endpoint_server_ends(p) || !cap_table_destroy(&p->caps) || !space_destroy(&p->space))
+		return false;
+	p->ended = true;
+	while ((node = list_first(&p->waiters))) {
+		if (steps_over())
+			return false;
+		answer_waiter(p, list_entry(node, struct op, queue));
+		steps_spend(STEPS_ANSWER);
+	}
+	return true;
+}
+
+static void tear_down(struct work *work)
+{
+	struct process *p = container_of(work, struct process, work);
+	if (!give_up(p)) {
+		work_add_rest(work, tear_down);
+		return;
+	}
+	if (p->end_event) {
+		event_signal(p->end_event, p->end_bits);
+		event_put(p->end_event);
+		p->end_event = NULL;
+	}
 	process_put(p);
 }
 
@@ -195,20 +225,11 @@ void process_end(struct process *p, uint32_t status, const char *reason)
 	p->alive = false;
 	p->status = status;
 	list_remove(&p->of_all);
-	while ((node = list_first(&p->threads)))
-		thread_end(list_entry(node, struct thread, of_process));
-	endpoint_server_ends(p);
-	cap_table_destroy(&p->caps);
-	process_leave_space();
-	space_destroy(&p->space);
-	while ((node = list_first(&p->waiters)))
-		answer_waiter(p, list_entry(node, struct op, queue));
-	if (p->end_event) {
-		event_signal(p->end_event, p->end_bits);
-		event_put(p->end_event);
-		p->end_event = NULL;
+	for (node = p->threads.next; node != &p->threads; node = node->next) {
+		thread_stop(list_entry(node, struct thread, of_process));
+		steps_spend(1);
 	}
-	process_put(p);
+	work_add(&p->work, tear_down);
 }
 
 void process_get(void *process)

@@ -13,6 +13,7 @@
 #include "object/cap.h"
 #include "list.h"
 #include "memory/space.h"
+#include "work.h"
 
 struct event;
 struct msg_call;
@@ -37,6 +38,8 @@ struct process {
 	char name[PROCESS_NAME_MAX];
 	bool service; /* scheduled before programs */
 	bool alive;
+	bool ended;              /* and all that it held is given up */
+	struct work work;        /* its end */
 	struct account *account; /* one reference */
 	struct space space;
 	struct cap_table caps;
@@ -82,8 +85,6 @@ struct spawn {
 int process_spawn(const struct spawn *spawn, struct process **out);
 /* What every space of a process has: stack and clock page.  CAP_OK, CAP_ENOMEM, CAP_EINVAL. */
 int process_furnish(struct space *space, uint64_t stack_top);
-/* Makes the current page tables ones of no process, so that any space may be taken apart. */
-void process_leave_space(void);
 
 /* fork.c: a process like the caller's, with one thread that runs on from its registers given
  * here. */
@@ -92,7 +93,7 @@ struct fork {
 	struct event *end_event; /* NULL: none; borrowed */
 	uint64_t end_bits;
 };
-/* CAP_OK with one count in *out, CAP_ENOMEM, CAP_EAGAIN. */
+/* CAP_OK with one count in *out, WORK_AGAIN, CAP_ENOMEM, CAP_EAGAIN. */
 int process_fork(struct thread *caller, const struct fork *fork, struct process **out);
 
 /* exec.c: the caller's process, whose one thread it is, becomes another program's. */
@@ -103,19 +104,25 @@ struct exec {
 	uint64_t block;     /* the start block, in the caller's space */
 	uint32_t block_length;
 };
-/* CAP_OK, and the caller has ended; or CAP_ENOEXEC, CAP_ENOMEM, CAP_EFAULT, and nothing has
+/* CAP_OK, and the caller has ended; WORK_AGAIN; or CAP_ENOEXEC, CAP_ENOMEM, CAP_EFAULT, and nothing has
  * changed. */
 int process_exec(struct thread *caller, const struct exec *exec);
 
-/* Ends it: everything that it held is released.  reason NULL: it ended by itself. */
+/* Ends it: none of its threads runs any more.  What it held is given up as work, and then those that
+ * wait for its end are answered.  reason NULL: it ended by itself. */
 void process_end(struct process *p, uint32_t status, const char *reason);
 void process_set_name(struct process *p, const char *name, uint32_t length);
 void process_get(void *process);
 void process_put(void *process);
 int process_call(void *process, struct msg_call *msg);
 
-/* elf.c: maps the image's segments.  CAP_OK with the address to start at, CAP_ENOEXEC,
- * CAP_ENOMEM. */
+/* elf.c: maps the image's segments in pieces, as far as the budget goes: CAP_OK with the address to
+ * start at, WORK_AGAIN, CAP_ENOEXEC, or CAP_ENOMEM, and it may be tried again. */
+struct elf;
+struct elf *elf_begin(struct account *account, struct memobj *image, uint64_t bias, int *error);
+int elf_go_on(struct elf *elf, struct space *space, uint64_t *entry);
+void elf_end(struct elf *elf); /* when it is done, or given up */
+/* All of it at once.  CAP_OK, CAP_ENOEXEC, CAP_ENOMEM. */
 int elf_load(struct space *space, struct memobj *image, uint64_t bias, uint64_t *entry);
 
 #endif

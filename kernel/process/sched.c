@@ -10,7 +10,6 @@
  */
 #include "cpu.h"
 #include "arch/x86_64/arch.h"
-#include "object/endpoint.h"
 #include "process/process.h"
 #include "process/thread.h"
 #include "object/timer.h"
@@ -252,7 +251,6 @@ static _Noreturn void leave(void)
 
 _Noreturn void sched_leave(void)
 {
-	endpoint_reap();
 	work_run_fresh();
 	leave();
 }

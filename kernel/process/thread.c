@@ -78,25 +78,36 @@ int thread_create(struct process *p, uint64_t entry, uint64_t stack, uint64_t ar
 	return CAP_OK;
 }
 
-void thread_end(struct thread *t)
+void thread_stop(struct thread *t)
 {
 	struct cpu *cpu = this_cpu();
 	assert(kernel_locked());
 	sched_block(t);
 	t->state = THREAD_DEAD;
 	timeout_cancel(&t->timeout);
+	if (cpu->loaded == t)
+		cpu->loaded = NULL;
+}
+
+#define STEPS_WITHDRAW 5u /* an operation */
+#define STEPS_THREAD   30u
+
+bool thread_free(struct thread *t)
+{
 	struct list *node;
+	assert(kernel_locked() && t->state == THREAD_DEAD);
 	while ((node = list_first(&t->ops))) {
+		if (steps_over())
+			return false;
 		struct op *op = list_entry(node, struct op, of_thread);
 		op_withdraw(op);
 		op_free(op);
+		steps_spend(STEPS_WITHDRAW);
 	}
 	if (t->job)
 		t->job->abandon(t->job);
 	if (t->upcall_event)
 		event_unbind(t->upcall_event);
-	if (cpu->loaded == t)
-		cpu->loaded = NULL;
 	list_remove(&t->of_process);
 	struct process *p = t->process;
 	p->nthreads--;
@@ -104,6 +115,15 @@ void thread_end(struct thread *t)
 	memobj_put(t->ring_object);
 	account_uncount(p->account, ACCOUNT_THREADS);
 	account_free(p->account, &threads, t);
+	steps_spend(STEPS_THREAD);
+	return true;
+}
+
+void thread_end(struct thread *t)
+{
+	thread_stop(t);
+	while (!thread_free(t)) /* a ring has place for some hundred operations */
+		steps_renew();
 }
 
 static bool signals_pending(const struct thread *t)

@@ -14,6 +14,7 @@
 #include "memory/memobj.h"
 #include "ring.h"
 #include "object/timer.h"
+#include "work.h"
 
 struct process;
 struct event;
@@ -55,6 +56,11 @@ struct thread {
  * account has too many. */
 int thread_create(struct process *process, uint64_t entry, uint64_t stack, uint64_t argument,
                   uint64_t fs_base, struct thread **out);
+/* It runs no more; what is in flight stays so. */
+void thread_stop(struct thread *t);
+/* Withdraws what a stopped thread had in flight, as far as the budget goes, and frees it; true: it is
+ * gone. */
+bool thread_free(struct thread *t);
 /* Ends the thread: what it had in flight is withdrawn, the thread is freed.  When it is the current
  * one, no thread is current afterwards. */
 void thread_end(struct thread *t);
@@ -103,7 +109,7 @@ struct op {
 #define OP_PENDING INT32_MIN
 /* And when it has done a piece and is to be called again for the same submission: thread.progress
  * and thread.job keep how far it has come.  It checks everything again. */
-#define OP_AGAIN (INT32_MIN + 1)
+#define OP_AGAIN WORK_AGAIN
 
 /* What an operation has made so far that its submission does not own yet.  Its first member is
  * this. */

@@ -49,10 +49,21 @@ void arch_idle(void)
 }
 
 uint64_t fake_windows;
+uint32_t fake_most_steps;
+void (*fake_on_window)(void);
 
 void arch_let_interrupts_in(void)
 {
 	longjmp(user_mode, 2);
+}
+
+static void window(void)
+{
+	fake_windows++;
+	if (steps_spent > fake_most_steps)
+		fake_most_steps = steps_spent;
+	if (fake_on_window)
+		fake_on_window();
 }
 
 /* Calls into the kernel, and again after each time that it let interrupts in, until it leaves for
@@ -63,7 +74,7 @@ void arch_let_interrupts_in(void)
 		if (why_ == 0)                \
 			call;                 \
 		if (why_ == 2) {              \
-			fake_windows++;       \
+			window();             \
 			kernel_go_on();       \
 		}                             \
 	} while (0)
@@ -156,6 +167,7 @@ void core_start(void)
 	process_init();
 	arch_clock_object();
 	the_cpu.locked = false;
+	fake_lock = &the_cpu.locked;
 }
 
 struct thread *user_thread(struct process *p)
@@ -188,20 +200,11 @@ struct process *user_create(const char *name)
 	return p;
 }
 
-void core_drain(void)
-{
-	while (work_pending()) {
-		steps_spent = 0;
-		work_run();
-	}
-}
-
 void user_end(struct process *p)
 {
 	the_cpu.locked = true;
 	process_end(p, 0, NULL);
-	endpoint_reap();
-	core_drain();
+	fake_drain();
 	the_cpu.locked = false;
 }
 

@@ -34,10 +34,10 @@ struct capos_cqe user_run(struct thread *t, const struct capos_sqe *sqe);
 bool user_take(struct thread *t, struct capos_cqe *cqe);
 /* The time comes for what is due. */
 void core_timer(void);
-/* Does all work that is left over. */
-void core_drain(void);
 /* How often the kernel let interrupts in, in the middle of something. */
 extern uint64_t fake_windows;
+extern uint32_t fake_most_steps;     /* that were spent before one of these */
+extern void (*fake_on_window)(void); /* NULL, or called each time */
 /* User memory. */
 void user_write(struct process *p, uint64_t address, const void *bytes, uint64_t length);
 void user_read(struct process *p, uint64_t address, void *bytes, uint64_t length);

@@ -6,6 +6,7 @@
 #ifndef KERNEL_FAKE_H
 #define KERNEL_FAKE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define FAKE_ARENA_START 0x100000ull /* physical address of the arena's first frame */
@@ -15,6 +16,9 @@
 extern uint64_t fake_direct_map;
 
 void fake_start(uint64_t pages); /* so many frames in all, bookkeeping included */
+void fake_drain(void);           /* does all work that the kernel left for later */
+/* What kernel_locked() looks at, where it is part of the test. */
+extern bool *fake_lock;
 void fake_check_clean(void); /* every frame and kernel object that fake_start left is free again */
 uint64_t fake_table_entries(void);
 

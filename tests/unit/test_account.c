@@ -14,6 +14,13 @@
 #include "kernel/memory/memobj.h"
 #include "kernel/memory/slab.h"
 
+/* Gives it up, and its frames at once. */
+static void put(struct memobj *m)
+{
+	memobj_put(m);
+	fake_drain();
+}
+
 struct thing {
 	uint8_t bytes[100];
 };
@@ -73,7 +80,7 @@ static void accounts_outlive_their_holders(void **state)
 	struct memobj *m = memobj_create_committed(3 * PAGE_SIZE, a);
 	account_put(a);
 	assert_int_equal(m->account->pages, 3);
-	memobj_put(m);
+	put(m);
 	assert_int_equal(slab_live_objects(), live);
 }
 
@@ -124,12 +131,14 @@ static void committing_is_all_or_nothing(void **state)
 	struct account *a = create(30);
 	uint64_t available = page_available();
 	assert_null(memobj_create_committed(30 * PAGE_SIZE, a));
+	fake_drain();
 	assert_int_equal(a->pages, 0);
 	struct memobj *m = memobj_create_committed(12 * PAGE_SIZE, a);
 	assert_null(memobj_slice_committed(m, 0, 20 * PAGE_SIZE, a));
+	fake_drain();
 	assert_int_equal(a->pages, 12);
 	assert_false(memobj_resize(m, PAGE_SIZE));
-	memobj_put(m);
+	put(m);
 	account_put(a);
 	assert_true(page_available() + 2 >= available); /* slabs keep a page each */
 }
@@ -145,10 +154,10 @@ static void committed_slices_can_be_written(void **state)
 	struct memobj *hog = take_the_rest();
 	fill(s, 1);
 	check(s, 1);
-	memobj_put(hog);
+	put(hog);
 	check(m, 0);
-	memobj_put(m);
-	memobj_put(s);
+	put(m);
+	put(s);
 	account_put(a);
 }
 
@@ -168,12 +177,13 @@ static void slices_of_committed_memory(void **state)
 	check(second, 2);
 	/* Nothing is left for one more: it fails, and takes nothing. */
 	assert_null(memobj_slice_committed(m, 0, 20 * PAGE_SIZE, other));
+	fake_drain();
 	fill(m, 3);
-	memobj_put(hog);
-	memobj_put(first);
-	memobj_put(second);
+	put(hog);
+	put(first);
+	put(second);
 	fill(m, 4);
-	memobj_put(m);
+	put(m);
 	account_put(a);
 	account_put(other);
 	assert_int_equal(page_available(), page_free_count());
@@ -189,7 +199,7 @@ static void frames_set_aside_come_back(void **state)
 	for (unsigned step = 0; step < 20000; step++) {
 		struct memobj **m = &all[rand() % 12], *source = all[rand() % 12];
 		if (*m && rand() % 3 == 0) {
-			memobj_put(*m);
+			put(*m);
 			*m = NULL;
 		} else if (*m) {
 			if ((*m)->committed)
@@ -206,7 +216,7 @@ static void frames_set_aside_come_back(void **state)
 	}
 	for (unsigned i = 0; i < 12; i++) {
 		if (all[i])
-			memobj_put(all[i]);
+			put(all[i]);
 	}
 	assert_int_equal(a->pages, 0);
 	assert_int_equal(page_available(), page_free_count());

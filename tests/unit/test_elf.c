@@ -73,6 +73,7 @@ static int spawn(uint64_t bias, uint64_t address, uint8_t *byte)
 			result = CAP_EFAULT;
 		process_end(p, 0, NULL);
 		process_put(p);
+		fake_drain();
 	}
 	memobj_put(image);
 	the_cpu.locked = false;

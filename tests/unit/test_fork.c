@@ -85,12 +85,33 @@ static void give_back(paddr_t taken)
 	}
 }
 
+/* How often process_fork was called for the last fork, and how often it may be before the fork is
+ * given up. */
+static unsigned fork_pieces, fork_patience = UINT32_MAX;
+
+/* What the kernel does when a submission that was under way fails. */
+static void give_up_job(struct thread *t)
+{
+	if (t->job)
+		t->job->abandon(t->job);
+	t->job = NULL;
+}
+
 static int try_fork(struct process *p, struct event *event, struct process **child)
 {
 	struct fork fork = {
 	        .entry = CAPOS_USER_MIN, .stack = STACK, .end_event = event, .end_bits = 1};
+	int error;
 	the_cpu.locked = true;
-	int error = process_fork(thread_of(p), &fork, child);
+	fork_pieces = 0;
+	do {
+		fork_pieces++;
+		steps_spent = 0;
+		error = process_fork(thread_of(p), &fork, child);
+	} while (error == WORK_AGAIN && fork_pieces < fork_patience);
+	if (error)
+		give_up_job(thread_of(p));
+	fake_drain();
 	the_cpu.locked = false;
 	return error;
 }
@@ -100,6 +121,7 @@ static void end_child(struct process *child)
 	the_cpu.locked = true;
 	process_end(child, 0, NULL);
 	process_put(child);
+	fake_drain();
 	the_cpu.locked = false;
 }
 
@@ -207,9 +229,15 @@ static void exec_without_memory(void **state)
 		struct thread *t = thread_of(p);
 		paddr_t taken = take_all(failures);
 		the_cpu.locked = true;
-		error = process_exec(t, &exec);
+		do {
+			steps_spent = 0;
+			error = process_exec(t, &exec);
+		} while (error == WORK_AGAIN);
+		if (error)
+			give_up_job(t);
 		the_cpu.locked = false;
 		give_back(taken);
+		fake_drain();
 		if (!error)
 			break;
 		assert_int_equal(error, CAP_ENOMEM);

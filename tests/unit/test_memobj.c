@@ -72,6 +72,7 @@ static void large_objects_are_sparse(void **state)
 		assert_int_equal(back, word);
 		memobj_put(m);
 		memobj_put(copy);
+		fake_drain();
 		assert_int_equal(payer.pages, 0);
 	}
 	assert_null(memobj_create(((1ull << 35) + 1) * PAGE_SIZE, NULL));
@@ -185,6 +186,7 @@ static void memory_running_out_leaves_nothing_behind(void **state)
 		assert_int_equal(memobj_frame(s, 0, true), PADDR_NONE);
 		memobj_put(s);
 	}
+	fake_drain();
 	assert_int_equal(page_refs(memobj_peek(m, 0)), 1);
 	memobj_put(hog);
 	memobj_put(m);

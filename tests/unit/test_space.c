@@ -14,6 +14,60 @@
 #include "kernel/memory/space.h"
 #include "tests/unit/kernel_fake.h"
 
+/* The kernel's range operations, called again for as long as they ask for it.  So many pieces it
+ * took. */
+static unsigned pieces;
+
+static int unmap(struct space *s, uint64_t address, uint64_t size)
+{
+	uint64_t progress[2] = {0, 0};
+	int result;
+	pieces = 0;
+	do {
+		pieces++;
+		steps_spent = 0;
+		result = space_unmap(s, address, size, progress);
+	} while (result == WORK_AGAIN);
+	return result;
+}
+
+static int protect(struct space *s, uint64_t address, uint64_t size, uint32_t access)
+{
+	uint64_t progress[2] = {0, 0};
+	int result;
+	pieces = 0;
+	do {
+		pieces++;
+		steps_spent = 0;
+		result = space_protect(s, address, size, access, progress);
+	} while (result == WORK_AGAIN);
+	return result;
+}
+
+static int fork_space(struct space *to, struct space *from)
+{
+	struct space_fork fork = {.to = to, .from = from};
+	int result;
+	pieces = 0;
+	do {
+		pieces++;
+		steps_spent = 0;
+		result = space_fork(&fork);
+	} while (result == WORK_AGAIN);
+	if (result)
+		space_fork_abandon(&fork);
+	return result;
+}
+
+static void destroy(struct space *s)
+{
+	pieces = 0;
+	do {
+		pieces++;
+		steps_spent = 0;
+	} while (!space_destroy(s));
+}
+
 #define R   CAP_RIGHT_READ
 #define RW  (CAP_RIGHT_READ | CAP_RIGHT_WRITE)
 #define RX  (CAP_RIGHT_READ | CAP_RIGHT_EXEC)
@@ -35,8 +89,8 @@ static int start(void **state)
 static int stop(void **state)
 {
 	(void)state;
-	space_destroy(&a);
-	space_destroy(&b);
+	destroy(&a);
+	destroy(&b);
 	fake_check_clean();
 	assert_int_equal(payer.pages, 0);
 	return 0;
@@ -80,9 +134,9 @@ static void bad_ranges_are_refused(void **state)
 		                           false, false, &address),
 		                 cases[i].error);
 	}
-	assert_int_equal(space_unmap(&a, 0x400000, UINT64_MAX), CAP_EINVAL);
-	assert_int_equal(space_unmap(&a, 0x400000, 0), CAP_EINVAL);
-	assert_int_equal(space_protect(&a, 0x400000, PAGE_SIZE, R), CAP_EFAULT);
+	assert_int_equal(unmap(&a, 0x400000, UINT64_MAX), CAP_EINVAL);
+	assert_int_equal(unmap(&a, 0x400000, 0), CAP_EINVAL);
+	assert_int_equal(protect(&a, 0x400000, PAGE_SIZE, R), CAP_EFAULT);
 	assert_int_equal(m->refs, 1);
 	memobj_put(m);
 }
@@ -102,7 +156,7 @@ static void chosen_addresses_are_apart(void **state)
 	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, R, false, false, &taken), CAP_EEXIST);
 	memobj_put(m);
 	/* A hole is found again. */
-	assert_int_equal(space_unmap(&a, last + 6 * PAGE_SIZE, 3 * PAGE_SIZE), CAP_OK);
+	assert_int_equal(unmap(&a, last + 6 * PAGE_SIZE, 3 * PAGE_SIZE), CAP_OK);
 	assert_int_equal(map_new(&a, 0, 3, R), last + 6 * PAGE_SIZE);
 }
 
@@ -118,22 +172,22 @@ static void rights_are_kept(void **state)
 	assert_int_equal(space_resolve(&a, at, CAP_RIGHT_WRITE, &no_memory), PADDR_NONE);
 	assert_int_equal(space_resolve(&a, at, CAP_RIGHT_EXEC, &no_memory), PADDR_NONE);
 	assert_false(no_memory);
-	assert_int_equal(space_protect(&a, at, PAGE_SIZE, RW), CAP_ERIGHTS);
-	assert_int_equal(space_protect(&a, at, PAGE_SIZE, 0), CAP_OK);
+	assert_int_equal(protect(&a, at, PAGE_SIZE, RW), CAP_ERIGHTS);
+	assert_int_equal(protect(&a, at, PAGE_SIZE, 0), CAP_OK);
 	assert_int_equal(space_copy_in(&a, &word, at, 8), CAP_EFAULT);
-	assert_int_equal(space_protect(&a, at, PAGE_SIZE, R), CAP_OK);
+	assert_int_equal(protect(&a, at, PAGE_SIZE, R), CAP_OK);
 	assert_int_equal(space_copy_in(&a, &word, at, 8), CAP_OK);
 
 	struct memobj *m = memobj_create(PAGE_SIZE, NULL);
 	uint64_t own = 0x500000, open = 0x600000;
 	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, R, true, false, &own), CAP_OK);
-	assert_int_equal(space_protect(&a, own, PAGE_SIZE, RW), CAP_OK);
-	assert_int_equal(space_protect(&a, own, PAGE_SIZE, RWX), CAP_EINVAL);
-	assert_int_equal(space_protect(&a, own, PAGE_SIZE, RX), CAP_ERIGHTS);
+	assert_int_equal(protect(&a, own, PAGE_SIZE, RW), CAP_OK);
+	assert_int_equal(protect(&a, own, PAGE_SIZE, RWX), CAP_EINVAL);
+	assert_int_equal(protect(&a, own, PAGE_SIZE, RX), CAP_ERIGHTS);
 	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, R | SPACE_LIMIT(RW), false, false, &open),
 	                 CAP_OK);
-	assert_int_equal(space_protect(&a, open, PAGE_SIZE, RX), CAP_ERIGHTS);
-	assert_int_equal(space_protect(&a, open, PAGE_SIZE, RW), CAP_OK);
+	assert_int_equal(protect(&a, open, PAGE_SIZE, RX), CAP_ERIGHTS);
+	assert_int_equal(protect(&a, open, PAGE_SIZE, RW), CAP_OK);
 	memobj_put(m);
 }
 
@@ -152,20 +206,20 @@ static void data_is_not_code(void **state)
 	/* Rights that a capability could not have make no difference. */
 	assert_int_equal(space_map(&a, data, 0, PAGE_SIZE, R | SPACE_LIMIT(RWX), false, false, &at),
 	                 CAP_OK);
-	assert_int_equal(space_protect(&a, at, PAGE_SIZE, RX), CAP_ERIGHTS);
-	assert_int_equal(space_unmap(&a, at, PAGE_SIZE), CAP_OK);
+	assert_int_equal(protect(&a, at, PAGE_SIZE, RX), CAP_ERIGHTS);
+	assert_int_equal(unmap(&a, at, PAGE_SIZE), CAP_OK);
 
 	/* Of two pages one becomes data, one code; each keeps to it, in a fork as well. */
 	assert_int_equal(space_map(&a, code, 0, 2 * PAGE_SIZE, R, true, false, &other), CAP_OK);
-	assert_int_equal(space_protect(&a, other, PAGE_SIZE, RW), CAP_OK);
-	assert_int_equal(space_protect(&a, other + PAGE_SIZE, PAGE_SIZE, RX), CAP_OK);
-	assert_int_equal(space_protect(&a, other, 2 * PAGE_SIZE, R), CAP_OK);
-	assert_int_equal(space_fork(&b, &a), CAP_OK);
+	assert_int_equal(protect(&a, other, PAGE_SIZE, RW), CAP_OK);
+	assert_int_equal(protect(&a, other + PAGE_SIZE, PAGE_SIZE, RX), CAP_OK);
+	assert_int_equal(protect(&a, other, 2 * PAGE_SIZE, R), CAP_OK);
+	assert_int_equal(fork_space(&b, &a), CAP_OK);
 	for (struct space *s = &a; s; s = s == &a ? &b : NULL) {
-		assert_int_equal(space_protect(s, other, PAGE_SIZE, RX), CAP_ERIGHTS);
-		assert_int_equal(space_protect(s, other + PAGE_SIZE, PAGE_SIZE, RW), CAP_ERIGHTS);
-		assert_int_equal(space_protect(s, other + PAGE_SIZE, PAGE_SIZE, RX), CAP_OK);
-		assert_int_equal(space_protect(s, other, PAGE_SIZE, RW), CAP_OK);
+		assert_int_equal(protect(s, other, PAGE_SIZE, RX), CAP_ERIGHTS);
+		assert_int_equal(protect(s, other + PAGE_SIZE, PAGE_SIZE, RW), CAP_ERIGHTS);
+		assert_int_equal(protect(s, other + PAGE_SIZE, PAGE_SIZE, RX), CAP_OK);
+		assert_int_equal(protect(s, other, PAGE_SIZE, RW), CAP_OK);
 	}
 	assert_int_not_equal(space_resolve(&b, other + PAGE_SIZE, CAP_RIGHT_EXEC, &no_memory),
 	                     PADDR_NONE);
@@ -182,9 +236,9 @@ static void the_kernels_mappings_stay(void **state)
 	map_new(&a, 0x400000, 1, RW);
 	map_new(&a, 0x404000, 1, RW);
 	assert_int_equal(space_map(&a, m, 0, 3 * PAGE_SIZE, RW, false, true, &at), CAP_OK);
-	assert_int_equal(space_unmap(&a, 0x400000, 5 * PAGE_SIZE), CAP_EINVAL);
-	assert_int_equal(space_unmap(&a, 0x402000, PAGE_SIZE), CAP_EINVAL);
-	assert_int_equal(space_protect(&a, 0x401000, PAGE_SIZE, R), CAP_EINVAL);
+	assert_int_equal(unmap(&a, 0x400000, 5 * PAGE_SIZE), CAP_EINVAL);
+	assert_int_equal(unmap(&a, 0x402000, PAGE_SIZE), CAP_EINVAL);
+	assert_int_equal(protect(&a, 0x401000, PAGE_SIZE, R), CAP_EINVAL);
 	assert_int_equal(a.count, 3);
 	space_unmap_kernel(&a, at);
 	assert_int_equal(a.count, 2);
@@ -201,13 +255,13 @@ static void frames_nobody_reaches_are_freed(void **state)
 	for (unsigned i = 0; i < 8; i++)
 		assert_int_equal(space_copy_out(&a, at + i * PAGE_SIZE, &byte, 1), CAP_OK);
 	uint64_t charged = payer.pages;
-	assert_int_equal(space_unmap(&a, at + 2 * PAGE_SIZE, 3 * PAGE_SIZE), CAP_OK);
+	assert_int_equal(unmap(&a, at + 2 * PAGE_SIZE, 3 * PAGE_SIZE), CAP_OK);
 	assert_int_equal(payer.pages, charged - 3);
 	assert_int_equal(a.count, 2);
 	assert_int_equal(space_copy_in(&a, &byte, at + 2 * PAGE_SIZE, 1), CAP_EFAULT);
 	assert_int_equal(space_copy_in(&a, &byte, at + 5 * PAGE_SIZE, 1), CAP_OK);
 	assert_int_equal(byte, 1);
-	assert_int_equal(space_unmap(&a, at, 8 * PAGE_SIZE), CAP_OK);
+	assert_int_equal(unmap(&a, at, 8 * PAGE_SIZE), CAP_OK);
 	assert_int_equal(payer.pages, charged - 8);
 }
 
@@ -361,7 +415,7 @@ static void step_map(unsigned s, unsigned page, unsigned count)
 
 static void step_unmap(unsigned s, unsigned page, unsigned count)
 {
-	assert_int_equal(space_unmap(spaces[s], address_of(page), count * PAGE_SIZE), CAP_OK);
+	assert_int_equal(unmap(spaces[s], address_of(page), count * PAGE_SIZE), CAP_OK);
 	for (unsigned i = page; i < page + count; i++) {
 		model_put(slots[s][i].model);
 		slots[s][i].model = NULL;
@@ -370,7 +424,7 @@ static void step_unmap(unsigned s, unsigned page, unsigned count)
 
 static void step_protect(unsigned s, unsigned page, unsigned count)
 {
-	int error = space_protect(spaces[s], address_of(page), count * PAGE_SIZE, R);
+	int error = protect(spaces[s], address_of(page), count * PAGE_SIZE, R);
 	bool whole = true;
 
 	for (unsigned i = page; i < page + count; i++)
@@ -491,12 +545,12 @@ static void mappings_of_an_object_are_bounded(void **state)
 	address = 0;
 	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, R, false, false, &address), CAP_ENOMEM);
 	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, RW, true, false, &address), CAP_OK);
-	assert_int_equal(space_unmap(&b, whole + PAGE_SIZE, PAGE_SIZE), CAP_ENOMEM);
-	assert_int_equal(space_protect(&b, whole, PAGE_SIZE, R), CAP_ENOMEM);
+	assert_int_equal(unmap(&b, whole + PAGE_SIZE, PAGE_SIZE), CAP_ENOMEM);
+	assert_int_equal(protect(&b, whole, PAGE_SIZE, R), CAP_ENOMEM);
 	assert_int_equal(m->nmappings, OBJECT_MAPPINGS_MAX);
-	space_destroy(&a);
-	assert_int_equal(space_unmap(&b, whole + PAGE_SIZE, PAGE_SIZE), CAP_OK);
-	space_destroy(&b);
+	destroy(&a);
+	assert_int_equal(unmap(&b, whole + PAGE_SIZE, PAGE_SIZE), CAP_OK);
+	destroy(&b);
 	assert_int_equal(m->nmappings, 0);
 	memobj_put(m);
 }

@@ -13,10 +13,11 @@
 
 #define USER_ENTRIES (TABLE_ENTRIES / 2)
 
-#define STEPS_TABLE 15u /* to go through a table */
+#define STEPS_TABLE 60u /* to go through a table that leads to others */
+#define STEPS_FREE  2u
 /* Entries that one piece of a long range goes through, and how many of them are a step. */
-#define PIECE_ENTRIES    1024u
-#define ENTRIES_PER_STEP 8u
+#define PIECE_ENTRIES    512u
+#define ENTRIES_PER_STEP 4u
 
 static uint64_t *entries(uint64_t entry)
 {
@@ -63,7 +64,7 @@ static bool free_table(paddr_t table, unsigned level, unsigned count)
 {
 	uint64_t *entry = entries(table);
 
-	steps_spend(STEPS_TABLE);
+	steps_spend(level > 0 ? STEPS_TABLE : STEPS_FREE);
 	for (unsigned i = 0; level > 0 && i < count; i++) {
 		if ((entry[i] & PTE_PRESENT) == 0)
 			continue;
@@ -164,9 +165,8 @@ static uint64_t change_range(paddr_t root, uint64_t start, uint64_t end, uint64_
 	uint64_t *entry = NULL;
 	uint64_t reach = PAGE_SIZE;
 
-	uint64_t address = start;
-	for (uint64_t visited = 0; address < end && visited < most;
-	     address += PAGE_SIZE, visited++) {
+	uint64_t address = start, visited = 0;
+	for (; address < end && visited < most; address += PAGE_SIZE, visited++) {
 		if (address == start || address % LARGE_PAGE_SIZE == 0) /* the next table */
 			entry = find_entry(root, address, &reach);
 		else
@@ -183,6 +183,7 @@ static uint64_t change_range(paddr_t root, uint64_t start, uint64_t end, uint64_
 	}
 	if (changed > FLUSH_SINGLY)
 		table_init(root);
+	steps_spend((uint32_t)(visited / ENTRIES_PER_STEP));
 	return address < end ? address : end;
 }
 
@@ -193,7 +194,6 @@ void arch_table_unmap_range(paddr_t root, uint64_t start, uint64_t end)
 
 uint64_t arch_table_unmap_some(paddr_t root, uint64_t start, uint64_t end)
 {
-	steps_spend(PIECE_ENTRIES / ENTRIES_PER_STEP);
 	return change_range(root, start, end, 0, PIECE_ENTRIES);
 }
 

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Long operations in pieces: between two of them the kernel lets interrupts in, each is bounded by
+ * count, and whatever happens in between, all that an operation made is given back or whole.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <capos/schema/kernel.h>
+#include "kernel/kcall.h"
+#include "kernel/kernel.h"
+#include "kernel/memory/slab.h"
+#include "kernel/object/event.h"
+#include "kernel/work.h"
+#include "tests/unit/core_fake.h"
+#include "tests/unit/kernel_fake.h"
+
+#define LARGE_ADDRESS 0x40000000ull
+#define LARGE_PAGES   400u
+#define MESSAGE       (USER_MEMORY + 1024)
+#define REPLY         (USER_MEMORY + 2048)
+#define CAPS          (USER_MEMORY + 3072)
+/* A piece that was begun with the budget almost spent may take so many steps more. */
+#define OVERSHOOT 500u
+
+static int start(void **state)
+{
+	(void)state;
+	fake_start(FAKE_ARENA_PAGES);
+	fake_most_steps = 0;
+	return 0;
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	fake_on_window = NULL;
+	fake_check_clean();
+	return 0;
+}
+
+static struct thread *thread_of(const struct process *p)
+{
+	return list_entry(list_first(&p->threads), struct thread, of_process);
+}
+
+/* Private memory, touched. */
+static struct process *create_large(void)
+{
+	struct process *p = user_create("large");
+	uint64_t address = LARGE_ADDRESS;
+	the_cpu.locked = true;
+	struct memobj *m = memobj_create(LARGE_PAGES * PAGE_SIZE, p->account);
+	int error = space_map(&p->space, m, 0, LARGE_PAGES * PAGE_SIZE,
+	                      CAP_RIGHT_READ | CAP_RIGHT_WRITE, true, false, &address);
+	assert_int_equal(error, CAP_OK);
+	memobj_put(m);
+	for (uint32_t i = 0; i < LARGE_PAGES; i++)
+		space_copy_out(&p->space, address + i * PAGE_SIZE, &i, sizeof(i));
+	fake_drain();
+	the_cpu.locked = false;
+	return p;
+}
+
+static struct capos_sqe self_call(uint16_t method, uint32_t length)
+{
+	return (struct capos_sqe){.op = CAP_OP_CALL,
+	                          .cap = CAP_SELF,
+	                          .interface = PROCESS_INTERFACE,
+	                          .method = method,
+	                          .send_addr = MESSAGE,
+	                          .send_len = length,
+	                          .recv_addr = REPLY,
+	                          .recv_len = 512,
+	                          .recv_caps = CAPS,
+	                          .recv_ncaps = 1};
+}
+
+static struct capos_sqe fork_call(struct process *p)
+{
+	uint64_t buffer[64];
+	struct msg_builder b;
+	const struct process_fork_params params = {.entry = CAPOS_USER_MIN,
+	                                           .stack_pointer = USER_MEMORY};
+	msg_builder_init(&b, buffer, sizeof(buffer));
+	assert_int_equal(process_fork_params_write(&b, &params), 0);
+	user_write(p, MESSAGE, buffer, msg_builder_length(&b));
+	return self_call(PROCESS_FORK, msg_builder_length(&b));
+}
+
+static struct capos_sqe unmap_call(struct process *p)
+{
+	uint64_t buffer[64];
+	struct msg_builder b;
+	const struct process_unmap_params params = {.address = LARGE_ADDRESS,
+	                                            .size = LARGE_PAGES * PAGE_SIZE};
+	msg_builder_init(&b, buffer, sizeof(buffer));
+	assert_int_equal(process_unmap_params_write(&b, &params), 0);
+	user_write(p, MESSAGE, buffer, msg_builder_length(&b));
+	return self_call(PROCESS_UNMAP, msg_builder_length(&b));
+}
+
+static void release(struct process *p, uint64_t at)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_RELEASE};
+	user_read(p, at, &sqe.cap, sizeof(sqe.cap));
+	assert_int_equal(user_run(thread_of(p), &sqe).result, CAP_OK);
+}
+
+static void pieces_are_bounded(void **state)
+{
+	(void)state;
+	struct process *p = create_large();
+	struct capos_sqe sqe = fork_call(p);
+	fake_windows = 0;
+	struct capos_cqe cqe = user_run(thread_of(p), &sqe);
+	assert_int_equal(cqe.result, CAP_OK);
+	assert_int_equal(cqe.ncaps, 1);
+	assert_true(fake_windows > 3);
+	cap_t child;
+	struct cap cap;
+	user_read(p, CAPS, &child, sizeof(child));
+	assert_int_equal(cap_lookup(&p->caps, child, &cap), CAP_OK);
+	uint32_t word;
+	for (uint32_t i = 0; i < LARGE_PAGES; i++) {
+		user_read(cap.object, LARGE_ADDRESS + i * PAGE_SIZE, &word, sizeof(word));
+		assert_int_equal(word, i);
+	}
+	sqe = unmap_call(p);
+	fake_windows = 0;
+	assert_int_equal(user_run(thread_of(p), &sqe).result, CAP_OK);
+	assert_true(fake_windows > 3);
+	the_cpu.locked = true;
+	assert_int_equal(space_copy_in(&p->space, &word, LARGE_ADDRESS, sizeof(word)), CAP_EFAULT);
+	the_cpu.locked = false;
+	user_end(cap.object);
+	release(p, CAPS);
+	user_end(p);
+	assert_true(fake_most_steps < STEPS_BUDGET + OVERSHOOT);
+}
+
+/* ---- What happens between two pieces ---- */
+
+static struct process *subject;
+static unsigned windows_left;
+
+static void kill_subject(void)
+{
+	if (windows_left-- > 0)
+		return;
+	fake_on_window = NULL;
+	the_cpu.locked = true;
+	process_end(subject, 0, NULL);
+	the_cpu.locked = false;
+}
+
+/* The process dies after each number of pieces: nothing stays. */
+static void death_in_the_middle(void **state)
+{
+	(void)state;
+	struct capos_sqe (*const calls[])(struct process *) = {fork_call, unmap_call};
+	for (unsigned c = 0; c < 2; c++) {
+		for (unsigned n = 0; n < 3; n++) {
+			uint64_t objects = slab_live_objects();
+			subject = create_large();
+			struct capos_sqe sqe = calls[c](subject);
+			user_submit(thread_of(subject), &sqe);
+			windows_left = n;
+			fake_on_window = kill_subject;
+			the_cpu.locked = true;
+			process_get(subject);
+			the_cpu.locked = false;
+			user_enter(thread_of(subject), 1, CAPOS_FOREVER);
+			assert_null(fake_on_window); /* it came so far */
+			assert_false(subject->alive);
+			fake_drain();
+			the_cpu.locked = true;
+			process_put(subject);
+			the_cpu.locked = false;
+			fake_drain();
+			assert_int_equal(slab_live_objects(), objects);
+		}
+	}
+}
+
+static void change_message(void)
+{
+	const uint64_t nonsense[8] = {~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull};
+	if (subject->alive)
+		user_write(subject, MESSAGE, nonsense, sizeof(nonsense));
+}
+
+/* The program changes the message of a call under way: it fails, or does what it was to do. */
+static void changed_message(void **state)
+{
+	(void)state;
+	subject = create_large();
+	struct capos_sqe sqe = fork_call(subject);
+	uint64_t live = slab_live_objects();
+	fake_on_window = change_message;
+	struct capos_cqe cqe = user_run(thread_of(subject), &sqe);
+	fake_on_window = NULL;
+	fake_drain();
+	assert_int_not_equal(cqe.result, CAP_OK);
+	assert_null(thread_of(subject)->job);
+	assert_int_equal(slab_live_objects(), live);
+	user_end(subject);
+}
+
+/* ---- Submissions and work ---- */
+
+static void submissions_stop(void **state)
+{
+	(void)state;
+	struct process *p = user_create("busy");
+	cap_t entropy;
+	uint64_t buffer[16];
+	struct msg_builder b;
+	const struct entropy_source_read_params params = {.length = 1024};
+	the_cpu.locked = true;
+	assert_int_equal(
+	        cap_insert(&p->caps, (struct cap){NULL, KIND_ENTROPY, CAP_RIGHT_CALL}, &entropy),
+	        CAP_OK);
+	the_cpu.locked = false;
+	msg_builder_init(&b, buffer, sizeof(buffer));
+	assert_int_equal(entropy_source_read_params_write(&b, &params), 0);
+	user_write(p, MESSAGE, buffer, msg_builder_length(&b));
+	const struct capos_sqe sqe = {.op = CAP_OP_CALL,
+	                              .cap = entropy,
+	                              .interface = ENTROPY_SOURCE_INTERFACE,
+	                              .method = ENTROPY_SOURCE_READ,
+	                              .send_addr = MESSAGE,
+	                              .send_len = msg_builder_length(&b),
+	                              .recv_addr = USER_MEMORY + 8192,
+	                              .recv_len = 4096};
+	for (unsigned i = 0; i < CAPOS_SQ_ENTRIES; i++)
+		user_submit(thread_of(p), &sqe);
+	fake_windows = 0;
+	assert_int_equal(user_enter(thread_of(p), 0, 0), CAPOS_SQ_ENTRIES);
+	assert_int_equal(fake_windows, CAPOS_SQ_ENTRIES); /* each is more than the budget */
+	user_end(p);
+}
+
+#define WAITING_THREADS 8u
+#define WAITERS         100u /* of each */
+
+static void signal_goes_on_as_work(void **state)
+{
+	(void)state;
+	struct process *p = user_create("waiters");
+	struct thread *t[WAITING_THREADS] = {thread_of(p)}, *signaller;
+	for (unsigned i = 1; i < WAITING_THREADS; i++)
+		t[i] = user_thread(p);
+	signaller = user_thread(p);
+	cap_t event = user_event(t[0]);
+	for (unsigned i = 0; i < WAITING_THREADS; i++) {
+		for (unsigned n = 0; n < WAITERS; n++) {
+			bool last = i == WAITING_THREADS - 1 && n == WAITERS - 1;
+			const struct capos_sqe wait = {
+			        .op = CAP_OP_WAIT, .cap = event, .arg = last ? 3 : 2};
+			user_submit(t[i], &wait);
+			if (n % CAPOS_SQ_ENTRIES == CAPOS_SQ_ENTRIES - 1)
+				user_enter(t[i], 0, 0);
+		}
+		user_enter(t[i], 0, 0);
+	}
+	const struct capos_sqe signal = {.op = CAP_OP_SIGNAL, .cap = event, .arg = 1};
+	struct capos_cqe cqe;
+	assert_int_equal(user_run(signaller, &signal).result, CAP_OK);
+	assert_false(user_take(t[WAITING_THREADS - 1], &cqe));
+	fake_drain();
+	assert_true(user_take(t[WAITING_THREADS - 1], &cqe));
+	assert_int_equal(cqe.value, 1);
+	/* While it goes on, another bit is set: it reaches one that waits for it, and no other. */
+	assert_int_equal(user_run(signaller, &signal).result, CAP_OK);
+	const struct capos_sqe second = {.op = CAP_OP_SIGNAL, .cap = event, .arg = 2};
+	assert_int_equal(user_run(signaller, &second).result, CAP_OK);
+	fake_drain();
+	unsigned reached = 0;
+	for (unsigned i = 0; i < WAITING_THREADS; i++) {
+		for (; user_take(t[i], &cqe); reached++)
+			assert_int_equal(cqe.value, 2);
+	}
+	assert_int_equal(reached, 1);
+	user_end(p);
+	assert_true(fake_most_steps < STEPS_BUDGET + OVERSHOOT);
+}
+
+/* A process that waits for the end of another is answered when nothing of it is left. */
+static void end_is_told_when_all_is_given_back(void **state)
+{
+	(void)state;
+	struct process *parent = user_create("parent"), *p = create_large();
+	cap_t child;
+	struct capos_cqe cqe;
+	the_cpu.locked = true;
+	process_get(p);
+	assert_int_equal(
+	        cap_insert(&parent->caps, (struct cap){p, KIND_PROCESS, CAP_RIGHTS_ALL}, &child),
+	        CAP_OK);
+	the_cpu.locked = false;
+	const uint64_t root = 0;
+	user_write(parent, MESSAGE, &root, sizeof(root));
+	struct capos_sqe sqe = self_call(PROCESS_WAIT, sizeof(root));
+	sqe.cap = child;
+	user_submit(thread_of(parent), &sqe);
+	assert_int_equal(user_enter(thread_of(parent), 1, CAPOS_FOREVER), USER_SLEEPS);
+	uint64_t used = p->account->pages;
+	struct account *account = p->account;
+	account_get(account);
+	assert_true(used > LARGE_PAGES);
+	the_cpu.locked = true;
+	process_end(p, 5, NULL);
+	the_cpu.locked = false;
+	unsigned pieces = 0;
+	for (; !user_take(thread_of(parent), &cqe); pieces++) {
+		assert_true(work_pending());
+		assert_false(p->alive);
+		the_cpu.locked = true;
+		steps_spent = 0;
+		work_run();
+		assert_true(steps_spent < STEPS_BUDGET + OVERSHOOT);
+		the_cpu.locked = false;
+	}
+	assert_true(pieces > 1);
+	assert_int_equal(cqe.result, CAP_OK);
+	assert_int_equal(account->pages, 0);
+	account_put(account);
+	user_end(parent);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup_teardown(pieces_are_bounded, start, finish),
+	        cmocka_unit_test_setup_teardown(death_in_the_middle, start, finish),
+	        cmocka_unit_test_setup_teardown(changed_message, start, finish),
+	        cmocka_unit_test_setup_teardown(submissions_stop, start, finish),
+	        cmocka_unit_test_setup_teardown(signal_goes_on_as_work, start, finish),
+	        cmocka_unit_test_setup_teardown(end_is_told_when_all_is_given_back, start, finish),
+	};
+	fake_start(FAKE_ARENA_PAGES);
+	core_start();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
