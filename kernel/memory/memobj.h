@@ -27,7 +27,7 @@ enum memobj_kind { MEMOBJ_ANON, MEMOBJ_DMA, MEMOBJ_DEVICE };
 struct memobj {
 	uint32_t refs;
 	enum memobj_kind kind;
-	/* Its bytes may be executed and never change; of no other object is a mapping executable. */
+	/* Its bytes may be executed and never change; no other object is executed. */
 	bool code;
 	uint64_t size;   /* bytes as asked for */
 	uint64_t npages; /* size in pages, rounded up; at most MEMOBJ_PAGES_MAX */

@@ -269,8 +269,9 @@ _Static_assert(sizeof(struct capos_ring) == CAPOS_RING_SIZE, "ring layout");
 /* ---- Addresses ----
  *
  * User space is [CAPOS_USER_MIN, CAPOS_USER_MAX).  layout.h says where the parts of a process lie.
- * The first thread's stack ends at the top that its starter chose; that holds the start block (see libcapos/include/capos/start.h), at whose
- * first byte the stack pointer stands when the program's entry point runs, as on Linux.
+ * The first thread's stack ends at the top that its starter chose; that holds the start block (see
+ * libcapos/include/capos/start.h), at whose first byte the stack pointer stands when the program's
+ * entry point runs, as on Linux.
  */
 #define CAPOS_USER_MIN   0x0000000000010000ull
 #define CAPOS_USER_MAX   0x00007ffffffff000ull

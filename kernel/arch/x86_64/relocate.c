@@ -27,7 +27,7 @@ static const void *physical(paddr_t address)
 	return (const void *)address;
 }
 
-/* What the host put into the boot archive for us, when there is one; entropy.c takes it later, too. */
+/* Adds the seed that the host put into the boot archive; entropy.c takes it too, later. */
 static void mix_host_seed(const struct hvm_start_info *info, uint8_t *key, size_t size)
 {
 	if (info->magic != START_INFO_MAGIC || info->nr_modules == 0)

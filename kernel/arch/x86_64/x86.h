@@ -238,7 +238,7 @@ _Static_assert(sizeof(struct hvm_start_info) == 56, "start info layout");
 _Static_assert(sizeof(struct hvm_module) == 32, "module layout");
 _Static_assert(sizeof(struct hvm_memory) == 24, "memory map layout");
 
-/* relocate.c: what runs before addresses are right, and before the stack protector has its secret. */
+/* relocate.c: runs before addresses are right and the stack protector has its secret. */
 #define NO_STACK_PROTECTOR __attribute__((no_stack_protector))
 #define SLOT_SIZE          (512ull << 30) /* one entry of the top table */
 #define IMAGE_SLOT_BASE    0xffffff8000000000ull
