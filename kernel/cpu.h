@@ -3,9 +3,9 @@
  * What belongs to one processor, and which thread it runs.
  *
  * Locking.  There is one processor and one lock, the kernel itself: it is taken by entering the
- * kernel with interrupts off and given up by resuming a thread or going idle, and nobody sleeps
+ * kernel with interrupts off and given up by resuming a thread or going idle, and no thread sleeps
  * while holding it. kernel_locked() says so in assertions.  With more processors this becomes a
- * lock taken at entry, first; the order below it, for whoever splits it: scheduler, process,
+ * lock taken at entry, first; the order below it, for the day when it is split: scheduler, process,
  * capability table, endpoint, event, timeouts, memory object, page allocator.
  */
 #ifndef KERNEL_CPU_H
@@ -29,7 +29,7 @@ enum sched_rank { RANK_SERVICE, RANK_PROGRAM, RANK_COUNT };
  * whole batch of work, since a switch of address spaces costs as much as copying 30 KB. */
 #define BATCH_NS 500000ull
 /* A thread that slept this long is in the middle of no batch: it takes over at once when it wakes,
- * so that a lone request goes out while whoever made it gets ready to wait. */
+ * so that a lone request goes out while its sender gets ready to wait. */
 #define QUIET_NS 300000ull
 
 /* What the kernel was last asked for, to name the longest time with interrupts off. */
@@ -53,7 +53,7 @@ struct cpu {
 	uint64_t timer_at;    /* what the hardware timer is set to */
 	bool locked;
 	uint64_t context_switches, interrupts;
-	/* Time with interrupts off, as long as somebody measures it. */
+	/* Time with interrupts off, as long as it is measured. */
 	bool measures;
 	uint64_t entered_at;
 	struct entry entry;

@@ -2,7 +2,7 @@
 /*
  * An opened PCI function.  As long as one of its capabilities is held it may reach the memory of
  * its pool; when the last is given up, bus mastering goes off before any of that memory can become
- * somebody else's, and its registers vanish from wherever they were mapped.  Opened again, it is still set up as the last
+ * another process's, and its registers vanish from wherever they were mapped.  Opened again, it is still set up as the last
  * driver left it, with addresses of memory that others have now: so bus mastering goes on only with
  * the first memory of the new pool, and the driver resets the device before it asks for any.
  */
@@ -31,7 +31,7 @@ struct device {
 	unsigned nregions;
 	struct pci_region regions[PCI_REGIONS_MAX];
 	struct memobj *mapped[PCI_REGIONS_MAX]; /* made when first mapped; one count each */
-	struct event *event;                    /* NULL: nobody is told; else one count */
+	struct event *event;                    /* NULL: none is bound; else one count */
 	uint64_t bits;
 	uint64_t delivered;
 	struct dma_block *blocks;
@@ -61,7 +61,7 @@ static void bind(struct device *d, struct event *event, uint64_t bits)
 	d->bits = bits;
 }
 
-/* Whoever mapped it faults when touching it from now on. */
+/* A process that mapped it faults when it touches it from now on. */
 static void revoke(struct memobj *m)
 {
 	space_forget_frames(m, 0, m->npages);
@@ -139,7 +139,7 @@ static int open(void *object, struct msg_call *msg, const struct device_manager_
 	if (f->open)
 		return CAP_EBUSY;
 	if (f->msix == 0)
-		return CAP_ETYPE; /* its interrupts cannot be told apart from others' */
+		return CAP_ETYPE; /* its interrupts cannot be distinguished from others' */
 	struct account *account = call->caller->process->account;
 	struct device *d = account_alloc(account, &devices);
 	if (!d)

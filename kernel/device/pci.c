@@ -244,7 +244,7 @@ unsigned pci_regions(const struct pci_function *f, struct pci_region regions[PCI
 /*
  * A device may go on where it stopped as soon as bus mastering is back.  Only its driver knows how
  * to reset it, and does so first of all; until then a driver that crashed may have left it
- * addresses of memory that is somebody else's now.
+ * addresses of memory that has another owner now.
  */
 void pci_set_active(const struct pci_function *f, bool registers, bool master)
 {

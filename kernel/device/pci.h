@@ -36,7 +36,7 @@ struct pci_function {
 	uint8_t table_bar, pending_bar;
 	uint32_t table_offset, pending_offset;
 	volatile uint32_t *table; /* mapped when first opened, for good */
-	struct device *open;      /* whoever holds its capabilities; NULL: nobody */
+	struct device *open;      /* while its capabilities are held; NULL: not open */
 };
 
 extern struct pci_function pci_functions[PCI_FUNCTIONS_MAX];

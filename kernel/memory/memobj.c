@@ -2,7 +2,7 @@
 /*
  * Memory objects: a radix tree of frames each, whose height grows with the object and never
  * shrinks.  Every present frame and every page of the tree is charged to the object's account,
- * shared or not, so that nobody keeps memory that nobody pays for.  Interrupts are off throughout.
+ * shared or not, so that all memory that is kept is paid for.  Interrupts are off throughout.
  */
 #include "kernel.h"
 #include "memory/memobj.h"

@@ -2,7 +2,7 @@
 /*
  * The page frame allocator: ranges of memory that are handed out from their start on, and a list of
  * frames that came back.  A frame that was never handed out has never been written, nor has its
- * reference count, so memory that nobody asked for costs the host nothing.  Interrupts are off
+ * reference count, so memory that was never asked for costs the host nothing.  Interrupts are off
  * throughout.
  */
 #include "kernel.h"

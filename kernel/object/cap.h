@@ -45,7 +45,7 @@ enum cap_kind {
 #define CAP_HANGUP 0x800u
 _Static_assert((CAP_HANGUP & CAP_RIGHTS_ALL) == 0, "no right of abi.h");
 
-/* A reference to an object with rights.  Whoever holds one holds one count of the object. */
+/* A reference to an object with rights.  Its holder holds one count of the object. */
 struct cap {
 	void *object; /* NULL for kinds of which there is one (spawner, log, ...) */
 	uint16_t kind;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ProcessSpawner: starts processes for whoever holds it, with the capabilities sent and no others.
+ * ProcessSpawner: starts processes for its holders, with the capabilities sent and no others.
  */
 #include "kcall.h"
 #include "kernel.h"

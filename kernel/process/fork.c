@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Process.fork: a second process with the memory and capabilities of the first.  All of it is made
- * before anybody sees it, or nothing is.  Both draw on one
+ * before any of it can be seen, or nothing is.  Both draw on one
  * account from then on.
  */
 #include "object/event.h"

@@ -5,7 +5,7 @@
  * that used theirs up.
  *
  * The hardware timer is set only for a deadline that matters: the queue's first, and the end of a
- * slice or batch when somebody waits for it.  A timer that was set for something no longer wanted
+ * slice or batch when a thread waits for it.  A timer that was set for something no longer wanted
  * is left to fire once, but for an idle processor, which it would only disturb.
  */
 #include "cpu.h"
@@ -143,7 +143,7 @@ static struct thread *pick(struct cpu *cpu)
 	return NULL;
 }
 
-/* Puts the current thread back into its queue when somebody else's turn has come. */
+/* Puts the current thread back into its queue when another's turn has come. */
 static void yield_if_due(struct cpu *cpu)
 {
 	struct thread *t = cpu->current;

@@ -60,12 +60,12 @@ typedef uint64_t cap_t;
 /* What a holder may do with a kernel object.  A copy may have fewer rights, never more. */
 #define CAP_RIGHT_READ   0x001u /* MemoryObject: map or read */
 #define CAP_RIGHT_WRITE  0x002u /* MemoryObject: map writable, write */
-#define CAP_RIGHT_EXEC   0x004u /* MemoryObject: map executable */
+#define CAP_RIGHT_EXEC   0x004u /* MemoryObject that is code: map executable */
 #define CAP_RIGHT_SIGNAL 0x008u /* Event: SIGNAL */
 #define CAP_RIGHT_WAIT   0x010u /* Event: WAIT, bindUpcall */
 #define CAP_RIGHT_RECV   0x020u /* endpoint: RECV, RETURN, MINT */
-/* Process: memory, threads, new objects of that process.  MemoryObject: resize, with WRITE: whoever
- * shares memory keeps this right to itself, or the other side takes its pages away under it. */
+/* Process: memory, threads, new objects of that process.  MemoryObject: resize, with WRITE: a
+ * process that shares memory keeps this right to itself, or the other takes its pages away. */
 #define CAP_RIGHT_MANAGE 0x040u
 #define CAP_RIGHT_KILL   0x080u /* Process: kill */
 #define CAP_RIGHT_WATCH  0x100u /* Process: wait, status */
@@ -93,7 +93,7 @@ enum cap_error {
 	CAP_ECANCELED = -11, /* cancelled by CANCEL */
 	CAP_EGONE = -12,     /* the object's server (or the process asked about) has ended */
 	CAP_EAGAIN = -13,    /* would have to wait (futex word differs), or too much in flight */
-	CAP_EBUSY = -14,     /* somebody else holds what may be held once */
+	CAP_EBUSY = -14,     /* another process holds what may be held once */
 	CAP_ENOENT = -15,    /* nothing of that name or number */
 	CAP_EINTR = -16,     /* signals are pending for the thread */
 	CAP_ETIMEDOUT = -17, /* a bound that the caller gave has passed (library calls) */

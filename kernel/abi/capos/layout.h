@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where the parts of a process lie: image, mappings and stack each begin at a random page of a
- * range of their own, so that knowing one address tells nothing of the others.  Whoever starts an
- * image chooses its place and the stack's (it writes addresses into the start block); the kernel
- * chooses where mappings begin, rings among them.
+ * range of their own, so that knowing one address tells nothing of the others.  The process that
+ * starts an image chooses its place and the stack's (it writes addresses into the start block); the
+ * kernel chooses where mappings begin, rings among them.
  *
  * The clock page stays where it is: it is read on every question for the time, holds no address and
- * no code, and nobody but the kernel writes it.
+ * no code, and only the kernel writes it.
  */
 #ifndef CAPOS_LAYOUT_H
 #define CAPOS_LAYOUT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The order in which the machine comes up.  Each step may use what the ones before it made; boot
- * information is copied before the first frame of memory is given to anybody.
+ * information is copied before the first frame of memory is handed out.
  */
 #include "x86.h"
 

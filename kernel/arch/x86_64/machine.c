@@ -21,7 +21,7 @@
 #define FIFO_ENABLE    0x07
 #define FIFO_SIZE      16u
 #define EMPTY_TRIES \
-	200000u /* longer than 16 characters take at 115200 baud: then nobody is there */
+	200000u /* longer than 16 characters take at 115200 baud: then no port listens */
 
 static bool serial_present;
 
