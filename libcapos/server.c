@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include <capos/log.h>
 #include <capos/schema/status.h>
 #include <capos/server.h>
 
@@ -18,6 +19,7 @@ struct server_slot {
 	struct cap_op return_op;  /* completes only when the RETURN failed; context: the slot */
 	struct server_buffer *owner;
 	struct server_call call;
+	bool failed; /* its RECV: to be made again */
 	cap_t received_caps[CAPOS_MESSAGE_CAPS_MAX];
 	struct capos_send_cap sent_caps[CAPOS_MESSAGE_CAPS_MAX]; /* of the RETURN */
 	uint32_t sent_ncaps;
@@ -29,8 +31,13 @@ struct server_buffer {
 	struct server_slot slots[SERVER_RECEIVE_BUFFERS];
 	struct server_slot *ready[SERVER_RECEIVE_BUFFERS];
 	uint32_t nready;
+	uint32_t nfailed; /* slots that are failed */
+	uint64_t failures;
 	int error; /* why receiving ended, or CAP_OK */
 };
+
+/* How long after a RECV that failed the next is made, in nanoseconds. */
+#define RETRY_NS 50000000ull
 
 #define PAGES(bytes)   (((bytes) + CAPOS_PAGE_SIZE - 1) / CAPOS_PAGE_SIZE * CAPOS_PAGE_SIZE)
 #define BUFFERS_SIZE   PAGES(sizeof(struct server_buffer))
@@ -203,6 +210,43 @@ static void handle(struct server *server, struct server_slot *slot)
 	}
 }
 
+/* Whether receiving is over for good: the endpoint is not there or not ours. */
+static bool receiving_over(int result)
+{
+	return result == CAP_EGONE || result == CAP_EBADCAP || result == CAP_ERIGHTS ||
+	       result == CAP_ETYPE;
+}
+
+/* A RECV that failed for lack of memory, say, is made again after a while: a server does not end of
+ * it, and does not spend its time on trying. */
+static void receive_later(struct server *server, struct server_slot *slot, int result)
+{
+	struct server_buffer *b = server->buffers;
+
+	if (!b->failures++)
+		log_line("a RECV failed: %s; trying again", cap_error_text(result));
+	slot->failed = true;
+	b->nfailed++;
+}
+
+static int receive_again(struct server *server)
+{
+	struct server_buffer *b = server->buffers;
+
+	for (int i = 0; i < SERVER_RECEIVE_BUFFERS && b->nfailed; i++) {
+		struct server_slot *slot = &b->slots[i];
+
+		if (!slot->failed)
+			continue;
+		slot->failed = false;
+		b->nfailed--;
+		int result = submit_receive(server, slot);
+		if (result)
+			return result;
+	}
+	return CAP_OK;
+}
+
 /* Handles what has arrived, in that order, and receives again with each slot. */
 static int handle_ready(struct server *server)
 {
@@ -214,11 +258,13 @@ static int handle_ready(struct server *server)
 
 		b->nready--;
 		memmove(&b->ready[0], &b->ready[1], b->nready * sizeof(b->ready[0]));
-		if (result == CAP_EGONE || result == CAP_EBADCAP || result == CAP_ERIGHTS ||
-		    result == CAP_ETYPE || result == CAP_EFAULT)
+		if (receiving_over(result))
 			return result;
-		if (!result)
-			handle(server, slot);
+		if (result) {
+			receive_later(server, slot, result);
+			continue;
+		}
+		handle(server, slot);
 		result = submit_receive(server, slot);
 		if (result)
 			return result;
@@ -312,7 +358,12 @@ int server_run(struct server *server)
 		/* A callback's own calls may have reaped more meanwhile. */
 		if (server->buffers->nready || !server->event_waiting)
 			timeout = 0;
+		bool failed = server->buffers->nfailed > 0;
+		if (failed && timeout > RETRY_NS)
+			timeout = RETRY_NS;
 		result = cap_poll(timeout != 0, timeout);
+		if (failed && (!result || result == CAP_ETIMEDOUT || result == CAP_EINTR))
+			result = receive_again(server);
 		if (result == CAP_ETIMEDOUT || result == CAP_EINTR)
 			result = CAP_OK;
 	}

@@ -736,19 +736,25 @@ int space_copy_out(struct space *s, uint64_t to, const void *from, uint64_t leng
 }
 
 int space_copy_across(struct space *to_space, uint64_t to, struct space *from_space, uint64_t from,
-                      uint64_t length)
+                      uint64_t length, enum copy_side *side)
 {
 	int error = CAP_OK;
 
-	if (!user_range(to, length) || !user_range(from, length))
+	*side = COPY_SOURCE;
+	if (!user_range(from, length))
+		return CAP_EFAULT;
+	*side = COPY_TARGET;
+	if (!user_range(to, length))
 		return CAP_EFAULT;
 	while (length > 0) {
 		uint64_t chunk = min(length, min(left_in_page(to), left_in_page(from)));
 		/* The target first: making it writable may replace the frame that the source is
 		 * in. */
+		*side = COPY_TARGET;
 		char *target = reach(to_space, to, true, &error);
 		if (!target)
 			return error;
+		*side = COPY_SOURCE;
 		const char *source = reach(from_space, from, false, &error);
 		if (!source)
 			return error;
@@ -756,6 +762,19 @@ int space_copy_across(struct space *to_space, uint64_t to, struct space *from_sp
 		to += chunk;
 		from += chunk;
 		length -= chunk;
+	}
+	return CAP_OK;
+}
+
+int space_prepare(struct space *s, uint64_t address, uint64_t length)
+{
+	int error = CAP_OK;
+
+	if (!user_range(address, length))
+		return CAP_EFAULT;
+	for (uint64_t end = address + length; address < end; address += left_in_page(address)) {
+		if (!reach(s, address, true, &error))
+			return error;
 	}
 	return CAP_OK;
 }

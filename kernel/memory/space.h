@@ -97,8 +97,13 @@ paddr_t space_resolve(struct space *s, uint64_t address, uint32_t access, bool *
  * CAP_EFAULT or CAP_ENOMEM.  On error a part may have been copied. */
 int space_copy_in(struct space *s, void *to, uint64_t from, uint64_t length);
 int space_copy_out(struct space *s, uint64_t to, const void *from, uint64_t length);
+/* On error *side says which range could not be reached. */
+enum copy_side { COPY_TARGET, COPY_SOURCE };
 int space_copy_across(struct space *to_space, uint64_t to, struct space *from_space, uint64_t from,
-                      uint64_t length);
+                      uint64_t length, enum copy_side *side);
+/* Makes a range present and writable, so that a copy to it does not fail as long as it stays
+ * mapped.  CAP_OK, CAP_EFAULT, CAP_ENOMEM. */
+int space_prepare(struct space *s, uint64_t address, uint64_t length);
 /* A user word for futexes: identity (object and offset) and value.  4-byte aligned. */
 int space_futex_key(struct space *s, uint64_t address, struct memobj **object, uint64_t *offset,
                     uint32_t *value);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Endpoints.  What a server is to hear waits in one queue, in the order in which it happened; the
- * nodes lie in the calls and objects themselves, so telling a server cannot fail.  A call is in its
- * endpoint's queue until delivered, then among the calls of the process that received it until that
- * answers; a cancelled one stays there, without an operation, and is in the queue again until the
- * server has heard of it.
+ * Endpoints.  Notices to a server wait in one queue, in the order in which they happened; the nodes
+ * lie in the calls and objects themselves, so queuing one cannot fail.  A call is in its endpoint's
+ * queue until delivered, then among the calls of the process that received it until that answers; a
+ * cancelled one stays there, without an operation, and is in the queue again until the server has
+ * received that.
+ *
+ * Dropping a capability delivers nothing and ends nothing: it queues a notice or the endpoint's
+ * work, which goes on from the kernel's queue of work in pieces.  So nothing here recurses, whatever
+ * chain of objects in messages in endpoints a program builds.
  *
  * An endpoint outlives the process that receives on it as long as another holds a capability to it:
  * what is under way then fails, and so does every object which that process had minted, since its
@@ -23,17 +27,20 @@ struct endpoint {
 	uint32_t refs;    /* holders, objects, calls and RECVs */
 	uint32_t holders; /* capabilities */
 	struct account *account;
-	bool dead;
-	bool unserving;         /* what was under way to its last server is failing */
+	bool dead;              /* the last holder has gone, and with it all receiving */
 	struct process *server; /* received here last; NULL: none, or it has ended */
 	uint64_t servers_ended; /* how many have */
 	struct list of_server;  /* server->endpoints */
-	struct list notices;    /* struct notice */
+	struct list notices;    /* struct notice, to be delivered */
+	struct list lost;       /* struct notice, of servers that have ended: to be freed */
 	struct list receivers;  /* struct op */
-	struct work work;       /* its end */
+	struct work work;       /* queued: it holds a reference */
 };
 
-/* Something that a server is to hear. */
+/* Notices that one piece of an endpoint's work delivers or frees: each copies up to 64 KiB. */
+#define NOTICES_AT_ONCE 4u
+
+/* A call that arrives, a call cancelled, or an object released. */
 struct notice {
 	struct list queue;
 	enum capos_received_kind kind;
@@ -55,7 +62,7 @@ struct call {
 	struct notice notice; /* first; its arrival, then its cancelling */
 	struct op *op;        /* of the caller; NULL once that gave up */
 	struct endpoint *endpoint;
-	struct process *server;  /* whom it was delivered to; NULL before */
+	struct process *server;  /* the one it was delivered to; NULL before */
 	struct list of_server;   /* server->calls */
 	struct account *account; /* of the caller, which the call counts against */
 	uint64_t id, caller, word, interface;
@@ -68,9 +75,9 @@ struct call {
 static struct slab endpoints = SLAB_INIT(struct endpoint);
 static struct slab objects = SLAB_INIT(struct object);
 static struct slab calls = SLAB_INIT(struct call);
+static uint64_t last_call_id;
 
 #define STEPS_NOTICE 6u /* to take out of a queue what waits there, and answer it */
-static uint64_t last_call_id;
 
 /* ---- Endpoints and objects ---- */
 
@@ -83,6 +90,7 @@ struct endpoint *endpoint_create(struct account *account)
 	e->refs = e->holders = 1;
 	list_init(&e->of_server);
 	list_init(&e->notices);
+	list_init(&e->lost);
 	list_init(&e->receivers);
 	return e;
 }
@@ -96,6 +104,16 @@ void endpoint_unref(struct endpoint *e)
 	}
 }
 
+static void work_step(struct work *work);
+
+static void schedule(struct endpoint *e)
+{
+	if (work_queued(&e->work))
+		return;
+	e->refs++;
+	work_add(&e->work, work_step);
+}
+
 void endpoint_get(void *endpoint)
 {
 	struct endpoint *e = endpoint;
@@ -103,16 +121,12 @@ void endpoint_get(void *endpoint)
 	e->holders++;
 }
 
-static void end_unheld(struct work *work);
-
 void endpoint_put(void *endpoint)
 {
 	struct endpoint *e = endpoint;
 	assert(e->holders > 0);
-	if (--e->holders == 0 && !e->dead && !work_queued(&e->work)) {
-		e->refs++; /* the work's */
-		work_add(&e->work, end_unheld);
-	}
+	if (--e->holders == 0)
+		schedule(e);
 	endpoint_unref(e);
 }
 
@@ -161,69 +175,75 @@ uint64_t object_era(const struct object *o)
 }
 
 /* Nothing receives on the endpoint now: what was under way to it fails, and its server's objects
- * are gone.  As far as the budget goes; false: something is left. */
-static bool endpoint_unserve(struct endpoint *e)
+ * are gone. */
+static void endpoint_unserve(struct endpoint *e)
+{
+	list_remove(&e->of_server);
+	e->server = NULL;
+	e->servers_ended++;
+	list_move_all(&e->notices, &e->lost);
+	if (!list_empty(&e->lost))
+		schedule(e);
+}
+
+/* Frees notices that will not be delivered, as far as the budget goes but at least one. */
+static void free_lost(struct endpoint *e)
 {
 	struct list *node;
-	if (!e->unserving)
-		e->servers_ended++;
-	e->unserving = true;
-	e->server = NULL;
-	while ((node = list_first(&e->notices))) {
+	while ((node = list_first(&e->lost))) {
 		struct notice *notice = list_entry(node, struct notice, queue);
-		if (steps_over())
-			return false;
 		list_remove(node);
 		if (notice->kind == CAPOS_RECEIVED_CALL)
 			call_finish((struct call *)notice, CAP_EGONE, 0, 0);
 		else if (notice->kind == CAPOS_RECEIVED_RELEASE)
 			object_free((struct object *)notice);
 		steps_spend(STEPS_NOTICE);
+		if (steps_over())
+			break;
 	}
-	e->unserving = false;
-	list_remove(&e->of_server);
-	return true;
 }
 
-/* After the last holder, as far as the budget goes; false: something is left. */
-static bool endpoint_end(struct endpoint *e)
+/* Without holders no process can receive, nor mint: what waits for that fails. */
+static void end_some(struct endpoint *e)
 {
 	struct list *node;
-	e->dead = true;
-	if (!endpoint_unserve(e))
-		return false;
-	while ((node = list_first(&e->receivers))) {
-		if (steps_over())
-			return false;
+	if (!e->dead) {
+		e->dead = true;
+		endpoint_unserve(e);
+	}
+	while (!steps_over() && (node = list_first(&e->receivers))) {
 		op_complete(list_entry(node, struct op, queue), CAP_EGONE, 0, 0, 0);
 		endpoint_unref(e);
 		steps_spend(STEPS_NOTICE);
 	}
-	return true;
 }
 
-static void end_unheld(struct work *work)
+static bool deliver_some(struct endpoint *e);
+
+/* A piece of what follows from the past: the end of the endpoint or of a server, or notices. */
+static void work_step(struct work *work)
 {
 	struct endpoint *e = container_of(work, struct endpoint, work);
-	if (e->holders == 0 && !endpoint_end(e)) {
-		work_add_rest(work, end_unheld);
-		return;
-	}
-	endpoint_unref(e);
+	bool more = false;
+	if (e->holders == 0)
+		end_some(e);
+	else
+		more = deliver_some(e);
+	free_lost(e);
+	more = more || !list_empty(&e->lost) || (e->dead && !list_empty(&e->receivers));
+	if (more && !work_queued(work))
+		work_add_rest(work, work_step);
+	else
+		endpoint_unref(e); /* queued again meanwhile, it has another reference */
 }
 
 bool endpoint_server_ends(struct process *p)
 {
 	struct list *node;
 	while ((node = list_first(&p->endpoints))) {
-		struct endpoint *e = list_entry(node, struct endpoint, of_server);
 		if (steps_over())
 			return false;
-		e->refs++;
-		bool done = endpoint_unserve(e);
-		endpoint_unref(e);
-		if (!done)
-			return false;
+		endpoint_unserve(list_entry(node, struct endpoint, of_server));
 		steps_spend(STEPS_NOTICE);
 	}
 	for (unsigned i = 0; i < PROCESS_CALL_BUCKETS; i++) {
@@ -242,7 +262,8 @@ bool endpoint_server_ends(struct process *p)
 enum delivery {
 	DELIVERED,
 	NOTICE_FAILED,   /* the call is at fault: it has been answered */
-	RECEIVER_FAILED, /* the receiver is at fault: its RECV has completed */
+	RECEIVER_FAILED, /* the receiver's buffer is no memory: its RECV has completed */
+	NO_MEMORY,       /* for the receiver's buffer: both wait on */
 };
 
 static enum delivery fail_receiver(struct op *op, int error)
@@ -259,16 +280,18 @@ static enum delivery fail_call(struct call *call, int error)
 	return NOTICE_FAILED;
 }
 
-static bool readable(struct space *s, uint64_t address, uint64_t length)
+/* A buffer that is not mapped is the receiver's error.  That there is no memory for it, or that the
+ * message cannot be read, is the caller's, so that nothing a caller does can fail a RECV. */
+static enum delivery fail_side(struct call *call, struct op *op, int error, enum copy_side side)
 {
-	bool no_memory = false;
-	if (address >= CAPOS_USER_MAX || length > CAPOS_USER_MAX - address)
-		return false;
-	for (uint64_t at = address; at < address + length; at = (at | (PAGE_SIZE - 1)) + 1) {
-		if (space_resolve(s, at, CAP_RIGHT_READ, &no_memory) == PADDR_NONE)
-			return no_memory;
-	}
-	return true;
+	if (side == COPY_TARGET && error == CAP_EFAULT)
+		return fail_receiver(op, error);
+	return fail_call(call, error);
+}
+
+static void spend_copy(uint32_t length)
+{
+	steps_spend(STEPS_OPERATION + length / PAGE_SIZE * STEPS_PAGE_COPY);
 }
 
 static enum delivery deliver_call(struct call *call, struct op *op)
@@ -284,6 +307,7 @@ static enum delivery deliver_call(struct call *call, struct op *op)
 	                              .caller = call->caller,
 	                              .length = call->send_len,
 	                              .recv_len = call->op->buffer.length};
+	enum copy_side side = COPY_TARGET;
 	if (call->send_len > op->buffer.length - sizeof(head) ||
 	    call->transfer.count > op->buffer.ncaps)
 		return fail_call(call, CAP_ETOOBIG);
@@ -291,18 +315,15 @@ static enum delivery deliver_call(struct call *call, struct op *op)
 	if (error)
 		return fail_call(call, error);
 	error = space_copy_out(&to->space, op->buffer.address, &head, sizeof(head));
-	if (error == CAP_EFAULT)
-		return fail_receiver(op, error);
 	if (!error)
 		error = space_copy_across(&to->space, op->buffer.address + sizeof(head),
-		                          &from->space, call->send_addr, call->send_len);
-	if (error == CAP_EFAULT && readable(&from->space, call->send_addr, call->send_len))
-		return fail_receiver(op, error);
+		                          &from->space, call->send_addr, call->send_len, &side);
 	if (error)
-		return fail_call(call, error);
+		return fail_side(call, op, error, side);
 	error = transfer_arrive(&call->transfer, from, to, op->buffer.caps);
 	if (error)
-		return fail_receiver(op, error);
+		return fail_side(call, op, error, COPY_TARGET);
+	spend_copy(head.length);
 	call->server = to;
 	list_append(&to->calls[call->id % PROCESS_CALL_BUCKETS], &call->of_server);
 	op_complete(op, CAP_OK, head.length, 0, head.ncaps);
@@ -310,7 +331,7 @@ static enum delivery deliver_call(struct call *call, struct op *op)
 	return DELIVERED;
 }
 
-/* Tells of a release or a cancelled call, which have no message. */
+/* A release or a cancelled call, which have no message. */
 static enum delivery deliver_notice(struct notice *notice, struct op *op)
 {
 	struct capos_received head = {.kind = notice->kind};
@@ -320,8 +341,10 @@ static enum delivery deliver_notice(struct notice *notice, struct op *op)
 		head.call_id = ((struct call *)notice)->id;
 	int error = space_copy_out(&op->thread->process->space, op->buffer.address, &head,
 	                           sizeof(head));
-	if (error)
+	if (error == CAP_EFAULT)
 		return fail_receiver(op, error);
+	if (error)
+		return NO_MEMORY;
 	struct endpoint *e = op->target;
 	op_complete(op, CAP_OK, 0, 0, 0);
 	if (notice->kind == CAPOS_RECEIVED_RELEASE)
@@ -330,26 +353,49 @@ static enum delivery deliver_notice(struct notice *notice, struct op *op)
 	return DELIVERED;
 }
 
-/* Brings together what is to be heard and who listens.  A notice is out of the queue while it is
- * delivered: dropping a call's capabilities may come back here for the same endpoint. */
-static void pump(struct endpoint *e)
+/* Brings together the first notice and the first receiver. */
+static enum delivery deliver_first(struct endpoint *e)
 {
-	struct list *node, *receiver;
+	struct list *node = list_first(&e->notices);
+	struct notice *notice = list_entry(node, struct notice, queue);
+	struct op *op = list_entry(list_first(&e->receivers), struct op, queue);
+	enum delivery delivery;
+	steps_spend(STEPS_OPERATION);
+	list_remove(node);
+	if (notice->kind == CAPOS_RECEIVED_CALL)
+		delivery = deliver_call((struct call *)notice, op);
+	else
+		delivery = deliver_notice(notice, op);
+	if (delivery == RECEIVER_FAILED || delivery == NO_MEMORY)
+		list_prepend(&e->notices, node);
+	return delivery;
+}
+
+static bool both_wait(const struct endpoint *e)
+{
+	return !list_empty(&e->notices) && !list_empty(&e->receivers);
+}
+
+/* Delivers a few notices; true: there are more.  What finds no memory waits for the next time. */
+static bool deliver_some(struct endpoint *e)
+{
+	bool more = both_wait(e);
 	e->refs++;
-	while ((node = list_first(&e->notices)) && (receiver = list_first(&e->receivers))) {
-		struct notice *notice = list_entry(node, struct notice, queue);
-		struct op *op = list_entry(receiver, struct op, queue);
-		enum delivery delivery;
-		assert(op->thread);
-		list_remove(node);
-		if (notice->kind == CAPOS_RECEIVED_CALL)
-			delivery = deliver_call((struct call *)notice, op);
-		else
-			delivery = deliver_notice(notice, op);
-		if (delivery == RECEIVER_FAILED)
-			list_prepend(&e->notices, node);
+	for (unsigned i = 0; more && i < NOTICES_AT_ONCE; i++) {
+		if (i > 0 && steps_over())
+			break;
+		enum delivery delivery = deliver_first(e);
+		more = delivery != NO_MEMORY && both_wait(e);
 	}
 	endpoint_unref(e);
+	return more;
+}
+
+/* After a notice or a receiver came: delivers at once what it can, and later the rest. */
+static void pump(struct endpoint *e)
+{
+	if (deliver_some(e))
+		schedule(e);
 }
 
 /* ---- Operations ---- */
@@ -393,7 +439,18 @@ void object_put(void *object)
 		return;
 	}
 	list_append(&o->endpoint->notices, &o->notice.queue);
-	pump(o->endpoint);
+	schedule(o->endpoint);
+}
+
+/* What is received comes in another process's time and must not fail then for lack of memory: the
+ * header and the ids have theirs from the beginning. */
+static int prepare_buffer(struct space *s, const struct capos_sqe *sqe)
+{
+	uint32_t ncaps =
+	        sqe->recv_ncaps < CAPOS_MESSAGE_CAPS_MAX ? sqe->recv_ncaps : CAPOS_MESSAGE_CAPS_MAX;
+	int error = space_prepare(s, sqe->recv_addr, sizeof(struct capos_received));
+	return error || ncaps == 0 ? error
+	                           : space_prepare(s, sqe->recv_caps, ncaps * sizeof(cap_t));
 }
 
 int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *sqe)
@@ -402,11 +459,13 @@ int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *
 		return CAP_EINVAL;
 	if (e->dead)
 		return CAP_EGONE;
+	int error = prepare_buffer(&t->process->space, sqe);
+	if (error)
+		return error;
 	struct op *op = op_create(t, sqe, OP_RECV);
 	if (!op)
 		return CAP_ENOMEM;
 	if (e->server != t->process) {
-		e->unserving = false;
 		list_remove(&e->of_server);
 		list_append(&t->process->endpoints, &e->of_server);
 		e->server = t->process;
@@ -508,12 +567,14 @@ static int reply(struct call *call, struct process *server, const struct capos_s
 	int error = transfer_check(x, server, caller);
 	if (error)
 		return error;
+	enum copy_side side;
 	error = space_copy_across(&caller->space, buffer->address, &server->space, sqe->send_addr,
-	                          sqe->send_len);
-	if (error == CAP_EFAULT && !readable(&server->space, sqe->send_addr, sqe->send_len))
-		*keep = true;
-	if (error)
+	                          sqe->send_len, &side);
+	spend_copy(sqe->send_len);
+	if (error) {
+		*keep = side == COPY_SOURCE;
 		return error;
+	}
 	return transfer_arrive(x, server, caller, buffer->caps);
 }
 
@@ -540,7 +601,9 @@ int call_return(struct thread *t, const struct capos_sqe *sqe)
 	else if (!keep)
 		call_finish(call, error, 0, 0);
 	transfer_drop(&x);
-	return error == CAP_EFAULT && !keep ? CAP_ECANCELED : error;
+	/* An error in the caller's memory says nothing to the server. */
+	bool caller_failed = (error == CAP_EFAULT || error == CAP_ENOMEM) && !keep;
+	return caller_failed ? CAP_ECANCELED : error;
 }
 
 void call_abandon(struct call *call)
@@ -554,7 +617,7 @@ void call_abandon(struct call *call)
 		return;
 	call->notice.kind = CAPOS_RECEIVED_CANCEL;
 	list_append(&call->endpoint->notices, &call->notice.queue);
-	pump(call->endpoint);
+	schedule(call->endpoint);
 }
 
 /* ---- For SystemStatus ---- */

@@ -21,8 +21,8 @@ struct call;
 
 /* Held once, charged to the account; NULL: no memory. */
 struct endpoint *endpoint_create(struct account *account);
-/* A capability's count.  When the last is gone nobody can receive any more, and the endpoint
- * ends. */
+/* A capability's count.  When the last is gone no process can receive any more, and the endpoint
+ * ends, as work. */
 void endpoint_get(void *endpoint);
 void endpoint_put(void *endpoint);
 void endpoint_unref(struct endpoint *e); /* a reference of an operation */

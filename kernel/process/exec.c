@@ -79,8 +79,9 @@ static int copy_block(struct exec_job *j, struct space *old)
 			piece = BLOCK_PIECE;
 		if (steps_over())
 			return WORK_AGAIN;
+		enum copy_side side;
 		int error = space_copy_across(&j->space, to + j->copied, old, j->block + j->copied,
-		                              piece);
+		                              piece, &side);
 		if (error)
 			return error;
 		steps_spend((piece / PAGE_SIZE + 1) * STEPS_PAGE_COPY);

@@ -123,6 +123,54 @@ static void hoard(void)
 	wait_for_ever();
 }
 
+/* Makes a page present as the kernel does, which fails where a store would be the end. */
+static int make_present(void *address)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_FUTEX_WAKE, .send_addr = (uint64_t)address};
+	struct cap_op op = {0};
+	int result = cap_submit(&sqe, &op);
+	return result ? result : cap_await_uninterruptible(&op);
+}
+
+/* Calls with a message whose second page is not mapped: the result. */
+static int call_half(const uint8_t *message)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_CALL,
+	                        .cap = OBJECT,
+	                        .interface = TEST_INTERFACE,
+	                        .send_addr = (uint64_t)message,
+	                        .send_len = CAPOS_PAGE_SIZE + 64};
+	struct cap_op op = {0};
+	int result = cap_submit(&sqe, &op);
+	return result ? result : cap_await(&op, 2000000000);
+}
+
+/* Uses up what it may take, then calls with a message of which only the first page is mapped: 0 when
+ * that is its own error each time. */
+static int blame(void)
+{
+	const uint64_t size = 64 << 20; /* more than the limit */
+	const uint32_t access = CAP_RIGHT_READ | CAP_RIGHT_WRITE;
+	uint8_t *message, *rest;
+	cap_t memory;
+	int result = cap_memory_create(size, &memory);
+	if (!result)
+		result = cap_memory_map(memory, 0, 2 * CAPOS_PAGE_SIZE, access, (void **)&message);
+	if (!result)
+		result = cap_memory_unmap(message + CAPOS_PAGE_SIZE, CAPOS_PAGE_SIZE);
+	/* What this takes of its own memory is there before that runs out. */
+	if (!result && (make_present(message) || call_half(message) != CAP_EFAULT))
+		return 3;
+	/* Too large for the hole behind the message. */
+	if (!result)
+		result = cap_memory_map(memory, 0, size, access, (void **)&rest);
+	for (uint64_t at = 0; !result && at < size; at += CAPOS_PAGE_SIZE)
+		result = make_present(rest + at);
+	if (result != CAP_ENOMEM)
+		return 1;
+	return call_half(message) == CAP_EFAULT ? 0 : 2;
+}
+
 static void spin(void)
 {
 	for (;;)
@@ -203,6 +251,8 @@ int main(int argc, char **argv)
 		__asm__ volatile("syscall" ::"a"(60) : "rcx", "r11");
 	if (strcmp(what, "greedy") == 0)
 		take_memory();
+	if (strcmp(what, "blame") == 0)
+		return blame();
 	if (strcmp(what, "hoard") == 0)
 		hoard();
 	if (strcmp(what, "threads") == 0)

@@ -139,6 +139,7 @@ static void run_all(void)
 	test_process();
 	test_fork();
 	test_account();
+	test_depth();
 }
 
 int main(void)

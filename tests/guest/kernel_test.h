@@ -52,5 +52,6 @@ void test_process(void);
 void test_fork(void);
 void test_devices(void);
 void test_account(void);
+void test_depth(void);
 
 #endif

@@ -156,7 +156,11 @@ static void faults_of_either_side(void **state)
 	struct pair p = pair_create();
 	struct capos_cqe cqe;
 	struct capos_sqe recv = recv_of(p.endpoint), call = call_of(p.object);
-	recv.recv_addr = 0x20000; /* the server's fault: its RECV fails and the call waits */
+	recv.recv_addr = 0x20000; /* the server's fault: its RECV fails at once */
+	assert_int_equal(user_run(p.s, &recv).result, CAP_EFAULT);
+	/* Only the header is there: the RECV fails when a message comes, and the call waits. */
+	recv.recv_addr = USER_MEMORY + USER_SIZE - sizeof(struct capos_received);
+	recv.recv_len = sizeof(struct capos_received) + 64;
 	user_submit(p.s, &recv);
 	user_enter(p.s, 0, 0);
 	user_submit(p.c, &call);
@@ -183,6 +187,83 @@ static void faults_of_either_side(void **state)
 	assert_int_equal(user_run(p.c, &call).result, CAP_EFAULT);
 	assert_false(user_take(p.s, &cqe));
 	pair_end(&p);
+}
+
+/* Without memory for page tables, a message that is not mapped looked as if the server's buffer had
+ * failed; the server's RECV ended with an error that a client had made. */
+static void client_without_memory_fails_no_receive(void **state)
+{
+	(void)state;
+	struct pair p = pair_create();
+	struct account *account = p.client->account;
+	struct capos_cqe cqe;
+	struct capos_sqe recv = recv_of(p.endpoint), call = call_of(p.object);
+	user_submit(p.s, &recv);
+	user_enter(p.s, 0, 0);
+	call.send_addr = USER_MEMORY + USER_SIZE - 64;
+	call.send_len = 128;
+	user_write(p.client, call.send_addr, &call, 64);
+	user_run(p.c, &call); /* so that the account has the kernel objects of a call */
+	account->limits.pages = account_used(account);
+	assert_int_equal(user_run(p.c, &call).result, CAP_EFAULT);
+	assert_false(user_take(p.s, &cqe));
+	call.send_len = 64;
+	user_submit(p.c, &call);
+	user_enter(p.c, 0, 0);
+	assert_true(user_take(p.s, &cqe));
+	assert_int_equal(cqe.result, CAP_OK);
+	/* The answer: what the server cannot read keeps the call, though the server has no memory. */
+	account->limits.pages = 0;
+	account = p.server->account;
+	account->limits.pages = account_used(account);
+	struct capos_sqe answer = {.op = CAP_OP_RETURN,
+	                           .arg = received(&p).call_id,
+	                           .send_addr = USER_MEMORY + USER_SIZE - 8,
+	                           .send_len = 16};
+	assert_int_equal(user_run(p.s, &answer).result, CAP_EFAULT);
+	assert_false(user_take(p.c, &cqe));
+	answer.send_len = 0;
+	assert_int_equal(user_run(p.s, &answer).result, CAP_OK);
+	pair_end(&p);
+}
+
+/* Calls of an endpoint that each carry the last reference to another object of the same endpoint,
+ * and a RECV that is too small for any of them: freeing one call freed the next inside it. */
+static void objects_in_calls_of_their_endpoint(void **state)
+{
+	(void)state;
+	struct process *p = user_create("chain");
+	struct thread *t = thread_of(p);
+	cap_t endpoint = user_endpoint(t);
+	struct capos_sqe mint = {.op = CAP_OP_MINT, .cap = endpoint, .interface = INTERFACE};
+	cap_t object = user_run(t, &mint).value;
+	const unsigned count = 120;
+	struct capos_sqe call = call_of(object);
+	call.send_len = 64;
+	call.send_caps = USER_MEMORY + 9000;
+	call.send_ncaps = 1;
+	for (unsigned i = 0; i < count; i++) {
+		const struct capos_send_cap send = {user_run(t, &mint).value, CAP_RIGHTS_ALL, 0};
+		user_write(p, USER_MEMORY + 9000, &send, sizeof(send));
+		user_submit(t, &call);
+		user_enter(t, 0, 0);
+		struct capos_sqe release = {.op = CAP_OP_RELEASE, .cap = send.cap};
+		assert_int_equal(user_run(t, &release).result, CAP_OK);
+	}
+	struct capos_sqe recv = recv_of(endpoint);
+	recv.recv_len = sizeof(struct capos_received);
+	user_submit(t, &recv);
+	user_enter(t, 0, 0);
+	fake_drain();
+	struct capos_cqe cqe;
+	for (unsigned i = 0; i < count; i++) {
+		assert_true(user_take(t, &cqe));
+		if (cqe.result == CAP_OK) /* the RECV has received a release */
+			i--;
+		else
+			assert_int_equal(cqe.result, CAP_ETOOBIG);
+	}
+	user_end(p);
 }
 
 static void moved_while_queued(void **state)
@@ -575,6 +656,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(call_and_return, start, finish),
 	        cmocka_unit_test_setup_teardown(faults_of_either_side, start, finish),
+	        cmocka_unit_test_setup_teardown(client_without_memory_fails_no_receive, start,
+	                                        finish),
+	        cmocka_unit_test_setup_teardown(objects_in_calls_of_their_endpoint, start, finish),
 	        cmocka_unit_test_setup_teardown(moved_while_queued, start, finish),
 	        cmocka_unit_test_setup_teardown(endpoint_outlives_its_server, start, finish),
 	        cmocka_unit_test_setup_teardown(hangup_is_signalled, start, finish),

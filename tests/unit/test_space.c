@@ -337,7 +337,18 @@ static void wild_addresses_fail(void **state)
 	assert_int_equal(space_copy_out(&a, CAPOS_USER_MAX - 32, bytes, 64), CAP_EFAULT);
 	assert_int_equal(space_copy_out(&a, 0, bytes, 64), CAP_EFAULT);
 	assert_int_equal(space_copy_in(&a, bytes, 0, 0), CAP_OK);
-	assert_int_equal(space_copy_across(&a, at, &b, at, 8), CAP_EFAULT);
+	enum copy_side side;
+	assert_int_equal(space_copy_across(&a, at, &b, at, 8, &side), CAP_EFAULT);
+	assert_int_equal(side, COPY_SOURCE);
+	assert_int_equal(space_copy_across(&b, at, &a, at, 8, &side), CAP_EFAULT);
+	assert_int_equal(side, COPY_TARGET);
+	/* The limit of the account is reached: what is not mapped is still not mapped. */
+	payer.limits.pages = account_used(&payer);
+	assert_int_equal(space_copy_across(&a, at, &a, at + PAGE_SIZE - 8, 16, &side), CAP_EFAULT);
+	assert_int_equal(side, COPY_SOURCE);
+	payer.limits.pages = 100000;
+	assert_int_equal(space_prepare(&a, at + 100, PAGE_SIZE - 100), CAP_OK);
+	assert_int_equal(space_prepare(&a, at + 100, PAGE_SIZE), CAP_EFAULT);
 }
 
 /* ---- The model ---- */
@@ -451,8 +462,9 @@ static void step_across(unsigned s, unsigned page, unsigned from)
 	struct slot *target = &slots[s][page], *source = &slots[!s][from];
 	bool ok = source->model && target->model && target->access == RW;
 
+	enum copy_side side;
 	assert_int_equal(space_copy_across(spaces[s], address_of(page), spaces[!s],
-	                                   address_of(from), PAGE_SIZE),
+	                                   address_of(from), PAGE_SIZE, &side),
 	                 ok ? CAP_OK : CAP_EFAULT);
 	if (ok)
 		target->model->value[target->page] = source->model->value[source->page];
