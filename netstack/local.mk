@@ -17,7 +17,7 @@ $(LWIP_C): work/lwip/.unpacked
 # Know nothing of calls and capabilities: the unit tests link them, too (heap.c has a test of its own).
 NETSTACK_PURE_C = netstack/lwip/checksum.c netstack/lwip/handshake.c netstack/socket/datagram.c netstack/socket/dns_message.c netstack/socket/icmp.c \
 	netstack/lwip/loop.c netstack/lwip/nic.c netstack/socket/policy.c netstack/lwip/random.c netstack/socket/resolver.c \
-	netstack/socket/socket.c netstack/lwip/stack.c netstack/lwip/syn_cookie.c netstack/socket/tcp.c netstack/socket/tcp_open.c netstack/socket/tcp_options.c \
+	netstack/socket/socket.c netstack/lwip/stack.c netstack/lwip/syn_cookie.c netstack/socket/tcp.c netstack/socket/tcp_listen.c netstack/socket/tcp_open.c netstack/socket/tcp_options.c \
 	netstack/lwip/timers.c
 NETSTACK_H = netstack/lwip/checksum.h netstack/lwip/handshake.h netstack/lwip/syn_cookie.h netstack/socket/datagram.h netstack/socket/dns_message.h netstack/lwip/heap.h \
 	netstack/lwip/loop.h netstack/lwip/nic.h netstack/lwip/platform.h netstack/socket/policy.h netstack/lwip/random.h \
@@ -27,7 +27,7 @@ NETSTACK_H = netstack/lwip/checksum.h netstack/lwip/handshake.h netstack/lwip/sy
 
 noinst_PROGRAMS += netstack/netstack
 IMAGE_SBIN += netstack/netstack
-netstack_netstack_SOURCES = $(NETSTACK_PURE_C) $(NETSTACK_H) netstack/lwip/heap.c netstack/main.c \
+netstack_netstack_SOURCES = $(NETSTACK_PURE_C) $(NETSTACK_H) netstack/lwip/heap.c netstack/main.c netstack/platform.c \
 	netstack/service/service.c netstack/service/service_datagram.c netstack/service/service_manager.c \
 	netstack/service/service_resolver.c netstack/service/service_tcp.c
 nodist_netstack_netstack_SOURCES = $(LWIP_C)

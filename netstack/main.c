@@ -36,62 +36,6 @@ extern struct server service;
 extern const struct server_ops service_ops;
 void service_start(void);
 
-/* ---- The platform ---- */
-
-uint64_t platform_now(void)
-{
-	return cap_now();
-}
-
-void *platform_memory_create(uint64_t size, uint64_t *handle)
-{
-	void *memory;
-
-	if (cap_memory_create(size, handle))
-		return NULL;
-	if (cap_memory_map(*handle, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &memory)) {
-		(void)cap_release(*handle);
-		return NULL;
-	}
-	return memory;
-}
-
-void platform_memory_destroy(void *memory, uint64_t size, uint64_t handle)
-{
-	(void)cap_memory_unmap(memory, size);
-	(void)cap_release(handle);
-}
-
-void platform_signal(uint64_t event, uint64_t bits)
-{
-	struct capos_sqe sqe = {
-	        .op = CAP_OP_SIGNAL, .flags = CAPOS_SQE_QUIET, .cap = event, .arg = bits};
-
-	/* A client's event that is none is the client's loss. */
-	(void)cap_submit_quiet(&sqe);
-}
-
-void platform_event_release(uint64_t event)
-{
-	(void)cap_release(event);
-}
-
-void platform_log(const char *format, ...)
-{
-	char line[256];
-	va_list args;
-
-	va_start(args, format);
-	fmt_vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	log_line("%s", line);
-}
-
-_Noreturn void port_assert_failed(const char *message, int line, const char *file)
-{
-	log_fatal("lwIP is broken: %s (%s:%d)", message, file, line);
-}
-
 /* ---- Start ---- */
 
 static void seed_random(void)
@@ -196,6 +140,7 @@ int main(int argc, char **argv)
 	result = server_init(&service, &service_ops, start_cap("serve"), NULL);
 	if (result)
 		log_fatal("cannot serve: %s", cap_error_text(result));
+	platform_commit();
 	seed_random();
 	socket_set_budget(machine_memory() / CHANNEL_SHARE);
 	service_start();

@@ -122,7 +122,7 @@ static void send_cookie(struct netif *netif, const struct syn *syn, const struct
 	                        .sequence = syn_cookie_make(syn, platform_now()),
 	                        .acknowledgement = syn->sequence + 1,
 	                        .flags = TCP_SYN | TCP_ACK,
-	                        .window = TCPWND_MIN16(TCP_WND),
+	                        .window = EARLY_WINDOW,
 	                        .options = options,
 	                        .options_length = syn_write_options(&ours, options)};
 	struct pbuf *p = make_segment(&s, SIZEOF_ETH_HDR);
@@ -225,7 +225,16 @@ static err_t listener_ack(const struct tcp_pcb *listener, const struct tcp_hdr *
 	return ERR_ABRT;
 }
 
-err_t handshake_input(const struct tcp_pcb *pcb, const struct tcp_hdr *tcp, uint32_t options,
+/* A SYN for a connection that is half open: the SYN-ACK again, if it is the same SYN.  lwIP would
+ * read its options again, and insists that the window is the one that it began with. */
+static err_t repeated_syn(struct tcp_pcb *pcb, const struct tcp_hdr *tcp)
+{
+	if (tcp->seqno == pcb->rcv_nxt - 1 && tcp_rexmit(pcb) == ERR_OK)
+		(void)tcp_output(pcb);
+	return ERR_ABRT;
+}
+
+err_t handshake_input(struct tcp_pcb *pcb, const struct tcp_hdr *tcp, uint32_t options,
                       uint32_t options_here, const struct pbuf *p)
 {
 	uint8_t flags = TCPH_FLAGS(tcp);
@@ -236,6 +245,8 @@ err_t handshake_input(const struct tcp_pcb *pcb, const struct tcp_hdr *tcp, uint
 		return flags & TCP_SYN ? ERR_OK : listener_ack(pcb, tcp, p);
 	if (pcb->state == LISTEN && (flags & TCP_SYN))
 		return listener_syn(pcb, tcp, options < options_here ? options : options_here, p);
+	if (pcb->state == SYN_RCVD && (flags & TCP_SYN))
+		return repeated_syn(pcb, tcp);
 	if (pcb->state == SYN_RCVD && (flags & TCP_ACK) && pcb->listener &&
 	    is_full(pcb->listener->callback_arg)) {
 		counters.dropped++;

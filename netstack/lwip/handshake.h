@@ -27,6 +27,8 @@ struct netif;
 
 /* full: has this listener (its tcp_arg) as many established connections as may wait? */
 void handshake_on_full(bool (*full)(const void *listener));
+/* The window that SYN-ACKs announce: what a peer may send before the program accepts. */
+#define EARLY_WINDOW 8192u
 /* After each frame was given to lwIP: completes the connection whose cookie it acknowledged. */
 void handshake_resume(struct netif *netif);
 /* True while what lwIP sends is the SYN-ACK that the peer has already. */

@@ -9,14 +9,15 @@
 #include "netstack/lwip/heap.h"
 
 /*      bytes, blocks */
-#define HEAP_CLASSES(X)                                                                        \
-	X(64, 8192)  /* TCP segments, references to data, UDP and raw control blocks */        \
-	X(128, 4096) /* headers of segments to send, acknowledgements */                       \
-	X(320,                                                                                 \
-	  640) /* TCP connections; when they run out, lwIP recycles the oldest in TIME_WAIT */ \
-	X(640, 128)  /* DHCP and DNS messages, small datagrams */                              \
-	X(1664, 512) /* copies of frames: fragments, out-of-order segments, loopback */        \
-	X(8448, 8)                                                                             \
+#define HEAP_CLASSES(X)                                                                         \
+	X(64, 8192)  /* TCP segments, references to data, UDP and raw control blocks */         \
+	X(128, 4096) /* headers of segments to send, acknowledgements */                        \
+	X(320,                                                                                  \
+	  640) /* TCP connections; when they run out, lwIP recycles the oldest in TIME_WAIT */  \
+	X(640, 128)        /* DHCP and DNS messages, small datagrams */                         \
+	X(1664, 256)       /* frames to send that wait for a neighbour's address, loopback */   \
+	X(HEAP_FRAME, 384) /* received frames (nic.c): what they wait for cannot starve them */ \
+	X(8448, 8)                                                                              \
 	X(66048, 4) /* whole large datagrams: loopback, answers to large pings */
 
 #define AREA(size, count)  +(size_t)(size) * (count)

@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Received frames have a class of their own: their blocks are of this size and no others are. */
+#define HEAP_FRAME 2048u
+
 /* NULL when the quota of that size is used up, or no class is large enough. */
 void *heap_allocate(size_t size);
 void *heap_allocate_zeroed(size_t count, size_t size);

@@ -12,6 +12,7 @@
 
 #include "netstack/lwip/checksum.h"
 #include "netstack/lwip/handshake.h"
+#include "netstack/lwip/heap.h"
 #include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/timers.h"
@@ -27,6 +28,9 @@
 #define MTU_MAX         1500u
 /* Ethernet, the longest IPv4 header, the longest TCP header. */
 #define HEADERS_MOST (ETHERNET_HEADER + 60u + 60u)
+/* Asked of the heap for each received frame, so that it comes from their class. */
+#define FRAME_ROOM (HEAP_FRAME - 64u)
+_Static_assert(FRAME_ROOM > 1664 && FRAME_ROOM >= ETHERNET_HEADER + MTU_MAX, "a class of its own");
 
 static struct {
 	bool attached;
@@ -182,17 +186,15 @@ static struct pbuf *allocate(uint16_t length)
 static struct pbuf *copy_frame(const uint8_t *frame, uint16_t length)
 {
 	uint16_t room = length < HEADERS_MOST ? HEADERS_MOST : length;
-	struct pbuf *p = allocate(room);
+	struct pbuf *p = allocate(FRAME_ROOM);
 
 	if (!p) {
 		nic.counters.no_memory++;
 		return NULL;
 	}
 	port_copy(p->payload, frame, length);
-	if (room > length) {
-		memset((uint8_t *)p->payload + length, 0, room - length);
-		pbuf_realloc(p, length);
-	}
+	memset((uint8_t *)p->payload + length, 0, room - length);
+	pbuf_realloc(p, length);
 	return p;
 }
 

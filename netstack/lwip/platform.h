@@ -11,6 +11,10 @@
 #define SECOND_NS 1000000000ull
 #define MS_NS     1000000ull
 
+/* At start, before anything arrives: brings in all of netstack's own memory.  Ends the process when
+ * there is not enough. */
+void platform_commit(void);
+
 /* Monotonic nanoseconds. */
 uint64_t platform_now(void);
 

@@ -25,6 +25,9 @@
 /* Sockets of one account; the program's own limit of descriptors comes first as a rule, and others
  * get their share. */
 #define ACCOUNT_SOCKETS_MAX 384u
+/* Buffers (pbufs) that one account's connections hold to send: each second one is a header's block,
+ * of which the heap has four times as many (heap.c, 128 bytes). */
+#define ACCOUNT_BUFFERS_MAX 2048u
 /* Of what one account restricts further: half of the tables, so that one program's managers and
  * authorities leave others theirs. */
 #define ACCOUNT_POLICIES_MAX (POLICIES_MAX / 2)
@@ -49,7 +52,7 @@ struct policy {
 	struct grant *grants;
 	uint32_t refs, depth, ngrants;
 	/* Of an account, those of its restrictions included. */
-	uint32_t sockets, policies, total_grants;
+	uint32_t sockets, policies, total_grants, buffers;
 };
 
 static struct policy root;
@@ -152,6 +155,16 @@ bool policy_charge(struct policy *policy)
 void policy_discharge(struct policy *policy)
 {
 	policy_account(policy)->sockets--;
+}
+
+void policy_count_buffers(struct policy *policy, int32_t change)
+{
+	policy_account(policy)->buffers += (uint32_t)change;
+}
+
+bool policy_has_buffers(struct policy *policy)
+{
+	return policy_account(policy)->buffers < ACCOUNT_BUFFERS_MAX;
 }
 
 static bool knows(const struct grant *g, uint32_t address)

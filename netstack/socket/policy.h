@@ -50,6 +50,11 @@ struct policy *policy_account(struct policy *policy);
 bool policy_charge(struct policy *policy);
 void policy_discharge(struct policy *policy);
 
+/* Counts lwIP's buffers that the account's connections hold to send, up or down. */
+void policy_count_buffers(struct policy *policy, int32_t change);
+/* Whether it may take more: an account gets a quarter of the heap's blocks for that. */
+bool policy_has_buffers(struct policy *policy);
+
 /*
  * May it connect by TCP to this address (network order) and port?  POLICY_DENY: some level denies
  * it, whatever the others say.  POLICY_ASK: *name is a name to look up, which every level grants;

@@ -38,7 +38,7 @@ void socket_set_budget(uint64_t bytes)
 
 /* ---- Table ---- */
 
-static int create_channel(struct socket *s)
+int socket_make_channel(struct socket *s)
 {
 	bool large = charged < budget / 2;
 	uint32_t receive = DATAGRAM_QUEUE, send = DATAGRAM_QUEUE;
@@ -59,13 +59,15 @@ static int create_channel(struct socket *s)
 		return STATUS_NO_MEMORY;
 	charged += size;
 	channel_create(&s->channel, memory, receive, send);
+	(void)channel_set_status(&s->channel, s->status, 0);
+	if (s->error)
+		(void)channel_set_error(&s->channel, (uint32_t)s->error);
 	return STATUS_OK;
 }
 
-int socket_create(enum socket_kind kind, struct policy *policy, struct socket **out)
+static int take_slot(enum socket_kind kind, struct policy *policy, struct socket **out)
 {
 	struct socket *s = sockets;
-	int status;
 
 	while (s < sockets + SOCKETS_MAX && s->kind != SOCKET_FREE)
 		s++;
@@ -80,15 +82,29 @@ int socket_create(enum socket_kind kind, struct policy *policy, struct socket **
 	                                     .keep_idle = 7200,
 	                                     .keep_interval = 75,
 	                                     .keep_count = 9};
-	status = create_channel(s);
-	if (status) {
-		policy_discharge(policy);
-		s->kind = SOCKET_FREE;
-		return status;
-	}
 	s->policy = policy_get(policy);
 	*out = s;
 	return STATUS_OK;
+}
+
+int socket_create_waiting(struct policy *policy, struct socket **out)
+{
+	return take_slot(SOCKET_TCP, policy, out);
+}
+
+int socket_create(enum socket_kind kind, struct policy *policy, struct socket **out)
+{
+	struct socket *s;
+	int status = take_slot(kind, policy, &s);
+
+	if (status)
+		return status;
+	status = socket_make_channel(s);
+	if (status)
+		socket_destroy(s);
+	else
+		*out = s;
+	return status;
 }
 
 static void forget_work(struct socket *s)
@@ -114,8 +130,11 @@ static void forget_work(struct socket *s)
 void socket_destroy(struct socket *s)
 {
 	forget_work(s);
-	platform_memory_destroy(s->channel.shared, s->channel.memory_size, s->memory_handle);
-	charged -= s->channel.memory_size;
+	if (socket_has_channel(s)) {
+		platform_memory_destroy(s->channel.shared, s->channel.memory_size,
+		                        s->memory_handle);
+		charged -= s->channel.memory_size;
+	}
 	if (s->wake_event)
 		platform_event_release(s->wake_event);
 	policy_discharge(s->policy);
@@ -240,13 +259,17 @@ void socket_set_status(struct socket *s, uint32_t set, uint32_t clear)
 	if (status == s->status) /* by our own record: the program may write into the shared one */
 		return;
 	s->status = status;
-	s->wake |= channel_set_status(&s->channel, set, clear);
+	if (socket_has_channel(s))
+		s->wake |= channel_set_status(&s->channel, set, clear);
 	socket_mark(s);
 }
 
 void socket_set_error(struct socket *s, int status)
 {
-	s->wake |= channel_set_error(&s->channel, (uint32_t)status);
+	if (socket_has_channel(s))
+		s->wake |= channel_set_error(&s->channel, (uint32_t)status);
+	else
+		s->error = status;
 	socket_mark(s);
 }
 

@@ -21,6 +21,7 @@
 
 #define SOCKETS_MAX 512u /* heap.c has connections for all of them and some in TIME_WAIT */
 
+struct pbuf;
 struct tcp_pcb;
 struct udp_pcb;
 struct raw_pcb;
@@ -58,6 +59,7 @@ struct tcp_socket {
 	struct tcp_pcb *pcb;   /* lwIP's; NULL when there is none */
 	uint32_t receive_held; /* bytes put into the queue whose window was not opened again yet */
 	uint32_t send_taken;   /* bytes of the send queue that lwIP refers to */
+	uint32_t buffers;      /* ... in so many pbufs, as counted against the account */
 	bool send_ends;        /* a FIN follows what is in the queue */
 	bool fin_sent, fin_received, receive_shut;
 	bool acknowledge; /* lwIP wanted to, and was put off until all frames are in */
@@ -71,8 +73,11 @@ struct tcp_socket {
 	unsigned asked; /* see policy_connect() */
 	bool looking_up;
 	int connect_status; /* of the last connect */
-	/* listening */
+	/* before accept */
 	struct socket *listener; /* whose pending connection this is */
+	struct pbuf *early;      /* received so far */
+	uint32_t early_buffers;  /* how many pbufs that are */
+	/* listening */
 	struct socket *pending, *pending_last, *pending_next;
 	uint32_t npending, backlog;
 };
@@ -107,7 +112,8 @@ struct socket {
 	struct channel channel;
 	struct channel client;
 	uint64_t memory_handle;
-	uint32_t status; /* what was told in the channel */
+	uint32_t status; /* the channel's, by our own record */
+	int error;       /* of a connection that has no channel yet */
 	uint64_t wake_event, wake_bits;
 	bool wake, publish_receive, publish_send, dirty, flushing;
 	struct socket *next_dirty;
@@ -128,6 +134,14 @@ void socket_set_budget(uint64_t bytes);
 /* A new socket under policy, whose reference it takes of its own; charged to the policy's account.
  * STATUS_OK, STATUS_NO_BUFFERS or STATUS_NO_MEMORY. */
 int socket_create(enum socket_kind kind, struct policy *policy, struct socket **out);
+/* The same of a connection that waits to be accepted, without a channel: STATUS_NO_BUFFERS alone. */
+int socket_create_waiting(struct policy *policy, struct socket **out);
+/* Gives it its channel, which says what became of the connection so far. */
+int socket_make_channel(struct socket *s);
+static inline bool socket_has_channel(const struct socket *s)
+{
+	return s->channel.shared;
+}
 /* Frees everything of it; its protocol's control block must be gone. */
 void socket_destroy(struct socket *s);
 

@@ -9,6 +9,7 @@
 
 #include <capos/schema/status.h>
 
+#include "netstack/lwip/handshake.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/random.h"
 #include "netstack/socket/resolver.h"
@@ -42,13 +43,23 @@ static void disown(struct tcp_pcb *pcb)
 	tcp_poll(pcb, NULL, 0);
 }
 
+/* Counts what lwIP holds of the connection's data now. */
+static void count_buffers(struct socket *s)
+{
+	uint32_t now = s->tcp.pcb ? s->tcp.pcb->snd_queuelen : 0;
+
+	policy_count_buffers(s->policy, (int32_t)(now - s->tcp.buffers));
+	s->tcp.buffers = now;
+}
+
 /* Nothing moves on the connection any more. */
-static void over(struct socket *s, int status)
+static void connection_closed(struct socket *s, int status)
 {
 	struct tcp_socket *t = &s->tcp;
 
 	t->pcb = NULL;
 	t->send_taken = 0;
+	count_buffers(s);
 	t->phase = TCP_OVER;
 	if (status)
 		socket_set_error(s, status);
@@ -64,7 +75,7 @@ static void leave_if_finished(struct socket *s)
 	if (!t->pcb || !t->fin_sent || !t->fin_received || t->send_taken)
 		return;
 	disown(t->pcb);
-	over(s, STATUS_OK);
+	connection_closed(s, STATUS_OK);
 }
 
 /* A RST, now.  Only outside of lwIP's callbacks for this connection; in them answer ERR_ABRT after
@@ -75,9 +86,14 @@ static void abort_connection(struct socket *s, int status)
 
 	if (pcb) {
 		disown(pcb);
-		over(s, status);
+		connection_closed(s, status);
 		tcp_abort(pcb);
 	}
+}
+
+void tcp_internal_abort(struct socket *s)
+{
+	abort_connection(s, STATUS_OK);
 }
 
 void tcp_internal_break(struct socket *s)
@@ -87,12 +103,22 @@ void tcp_internal_break(struct socket *s)
 
 /* ---- Receiving ---- */
 
+static void open_window(struct tcp_pcb *pcb, uint32_t bytes)
+{
+	while (bytes) {
+		u16_t part = bytes < 0xffff ? (u16_t)bytes : 0xffff;
+
+		tcp_recved(pcb, part);
+		bytes -= part;
+	}
+}
+
 /*
  * Opens the window by what the queue has room for: what it can hold beyond the largest window (a
  * peer without window scaling uses 64 KiB of it) need not have been taken by the program, which
  * then is not waited for.
  */
-static void credit(struct socket *s)
+static void update_window(struct socket *s)
 {
 	struct tcp_socket *t = &s->tcp;
 	struct queue *q = &s->channel.receive;
@@ -112,12 +138,8 @@ static void credit(struct socket *s)
 		t->window_withheld -= (int32_t)kept;
 		taken -= kept;
 	}
-	while (taken && t->pcb) {
-		u16_t part = taken < 0xffff ? (u16_t)taken : 0xffff;
-
-		tcp_recved(t->pcb, part);
-		taken -= part;
-	}
+	if (t->pcb)
+		open_window(t->pcb, taken);
 }
 
 /* Asks to be woken when the program takes data, if the peer may soon have to wait for that. */
@@ -131,7 +153,7 @@ static void want_window(struct socket *s)
 	if (s->tcp.fin_received || s->tcp.receive_held < most / 2)
 		return;
 	queue_want_space(q);
-	credit(s); /* the second look */
+	update_window(s); /* the second look */
 }
 
 static err_t received_fin(struct socket *s)
@@ -204,6 +226,7 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
 	(void)pcb;
 	queue_advance(&s->channel.send, length);
 	s->tcp.send_taken -= length;
+	count_buffers(s);
 	s->publish_send = true;
 	if (s->closed)
 		s->tcp.give_up = platform_now() + ORPHAN_NS;
@@ -247,6 +270,9 @@ static bool take_data(struct socket *s)
 			most = t->send_taken < limit ? limit - t->send_taken : 0;
 		if (most > 0xffff)
 			most = 0xffff;
+		/* With the account's buffers used up, one segment at a time. */
+		if (!policy_has_buffers(s->policy) && most > tcp_mss(t->pcb))
+			most = t->send_taken ? 0 : tcp_mss(t->pcb);
 		if (!most)
 			break;
 		more = count > most;
@@ -257,6 +283,7 @@ static bool take_data(struct socket *s)
 			 * poll */
 			break;
 		t->send_taken += count;
+		count_buffers(s);
 		wrote = true;
 	}
 	if (wrote)
@@ -275,7 +302,7 @@ static void send_fin(struct socket *s)
 }
 
 /* Sends what can be sent, and asks to be woken for more. */
-static void pump(struct socket *s)
+static void send_queued(struct socket *s)
 {
 	struct tcp_socket *t = &s->tcp;
 	struct queue *q = &s->channel.send;
@@ -322,7 +349,7 @@ static void on_error(void *arg, err_t error)
 		                                                : STATUS_TIMED_OUT);
 		return;
 	}
-	over(s, status_of_error(error));
+	connection_closed(s, status_of_error(error));
 }
 
 /* lwIP, now and then while there is a connection. */
@@ -351,21 +378,37 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
 	return ERR_OK;
 }
 
-/* Makes the announced window what the queue has room for, before the peer is told. */
+/* Bytes that the receive queue may hold: what the window may grow to. */
+static tcpwnd_size_t window_limit(const struct socket *s)
+{
+	tcpwnd_size_t limit = s->channel.receive.capacity, most = TCP_WND_MAX(s->tcp.pcb);
+
+	if (s->options.receive_buffer && (uint32_t)s->options.receive_buffer < limit)
+		limit = (tcpwnd_size_t)s->options.receive_buffer;
+	return limit < most ? limit : most;
+}
+
+/* Makes the window, of which the SYN has announced so much, what the queue has room for.  What was
+ * announced cannot be taken back. */
+static void set_window(struct socket *s, tcpwnd_size_t announced)
+{
+	struct tcp_pcb *pcb = s->tcp.pcb;
+	tcpwnd_size_t limit = window_limit(s);
+
+	if (limit < announced) {
+		s->tcp.window_withheld = (int32_t)(announced - limit);
+		limit = announced;
+	}
+	if (pcb->rcv_wnd > limit)
+		pcb->rcv_wnd = pcb->rcv_ann_wnd = limit;
+}
+
 void tcp_internal_established(struct socket *s)
 {
 	struct tcp_pcb *pcb = s->tcp.pcb;
-	tcpwnd_size_t most = s->channel.receive.capacity;
 
-	if (s->options.receive_buffer && (uint32_t)s->options.receive_buffer < most)
-		most = (tcpwnd_size_t)s->options.receive_buffer;
-	/* The SYN announced this much, which cannot be taken back. */
-	if (most < TCPWND_MIN16(TCP_WND)) {
-		s->tcp.window_withheld = (int32_t)(TCPWND_MIN16(TCP_WND) - most);
-		most = TCPWND_MIN16(TCP_WND);
-	}
-	if (pcb->rcv_wnd > most)
-		pcb->rcv_wnd = pcb->rcv_ann_wnd = most;
+	if (socket_has_channel(s))
+		set_window(s, TCPWND_MIN16(TCP_WND));
 	s->tcp.phase = TCP_OPEN;
 	tcp_poll(pcb, on_poll, POLL_INTERVAL);
 	if (pcb->rto > RTO_AFTER_SYN) /* after lost SYNs, until there is a measurement */
@@ -373,6 +416,21 @@ void tcp_internal_established(struct socket *s)
 	s->local = (struct endpoint){*ip_2_ip4(&pcb->local_ip), pcb->local_port};
 	s->peer = (struct endpoint){*ip_2_ip4(&pcb->remote_ip), pcb->remote_port};
 	socket_set_status(s, CHANNEL_CONNECTED, CHANNEL_CONNECTING | CHANNEL_EOF | CHANNEL_CLOSED);
+}
+
+void tcp_internal_accepted(struct socket *s)
+{
+	struct tcp_pcb *pcb = s->tcp.pcb;
+
+	socket_mark(s);
+	if (!pcb)
+		return; /* it has ended meanwhile */
+	tcp_recv(pcb, on_receive);
+	set_window(s, EARLY_WINDOW);
+	if (window_limit(s) > EARLY_WINDOW)
+		open_window(pcb, window_limit(s) - EARLY_WINDOW);
+	if (pcb->refused_data)
+		(void)tcp_process_refused_data(pcb);
 }
 
 void tcp_internal_adopt(struct socket *s, struct tcp_pcb *pcb)
@@ -417,7 +475,7 @@ bool tcp_all_settled(void)
 }
 
 /* Frees an orphan that has nothing more to say. */
-static bool buried(struct socket *s)
+static bool free_if_finished(struct socket *s)
 {
 	struct tcp_pcb *pcb = s->tcp.pcb;
 
@@ -426,6 +484,7 @@ static bool buried(struct socket *s)
 	if (pcb) {
 		disown(pcb);
 		s->tcp.pcb = NULL;
+		count_buffers(s);
 		tcp_close(pcb); /* the FIN is out: only TIME_WAIT and the like are left */
 	}
 	socket_destroy(s);
@@ -436,16 +495,18 @@ void tcp_socket_work(struct socket *s)
 {
 	struct tcp_socket *t = &s->tcp;
 
+	if (!socket_has_channel(s))
+		return; /* waits to be accepted */
 	if (t->phase == TCP_OPEN && t->pcb) {
-		credit(s);
-		pump(s);
+		update_window(s);
+		send_queued(s);
 		acknowledge(s);
 	}
 	if (t->phase == TCP_OPEN && t->pcb && !s->closed)
 		want_window(s);
 	if (s->channel.receive.broken || s->channel.send.broken)
 		tcp_internal_break(s);
-	if (buried(s))
+	if (free_if_finished(s))
 		return;
 	if (s->by_message)
 		socket_publish(s);
@@ -468,23 +529,6 @@ int tcp_socket_shutdown(struct socket *s, bool receive, bool send)
 	return STATUS_OK;
 }
 
-static void close_listener(struct socket *s)
-{
-	struct socket *pending = s->tcp.pending;
-
-	while (pending) {
-		struct socket *next = pending->tcp.pending_next;
-
-		abort_connection(pending, STATUS_OK);
-		pending->closed = true;
-		socket_destroy(pending);
-		pending = next;
-	}
-	disown(s->tcp.pcb);
-	tcp_close(s->tcp.pcb);
-	s->tcp.pcb = NULL;
-}
-
 static bool unread(struct socket *s)
 {
 	struct queue *q = &s->channel.receive;
@@ -499,19 +543,19 @@ void tcp_socket_close(struct socket *s)
 	s->closed = true;
 	resolver_cancel(s);
 	if (t->phase == TCP_LISTENING) {
-		close_listener(s);
+		tcp_internal_close_listener(s);
 	} else if (t->phase == TCP_OPEN && t->pcb) {
 		if (unread(s) || s->options.linger == 0) {
 			abort_connection(s, STATUS_OK);
 		} else {
 			t->send_ends = true;
 			t->give_up = platform_now() + ORPHAN_NS;
-			pump(s);
+			send_queued(s);
 		}
 	} else if (t->pcb) { /* SYN sent, or only bound: nobody is to be told */
 		disown(t->pcb);
 		tcp_close(t->pcb);
 		t->pcb = NULL;
 	}
-	socket_mark(s); /* and be buried */
+	socket_mark(s); /* and be freed when nothing is left to do */
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between tcp.c (data and endings), tcp_open.c (bind, connect, listen, accept) and tcp_options.c.
+ * Between tcp.c (data and endings), tcp_open.c (bind, connect), tcp_listen.c (listen, accept) and
+ * tcp_options.c.
  */
 #ifndef NETSTACK_TCP_INTERNAL_H
 #define NETSTACK_TCP_INTERNAL_H
@@ -11,6 +12,16 @@
 void tcp_internal_adopt(struct socket *s, struct tcp_pcb *pcb);
 /* lwIP will not call about it again. */
 void tcp_internal_disown(struct tcp_pcb *pcb);
+/* A control block with a port, netstack's choice if the program has made none. */
+int tcp_internal_bind_any(struct socket *s);
+/* A RST, now.  Not in lwIP's callbacks for this connection. */
+void tcp_internal_abort(struct socket *s);
+/* Frees what arrived before accept. */
+void tcp_internal_drop_early(struct socket *s);
+/* The program takes the connection: data goes to its new channel, and the window opens. */
+void tcp_internal_accepted(struct socket *s);
+/* Ends the listener and all connections that wait. */
+void tcp_internal_close_listener(struct socket *s);
 /* The handshake is done. */
 void tcp_internal_established(struct socket *s);
 /* The attempt under way has failed (pcb is gone): the next address, or the end. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP sockets: how they get bound, connected, listening.  Nothing leaves for the wire before the
+ * TCP sockets: how they get bound and connected.  Nothing leaves for the wire before the
  * policy has allowed it.
  *
  * A connect goes through: policy (which may have to look a name up), network (which may have to
@@ -22,10 +22,6 @@
 #include "lwip/tcp.h"
 
 #define PORT_TRIES 128u
-/* Connections that wait to be accepted, of one listener.  Programs ask for as few as 5, written when
- * memory was dear; a burst of that size makes peers wait a second for their next SYN. */
-#define BACKLOG_LEAST 32u
-#define BACKLOG_MOST  256u
 
 static void connect_step(struct socket *s);
 
@@ -58,6 +54,15 @@ static int bind_to(struct socket *s, struct endpoint to)
 		}
 	}
 	return STATUS_ADDRESS_IN_USE;
+}
+
+int tcp_internal_bind_any(struct socket *s)
+{
+	int status = ensure_pcb(s);
+
+	if (!status && s->local.port == 0)
+		status = bind_to(s, (struct endpoint){0});
+	return status;
 }
 
 int tcp_socket_bind(struct socket *s, struct endpoint to)
@@ -333,120 +338,4 @@ void tcp_socket_icmp_error(uint16_t local_port, struct endpoint peer, uint32_t s
 		tcp_internal_connect_failed(s, status);
 		return;
 	}
-}
-
-/* ---- Listening ---- */
-
-static void append_pending(struct socket *listener, struct socket *s)
-{
-	struct tcp_socket *t = &listener->tcp;
-
-	s->tcp.listener = listener;
-	if (t->pending_last)
-		t->pending_last->tcp.pending_next = s;
-	else
-		t->pending = s;
-	t->pending_last = s;
-	t->npending++;
-}
-
-static void tell_pending(struct socket *listener)
-{
-	atomic_store(&listener->channel.shared->pending, listener->tcp.npending);
-	atomic_thread_fence(
-	        memory_order_seq_cst); /* before the look at what the program asked for */
-	if (atomic_load(&listener->channel.shared->client_wants_status) &&
-	    atomic_exchange(&listener->channel.shared->client_wants_status, 0))
-		listener->wake = true;
-	socket_mark(listener);
-}
-
-/* lwIP: a peer has connected. */
-static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
-{
-	struct socket *listener = arg, *s;
-
-	if (error != ERR_OK || !pcb || !listener)
-		return ERR_VAL;
-	if (socket_create(SOCKET_TCP, listener->policy, &s) != STATUS_OK)
-		return ERR_MEM; /* lwIP resets the connection */
-	s->options = listener->options;
-	tcp_internal_adopt(s, pcb);
-	tcp_internal_established(s);
-	append_pending(listener, s);
-	tell_pending(listener);
-	return ERR_OK;
-}
-
-bool tcp_listener_full(const void *listener)
-{
-	const struct socket *s = listener;
-
-	return s->tcp.npending >= s->tcp.backlog;
-}
-
-static int listen_again(struct socket *s, uint32_t backlog)
-{
-	s->tcp.backlog = backlog;
-	return STATUS_OK;
-}
-
-int tcp_socket_listen(struct socket *s, uint32_t backlog)
-{
-	struct tcp_socket *t = &s->tcp;
-	struct tcp_pcb *listening;
-	bool chosen = s->local.port == 0;
-	int status;
-	err_t error;
-
-	backlog = backlog < BACKLOG_LEAST  ? BACKLOG_LEAST
-	          : backlog > BACKLOG_MOST ? BACKLOG_MOST
-	                                   : backlog;
-	if (t->phase == TCP_LISTENING)
-		return listen_again(s, backlog);
-	if (t->phase != TCP_IDLE)
-		return STATUS_INVALID_ARGUMENT;
-	if (!policy_listen(s->policy, chosen ? 0 : s->local.port) &&
-	    !(s->local.port >= EPHEMERAL_FIRST && policy_listen(s->policy, 0)))
-		return STATUS_ACCESS_DENIED;
-	status = ensure_pcb(s);
-	if (!status && chosen)
-		status = bind_to(s, (struct endpoint){0});
-	if (status)
-		return status;
-	/* Connections that are only being made give way to those that stand. */
-	tcp_setprio(t->pcb, TCP_PRIO_MIN);
-	tcp_err(t->pcb, NULL);
-	/* lwIP counts half-open connections alone, which handshake.c bounds. */
-	listening = tcp_listen_with_backlog_and_err(t->pcb, UINT8_MAX, &error);
-	if (!listening) {
-		tcp_internal_adopt(s, t->pcb);
-		return error == ERR_USE ? STATUS_ADDRESS_IN_USE : STATUS_NO_BUFFERS;
-	}
-	t->pcb = listening;
-	t->phase = TCP_LISTENING;
-	t->backlog = backlog;
-	tcp_arg(listening, s);
-	tcp_accept(listening, on_accept);
-	socket_set_status(s, CHANNEL_LISTENING, 0);
-	return STATUS_OK;
-}
-
-int tcp_socket_accept(struct socket *s, struct socket **out)
-{
-	struct tcp_socket *t = &s->tcp;
-	struct socket *taken = t->pending;
-
-	if (t->phase != TCP_LISTENING)
-		return STATUS_INVALID_ARGUMENT;
-	if (!taken)
-		return STATUS_WOULD_BLOCK;
-	t->pending = taken->tcp.pending_next;
-	if (!t->pending)
-		t->pending_last = NULL;
-	t->npending--;
-	taken->tcp.pending_next = taken->tcp.listener = NULL;
-	tell_pending(s);
-	*out = taken;
-	return STATUS_OK;
 }

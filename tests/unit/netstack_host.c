@@ -33,7 +33,7 @@ uint64_t host_now = SECOND_NS;
 const uint8_t host_mac[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
 const uint8_t peer_mac[6] = {0x52, 0x55, 10, 0, 2, 2};
 struct nicqueue host_driver;
-uint32_t host_allocations, host_heap_limit;
+uint32_t host_allocations, host_heap_limit, host_memory_left = UINT32_MAX;
 
 static unsigned wakes[EVENTS_MAX];
 static struct frame *sent[SENT_MAX];
@@ -53,7 +53,7 @@ void *platform_memory_create(uint64_t size, uint64_t *handle)
 	void *memory = NULL;
 
 	*handle = 1;
-	if (posix_memalign(&memory, CAPOS_PAGE_SIZE, size))
+	if (host_memory_left == 0 || posix_memalign(&memory, CAPOS_PAGE_SIZE, size))
 		return NULL;
 	return memset(memory, 0, size);
 }

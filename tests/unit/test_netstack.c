@@ -36,9 +36,9 @@ static void dhcp_reply(struct frame *f, const struct segment *request, uint8_t t
 {
 	uint8_t m[400] = {2, 1, 6, 0};
 	uint32_t own = HOST_OWN, server = HOST_GATEWAY;
-	uint8_t options[] = {99, 130, 83, 99, 53, 1,  type, 54, 4,   10,  0,   2,  2,
-	                     51, 4,   0,  0,  14, 16, 1,    4,  255, 255, 255, 0,  3,
-	                     4,  10,  0,  2,  2,  6,  4,    10, 0,   2,   3,   255};
+	uint8_t options[] = {99, 130, 83, 99, 53,  1,   type, 54, 4,   10,  0,   2,  2,
+	                     51, 4,   0,  0,  140, 160, 1,    4,  255, 255, 255, 0,  3,
+	                     4,  10,  0,  2,  2,   6,   4,    10, 0,   2,   3,   255};
 	struct segment s = {.source_port = 67,
 	                    .destination_port = 68,
 	                    .destination = 0xffffffff,
@@ -203,7 +203,7 @@ static void idle_means_idle(void **state)
 	host_advance(60 * SECOND_NS);
 	host_drop_sent();
 	assert_null(socket_next(&i));
-	/* Only the lease is left to think of: an hour, renewed at half of it. */
+	/* Only the lease is left to think of: ten hours, renewed at half of it. */
 	deadline = loop_deadline();
 	assert_true(deadline == UINT64_MAX || deadline > host_now + 30 * SECOND_NS);
 	assert_in_range(host_allocations, 1, 40);

@@ -263,6 +263,47 @@ static void hostile_frames(void **state)
 	assert_int_equal(host_driver_buffers(), HOST_RECEIVE_BUFFERS);
 }
 
+#define MANY 40u
+
+/* One program's connections whose peers acknowledge nothing hold a part of lwIP's memory, and each
+ * of them still sends something. */
+static void senders_without_acknowledgements(void **state)
+{
+	struct policy *account = policy_create(policy_root());
+	struct program p[MANY];
+	struct peer peers[MANY];
+	uint32_t before = host_allocations;
+
+	(void)state;
+	policy_grant(account, GRANT_ALL, NULL, 0, 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		struct peer *peer = &peers[i];
+
+		*peer = (struct peer){.sequence = 1000, .port = (uint16_t)(3000 + i)};
+		assert_int_equal(program_open(&p[i], SOCKET_TCP, account), STATUS_OK);
+		connect_to(&p[i], "10.0.2.2", peer->port);
+		assert_true(next_tcp(&peer->last, peer->port));
+		peer->netstack_port = peer->last.source_port;
+		peer->acknowledgement = peer->last.sequence + 1;
+		peer_send(peer, SYN | ACK, NULL, 0);
+		host_drop_sent();
+		program_send(&p[i], pattern, 100000);
+		assert_true(next_tcp(&peer->last, peer->port));
+		assert_true(peer->last.length > 0);
+		host_drop_sent();
+	}
+	assert_true(host_allocations - before < 4000);
+	assert_true(policy_has_buffers(policy_root()));
+	assert_false(policy_has_buffers(account));
+	for (unsigned i = 0; i < MANY; i++) {
+		program_close(&p[i]);
+		peer_send(&peers[i], RST, NULL, 0);
+	}
+	assert_true(policy_has_buffers(account));
+	policy_put(account);
+	host_drop_sent();
+}
+
 static void without_memory(void **state)
 {
 	struct program p;
@@ -305,6 +346,7 @@ int hostile_tests(void)
 	        cmocka_unit_test(hostile_program),
 	        cmocka_unit_test(hostile_datagram_program),
 	        cmocka_unit_test(hostile_driver),
+	        cmocka_unit_test(senders_without_acknowledgements),
 	        cmocka_unit_test(device_that_writes_after_delivery),
 	        cmocka_unit_test(hostile_frames),
 	        cmocka_unit_test(without_memory),

@@ -21,7 +21,7 @@ uint32_t handshake_sequence(uint32_t local_address, uint16_t local_port, uint32_
 
 /* A segment whose sums are right, for pcb; its header is in host order.  Anything but ERR_OK: it is
  * dropped.  Of `options` bytes of options the first `options_here` follow the header. */
-err_t handshake_input(const struct tcp_pcb *pcb, const struct tcp_hdr *tcp, uint32_t options,
+err_t handshake_input(struct tcp_pcb *pcb, const struct tcp_hdr *tcp, uint32_t options,
                       uint32_t options_here, const struct pbuf *p);
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, tcp, options, options_here, options_there, p) \
 	((pcb)->state >= ESTABLISHED ? ERR_OK : handshake_input(pcb, tcp, options, options_here, p))

@@ -130,6 +130,8 @@
 #define TCP_MSL  5000
 #define SO_REUSE 1 /* a server may restart while its old connections end */
 
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 1 /* a call before a SYN is answered (tcp_listen.c) */
+
 #define LWIP_HOOK_FILENAME "hooks.h"
 /* The windows above are larger than the (absent) pool of pbufs that these checks compare them
  * with. */
