@@ -4,29 +4,15 @@
  */
 #include "handle.h"
 
-static struct handle_client *client_find(struct handle_table *table, uint64_t id)
-{
-	struct handle_client *empty = NULL;
-
-	for (uint32_t i = 0; i < HANDLE_CLIENTS_MAX; i++) {
-		struct handle_client *client = &table->clients[i];
-		if (client->count && client->id == id)
-			return client;
-		if (!client->count && !empty)
-			empty = client;
-	}
-	if (empty)
-		empty->id = id;
-	return empty;
-}
+/* Bit 31 stays clear, and with it HANDLE_SESSION_BIT of the word. */
+#define GENERATION_MAX 0x7fffffffu
 
 int handle_open(struct handle_table *table, struct inode *inode, struct inode *root, uint32_t flags,
-                uint64_t client_id, uint64_t *word)
+                uint16_t session, uint64_t *word)
 {
-	struct handle_client *client = client_find(table, client_id);
 	uint32_t index;
 
-	if (!client || client->count >= HANDLES_PER_CLIENT)
+	if (table->of_session[session] >= HANDLES_PER_SESSION)
 		return STATUS_NO_BUFFERS;
 	if (table->first_free) {
 		index = table->first_free - 1;
@@ -40,9 +26,9 @@ int handle_open(struct handle_table *table, struct inode *inode, struct inode *r
 	handle->inode = inode;
 	handle->root = root;
 	handle->flags = flags;
-	handle->client = (uint16_t)(client - table->clients);
-	handle->generation++;
-	client->count++;
+	handle->session = session;
+	handle->generation = handle->generation % GENERATION_MAX + 1;
+	table->of_session[session]++;
 	inode_hold(inode);
 	if (root)
 		inode_hold(root);
@@ -70,7 +56,7 @@ void handle_close(struct handle_table *table, struct tree *tree, uint64_t word)
 	if (handle->root)
 		inode_drop(tree, handle->root);
 	handle->inode = handle->root = NULL;
-	table->clients[handle->client].count--;
+	table->of_session[handle->session]--;
 	handle->next_free = table->first_free;
 	table->first_free = (uint32_t)(handle - table->handles) + 1;
 }

@@ -8,7 +8,9 @@ FILES_PURE = services/files/data.c services/files/data.h services/files/handle.c
 
 noinst_PROGRAMS += services/files/files
 IMAGE_SBIN += services/files/files
-services_files_files_SOURCES = services/files/service.c services/files/store.c \
+services_files_files_SOURCES = services/files/directory.c services/files/file.c \
+	services/files/files.h services/files/service.c services/files/session.c \
+	services/files/session.h services/files/snapshot.c services/files/store.c \
 	services/files/store.h $(FILES_PURE)
 services_files_files_CPPFLAGS = $(NATIVE_CPPFLAGS)
 services_files_files_CFLAGS = $(NATIVE_CFLAGS)

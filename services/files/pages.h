@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the files service's memory comes from: whole zeroed pages, given and taken back through two
- * callbacks, so that everything above runs on the host as well.  Small objects (inodes, names, link
- * targets) are cut from such pages by size class; a page goes back as soon as nothing on it is in
- * use.
+ * Where the files service's memory comes from: whole zeroed pages of a client's (or its own)
+ * account, given and taken back through two callbacks, so that everything above runs on the host as
+ * well.  Small objects (inodes, names, link targets) are cut from such pages by size class; a page
+ * goes back as soon as nothing on it is in use.
+ *
+ * A page is drawn from the source of the client that is being served, and goes back to where it came
+ * from, whichever client gives it up.
  */
 #ifndef FILES_PAGES_H
 #define FILES_PAGES_H
@@ -32,7 +35,7 @@ struct slab {
 void slab_init(struct slab *slab, struct page_source *source);
 /* Zeroed; size at most PAGE_SIZE.  NULL: no memory. */
 void *slab_get(struct slab *slab, size_t size);
-/* size: as it was got.  NULL is allowed. */
+/* size: as it was got.  The object may be of another slab.  NULL is allowed. */
 void slab_put(struct slab *slab, void *object, size_t size);
 
 #endif

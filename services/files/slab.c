@@ -8,6 +8,7 @@
 #include <string.h>
 
 struct slab_page {
+	struct slab *owner;             /* whose list, and whose source's page */
 	struct slab_page *next, **link; /* on the class's list; link NULL: full, not on it */
 	void *free;                     /* first free object; each holds the next one's address */
 	uint16_t used, untouched; /* objects in use; objects behind them that were never in use */
@@ -16,7 +17,7 @@ struct slab_page {
 #define SLAB_ROOM (PAGE_SIZE - sizeof(struct slab_page))
 
 static const uint16_t class_size[SLAB_CLASSES] = {32, 64, 128, 256, 512, 1008, 2016};
-_Static_assert(sizeof(struct slab_page) <= 32, "two objects of the largest class fit");
+_Static_assert(SLAB_ROOM >= 2 * 2016, "two objects of the largest class fit");
 
 static int class_of(size_t size)
 {
@@ -66,6 +67,7 @@ void *slab_get(struct slab *slab, size_t size)
 		page = slab->source->get(slab->source->context);
 		if (!page)
 			return NULL;
+		page->owner = slab;
 		page->untouched = (uint16_t)(SLAB_ROOM / class_size[c]);
 		list_add(slab, c, page);
 	}
@@ -97,7 +99,7 @@ void slab_put(struct slab *slab, void *object, size_t size)
 	memcpy(object, &page->free, sizeof(page->free));
 	page->free = object;
 	if (!page->link)
-		list_add(slab, c, page);
+		list_add(page->owner, c, page);
 	if (--page->used == 0) {
 		list_remove(page);
 		slab->source->put(slab->source->context, page);

@@ -31,7 +31,7 @@ static struct inode *inode_create(struct tree *tree, uint16_t type, uint32_t mod
 {
 	if (tree->inodes >= TREE_INODES_MAX)
 		return NULL;
-	struct inode *inode = slab_get(&tree->slab, sizeof(*inode));
+	struct inode *inode = slab_get(tree->slab, sizeof(*inode));
 	if (!inode)
 		return NULL;
 	tree->inodes++;
@@ -45,11 +45,11 @@ static struct inode *inode_create(struct tree *tree, uint16_t type, uint32_t mod
 static void inode_destroy(struct tree *tree, struct inode *inode)
 {
 	if (inode->type == FILE_TYPE_REGULAR)
-		data_free(&inode->data, tree->source);
+		data_free(&inode->data, tree->slab->source);
 	else if (inode->type == FILE_TYPE_SYMLINK)
-		slab_put(&tree->slab, inode->symlink.target, inode->symlink.length);
+		slab_put(tree->slab, inode->symlink.target, inode->symlink.length);
 	tree->inodes--;
-	slab_put(&tree->slab, inode, sizeof(*inode));
+	slab_put(tree->slab, inode, sizeof(*inode));
 }
 
 /* Destroys the inode when nothing needs it any more; a directory then lets go of its parent, and so
@@ -141,7 +141,7 @@ struct name *tree_next(struct inode *directory, uint64_t position)
 
 static struct name *name_create(struct tree *tree, const char *text, uint32_t length)
 {
-	struct name *name = slab_get(&tree->slab, name_size(length));
+	struct name *name = slab_get(tree->slab, name_size(length));
 
 	if (!name)
 		return NULL;
@@ -207,7 +207,7 @@ static void name_leave(struct tree *tree, struct name *name)
 	}
 	inode->change_ns = tree->now_ns;
 	touched(tree, directory);
-	slab_put(&tree->slab, name, name_size(name->length));
+	slab_put(tree->slab, name, name_size(name->length));
 }
 
 /* Whether a name can be entered there. */
@@ -278,7 +278,7 @@ int tree_make_symlink(struct tree *tree, struct inode *directory, const char *te
 	struct inode *inode = inode_create(tree, FILE_TYPE_SYMLINK, 0777);
 	if (!inode)
 		return STATUS_NO_SPACE;
-	inode->symlink.target = slab_get(&tree->slab, target_length);
+	inode->symlink.target = slab_get(tree->slab, target_length);
 	if (!inode->symlink.target) {
 		inode_destroy(tree, inode);
 		return STATUS_NO_SPACE;
@@ -394,7 +394,7 @@ uint32_t tree_read(struct tree *tree, struct inode *file, uint64_t offset, void 
 int tree_write(struct tree *tree, struct inode *file, uint64_t offset, const void *buffer,
                uint32_t length, uint32_t *written)
 {
-	int status = data_write(&file->data, tree->source, offset, buffer, length, written);
+	int status = data_write(&file->data, tree->slab->source, offset, buffer, length, written);
 
 	if (*written)
 		touched(tree, file);
@@ -403,7 +403,7 @@ int tree_write(struct tree *tree, struct inode *file, uint64_t offset, const voi
 
 int tree_truncate(struct tree *tree, struct inode *file, uint64_t size)
 {
-	int status = data_truncate(&file->data, tree->source, size);
+	int status = data_truncate(&file->data, tree->slab->source, size);
 
 	if (!status)
 		touched(tree, file);
@@ -425,13 +425,12 @@ int tree_check(struct inode *file)
 
 /* ---- The whole ---- */
 
-int tree_init(struct tree *tree, struct page_source *source, int64_t now_ns)
+int tree_init(struct tree *tree, struct slab *slab, int64_t now_ns)
 {
 	memset(tree, 0, sizeof(*tree));
-	tree->source = source;
+	tree->slab = slab;
 	tree->now_ns = now_ns;
 	tree->next_number = 1;
-	slab_init(&tree->slab, source);
 	tree->top = inode_create(tree, FILE_TYPE_DIRECTORY, 0755);
 	if (!tree->top)
 		return STATUS_NO_SPACE;

@@ -63,8 +63,7 @@ struct inode {
 };
 
 struct tree {
-	struct page_source *source;
-	struct slab slab;
+	struct slab *slab; /* what is made now is drawn from it, and from its page source */
 	struct inode *top;
 	uint64_t inodes;
 	uint64_t next_number;
@@ -72,8 +71,9 @@ struct tree {
 	struct name *buckets[TREE_BUCKETS];
 };
 
-/* Status; noSpace. */
-int tree_init(struct tree *tree, struct page_source *source, int64_t now_ns);
+/* Status; noSpace.  The slab is the caller's; tree->slab may be set to another one before any
+ * operation. */
+int tree_init(struct tree *tree, struct slab *slab, int64_t now_ns);
 /* Gives everything back; nothing may be held. */
 void tree_free(struct tree *tree);
 

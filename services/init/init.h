@@ -68,6 +68,7 @@ struct init_state {
 	struct plan_request request;
 	struct init_service services[PLAN_SERVICES_MAX];
 	struct init_process program;
+	cap_t account; /* the program's */
 	int console;   /* index of the service that carries "control", or -1 */
 	cap_t signals; /* the program's */
 	cap_t event;   /* wakes init; WAKE_* */
@@ -83,6 +84,8 @@ struct given {
 	struct start_cap caps[CAPOS_MESSAGE_CAPS_MAX];
 	struct capos_send_cap send[CAPOS_MESSAGE_CAPS_MAX];
 	uint32_t n;
+	/* Not 0: a Directory of a service is one of the session with this word. */
+	uint64_t session_word;
 };
 /* Adds one; CAP_ENOSLOT when there is no place (a moved one is released). */
 int given_add(struct given *given, const char *name, uint64_t interface, cap_t cap, uint32_t rights,
@@ -98,6 +101,7 @@ struct spawn {
 	const char *name;
 	const struct archive_file *image;
 	const char *const *args, *const *env;
+	cap_t account; /* that it draws on; CAP_NULL: one of its own */
 	uint64_t memory_limit_pages;
 	bool service;
 };
@@ -114,6 +118,9 @@ int service_make_exports(uint32_t index);
 int service_start(uint32_t index);
 /* It has ended and will not be started again. */
 bool service_is_over(uint32_t index);
+/* Opens a session of the service that exports a Directory, which draws on the account; it is opened
+ * again whenever that service is started again.  At most one. */
+int service_open_session(uint64_t word, cap_t account);
 /* The object that init calls of the first service that exports this; CAP_NULL: there is none.
  * name may be NULL. */
 cap_t service_export(uint64_t interface, const char *name);

@@ -18,7 +18,8 @@
 #include <capos/schema/network.h>
 
 #define PLAN_SERVICES_MAX 16
-#define PLAN_HOLDINGS_MAX 14 /* with "serve" and the image they fit one message's capabilities */
+/* With "serve", the account and the image they fit one message's capabilities. */
+#define PLAN_HOLDINGS_MAX 13
 #define PLAN_EXPORTS_MAX  8
 #define PLAN_IDS_MAX      8
 #define PLAN_ARGS_MAX     24

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include <capos/log.h>
-#include <capos/schema/kernel.h>
+#include <capos/schema/kernel_client.h>
 #include <capos/schema/network.h>
 #include <capos/schema/service.h>
 
@@ -16,6 +16,9 @@
 #define EXIT_NOT_FOUND     127 /* as shells have it */
 #define EXIT_NO_PERMISSION 126
 #define DEFAULT_PATH       "/bin:/usr/bin:/sbin:/usr/sbin"
+
+/* The word of the program's root Directory (Directory.openSession). */
+#define PROGRAM_SESSION (1ull << 63 | 1)
 
 static const char *variable(const char *const *env, const char *name)
 {
@@ -140,10 +143,31 @@ static int give_resolver(struct given *given)
 	return given_add_export(given, "resolver", service, export);
 }
 
+/* What the program and the processes that it makes draw on, and what servers make for them. */
+static int make_account(cap_t *out)
+{
+	struct capos_call call = INIT_CALL();
+	struct process_spawner_create_account_params params = {.service = false};
+	struct process_spawner_create_account_results results;
+	int result = process_spawner_create_account(INIT_CAP(SPAWNER), &params, &results, &call);
+
+	if (result)
+		return result;
+	if (results.account_index >= call.ncaps)
+		return CAP_EMESSAGE;
+	*out = call.caps[results.account_index];
+	return CAP_OK;
+}
+
 void program_give(struct given *given)
 {
-	int result = given_add_holdings(given, init.plan.program, init.plan.nprogram);
+	int result = make_account(&init.account);
 
+	if (!result)
+		result = service_open_session(PROGRAM_SESSION, init.account);
+	given->session_word = PROGRAM_SESSION;
+	if (!result)
+		result = given_add_holdings(given, init.plan.program, init.plan.nprogram);
 	if (!result)
 		result = give_network(given);
 	if (!result)
@@ -175,6 +199,7 @@ void program_start(void)
 	what.args = program_arguments(&program);
 	what.env = program_environment();
 	program_give(&given);
+	what.account = init.account;
 	result = spawn_process(&what, &given, &init.program);
 	if (result == CAP_ENOEXEC)
 		init_fail(EXIT_NO_PERMISSION, "%s: %s", init.request.args[0],

@@ -97,6 +97,70 @@ cap_t service_export(uint64_t interface, const char *name)
 	return init.services[service].exports[export];
 }
 
+/* ---- The program's session with the files service ---- */
+
+static struct {
+	bool wanted;
+	uint32_t service, export;
+	uint64_t word;
+	cap_t account;
+	struct init_call call;
+} session;
+
+static int ask_for_session(void)
+{
+	struct directory_open_session_params params = {.word = session.word};
+	struct init_call *call = &session.call;
+	struct msg_builder builder;
+	int result;
+
+	call->send = (struct capos_send_cap){.cap = session.account, .rights = CAP_RIGHT_CALL};
+	call->sends = true;
+	msg_builder_init(&builder, call->buffer, sizeof(call->buffer));
+	result = directory_open_session_params_write(&builder, &params);
+	if (result)
+		return result;
+	return init_call_submit(call, init.services[session.service].exports[session.export],
+	                        DIRECTORY_INTERFACE, DIRECTORY_OPEN_SESSION,
+	                        msg_builder_length(&builder));
+}
+
+int service_open_session(uint64_t word, cap_t account)
+{
+	int result;
+
+	if (!plan_find_export(&init.plan, DIRECTORY_INTERFACE, NULL, &session.service,
+	                      &session.export) ||
+	    service_is_over(session.service))
+		return CAP_OK;
+	session.word = word;
+	session.account = account;
+	session.wanted = true;
+	result = ask_for_session();
+	/* The service may end before it takes the call: then renew_session asks again. */
+	while (!result && !service_is_over(session.service)) {
+		result = init_call_await(&session.call, CAPOS_FOREVER);
+		if (result != CAP_EGONE)
+			return result;
+		result = CAP_OK;
+		init_wait(session.call.op.done ? CAPOS_FOREVER : 0);
+	}
+	return result;
+}
+
+/* The service has ended and will be started again: the call waits for it, before any call that a
+ * program makes, since init runs before programs. */
+static void renew_session(uint32_t index)
+{
+	int result;
+
+	if (!session.wanted || session.service != index || !session.call.op.done)
+		return;
+	result = ask_for_session();
+	if (result)
+		log_line("the program's session: %s", cap_error_text(result));
+}
+
 /* ---- Ends ---- */
 
 /* Plans the next start, or gives the service up. */
@@ -105,8 +169,10 @@ static void plan_restart(uint32_t index)
 	const struct plan_service *plan = &init.plan.services[index];
 	struct init_service *s = &init.services[index];
 
-	if (restart_decide(&s->restart, plan, cap_now(), &s->due_ns))
+	if (restart_decide(&s->restart, plan, cap_now(), &s->due_ns)) {
+		renew_session(index);
 		return;
+	}
 	log_line("service %s is not started again", plan->name);
 	s->due_ns = 0;
 	for (uint32_t i = 0; i < plan->nexports; i++) {

@@ -7,16 +7,20 @@
 
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
+#include <capos/schema/service.h>
 
 #include "init.h"
 
 /* What one spawn message can carry besides the block. */
 #define START_BLOCK_MAX (CAPOS_KERNEL_MESSAGE_MAX - 256)
 
+/* The account and the image go with them. */
+#define GIVEN_MAX (CAPOS_MESSAGE_CAPS_MAX - 2)
+
 int given_add(struct given *given, const char *name, uint64_t interface, cap_t cap, uint32_t rights,
               bool move)
 {
-	if (given->n == CAPOS_MESSAGE_CAPS_MAX - 1) { /* the image goes with them */
+	if (given->n == GIVEN_MAX) {
 		if (move)
 			cap_release(cap);
 		return CAP_ENOSLOT;
@@ -40,8 +44,10 @@ void given_drop(struct given *given)
 int given_add_export(struct given *given, const char *name, uint32_t service, uint32_t export)
 {
 	const struct plan_export *e = &init.plan.services[service].exports[export];
+	bool session = e->interface == DIRECTORY_INTERFACE && given->session_word;
 	cap_t object;
-	int result = cap_mint(init.services[service].endpoint, e->interface, e->word, &object);
+	int result = cap_mint(init.services[service].endpoint, e->interface,
+	                      session ? given->session_word : e->word, &object);
 
 	return result ? result : given_add(given, name, e->interface, object, CAP_RIGHTS_ALL, true);
 }
@@ -178,7 +184,7 @@ static int call_spawner(const struct spawn *what, const struct start_place *plac
 	struct capos_call call = INIT_CALL();
 	struct process_spawner_spawn_params params = {
 	        .name = MSG_TEXT(what->name),
-	        .image_index = (uint16_t)given->n,
+	        .in_account = what->account != CAP_NULL,
 	        .load_bias = place->load_bias,
 	        .stack_top = place->stack_top,
 	        .start_block = MSG_DATA(block, length),
@@ -186,15 +192,19 @@ static int call_spawner(const struct spawn *what, const struct start_place *plac
 	        .service = what->service,
 	};
 	struct process_spawner_spawn_results results;
+	uint32_t n = given->n;
 	cap_t image;
 	int result = slice_image(what->image, &image);
 
 	if (result)
 		return result;
-	given->send[given->n] =
-	        (struct capos_send_cap){.cap = image, .rights = CAP_RIGHTS_ALL, .flags = 0};
+	if (params.in_account)
+		given->send[n++] =
+		        (struct capos_send_cap){.cap = what->account, .rights = CAP_RIGHTS_ALL};
+	params.image_index = (uint16_t)n;
+	given->send[n++] = (struct capos_send_cap){.cap = image, .rights = CAP_RIGHTS_ALL};
 	call.send_caps = given->send;
-	call.send_ncaps = given->n + 1;
+	call.send_ncaps = n;
 	result = process_spawner_spawn(INIT_CAP(SPAWNER), &params, &results, &call);
 	cap_release(image);
 	if (result)

@@ -16,6 +16,7 @@
 
 static struct test_pages pages;
 static struct page_source source;
+static struct slab slab;
 static struct tree tree;
 static struct path_buffer buffer, second;
 
@@ -24,7 +25,8 @@ static int setup(void **state)
 	(void)state;
 	pages = (struct test_pages){.limit = 100000};
 	source = test_source(&pages);
-	return tree_init(&tree, &source, 1000);
+	slab_init(&slab, &source);
+	return tree_init(&tree, &slab, 1000);
 }
 
 static int teardown(void **state)
@@ -391,6 +393,7 @@ static void test_handles(void **state)
 	handle_close(&table, &tree, first);
 	assert_null(handle_find(&table, first));
 	handle_close(&table, &tree, first);
+	assert_false(first & HANDLE_SESSION_BIT);
 	assert_int_equal(handle_open(&table, f, NULL, 0, 7, &word), STATUS_OK);
 	assert_int_not_equal(word, first); /* same place, another handle */
 	assert_null(handle_find(&table, first));
@@ -400,21 +403,40 @@ static void test_handles(void **state)
 	handle_close(&table, &tree, word);
 	handle_close(&table, &tree, second_word);
 	assert_int_equal(f->held, 0);
-	/* One client cannot take what others need. */
-	static uint64_t words[HANDLES_PER_CLIENT];
-	for (uint32_t i = 0; i < HANDLES_PER_CLIENT; i++)
+	/* One session cannot take what others need. */
+	static uint64_t words[HANDLES_PER_SESSION];
+	for (uint32_t i = 0; i < HANDLES_PER_SESSION; i++)
 		assert_int_equal(handle_open(&table, f, NULL, 0, 1, &words[i]), STATUS_OK);
 	assert_int_equal(handle_open(&table, f, NULL, 0, 1, &word), STATUS_NO_BUFFERS);
 	assert_int_equal(handle_open(&table, f, NULL, 0, 2, &word), STATUS_OK);
 	handle_close(&table, &tree, word);
-	for (uint32_t i = 0; i < HANDLES_PER_CLIENT; i++)
-		handle_close(&table, &tree, words[i]);
-	for (uint32_t i = 0; i < HANDLE_CLIENTS_MAX; i++)
-		assert_int_equal(handle_open(&table, f, NULL, 0, 100 + i, &words[i]), STATUS_OK);
-	assert_int_equal(handle_open(&table, f, NULL, 0, 1, &word), STATUS_NO_BUFFERS);
-	for (uint32_t i = 0; i < HANDLE_CLIENTS_MAX; i++)
+	for (uint32_t i = 0; i < HANDLES_PER_SESSION; i++)
 		handle_close(&table, &tree, words[i]);
 	assert_int_equal(f->held, 0);
+}
+
+/* Pages come from the client that makes something, and go back there, whichever client removes it. */
+static void test_each_client_pays_for_what_it_makes(void **state)
+{
+	static struct test_pages other_pages = {.limit = 100};
+	struct page_source other_source = test_source(&other_pages);
+	struct slab other;
+	char text[3 * PAGE_SIZE] = {1};
+	uint32_t written;
+	size_t before = pages.out;
+
+	(void)state;
+	slab_init(&other, &other_source);
+	tree.slab = &other;
+	make_file("/tmp-of-other");
+	assert_int_equal(tree_write(&tree, at("/tmp-of-other"), 0, text, sizeof(text), &written),
+	                 STATUS_OK);
+	assert_int_equal(pages.out, before);
+	assert_true(other_pages.out > 3);
+	tree.slab = &slab;
+	assert_int_equal(remove_path("/tmp-of-other", false), STATUS_OK);
+	assert_int_equal(other_pages.out, 0);
+	assert_int_equal(pages.out, before);
 }
 
 /* ---- Archives ---- */
@@ -590,6 +612,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_rename, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_listing_survives_changes, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_handles, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_each_client_pays_for_what_it_makes, setup,
+	                                        teardown),
 	        cmocka_unit_test_setup_teardown(test_load, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_load_bad_contents, setup, teardown),
 	        cmocka_unit_test(test_archive_refused),

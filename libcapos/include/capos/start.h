@@ -55,6 +55,14 @@ int start_block_build(const struct start_params *params, void *buffer, uint32_t 
  * one. start_init is called by the start code with the initial stack pointer. */
 void start_init(const uint64_t *stack);
 cap_t start_cap(const char *name);
+/* A capability that a service expects, and its interface (0: none, or any). */
+struct start_expected {
+	const char *name; /* NULL ends a list */
+	uint64_t interface;
+};
+/* Ends the process, with a line in the log that names it, when a capability of the list is missing
+ * or one was given that is not on it: what a process holds is what it was written for. */
+void start_check(const struct start_expected *expected);
 /* The index-th, for listing; false past the end. */
 bool start_cap_at(uint32_t index, struct start_cap *out);
 

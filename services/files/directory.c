@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The methods of Directory: each resolves its paths, runs one operation of the tree and answers at
+ * once.
+ */
+#include <string.h>
+
+#include "files.h"
+
+/* Entries of one list reply: what 64 KiB hold of the shortest names. */
+#define LIST_MAX 1700u
+
+/* Working space of one call. */
+static struct path_buffer path_space, second_path_space;
+static struct directory_entry entries[LIST_MAX];
+static char text[TREE_PATH_MAX + 2];
+
+static int resolve(void *object, struct msg_text path, bool follow, struct place *out)
+{
+	struct directory_object *directory = object;
+
+	return path_resolve(&files.tree, directory->from, path.ptr, path.len, follow, &path_space,
+	                    out);
+}
+
+/* As resolve, but something has to be there. */
+static int resolve_existing(void *object, struct msg_text path, bool follow, struct place *out)
+{
+	int status = resolve(object, path, follow, out);
+
+	return status ? status : out->inode ? STATUS_OK : STATUS_NO_ENTRY;
+}
+
+/* As resolve, but nothing may be there.  wanted: a name with a slash behind it will do. */
+static int resolve_new(void *object, struct msg_text path, bool directory, struct place *out)
+{
+	int status = resolve(object, path, false, out);
+
+	if (status)
+		return status;
+	if (out->inode)
+		return STATUS_EXISTS;
+	return out->directory_wanted && !directory ? STATUS_NO_ENTRY : STATUS_OK;
+}
+
+static int open_create(struct place *place, uint32_t flags, uint32_t mode)
+{
+	if (place->inode)
+		return (flags & OPEN_EXCLUSIVE) && (flags & OPEN_CREATE) ? STATUS_EXISTS
+		                                                         : STATUS_OK;
+	if (!(flags & OPEN_CREATE))
+		return STATUS_NO_ENTRY;
+	if (place->directory_wanted)
+		return STATUS_IS_DIRECTORY;
+	return tree_make_file(&files.tree, place->directory, place->text, place->length, mode,
+	                      &place->inode);
+}
+
+/* Whether what was found may be opened this way. */
+static int open_check(struct inode *inode, uint32_t flags)
+{
+	if (inode->type == FILE_TYPE_SYMLINK)
+		return flags & OPEN_DIRECTORY ? STATUS_NOT_DIRECTORY : STATUS_TOO_MANY_LINKS;
+	if (inode->type == FILE_TYPE_DIRECTORY)
+		return flags & (OPEN_WRITE | OPEN_TRUNCATE | OPEN_CREATE) ? STATUS_IS_DIRECTORY
+		                                                          : STATUS_OK;
+	return flags & OPEN_DIRECTORY ? STATUS_NOT_DIRECTORY : tree_check(inode);
+}
+
+static int give_handle(struct msg_call *call, struct inode *inode, struct inode *root,
+                       uint32_t flags, uint16_t *index)
+{
+	uint64_t word;
+	int status =
+	        handle_open(&files.handles, inode, root, flags, (uint16_t)files.session, &word);
+
+	if (status)
+		return status;
+	int position = server_give_object(server_call_of(call),
+	                                  root ? DIRECTORY_INTERFACE : FILE_INTERFACE, word);
+	if (position < 0) {
+		handle_close(&files.handles, &files.tree, word);
+		return STATUS_NO_BUFFERS;
+	}
+	*index = (uint16_t)position;
+	return STATUS_OK;
+}
+
+static int directory_open(void *object, struct msg_call *call,
+                          const struct directory_open_params *in,
+                          struct directory_open_results *out)
+{
+	struct directory_object *directory = object;
+	bool follow =
+	        !(in->flags & OPEN_NO_FOLLOW) &&
+	        (in->flags & (OPEN_CREATE | OPEN_EXCLUSIVE)) != (OPEN_CREATE | OPEN_EXCLUSIVE);
+	struct place place;
+	int status = resolve(object, in->path, follow, &place);
+
+	if (!status)
+		status = open_create(&place, in->flags, in->mode);
+	if (!status)
+		status = open_check(place.inode, in->flags);
+	if (!status && (in->flags & OPEN_TRUNCATE))
+		status = tree_truncate(&files.tree, place.inode, 0);
+	if (status)
+		return status;
+	inode_stat(place.inode, &out->stat);
+	bool is_directory = place.inode->type == FILE_TYPE_DIRECTORY;
+	return give_handle(call, place.inode, is_directory ? directory->from.root : NULL,
+	                   in->flags & (OPEN_READ | OPEN_WRITE), &out->file_index);
+}
+
+static int directory_stat(void *object, struct msg_call *call,
+                          const struct directory_stat_params *in,
+                          struct directory_stat_results *out)
+{
+	struct place place;
+	int status = resolve_existing(object, in->path, in->follow_link, &place);
+
+	(void)call;
+	if (!status)
+		inode_stat(place.inode, &out->stat);
+	return status;
+}
+
+/* Positions: 1 behind ".", 2 behind "..", then the names' own with 2 added. */
+static int directory_list(void *object, struct msg_call *call,
+                          const struct directory_list_params *in,
+                          struct directory_list_results *out)
+{
+	struct directory_object *object_ = object;
+	struct inode *at = object_->from.start;
+	struct inode *up = at == object_->from.root ? at : at->directory.parent;
+	struct name *name = NULL;
+	uint64_t position = in->position;
+	uint32_t count = 0, room = call->out_size / 8, used = 8; /* words; the results' own part */
+
+	for (;; count++) {
+		struct directory_entry *entry = &entries[count];
+
+		if (count == LIST_MAX)
+			break;
+		if (position < 2) {
+			struct inode *inode = position ? up : at;
+			*entry = (struct directory_entry){.inode = inode->number,
+			                                  .type = FILE_TYPE_DIRECTORY,
+			                                  .name = {"..", (uint32_t)position + 1},
+			                                  .position = position + 1};
+		} else {
+			name = name ? name->next : tree_next(at, position - 2);
+			if (!name)
+				break;
+			*entry = (struct directory_entry){.inode = name->inode->number,
+			                                  .type = name->inode->type,
+			                                  .name = {name->text, name->length},
+			                                  .position = name->position + 2};
+		}
+		used += 4 + entry->name.len / 8 + 1; /* its data, its name's pointer, the name */
+		if (used > room)
+			break;
+		position = entry->position;
+	}
+	if (!count && used > room)
+		return STATUS_MESSAGE_TOO_LONG;
+	out->entries = (struct msg_list){.count = count, .items = entries};
+	out->next = position;
+	return STATUS_OK;
+}
+
+static int directory_make_directory(void *object, struct msg_call *call,
+                                    const struct directory_make_directory_params *in)
+{
+	struct place place;
+	int status = resolve_new(object, in->path, true, &place);
+
+	(void)call;
+	return status ? status
+	              : tree_make_directory(&files.tree, place.directory, place.text, place.length,
+	                                    in->mode, NULL);
+}
+
+static int directory_remove(void *object, struct msg_call *call,
+                            const struct directory_remove_params *in)
+{
+	struct place place;
+	int status = resolve_existing(object, in->path, false, &place);
+
+	(void)call;
+	if (status)
+		return status;
+	if (place.name)
+		return tree_remove(&files.tree, place.name, in->directory);
+	if (!in->directory)
+		return STATUS_IS_DIRECTORY;
+	if (place.length == 0)
+		return STATUS_BUSY;
+	return place.length == 1 ? STATUS_INVALID_ARGUMENT : STATUS_NOT_EMPTY;
+}
+
+static int directory_rename(void *object, struct msg_call *call,
+                            const struct directory_rename_params *in)
+{
+	struct directory_object *directory = object;
+	struct place from, to;
+	int status = resolve_existing(object, in->from, false, &from);
+
+	(void)call;
+	if (!status)
+		status = path_resolve(&files.tree, directory->from, in->to.ptr, in->to.len, false,
+		                      &second_path_space, &to);
+	if (status)
+		return status;
+	if (!from.name || !to.directory)
+		return STATUS_BUSY;
+	if (to.directory_wanted && from.inode->type != FILE_TYPE_DIRECTORY)
+		return STATUS_NOT_DIRECTORY;
+	return tree_rename(&files.tree, from.name, to.directory, to.text, to.length, to.name);
+}
+
+static int directory_link(void *object, struct msg_call *call,
+                          const struct directory_link_params *in)
+{
+	struct place from, to;
+	int status = resolve_existing(object, in->from, false, &from);
+
+	(void)call;
+	if (!status)
+		status = resolve_new(object, in->to, false, &to);
+	return status ? status
+	              : tree_link(&files.tree, from.inode, to.directory, to.text, to.length);
+}
+
+static int directory_symlink(void *object, struct msg_call *call,
+                             const struct directory_symlink_params *in)
+{
+	struct place place;
+	int status = resolve_new(object, in->path, false, &place);
+
+	(void)call;
+	return status ? status
+	              : tree_make_symlink(&files.tree, place.directory, place.text, place.length,
+	                                  in->target.ptr, in->target.len, NULL);
+}
+
+static int directory_read_link(void *object, struct msg_call *call,
+                               const struct directory_read_link_params *in,
+                               struct directory_read_link_results *out)
+{
+	struct place place;
+	int status = resolve_existing(object, in->path, false, &place);
+
+	(void)call;
+	if (status)
+		return status;
+	if (place.inode->type != FILE_TYPE_SYMLINK)
+		return STATUS_INVALID_ARGUMENT;
+	out->target = (struct msg_text){place.inode->symlink.target, place.inode->symlink.length};
+	return STATUS_OK;
+}
+
+static int directory_set_mode(void *object, struct msg_call *call,
+                              const struct directory_set_mode_params *in)
+{
+	struct place place;
+	int status = resolve_existing(object, in->path, in->follow_link, &place);
+
+	(void)call;
+	if (status)
+		return status;
+	if (place.inode->type == FILE_TYPE_SYMLINK)
+		return STATUS_NOT_SUPPORTED;
+	inode_set_mode(&files.tree, place.inode, in->mode);
+	return STATUS_OK;
+}
+
+static int directory_set_times(void *object, struct msg_call *call,
+                               const struct directory_set_times_params *in)
+{
+	struct place place;
+	int status = resolve_existing(object, in->path, in->follow_link, &place);
+
+	(void)call;
+	if (!status)
+		inode_set_times(&files.tree, place.inode, in->access_ns, in->modify_ns);
+	return status;
+}
+
+static int directory_space(void *object, struct msg_call *call, struct directory_space_results *out)
+{
+	(void)object;
+	(void)call;
+	out->block_size = PAGE_SIZE;
+	store_space(&out->blocks, &out->free_blocks);
+	out->files = files.tree.inodes;
+	return STATUS_OK;
+}
+
+static int directory_subdirectory(void *object, struct msg_call *call,
+                                  const struct directory_subdirectory_params *in,
+                                  struct directory_subdirectory_results *out)
+{
+	struct place place;
+	int status = resolve_existing(object, in->path, true, &place);
+
+	if (status)
+		return status;
+	if (place.inode->type != FILE_TYPE_DIRECTORY)
+		return STATUS_NOT_DIRECTORY;
+	return give_handle(call, place.inode, place.inode, 0, &out->directory_index);
+}
+
+static int directory_path(void *object, struct msg_call *call, struct directory_path_results *out)
+{
+	struct directory_object *directory = object;
+
+	(void)call;
+	out->path.ptr = text;
+	return path_of(directory->from.root, directory->from.start, text, sizeof(text),
+	               &out->path.len);
+}
+
+static int directory_open_session(void *object, struct msg_call *call,
+                                  const struct directory_open_session_params *in)
+{
+	struct server_call *c = server_call_of(call);
+	cap_t account;
+	int status;
+
+	(void)object;
+	if (c->object != HANDLE_ROOT)
+		return STATUS_NOT_PERMITTED;
+	if (!(in->word & HANDLE_SESSION_BIT))
+		return STATUS_INVALID_ARGUMENT;
+	account = server_take(c, in->account_index);
+	if (account == CAP_NULL)
+		return STATUS_INVALID_ARGUMENT;
+	status = session_open(&files.sessions, &files.handles, in->word, account);
+	if (status)
+		cap_release(account);
+	return status;
+}
+
+const struct directory_ops directory_ops = {
+        .open = directory_open,
+        .stat = directory_stat,
+        .list = directory_list,
+        .make_directory = directory_make_directory,
+        .remove = directory_remove,
+        .rename = directory_rename,
+        .link = directory_link,
+        .symlink = directory_symlink,
+        .read_link = directory_read_link,
+        .set_mode = directory_set_mode,
+        .set_times = directory_set_times,
+        .space = directory_space,
+        .subdirectory = directory_subdirectory,
+        .path = directory_path,
+        .open_session = directory_open_session,
+};
