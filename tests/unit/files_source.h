@@ -15,6 +15,12 @@ struct test_pages {
 	size_t out, limit;
 };
 
+/* Behind each page: whose it is. */
+static inline struct test_pages **test_page_owner(void *page)
+{
+	return (struct test_pages **)((char *)page + PAGE_SIZE);
+}
+
 static inline void *test_page_get(void *context)
 {
 	struct test_pages *pages = context;
@@ -22,17 +28,17 @@ static inline void *test_page_get(void *context)
 
 	if (pages->out >= pages->limit)
 		return NULL;
-	page = aligned_alloc(PAGE_SIZE, PAGE_SIZE);
+	page = aligned_alloc(PAGE_SIZE, 2 * PAGE_SIZE);
 	memset(page, 0, PAGE_SIZE);
+	*test_page_owner(page) = pages;
 	pages->out++;
 	return page;
 }
 
 static inline void test_page_put(void *context, void *page)
 {
-	struct test_pages *pages = context;
-
-	pages->out--;
+	(void)context; /* a page goes back to where it came from */
+	(*test_page_owner(page))->out--;
 	free(page);
 }
 

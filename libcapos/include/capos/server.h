@@ -82,6 +82,8 @@ struct server {
 	bool event_waiting;
 };
 
+/* Also takes the memory that the process has of its own (memory_commit), so to be called before
+ * other threads exist. */
 int server_init(struct server *server, const struct server_ops *ops, cap_t endpoint, void *context);
 /* Runs for ever; returns an error only when the ring or the endpoint is gone. */
 int server_run(struct server *server);

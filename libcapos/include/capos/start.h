@@ -63,6 +63,10 @@ struct start_expected {
 /* Ends the process, with a line in the log that names it, when a capability of the list is missing
  * or one was given that is not on it: what a process holds is what it was written for. */
 void start_check(const struct start_expected *expected);
+/* Makes all of the process's own data present, and as much of its stack as a service needs: pages
+ * appear when first touched, and a process that touches one when the machine has no memory left is
+ * ended.  A service calls it at its start, when a failure harms nobody. */
+void memory_commit(void);
 /* The index-th, for listing; false past the end. */
 bool start_cap_at(uint32_t index, struct start_cap *out);
 
