@@ -1,67 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Calls of the kernel's own objects: the message is copied in before it is looked at, the reply out
- * when it is whole.
+ * when it is whole.  Rights and the room for the reply are checked before a handler acts, so that
+ * what has been done does not look as if it had failed.
  */
 #include "kcall.h"
-#include "device/device.h"
-#include "object/endpoint.h"
-#include "object/event.h"
 #include "kernel.h"
 #include "process/process.h"
-#include "object/timer.h"
-
-static void memory_get(void *object)
-{
-	memobj_get(object);
-}
-
-static void memory_put(void *object)
-{
-	memobj_put(object);
-}
-
-static void account_get_held(void *account)
-{
-	account_get(account);
-}
-
-static void account_put_held(void *account)
-{
-	account_put(account);
-}
-
-const struct kind kinds[KIND_COUNT] = {
-        [KIND_PROCESS] = {PROCESS_INTERFACE, process_get, process_put, process_call},
-        [KIND_SPAWNER] = {PROCESS_SPAWNER_INTERFACE, NULL, NULL, spawner_call},
-        [KIND_MEMORY] = {MEMORY_OBJECT_INTERFACE, memory_get, memory_put, memory_call},
-        [KIND_EVENT] = {EVENT_INTERFACE, event_get, event_put, event_call},
-        [KIND_ENDPOINT] = {0, endpoint_get, endpoint_put, NULL},
-        [KIND_OBJECT] = {0, object_get, object_put, NULL},
-        [KIND_TIMER] = {TIMER_INTERFACE, timer_get, timer_put, timer_call},
-        [KIND_ENTROPY] = {ENTROPY_SOURCE_INTERFACE, NULL, NULL, entropy_call},
-        [KIND_LOG] = {LOG_INTERFACE, NULL, NULL, log_call},
-        [KIND_POWER] = {POWER_CONTROL_INTERFACE, NULL, NULL, power_call},
-        [KIND_SYSTEM_STATUS] = {SYSTEM_STATUS_INTERFACE, NULL, NULL, status_call},
-        [KIND_DEVICE_MANAGER] = {DEVICE_MANAGER_INTERFACE, NULL, NULL, device_manager_call},
-        [KIND_DEVICE_MMIO] = {DEVICE_MMIO_INTERFACE, device_get, device_put, device_mmio_call},
-        [KIND_INTERRUPT] = {INTERRUPT_INTERFACE, device_get, device_put, interrupt_call},
-        [KIND_DMA_POOL] = {DMA_POOL_INTERFACE, device_get, device_put, dma_pool_call},
-        [KIND_CODE_MAKER] = {CODE_MAKER_INTERFACE, NULL, NULL, code_maker_call},
-        [KIND_ACCOUNT] = {ACCOUNT_INTERFACE, account_get_held, account_put_held, account_call},
-};
-
-void cap_get(struct cap cap)
-{
-	if (kinds[cap.kind].get)
-		kinds[cap.kind].get(cap.object);
-}
-
-void cap_put(struct cap cap)
-{
-	if (kinds[cap.kind].put)
-		kinds[cap.kind].put(cap.object);
-}
 
 int kcall_arg(struct kcall *call, uint16_t index, enum cap_kind kind, uint32_t rights,
               struct cap *out)
@@ -82,13 +27,34 @@ uint16_t kcall_give(struct kcall *call, enum cap_kind kind, void *object, uint32
 	return (uint16_t)call->nout++;
 }
 
-static int check(const struct capos_sqe *sqe, struct cap target)
+/* Whether the reply will find room: capabilities, memory that is there, slots in the table. */
+static int check_reply(struct process *p, const struct capos_sqe *sqe, const struct method *m)
 {
-	if (kinds[target.kind].interface == 0 || sqe->interface != kinds[target.kind].interface)
-		return CAP_ETYPE;
-	if (sqe->send_len > CAPOS_KERNEL_MESSAGE_MAX || sqe->send_ncaps > CAPOS_MESSAGE_CAPS_MAX)
+	uint32_t length = MESSAGE_ROOT + m->words * 8u;
+	if (m->no_reply)
+		return CAP_OK;
+	if (sqe->recv_ncaps < m->caps || sqe->recv_len < length)
 		return CAP_ETOOBIG;
-	return CAP_OK;
+	int error = space_prepare(&p->space, sqe->recv_addr, length);
+	if (error || m->caps == 0)
+		return error;
+	error = space_prepare(&p->space, sqe->recv_caps, m->caps * sizeof(cap_t));
+	return error ? error : cap_room(&p->caps, m->caps);
+}
+
+/* The method called, with the rights that it takes; NULL with *error. */
+static const struct method *find_method(const struct capos_sqe *sqe, struct cap target, int *error)
+{
+	const struct kind *kind = &kinds[target.kind];
+	*error = CAP_ETYPE;
+	if (kind->interface == 0 || sqe->interface != kind->interface)
+		return NULL;
+	*error = CAP_EMETHOD;
+	if (sqe->method >= kind->nmethods)
+		return NULL;
+	const struct method *method = &kind->methods[sqe->method];
+	*error = CAP_ERIGHTS;
+	return (target.rights & method->rights) == method->rights ? method : NULL;
 }
 
 /* The reply's message and capabilities, all or nothing. */
@@ -133,9 +99,12 @@ int kcall_submit(struct thread *t, const struct capos_sqe *sqe, struct cap targe
 {
 	struct cpu *cpu = this_cpu();
 	struct process *p = t->process;
-	int error = check(sqe, target);
-	if (error)
+	int error;
+	const struct method *method = find_method(sqe, target, &error);
+	if (!method)
 		return error;
+	if (sqe->send_len > CAPOS_KERNEL_MESSAGE_MAX || sqe->send_ncaps > CAPOS_MESSAGE_CAPS_MAX)
+		return CAP_ETOOBIG;
 	uint32_t out_size =
 	        sqe->recv_len < sizeof(cpu->message_out) ? sqe->recv_len : sizeof(cpu->message_out);
 	struct kcall call = {.caller = t, .sqe = sqe, .rights = target.rights};
@@ -150,6 +119,8 @@ int kcall_submit(struct thread *t, const struct capos_sqe *sqe, struct cap targe
 	if (error)
 		return error;
 	error = transfer_check(&call.in, p, p);
+	if (!error)
+		error = check_reply(p, sqe, method);
 	if (!error) {
 		cap_get(target); /* the call may end the process that holds it */
 		error = perform(&call, target, cqe);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls of objects that the kernel itself serves: what a handler sees, and the table of kinds.
+ * Calls of objects that the kernel itself serves: what a handler sees, and the table of kinds and methods
+ * (object/kinds.c).
  *
  * A handler runs with the parameters in the kernel's own memory.  It takes the capabilities it
  * keeps and gives those that go with the reply; whatever it does not take is dropped, whatever does
@@ -55,11 +56,24 @@ int kcall_slice(struct kcall *call, struct slice_request *what);
 int kcall_submit(struct thread *t, const struct capos_sqe *sqe, struct cap target,
                  struct capos_cqe *cqe);
 
+/* The words of an empty message: its root pointer. */
+#define MESSAGE_ROOT 8u
+
+/* What a call of a method needs before its handler acts. */
+struct method {
+	uint16_t rights; /* of the capability called, beside CALL */
+	uint8_t words;   /* of the results, of fixed size; text, data and lists come on top */
+	uint8_t caps;    /* that come with the results */
+	bool no_reply;   /* on success */
+};
+
 struct kind {
 	uint64_t interface;        /* 0: has no methods in the kernel */
 	void (*get)(void *object); /* NULL: there is one, not counted */
 	void (*put)(void *object);
 	int (*call)(void *object, struct msg_call *msg);
+	const struct method *methods; /* by ordinal */
+	uint16_t nmethods;
 };
 extern const struct kind kinds[KIND_COUNT];
 

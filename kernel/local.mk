@@ -39,6 +39,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/cpu.h \
 	kernel/device/device.c kernel/device/device.h \
 	kernel/process/elf.c \
+	kernel/object/kinds.c \
 	kernel/object/endpoint.c kernel/object/endpoint.h \
 	kernel/object/entropy.c kernel/object/entropy.h \
 	kernel/object/event.c kernel/object/event.h \

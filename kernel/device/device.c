@@ -17,6 +17,9 @@
 #define ALLOCATE_MAX \
 	512u /* pages a call: their addresses fill the page that the reply is made from */
 
+/* Bytes of the reply beside the addresses: root, a word of data, the list's pointer. */
+#define ALLOCATE_REPLY 24u
+
 /* Memory of the pool. */
 struct dma_block {
 	struct dma_block *next;
@@ -278,6 +281,8 @@ static int allocate(void *device, struct msg_call *msg,
 	               "addresses fit");
 	if (params->pages == 0 || params->pages > ALLOCATE_MAX)
 		return CAP_EINVAL;
+	if (msg->out_size < ALLOCATE_REPLY + params->pages * sizeof(*addresses))
+		return CAP_ETOOBIG;
 	if (d->dma_limit != 0 && params->pages > d->dma_limit - d->dma_pages)
 		return CAP_ENOMEM;
 	struct account *account = call->caller->process->account;

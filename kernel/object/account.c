@@ -52,8 +52,7 @@ static int slice(void *account, struct msg_call *msg, const struct account_slice
 static int status(void *account, struct msg_call *msg, struct account_status_results *results)
 {
 	const struct account *a = account;
-	if (!(kcall_of(msg)->rights & CAP_RIGHT_WATCH))
-		return CAP_ERIGHTS;
+	(void)msg;
 	/* What is to be freed still counts, and is not to be seen. */
 	work_run();
 	if (work_pending())

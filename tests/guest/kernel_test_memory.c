@@ -40,6 +40,49 @@ static bool reachable(void *address, bool write)
 	return run(&sqe, NULL) != CAP_EFAULT;
 }
 
+/* A call whose reply has no room fails before it has done anything: the address is still free. */
+static void test_replies_without_room(void)
+{
+	cap_t memory;
+	uint8_t *a;
+	uint64_t message[16];
+	struct msg_builder b;
+	cap_memory_create(PAGE, &memory);
+	cap_memory_map(memory, 0, PAGE, RW, (void **)&a);
+	cap_memory_unmap(a, PAGE);
+	const struct {
+		uint64_t address;
+		uint32_t length;
+		int result;
+	} replies[] = {
+	        {(uint64_t)message, 8, CAP_ETOOBIG},
+	        {(uint64_t)a, 64, CAP_EFAULT}, /* not mapped any more */
+	        {0xffff800000000000ull, 64, CAP_EFAULT},
+	};
+	struct process_map_params params = {
+	        .size = PAGE, .address = (uint64_t)a, .access = CAP_RIGHT_READ};
+	struct capos_send_cap send = {memory, CAP_RIGHTS_ALL, 0};
+	for (unsigned i = 0; i < 3; i++) {
+		msg_builder_init(&b, message, sizeof(message));
+		process_map_params_write(&b, &params);
+		struct capos_sqe sqe = {.op = CAP_OP_CALL,
+		                        .cap = CAP_SELF,
+		                        .interface = PROCESS_INTERFACE,
+		                        .method = PROCESS_MAP,
+		                        .send_addr = (uint64_t)message,
+		                        .send_len = msg_builder_length(&b),
+		                        .send_caps = (uint64_t)&send,
+		                        .send_ncaps = 1,
+		                        .recv_addr = replies[i].address,
+		                        .recv_len = replies[i].length};
+		tap_equal(run(&sqe, NULL), replies[i].result, "a reply without room");
+	}
+	tap_equal(cap_memory_map_at(memory, 0, PAGE, RW, false, (uint64_t)a), CAP_OK,
+	          "nothing was mapped by the calls that failed");
+	cap_memory_unmap(a, PAGE);
+	cap_release(memory);
+}
+
 static void test_mappings(void)
 {
 	cap_t memory;
@@ -149,6 +192,7 @@ static void test_limits(void)
 void test_memory(void)
 {
 	test_mappings();
+	test_replies_without_room();
 	test_copies();
 	test_resize();
 	test_limits();

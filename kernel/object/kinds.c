@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of kinds: how each is counted and called, and for each method the rights that it takes
+ * and the room that its reply needs.  A method that is not listed needs no right but CALL.
+ */
+#include "device/device.h"
+#include "kcall.h"
+#include "object/endpoint.h"
+#include "object/event.h"
+#include "object/timer.h"
+#include "process/process.h"
+
+#define MANAGE CAP_RIGHT_MANAGE
+#define WATCH  CAP_RIGHT_WATCH
+#define READ   CAP_RIGHT_READ
+
+static const struct method process_methods[] = {
+        [PROCESS_CREATE_MEMORY] = {.rights = MANAGE, .words = 1, .caps = 1},
+        [PROCESS_MAP] = {.rights = MANAGE, .words = 1},
+        [PROCESS_UNMAP] = {.rights = MANAGE},
+        [PROCESS_PROTECT] = {.rights = MANAGE},
+        [PROCESS_CREATE_EVENT] = {.rights = MANAGE, .words = 1, .caps = 1},
+        [PROCESS_CREATE_ENDPOINT] = {.rights = MANAGE, .words = 1, .caps = 1},
+        [PROCESS_CREATE_THREAD] = {.rights = MANAGE, .words = 2},
+        [PROCESS_EXIT_THREAD] = {.rights = MANAGE, .no_reply = true},
+        [PROCESS_WAIT] = {.rights = WATCH},
+        [PROCESS_STATUS] = {.rights = WATCH},
+        [PROCESS_KILL] = {.rights = CAP_RIGHT_KILL},
+        [PROCESS_SET_NAME] = {.rights = MANAGE},
+        [PROCESS_SLEEP_FOREVER] = {.no_reply = true},
+        [PROCESS_FORK] = {.rights = MANAGE, .words = 1, .caps = 1},
+        [PROCESS_EXEC] = {.rights = MANAGE, .no_reply = true},
+        [PROCESS_ACCOUNT] = {.rights = MANAGE, .words = 1, .caps = 1},
+};
+
+static const struct method spawner_methods[] = {
+        [PROCESS_SPAWNER_SPAWN] = {.words = 1, .caps = 1},
+        [PROCESS_SPAWNER_CREATE_ACCOUNT] = {.words = 1, .caps = 1},
+};
+
+static const struct method memory_methods[] = {
+        [MEMORY_OBJECT_SIZE] = {.words = 1},
+        [MEMORY_OBJECT_SLICE] = {.rights = READ, .words = 1, .caps = 1},
+        [MEMORY_OBJECT_RESIZE] = {.rights = CAP_RIGHT_WRITE | MANAGE},
+        [MEMORY_OBJECT_READ] = {.rights = READ},
+};
+
+static const struct method event_methods[] = {
+        [EVENT_BIND_UPCALL] = {.rights = CAP_RIGHT_WAIT},
+};
+
+static const struct method timer_methods[] = {
+        [TIMER_ARM] = {.rights = 0},
+        [TIMER_DISARM] = {.words = 2},
+        [TIMER_CREATE] = {.words = 1, .caps = 1},
+        [TIMER_REMAINING] = {.words = 2},
+};
+
+static const struct method account_methods[] = {
+        [ACCOUNT_CREATE_MEMORY] = {.words = 1, .caps = 1},
+        [ACCOUNT_SLICE] = {.words = 1, .caps = 1},
+        [ACCOUNT_STATUS] = {.rights = WATCH},
+};
+
+static const struct method code_maker_methods[] = {
+        [CODE_MAKER_MAKE] = {.words = 1, .caps = 1},
+};
+
+static const struct method entropy_methods[] = {[ENTROPY_SOURCE_READ] = {.rights = 0}};
+static const struct method log_methods[] = {[LOG_WRITE] = {.rights = 0}};
+static const struct method power_methods[] = {[POWER_CONTROL_SHUTDOWN] = {.rights = 0}};
+
+static const struct method status_methods[] = {
+        [SYSTEM_STATUS_PROCESSES] = {.rights = 0},   [SYSTEM_STATUS_CAPABILITIES] = {.rights = 0},
+        [SYSTEM_STATUS_MEMORY] = {.rights = 0},      [SYSTEM_STATUS_LATENCY] = {.words = 3},
+        [SYSTEM_STATUS_PROTECTIONS] = {.rights = 0},
+};
+
+static const struct method device_manager_methods[] = {
+        [DEVICE_MANAGER_LIST] = {.rights = 0},
+        [DEVICE_MANAGER_OPEN] = {.words = 1, .caps = 3},
+};
+
+static const struct method mmio_methods[] = {
+        [DEVICE_MMIO_INFO] = {.rights = 0},
+        [DEVICE_MMIO_MAP] = {.words = 2},
+        [DEVICE_MMIO_READ_CONFIG] = {.words = 1},
+};
+
+static const struct method interrupt_methods[] = {
+        [INTERRUPT_BIND] = {.rights = 0},
+        [INTERRUPT_UNBIND] = {.rights = 0},
+        [INTERRUPT_COUNT] = {.words = 1},
+};
+
+static const struct method dma_methods[] = {
+        [DMA_POOL_ALLOCATE] = {.words = 2, .caps = 1},
+};
+
+static void memory_get(void *object)
+{
+	memobj_get(object);
+}
+
+static void memory_put(void *object)
+{
+	memobj_put(object);
+}
+
+static void account_get_held(void *account)
+{
+	account_get(account);
+}
+
+static void account_put_held(void *account)
+{
+	account_put(account);
+}
+
+#define METHODS(table) .methods = (table), .nmethods = sizeof(table) / sizeof((table)[0])
+
+const struct kind kinds[KIND_COUNT] = {
+        [KIND_PROCESS] = {.interface = PROCESS_INTERFACE,
+                          .get = process_get,
+                          .put = process_put,
+                          .call = process_call,
+                          METHODS(process_methods)},
+        [KIND_SPAWNER] = {.interface = PROCESS_SPAWNER_INTERFACE,
+                          .call = spawner_call,
+                          METHODS(spawner_methods)},
+        [KIND_MEMORY] = {.interface = MEMORY_OBJECT_INTERFACE,
+                         .get = memory_get,
+                         .put = memory_put,
+                         .call = memory_call,
+                         METHODS(memory_methods)},
+        [KIND_EVENT] = {.interface = EVENT_INTERFACE,
+                        .get = event_get,
+                        .put = event_put,
+                        .call = event_call,
+                        METHODS(event_methods)},
+        [KIND_ENDPOINT] = {.get = endpoint_get, .put = endpoint_put},
+        [KIND_OBJECT] = {.get = object_get, .put = object_put},
+        [KIND_TIMER] = {.interface = TIMER_INTERFACE,
+                        .get = timer_get,
+                        .put = timer_put,
+                        .call = timer_call,
+                        METHODS(timer_methods)},
+        [KIND_ENTROPY] = {.interface = ENTROPY_SOURCE_INTERFACE,
+                          .call = entropy_call,
+                          METHODS(entropy_methods)},
+        [KIND_LOG] = {.interface = LOG_INTERFACE, .call = log_call, METHODS(log_methods)},
+        [KIND_POWER] = {.interface = POWER_CONTROL_INTERFACE,
+                        .call = power_call,
+                        METHODS(power_methods)},
+        [KIND_SYSTEM_STATUS] = {.interface = SYSTEM_STATUS_INTERFACE,
+                                .call = status_call,
+                                METHODS(status_methods)},
+        [KIND_DEVICE_MANAGER] = {.interface = DEVICE_MANAGER_INTERFACE,
+                                 .call = device_manager_call,
+                                 METHODS(device_manager_methods)},
+        [KIND_DEVICE_MMIO] = {.interface = DEVICE_MMIO_INTERFACE,
+                              .get = device_get,
+                              .put = device_put,
+                              .call = device_mmio_call,
+                              METHODS(mmio_methods)},
+        [KIND_INTERRUPT] = {.interface = INTERRUPT_INTERFACE,
+                            .get = device_get,
+                            .put = device_put,
+                            .call = interrupt_call,
+                            METHODS(interrupt_methods)},
+        [KIND_DMA_POOL] = {.interface = DMA_POOL_INTERFACE,
+                           .get = device_get,
+                           .put = device_put,
+                           .call = dma_pool_call,
+                           METHODS(dma_methods)},
+        [KIND_CODE_MAKER] = {.interface = CODE_MAKER_INTERFACE,
+                             .call = code_maker_call,
+                             METHODS(code_maker_methods)},
+        [KIND_ACCOUNT] = {.interface = ACCOUNT_INTERFACE,
+                          .get = account_get_held,
+                          .put = account_put_held,
+                          .call = account_call,
+                          METHODS(account_methods)},
+};
+
+void cap_get(struct cap cap)
+{
+	if (kinds[cap.kind].get)
+		kinds[cap.kind].get(cap.object);
+}
+
+void cap_put(struct cap cap)
+{
+	if (kinds[cap.kind].put)
+		kinds[cap.kind].put(cap.object);
+}
