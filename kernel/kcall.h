@@ -39,7 +39,8 @@ int kcall_arg(struct kcall *call, uint16_t index, enum cap_kind kind, uint32_t r
 uint16_t kcall_give(struct kcall *call, enum cap_kind kind, void *object, uint32_t rights);
 
 /* A slice that a method makes, in pieces when it is large.  The first call of the handler for a
- * submission says what of; what that was counts until it is done, whatever the message says then. */
+ * submission says what of; what that was counts until it is done, whatever the message says
+ * then. */
 struct slice_request {
 	struct memobj *from; /* borrowed; NULL: memory of zeroes */
 	uint64_t offset, size;

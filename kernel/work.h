@@ -65,7 +65,7 @@ void work_add_rest(struct work *work, void (*step)(struct work *work));
 void work_remove(struct work *work); /* harmless when it is not queued */
 static inline bool work_queued(const struct work *work)
 {
-	return work->step != NULL;
+	return !!work->step;
 }
 bool work_pending(void);       /* anything at all */
 bool work_pending_fresh(void); /* something that was added and not begun */

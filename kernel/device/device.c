@@ -2,9 +2,10 @@
 /*
  * An opened PCI function.  As long as one of its capabilities is held it may reach the memory of
  * its pool; when the last is given up, bus mastering goes off before any of that memory can become
- * another process's, and its registers vanish from wherever they were mapped.  Opened again, it is still set up as the last
- * driver left it, with addresses of memory that others have now: so bus mastering goes on only with
- * the first memory of the new pool, and the driver resets the device before it asks for any.
+ * another process's, and its registers vanish from wherever they were mapped.  Opened again, it is
+ * still set up as the last driver left it, with addresses of memory that others have now: so bus
+ * mastering goes on only with the first memory of the new pool, and the driver resets the device
+ * before it asks for any.
  */
 #include "device/device.h"
 #include "object/event.h"

@@ -84,7 +84,8 @@ static inline bool memobj_range_valid(uint64_t offset, uint64_t size)
 }
 /* False: no memory, or the object is committed (or a device's) and has the size it has. */
 bool memobj_resize(struct memobj *m, uint64_t size);
-/* The same in pieces: CAP_OK, WORK_AGAIN, CAP_ENOMEM.  While it shrinks, its last pages go first. */
+/* The same in pieces: CAP_OK, WORK_AGAIN, CAP_ENOMEM.  While it shrinks, its last pages go
+ * first. */
 int memobj_resize_some(struct memobj *m, uint64_t size);
 /* The frame of page index, present (allocated or copied as write needs), or PADDR_NONE when out of
  * range or memory. */

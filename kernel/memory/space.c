@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address spaces: mappings in a tree by address, without overlap, and page tables that cache them.  A page-table entry is writable only while its frame belongs to one object alone, so that
- * sharing a frame means write-protecting it first and every later store comes here.  Interrupts are
- * off throughout.
+ * Address spaces: mappings in a tree by address, without overlap, and page tables that cache them.
+ * A page-table entry is writable only while its frame belongs to one object alone, so that sharing
+ * a frame means write-protecting it first and every later store comes here.  Interrupts are off
+ * throughout.
  */
 #include <capos/abi.h>
 #include <capos/layout.h>
@@ -238,8 +239,8 @@ int space_check_map(const struct memobj *object, uint64_t offset, uint64_t size,
 	                                                                      : CAP_OK;
 }
 
-/* Enters *filled, all but its place and links, at *address, or where it is chosen; with the caller's
- * reference of its object. */
+/* Enters *filled, all but its place and links, at *address, or where it is chosen; with the
+ * caller's reference of its object. */
 static int place(struct space *s, const struct mapping *filled, uint64_t size, uint64_t *address)
 {
 	size = align_up(size);

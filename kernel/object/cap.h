@@ -94,7 +94,8 @@ int cap_insert(struct cap_table *t, struct cap cap, cap_t *id);
 int cap_remove(struct cap_table *t, cap_t id, struct cap *out);
 /* Fills a fresh table, in which only index 1 is in use, with copies of all capabilities of another
  * that have the right COPY, under the same ids; what is free there is free here, of the same
- * generation or a later one.  CAP_OK; WORK_AGAIN and CAP_ENOMEM: to be called again, or destroyed. */
+ * generation or a later one.  CAP_OK; WORK_AGAIN and CAP_ENOMEM: to be called again, or
+ * destroyed. */
 int cap_table_fork(struct cap_table *to, const struct cap_table *from);
 /* The capability at an index: false when there is none. */
 bool cap_at(const struct cap_table *t, uint32_t index, struct cap *out);

@@ -19,11 +19,13 @@ static int make(void *object, struct msg_call *msg, const struct code_maker_make
 	struct memobj *data = memory.object;
 	if (data->kind != MEMOBJ_ANON)
 		return CAP_ETYPE;
-	struct memobj *code = memobj_slice(data, 0, data->size, call->caller->process->account);
-	if (!code)
-		return CAP_ENOMEM;
-	memobj_make_code(code);
-	results->memory_index = kcall_give(call, KIND_MEMORY, code, MEMORY_CODE_RIGHTS);
+	struct slice_request what = {
+	        .from = data, .size = data->size, .account = call->caller->process->account};
+	error = kcall_slice(call, &what);
+	if (error)
+		return error;
+	memobj_make_code(what.copy);
+	results->memory_index = kcall_give(call, KIND_MEMORY, what.copy, MEMORY_CODE_RIGHTS);
 	return CAP_OK;
 }
 

@@ -80,8 +80,8 @@ struct spawn {
 	const struct cap *caps; /* CAP_GIVEN(0), ...: their counts pass to the process on success */
 	uint32_t ncaps;
 };
-/* Starts it.  CAP_OK with one count in *out, or CAP_ENOEXEC, CAP_ENOMEM, CAP_ENOSLOT, CAP_EAGAIN.
- */
+/* Starts it.  CAP_OK with one count in *out, or CAP_ENOEXEC, CAP_ENOMEM, CAP_ENOSLOT,
+ * CAP_EAGAIN. */
 int process_spawn(const struct spawn *spawn, struct process **out);
 /* What every space of a process has: stack and clock page.  CAP_OK, CAP_ENOMEM, CAP_EINVAL. */
 int process_furnish(struct space *space, uint64_t stack_top);
@@ -104,12 +104,12 @@ struct exec {
 	uint64_t block;     /* the start block, in the caller's space */
 	uint32_t block_length;
 };
-/* CAP_OK, and the caller has ended; WORK_AGAIN; or CAP_ENOEXEC, CAP_ENOMEM, CAP_EFAULT, and nothing has
- * changed. */
+/* CAP_OK, and the caller has ended; WORK_AGAIN; or CAP_ENOEXEC, CAP_ENOMEM, CAP_EFAULT, and nothing
+ * has changed. */
 int process_exec(struct thread *caller, const struct exec *exec);
 
-/* Ends it: none of its threads runs any more.  What it held is given up as work, and then those that
- * wait for its end are answered.  reason NULL: it ended by itself. */
+/* Ends it: none of its threads runs any more.  What it held is given up as work, and then those
+ * that wait for its end are answered.  reason NULL: it ended by itself. */
 void process_end(struct process *p, uint32_t status, const char *reason);
 void process_set_name(struct process *p, const char *name, uint32_t length);
 void process_get(void *process);

@@ -35,8 +35,8 @@ struct thread {
 	struct ring ring;
 	struct memobj *ring_object; /* one count: its frames stay where the ring's pointers say */
 	uint64_t ring_address;
-	/* cap_enter.  The thread stays runnable until all its submissions are taken, and does not see
-	 * user mode before. */
+	/* cap_enter.  The thread stays runnable until all its submissions are taken, and does not
+	 * see user mode before. */
 	bool submitting;
 	bool holds;           /* sqe is a submission taken and not done */
 	struct capos_sqe sqe; /* the program cannot change it any more */
@@ -58,8 +58,8 @@ int thread_create(struct process *process, uint64_t entry, uint64_t stack, uint6
                   uint64_t fs_base, struct thread **out);
 /* It runs no more; what is in flight stays so. */
 void thread_stop(struct thread *t);
-/* Withdraws what a stopped thread had in flight, as far as the budget goes, and frees it; true: it is
- * gone. */
+/* Withdraws what a stopped thread had in flight, as far as the budget goes, and frees it; true: it
+ * is gone. */
 bool thread_free(struct thread *t);
 /* Ends the thread: what it had in flight is withdrawn, the thread is freed.  When it is the current
  * one, no thread is current afterwards. */

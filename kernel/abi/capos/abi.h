@@ -26,8 +26,8 @@
  *   exit(status)
  *     Ends the whole process; does not return.  status: CAPOS_EXIT_STATUS.
  *
- * Any other number ends the process with reason "bad system call".
- */
+ * Any other number ends the process with reason "bad system
+ * call". */
 #define CAPOS_SYS_CAP_ENTER 0
 #define CAPOS_SYS_EXIT      1
 
@@ -45,8 +45,8 @@
  * object.  0 names nothing.
  *
  * A new process finds its own Process capability at index 1, then the capabilities that its
- * creator passed, in their order, from index 2 on, all of generation 1.
- */
+ * creator passed, in their order, from index 2 on, all of generation
+ * 1. */
 typedef uint64_t cap_t;
 
 #define CAP_NULL           ((cap_t)0)
@@ -76,8 +76,8 @@ typedef uint64_t cap_t;
 /* ---- Errors ----
  *
  * A completion's result: 0 is success, negative is one of these (from the kernel), positive is a
- * Status of schema/status.capnp (from the server).
- */
+ * Status of schema/status.capnp (from the
+ * server). */
 enum cap_error {
 	CAP_OK = 0,
 	CAP_EBADCAP = -1,    /* no such capability, or a stale id */
@@ -108,8 +108,8 @@ enum cap_error {
  * completions.  %gs:0 holds the ring's own address.  Indices run freely; an entry's place is the
  * index modulo the (power of two) number of entries.  The kernel takes a submission only while a
  * completion's place is free for it, so completions are never lost: when completions are not read,
- * submissions stay where they are.
- */
+ * submissions stay where they
+ * are. */
 #define CAPOS_PAGE_SIZE  4096u
 #define CAPOS_SQ_ENTRIES 32u
 #define CAPOS_CQ_ENTRIES 128u
@@ -124,8 +124,8 @@ enum cap_error {
 enum capos_op {
 	/* cap: CAP_NULL, or a capability to test.  Completes with 0, CAP_EBADCAP, or CAP_EGONE when
 	 * it leads to an object that nothing can serve any more.  Of an object, value: a number
-	 * other than 0 that changes when the process that serves it ends.  arg: 0, or such a number:
-	 * CAP_EGONE when it has changed since. */
+	 * other than 0 that changes when the process that serves it ends.  arg: 0, or such a
+	 * number: CAP_EGONE when it has changed since. */
 	CAP_OP_NOP = 0,
 	/* cap, interface, method, send_*, recv_*: calls a method.  Completes when the server
 	 * answers; length, ncaps: what was received. */
@@ -233,8 +233,8 @@ enum capos_received_kind {
  * kernel saves its registers in the ring's upcall_frame, sets upcall_mask to 1 and continues it at
  * the bound entry with the stack pointer lowered past the red zone and aligned to 16 bytes.  The
  * code there copies the frame before it clears upcall_mask, and takes the bits by an atomic
- * exchange.  Floating-point and vector registers are as they were; saving them is up to the code.
- */
+ * exchange.  Floating-point and vector registers are as they were; saving them is up to the
+ * code. */
 struct capos_upcall_frame {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
@@ -271,8 +271,8 @@ _Static_assert(sizeof(struct capos_ring) == CAPOS_RING_SIZE, "ring layout");
  * User space is [CAPOS_USER_MIN, CAPOS_USER_MAX).  layout.h says where the parts of a process lie.
  * The first thread's stack ends at the top that its starter chose; that holds the start block (see
  * libcapos/include/capos/start.h), at whose first byte the stack pointer stands when the program's
- * entry point runs, as on Linux.
- */
+ * entry point runs, as on
+ * Linux. */
 #define CAPOS_USER_MIN   0x0000000000010000ull
 #define CAPOS_USER_MAX   0x00007ffffffff000ull
 #define CAPOS_CLOCK_ADDR 0x00007fffffffd000ull /* read-only clock page, see clock.h */

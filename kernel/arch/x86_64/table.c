@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Page tables of address spaces: four levels, small pages only in the user half, the kernel half
- * shared by all.  A function that takes rights from an entry of the loaded tables flushes it from the
- * TLB here.
+ * shared by all.  A function that takes rights from an entry of the loaded tables flushes it from
+ * the TLB here.
  */
 #include <capos/abi.h>
 #include "work.h"

@@ -24,7 +24,8 @@ int cap_process_status_of(cap_t process, struct cap_process *out);
 int cap_process_exit_status(cap_t process, uint32_t *status); /* waits for its end */
 int cap_process_kill(cap_t process, uint32_t status);
 
-/* A process like this one that starts at entry with that stack; the event is signalled at its end. */
+/* A process like this one that starts at entry with that stack; the event is signalled at its
+ * end. */
 int cap_process_fork(uint64_t entry, uint64_t stack, cap_t event, uint64_t end_bits,
                      cap_t *process);
 /* Another program in this process; comes back only when that is refused.  The image's capability
