@@ -84,6 +84,8 @@ struct ProgramRequest {
   stdinIsTerminal @9 :Bool;
   stdoutIsTerminal @10 :Bool;
   stderrIsTerminal @11 :Bool;
+  outputs @12 :List(Text);      # files and directories that init sends to the host after the program's end
+  directory @13 :Text;          # where the program starts; empty: the root
 }
 
 struct StartInfo {

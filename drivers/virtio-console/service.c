@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The virtio console driver's process: serves four ByteStreams and runs console.c whenever the
+ * The virtio console driver's process: serves five ByteStreams and runs console.c whenever the
  * device interrupts or a client signals.  It sleeps until then: no timers, no polling.  All calls
  * to other objects are made here and in drivers/virtio/device.c.
  */
@@ -47,6 +47,7 @@ static const struct stream_shape {
         [CONSOLE_STDOUT] = {"capos.stdout", 0, 256u << 10, 0, 0},
         [CONSOLE_STDERR] = {"capos.stderr", 0, 16u << 10, 0, 0},
         [CONSOLE_CONTROL] = {"capos.control", 4096, 4096, 1024, 4},
+        [CONSOLE_OUTPUT] = {"capos.output", 0, 64u << 10, 0, 0},
 };
 #define BUFFERS_BYTES (16u * 4096u + 4u * 1024u)
 

@@ -75,6 +75,7 @@ struct init_state {
 	struct cap_op wake;
 };
 #define WAKE_CONTROL 1ull
+#define WAKE_OUTPUT  2ull
 
 extern struct init_state init;
 
@@ -160,8 +161,12 @@ void program_start(void);
 void program_give(struct given *given);
 /* The reply to the program's wait call has come. */
 _Noreturn void program_ended(void);
-/* Reports to the host that the program ended so. */
-_Noreturn void program_finish(unsigned code, unsigned signal);
+/* Reports to the host that the program ended so; reason: why the system ended it, or "". */
+_Noreturn void program_finish(unsigned code, unsigned signal, const char *reason);
+
+/* ---- output.c ---- */
+/* Sends the host what the request's outputs name. */
+void output_send(void);
 
 /* ---- inventory.c ---- */
 /* given: what init holds ready for a program. */

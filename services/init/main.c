@@ -105,7 +105,7 @@ static _Noreturn void list_capabilities(void)
 			send->flags |= CAPOS_SEND_MOVE;
 	}
 	inventory_send(&given);
-	program_finish(0, 0);
+	program_finish(0, 0, "");
 }
 
 int main(void)

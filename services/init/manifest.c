@@ -312,8 +312,8 @@ static int read_holdings(struct plan *plan, const char *holder, const struct msg
 	return CAP_OK;
 }
 
-/* What init gives a program besides the manifest's: network, resolver, signals. */
-#define PROGRAM_EXTRA 3
+/* What init gives a program besides the manifest: network, resolver, directory, signals. */
+#define PROGRAM_EXTRA 4
 
 int plan_read_manifest(struct plan *plan, const void *message, uint64_t length)
 {
@@ -426,9 +426,13 @@ int plan_read_request(struct plan_request *r, const void *message, uint64_t leng
 	r->list_capabilities = request.list_capabilities;
 	r->resolve = request.resolve || request.ordinary_network;
 	r->has_network = request.has_network;
+	r->directory = request.directory.ptr;
+	if (request.directory.len && !plain(&request.directory))
+		return problem(r->problem, "program: the working directory is malformed");
 	r->network = request.network;
 	if (read_texts(r->problem, "argument", &request.args, r->args, &r->nargs) ||
 	    read_texts(r->problem, "variable", &request.env, r->env, &r->nenv) || check_env(r) ||
+	    read_texts(r->problem, "output", &request.outputs, r->outputs, &r->noutputs) ||
 	    read_grants(r, &request))
 		return CAP_EINVAL;
 	if (!r->list_capabilities && (!r->nargs || !r->args[0][0]))

@@ -96,7 +96,10 @@ struct plan {
 struct plan_request {
 	const char *args[PLAN_REQUEST_MAX + 1]; /* NULL-terminated */
 	const char *env[PLAN_REQUEST_MAX + 1];
-	uint32_t nargs, nenv;
+	/* Files and directories to send to the host after the end. */
+	const char *outputs[PLAN_REQUEST_MAX + 1];
+	uint32_t nargs, nenv, noutputs;
+	const char *directory; /* where it starts; "" is the root */
 	struct network_grant grants[PLAN_GRANTS_MAX];
 	uint32_t ngrants;
 	bool resolve;

@@ -8,7 +8,7 @@
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
 #include <capos/schema/network.h>
-#include <capos/schema/service.h>
+#include <capos/schema/service_client.h>
 
 #include "init.h"
 
@@ -159,6 +159,29 @@ static int make_account(cap_t *out)
 	return CAP_OK;
 }
 
+/* The directory in which the program starts, if that is not the root. */
+static int give_directory(struct given *given)
+{
+	struct capos_call call = INIT_CALL();
+	struct directory_open_params params = {.flags = OPEN_DIRECTORY};
+	struct directory_open_results results;
+	cap_t root = service_export(DIRECTORY_INTERFACE, NULL);
+	int result;
+
+	if (!init.request.directory[0] || root == CAP_NULL)
+		return CAP_OK;
+	params.path = (struct msg_text){.ptr = init.request.directory,
+	                                .len = (uint32_t)strlen(init.request.directory)};
+	result = directory_open(root, &params, &results, &call);
+	if (!result && results.file_index >= call.ncaps)
+		result = CAP_EMESSAGE;
+	if (result)
+		init_fail(EXIT_SYSTEM, "the working directory %s: %s", init.request.directory,
+		          cap_error_text(result));
+	return given_add(given, "directory", DIRECTORY_INTERFACE, call.caps[results.file_index],
+	                 CAP_RIGHTS_ALL, true);
+}
+
 void program_give(struct given *given)
 {
 	int result = make_account(&init.account);
@@ -172,6 +195,8 @@ void program_give(struct given *given)
 		result = give_network(given);
 	if (!result)
 		result = give_resolver(given);
+	if (!result)
+		result = give_directory(given);
 	if (!result)
 		result = cap_event_create(&init.signals);
 	if (!result)
@@ -238,7 +263,7 @@ static void settle_network(void)
 		log_line("connections were not finished: %s", cap_error_text(result));
 }
 
-void program_finish(unsigned code, unsigned signal)
+void program_finish(unsigned code, unsigned signal, const char *reason)
 {
 	if (!control_ready()) {
 		log_line("program exited %u %u", code, signal);
@@ -247,7 +272,8 @@ void program_finish(unsigned code, unsigned signal)
 	drain("stdout");
 	drain("stderr");
 	settle_network();
-	control_send("exit %u %u", code, signal);
+	output_send();
+	control_send("exit %u %u %s", code, signal, reason);
 	control_drain();
 	init_power_off();
 }
@@ -267,5 +293,5 @@ void program_ended(void)
 		if (!signal)
 			signal = SIGSEGV;
 	}
-	program_finish(code, signal);
+	program_finish(code, signal, reason);
 }

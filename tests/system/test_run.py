@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import BUILD
+from conftest import BUILD, SOURCE
 
 
 def test_output_and_status(capos):
@@ -249,7 +249,9 @@ def emulator(tmp_path, body):
 
 
 # The descriptor of the machine's serial port in the emulator (tools/capos/machine.c).
-SERIAL = 14
+SERIAL = 15
+# How the emulator ends when the guest's kernel has panicked (kernel/abi/capos/panic.h).
+PANIC_STATUS = 99
 
 
 def real_emulator_with(initrd):
@@ -284,11 +286,34 @@ def test_corrupt_archive_in_the_machine(capos, tmp_path, change):
 
 
 def test_panic_is_told(capos, tmp_path):
-    log = r"init: hello\nPANIC: the sky fell\n"
-    body = f"""exec python3 -c 'import os; os.write({SERIAL}, b"{log}")'"""
+    log = r"x: PANIC: no\nPANIC: the sky fell\nkernel: called from 0\n"
+    body = f"""exec python3 -c 'import os; os.write({SERIAL}, b"{log}"); os._exit({PANIC_STATUS})'"""
     run = capos("busybox", "true", options=["--accel", "tcg"], env=emulator(tmp_path, body))
     assert run.returncode == 125
     assert b"the machine panicked: the sky fell" in run.stderr
+
+
+def test_a_line_in_the_log_makes_no_panic(capos, tmp_path):
+    """Any process can write a line that looks like the kernel's: only the kernel can end the machine so."""
+    log = r"PANIC: all is lost; kernel\n"
+    body = f"""exec python3 -c 'import os; os.write({SERIAL}, b"{log}")'"""
+    run = capos("busybox", "true", options=["--accel", "tcg"], env=emulator(tmp_path, body))
+    assert run.returncode == 125
+    assert b"panicked" not in run.stderr and b"did not start" in run.stderr
+
+
+def test_escapes_never_reach_the_terminal(capos, tmp_path):
+    """C0, C1 (as single bytes and in UTF-8) and DEL, from the log and from the emulator itself."""
+    said = r"a\x1b[31mb\x9b2Jc\xc2\x85d\x7fe\x00f\xc3\xa9\r\n"
+    body = f"""exec python3 -c 'import os; os.write({SERIAL}, b"{said}"); os.write(2, b"{said}")'"""
+    log = tmp_path / "log"
+    clean = "a?[31mb?2Jc??d?e?f\u00e9?\n".encode()
+    run = capos("busybox", "true", options=["--accel", "tcg", "--log", log], env=emulator(tmp_path, body))
+    assert run.returncode == 125
+    assert run.stderr.count(clean) == 2
+    assert log.read_bytes() == clean
+    run = capos("busybox", "true", options=["--accel", "tcg", "--verbose"], env=emulator(tmp_path, body))
+    assert clean in run.stderr and b"\x1b" not in run.stderr and b"\x9b" not in run.stderr
 
 
 def test_emulator_that_fails(capos, tmp_path):
@@ -382,18 +407,50 @@ def test_manifest_of_garbage(capos, tmp_path):
 # ---- The other commands ----
 
 
-def test_image_boots_by_itself(capos, tmp_path):
+def printed_commands(text):
+    """The command lines of QEMU that `capos image` prints: with a console, and with the serial line alone."""
+    joined = text.replace("\\\n", " ")
+    return [line.strip() for line in joined.splitlines() if "qemu-system-x86_64" in line]
+
+
+def test_image_boots_by_the_lines_that_are_printed(capos, tmp_path):
     image = tmp_path / "system"
-    assert capos.raw("image", image, "--", "busybox", "echo", "from the image").returncode == 0
-    assert (tmp_path / "system.kernel").stat().st_size > 10000
-    out = tmp_path / "stdout"
-    subprocess.run(
-        ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "64", "-display", "none",
-         "-nodefaults", "-no-user-config", "-no-reboot", "-kernel", f"{image}.kernel", "-initrd", image,
-         "-serial", "none", "-device", "virtio-serial-pci,disable-legacy=on,max_ports=8",
-         "-chardev", f"file,id=o,path={out}", "-device", "virtserialport,chardev=o,name=capos.stdout"],
-        timeout=60, check=False, stdin=subprocess.DEVNULL)
-    assert out.read_bytes() == b"from the image\n"
+    run = capos.raw("image", image, "--", "busybox", "sh", "-c", "echo out; echo err >&2; read x; echo $x")
+    assert run.returncode == 0
+    console, serial = printed_commands(run.stdout.decode())
+    by_hand = subprocess.run(console, shell=True, input=b"typed\n", capture_output=True, timeout=100, check=True)
+    assert by_hand.stdout == b"out\ntyped\n"
+    assert by_hand.stderr.startswith(b"err\n")
+    by_hand = subprocess.run(serial, shell=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=100, check=True)
+    assert b"busybox: out" in by_hand.stdout and b"busybox: err" in by_hand.stdout
+
+
+def test_documented_lines_are_those_that_are_printed(capos, tmp_path):
+    run = capos.raw("image", tmp_path / "system")
+    page = (SOURCE / "doc/running.md").read_text()
+    for line in run.stdout.decode().splitlines():
+        if line.startswith(" "):
+            line = re.sub(r"'[^']*/system(\.kernel)?'", r"system\1", line)
+            assert line.strip() in page
+
+
+def test_image_says_what_to_run(capos, tmp_path):
+    assert capos.raw("image", tmp_path / "system", "--", "busybox", "echo", "from the image").returncode == 0
+    run = capos.raw("run", "--image", tmp_path / "system")
+    assert (run.returncode, run.stdout) == (0, b"from the image\n"), run.stderr
+    run = capos.raw("run", "--image", tmp_path / "system", "--", "busybox", "echo", "other")
+    assert run.stdout == b"other\n"
+    assert capos.raw("image", tmp_path / "system").returncode == 0
+    run = capos.raw("run", "--image", tmp_path / "system")
+    assert run.returncode == 125 and b"no program" in run.stderr
+
+
+def test_old_processor_is_told_in_one_line(capos, tmp_path):
+    run = capos.raw("image", tmp_path / "system", "--", "busybox", "true")
+    line = printed_commands(run.stdout.decode())[1].replace("-cpu max", "-cpu qemu64")
+    by_hand = subprocess.run(line, shell=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=100, check=False)
+    lines = by_hand.stdout.decode().splitlines()
+    assert lines == ["PANIC: this processor is too old for capOS: it lacks FSGSBASE, SMEP, SMAP"]
 
 
 def test_seed_differs_each_time(capos, tmp_path):

@@ -107,6 +107,81 @@ static void later_replaces_earlier(void **state)
 	archive_writer_free(&writer);
 }
 
+static void many_items_are_found(void **state)
+{
+	struct archive_writer writer = {0};
+	char name[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), "d%u/f%u", i % 7, i);
+		assert_int_equal(
+		        archive_writer_add(&writer, name, CAPOS_ARCHIVE_FILE, 0644, i, "", 0), 0);
+	}
+	assert_int_equal(writer.count, 5000);
+	for (unsigned i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), "d%u/f%u", i % 7, i);
+		assert_int_equal(archive_writer_find(&writer, name)->entry.mtime, i);
+	}
+	assert_null(archive_writer_find(&writer, "d0/f1"));
+	assert_null(archive_writer_find(&writer, "d0"));
+	archive_writer_free(&writer);
+}
+
+static void host_files(void **state)
+{
+	struct archive_writer writer = {0};
+	struct archive archive;
+	struct archive_file file;
+	char path[] = "/tmp/test-capos-archive-XXXXXX";
+	const char *why;
+	uint64_t size;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "0123456789", 10), 10);
+	assert_int_equal(archive_writer_add_path(&writer, "/a/host", 0640, 7, path, 10), 0);
+	uint64_t expected = archive_writer_size(&writer);
+	uint8_t *bytes = written(&writer, &size);
+	assert_int_equal(size, expected);
+	assert_int_equal(archive_open(&archive, bytes, size, &why), CAP_OK);
+	assert_int_equal(archive_find(&archive, "a/host", &file), CAP_OK);
+	assert_int_equal(file.size, 10);
+	assert_true(archive_intact(&file));
+	assert_memory_equal(file.data, "0123456789", 10);
+	munmap(bytes, size);
+
+	/* One that has changed since it was looked at is named. */
+	int archive_fd = memfd_create("archive", MFD_CLOEXEC);
+	assert_int_equal(write(fd, "more", 4), 4);
+	assert_int_equal(archive_writer_finish(&writer, archive_fd), ESTALE);
+	assert_string_equal(writer.culprit, path);
+	assert_int_equal(ftruncate(fd, 5), 0);
+	assert_int_equal(archive_writer_finish(&writer, archive_fd), ESTALE);
+	unlink(path);
+	assert_int_equal(archive_writer_finish(&writer, archive_fd), ENOENT);
+	close(archive_fd);
+	close(fd);
+	archive_writer_free(&writer);
+}
+
+static void nothing_is_below_a_file(void **state)
+{
+	struct archive_writer writer = {0};
+
+	(void)state;
+	add_some(&writer);
+	assert_null(archive_writer_obstacle(&writer));
+	assert_int_equal(archive_writer_add(&writer, "tmp/x", CAPOS_ARCHIVE_FILE, 0644, 0, "", 0),
+	                 0);
+	assert_null(archive_writer_obstacle(&writer));
+	assert_int_equal(
+	        archive_writer_add(&writer, "bin/link/y/z", CAPOS_ARCHIVE_FILE, 0644, 0, "", 0), 0);
+	assert_string_equal(archive_writer_obstacle(&writer), "bin/link");
+	archive_writer_free(&writer);
+}
+
 static void names_refused(void **state)
 {
 	static const char *const wrong[] = {"", "/", "a//b", "a/", "./a", "a/..", "../a", "a/./b"};
@@ -162,9 +237,14 @@ static void damage_is_seen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(crc_of_the_standard),    cmocka_unit_test(reader_agrees),
-	        cmocka_unit_test(later_replaces_earlier), cmocka_unit_test(names_refused),
+	        cmocka_unit_test(crc_of_the_standard),
+	        cmocka_unit_test(reader_agrees),
+	        cmocka_unit_test(later_replaces_earlier),
+	        cmocka_unit_test(names_refused),
 	        cmocka_unit_test(damage_is_seen),
+	        cmocka_unit_test(many_items_are_found),
+	        cmocka_unit_test(host_files),
+	        cmocka_unit_test(nothing_is_below_a_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

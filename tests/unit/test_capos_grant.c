@@ -106,26 +106,45 @@ static void forwards(void **state)
 		assert_non_null(parse_forward(wrong[i], &forward));
 }
 
-static void addresses(void **state)
+static void publications(void **state)
 {
-	char mask[16];
+	static const char *const wrong[] = {"",     "80",      "8080:",        ":80",
+	                                    "0:80", "1:2:3",   "8080:80/",     "8080:80/sctp",
+	                                    "a:80", "70000:1", "8080:80/udpx", "/udp"};
+	struct forward forward;
 
 	(void)state;
-	assert_true(is_ipv4("10.0.2.15", 9));
-	assert_true(is_ipv4("255.255.255.255", 15));
-	assert_false(is_ipv4("10.0.2", 6));
-	assert_false(is_ipv4("10.0.2.256", 10));
-	assert_false(is_ipv4("10.0.2.1.", 9));
-	assert_false(is_ipv4("10..2.1", 7));
-	assert_false(is_ipv4("", 0));
-	netmask_text(24, mask);
-	assert_string_equal(mask, "255.255.255.0");
-	netmask_text(0, mask);
-	assert_string_equal(mask, "0.0.0.0");
-	netmask_text(32, mask);
-	assert_string_equal(mask, "255.255.255.255");
-	netmask_text(22, mask);
-	assert_string_equal(mask, "255.255.252.0");
+	assert_null(parse_publish("8080:80", &forward));
+	assert_false(forward.udp);
+	assert_int_equal(forward.host_port, 8080);
+	assert_int_equal(forward.guest_port, 80);
+	assert_null(parse_publish("8080:80/tcp", &forward));
+	assert_false(forward.udp);
+	assert_null(parse_publish("53:5353/udp", &forward));
+	assert_true(forward.udp);
+	assert_int_equal(forward.guest_port, 5353);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_non_null(parse_publish(wrong[i], &forward));
+}
+
+static void sizes(void **state)
+{
+	static const char *const wrong[] = {"",     "K",  "1X", "1KB", "-1",
+	                                    "1.5G", " 1", "1 ", "KK",  "99999999999999G"};
+	uint64_t value;
+
+	(void)state;
+	assert_true(parse_size("1", 1, UINT64_MAX, &value));
+	assert_int_equal(value, 1);
+	assert_true(parse_size("3K", 1, UINT64_MAX, &value));
+	assert_int_equal(value, 3072);
+	assert_true(parse_size("2m", 1, UINT64_MAX, &value));
+	assert_int_equal(value, 2 << 20);
+	assert_true(parse_size("1G", 1, UINT64_MAX, &value));
+	assert_int_equal(value, 1 << 30);
+	assert_false(parse_size("1G", 1, 1 << 20, &value));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(parse_size(wrong[i], 0, UINT64_MAX, &value));
 }
 
 static void near_names(void **state)
@@ -145,7 +164,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(numbers),      cmocka_unit_test(good_grants),
 	        cmocka_unit_test(wrong_grants), cmocka_unit_test(forwards),
-	        cmocka_unit_test(addresses),    cmocka_unit_test(near_names),
+	        cmocka_unit_test(publications), cmocka_unit_test(sizes),
+	        cmocka_unit_test(near_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,10 +20,9 @@ static const struct {
 	const char *name;
 	uint32_t receive_size, send_size, buffer_size, nbuffers;
 } shapes[CONSOLE_STREAMS] = {
-        {"capos.stdin", 65536, 0, 4096, 16},
-        {"capos.stdout", 0, 262144, 0, 0},
-        {"capos.stderr", 0, 16384, 0, 0},
-        {"capos.control", 4096, 4096, 1024, 4},
+        {"capos.stdin", 65536, 0, 4096, 16}, {"capos.stdout", 0, 262144, 0, 0},
+        {"capos.stderr", 0, 16384, 0, 0},    {"capos.control", 4096, 4096, 1024, 4},
+        {"capos.output", 0, 65536, 0, 0},
 };
 
 static struct fake_device dev;

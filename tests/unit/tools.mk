@@ -15,7 +15,7 @@ tests_unit_test_capos_archive_LDADD = $(UNIT_LIBS)
 
 UNIT_TESTS += tests/unit/test-capos-request
 tests_unit_test_capos_request_SOURCES = tests/unit/test_capos_request.c tools/capos/request.c \
-	tools/capos/grant.c libcapos/msg.c
+	tools/capos/address.c tools/capos/grant.c libcapos/msg.c
 nodist_tests_unit_test_capos_request_SOURCES = gen/schema/manifest.c gen/schema/network.c
 tests_unit_test_capos_request_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_capos_request_CFLAGS = $(UNIT_CFLAGS)
@@ -23,7 +23,26 @@ tests_unit_test_capos_request_LDADD = $(UNIT_LIBS)
 
 UNIT_TESTS += tests/unit/test-capos-pump
 tests_unit_test_capos_pump_SOURCES = tests/unit/test_capos_pump.c tools/capos/pump.c \
-	tools/capos/log.c
+	tools/capos/log.c tools/capos/clean.c libcapos/text.c
 tests_unit_test_capos_pump_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_capos_pump_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_capos_pump_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test-capos-receive
+tests_unit_test_capos_receive_SOURCES = tests/unit/test_capos_receive.c tools/capos/receive.c
+tests_unit_test_capos_receive_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_capos_receive_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_capos_receive_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test-capos-clean
+tests_unit_test_capos_clean_SOURCES = tests/unit/test_capos_clean.c tools/capos/clean.c libcapos/text.c
+tests_unit_test_capos_clean_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_capos_clean_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_capos_clean_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test-capos-values
+tests_unit_test_capos_values_SOURCES = tests/unit/test_capos_values.c tools/capos/address.c tools/capos/complain.c \
+	tools/capos/clean.c tools/capos/environment.c tools/capos/pcap.c libcapos/text.c
+tests_unit_test_capos_values_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_capos_values_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_capos_values_LDADD = $(UNIT_LIBS)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writing boot archives.  What is written is a function of the items, their order and the seed
- * alone.
+ * alone.  Each file's checksum is made of the very bytes that are written, so a file that another
+ * process changes meanwhile cannot make the archive inconsistent.
  */
 #include "tools/capos/archive_writer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,8 @@
 
 #include <capos/archive_reader.h>
 
-#define PAGE 4096u
+#define PAGE  4096u
+#define PIECE (256u << 10) /* bytes read and written at a time */
 
 static uint64_t page_up(uint64_t size)
 {
@@ -37,60 +40,109 @@ static bool name_is_valid(const char *name)
 	}
 }
 
+/* ---- The items, found by name ---- */
+
+/* The place in the index of the name's item, or the free place where it would be. */
+static size_t place_of(const struct archive_writer *writer, const char *name, size_t length)
+{
+	size_t mask = 2 * writer->allocated - 1; /* allocated is a power of two */
+	size_t place = archive_crc32(0, name, length) & mask;
+
+	while (writer->index[place] != 0) {
+		const char *other = writer->items[writer->index[place] - 1].entry.name;
+		if (strncmp(other, name, length) == 0 && other[length] == '\0')
+			break;
+		place = (place + 1) & mask;
+	}
+	return place;
+}
+
+static struct archive_writer_item *find(const struct archive_writer *writer, const char *name,
+                                        size_t length)
+{
+	if (writer->allocated == 0 || length >= CAPOS_ARCHIVE_NAME)
+		return NULL;
+	uint32_t number = writer->index[place_of(writer, name, length)];
+	return number != 0 ? &writer->items[number - 1] : NULL;
+}
+
 const struct archive_writer_item *archive_writer_find(const struct archive_writer *writer,
                                                       const char *name)
 {
+	return find(writer, name, strlen(name));
+}
+
+static bool grow(struct archive_writer *writer)
+{
+	size_t allocated = writer->allocated == 0 ? 64 : writer->allocated * 2;
+	struct archive_writer_item *items =
+	        realloc(writer->items, allocated * sizeof(struct archive_writer_item));
+
+	if (!items)
+		return false;
+	writer->items = items;
+	uint32_t *index = calloc(2 * allocated, sizeof(*index));
+	if (!index)
+		return false;
+	free(writer->index);
+	writer->index = index;
+	writer->allocated = allocated;
 	for (size_t i = 0; i < writer->count; i++) {
-		if (strcmp(writer->items[i].entry.name, name) == 0)
-			return &writer->items[i];
+		const char *name = items[i].entry.name;
+		index[place_of(writer, name, strlen(name))] = (uint32_t)i + 1;
 	}
-	return NULL;
+	return true;
 }
 
 /* Where an entry of that name goes: the present one or a new one.  NULL: no memory, or too many. */
 static struct archive_writer_item *item_for(struct archive_writer *writer, const char *name)
 {
-	struct archive_writer_item *present =
-	        (struct archive_writer_item *)archive_writer_find(writer, name);
+	struct archive_writer_item *present = find(writer, name, strlen(name));
 
 	if (present)
 		return present;
 	if (writer->count == ARCHIVE_COUNT_MAX)
 		return NULL;
-	if (writer->count == writer->allocated) {
-		size_t allocated = writer->allocated == 0 ? 64 : writer->allocated * 2;
-		struct archive_writer_item *items =
-		        realloc(writer->items, allocated * sizeof(struct archive_writer_item));
-		if (!items)
-			return NULL;
-		writer->items = items;
-		writer->allocated = allocated;
-	}
+	if (writer->count == writer->allocated && !grow(writer))
+		return NULL;
+	writer->index[place_of(writer, name, strlen(name))] = (uint32_t)writer->count + 1;
 	return &writer->items[writer->count++];
+}
+
+static int add(struct archive_writer *writer, const char *name,
+               const struct capos_archive_entry *entry, const void *data, const char *path)
+{
+	while (*name == '/')
+		name++;
+	if (!name_is_valid(name))
+		return EINVAL;
+
+	struct archive_writer_item *item = item_for(writer, name);
+	if (!item)
+		return writer->count == ARCHIVE_COUNT_MAX ? EMFILE : ENOMEM;
+	*item = (struct archive_writer_item){.entry = *entry, .data = data, .path = path};
+	item->entry.mode &= 07777;
+	memcpy(item->entry.name, name, strlen(name));
+	return 0;
 }
 
 int archive_writer_add(struct archive_writer *writer, const char *path,
                        enum capos_archive_type type, uint32_t mode, int64_t mtime, const void *data,
                        uint64_t size)
 {
-	while (*path == '/')
-		path++;
-	if (!name_is_valid(path))
-		return EINVAL;
+	struct capos_archive_entry entry = {
+	        .size = size, .mtime = mtime, .mode = mode, .type = type};
 
-	struct archive_writer_item *item = item_for(writer, path);
-	if (!item)
-		return ENOMEM;
-	*item = (struct archive_writer_item){
-	        .entry = {.size = size,
-	                  .mtime = mtime,
-	                  .mode = mode & 07777,
-	                  .type = type,
-	                  .crc = archive_crc32(0, data, size)},
-	        .data = data,
-	};
-	memcpy(item->entry.name, path, strlen(path));
-	return 0;
+	return add(writer, path, &entry, data, NULL);
+}
+
+int archive_writer_add_path(struct archive_writer *writer, const char *name, uint32_t mode,
+                            int64_t mtime, const char *path, uint64_t size)
+{
+	struct capos_archive_entry entry = {
+	        .size = size, .mtime = mtime, .mode = mode, .type = CAPOS_ARCHIVE_FILE};
+
+	return add(writer, name, &entry, NULL, path);
 }
 
 int archive_writer_add_archive(struct archive_writer *writer, const void *bytes, uint64_t size,
@@ -116,6 +168,37 @@ int archive_writer_add_archive(struct archive_writer *writer, const void *bytes,
 	return 0;
 }
 
+const char *archive_writer_obstacle(const struct archive_writer *writer)
+{
+	for (size_t i = 0; i < writer->count; i++) {
+		const char *name = writer->items[i].entry.name;
+		for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+			const struct archive_writer_item *above =
+			        find(writer, name, (size_t)(slash - name));
+			if (above && above->entry.type != CAPOS_ARCHIVE_DIRECTORY)
+				return above->entry.name;
+		}
+	}
+	return NULL;
+}
+
+/* ---- Writing ---- */
+
+static uint64_t table_length(const struct archive_writer *writer)
+{
+	return sizeof(struct capos_archive_header) +
+	       writer->count * sizeof(struct capos_archive_entry);
+}
+
+uint64_t archive_writer_size(const struct archive_writer *writer)
+{
+	uint64_t size = page_up(table_length(writer));
+
+	for (size_t i = 0; i < writer->count; i++)
+		size += page_up(writer->items[i].entry.size);
+	return size;
+}
+
 static int write_all(int fd, const void *data, uint64_t size)
 {
 	const uint8_t *p = data;
@@ -132,66 +215,117 @@ static int write_all(int fd, const void *data, uint64_t size)
 	return 0;
 }
 
-static int write_padding(int fd, uint64_t size)
+static int write_zeros(int fd, uint64_t size)
 {
 	static const uint8_t zeros[PAGE];
+	int error = 0;
 
-	return write_all(fd, zeros, page_up(size) - size);
+	for (; size > 0 && error == 0; size -= size < PAGE ? size : PAGE)
+		error = write_all(fd, zeros, size < PAGE ? size : PAGE);
+	return error;
 }
 
-/* Header and table, with the offsets set; the caller frees it.  NULL: no memory. */
-static uint8_t *build_table(struct archive_writer *writer, uint64_t *length)
+static void report(const struct archive_writer *writer, uint64_t done)
 {
-	uint64_t table_size = writer->count * sizeof(struct capos_archive_entry);
-	uint8_t *table = malloc(sizeof(struct capos_archive_header) + table_size);
+	if (writer->progress)
+		writer->progress(writer->context, done, writer->total);
+}
+
+/* Copies a host file of exactly the entry's size. */
+static int write_path(struct archive_writer *writer, struct archive_writer_item *item, int fd)
+{
+	static uint8_t piece[PIECE];
+	uint64_t done = 0;
+	ssize_t n = 0;
+	int error = 0;
+	int in = open(item->path, O_RDONLY | O_CLOEXEC);
+
+	writer->culprit = item->path;
+	if (in < 0)
+		return errno;
+	while (error == 0 && (n = read(in, piece, sizeof(piece))) != 0) {
+		if (n < 0) {
+			error = errno == EINTR ? 0 : errno;
+			continue;
+		}
+		done += (uint64_t)n;
+		if (done > item->entry.size)
+			break;
+		item->entry.crc = archive_crc32(item->entry.crc, piece, (uint64_t)n);
+		error = write_all(fd, piece, (uint64_t)n);
+		report(writer, item->entry.offset + done);
+	}
+	close(in);
+	if (error == 0 && done != item->entry.size)
+		error = ESTALE;
+	if (error == 0)
+		writer->culprit = NULL;
+	return error;
+}
+
+static int write_item(struct archive_writer *writer, struct archive_writer_item *item, int fd)
+{
+	int error;
+
+	item->entry.crc = 0;
+	if (item->data) {
+		item->entry.crc = archive_crc32(0, item->data, item->entry.size);
+		error = write_all(fd, item->data, item->entry.size);
+	} else {
+		error = write_path(writer, item, fd);
+	}
+	if (error == 0)
+		error = write_zeros(fd, page_up(item->entry.size) - item->entry.size);
+	return error;
+}
+
+/* Header and table.  The items' offsets and checksums are known now. */
+static int write_table(const struct archive_writer *writer, int fd)
+{
+	uint64_t length = table_length(writer);
+	uint8_t *table = malloc(length);
 
 	if (!table)
-		return NULL;
-	*length = sizeof(struct capos_archive_header) + table_size;
-	uint64_t offset = page_up(*length);
-	uint8_t *place = table + sizeof(struct capos_archive_header);
-	for (size_t i = 0; i < writer->count; i++) {
-		struct capos_archive_entry *entry = &writer->items[i].entry;
-		entry->offset = offset;
-		offset += page_up(entry->size);
-		memcpy(place, entry, sizeof(*entry));
-		place += sizeof(*entry);
-	}
+		return ENOMEM;
+	uint8_t *entries = table + sizeof(struct capos_archive_header);
+	for (size_t i = 0; i < writer->count; i++)
+		memcpy(entries + i * sizeof(struct capos_archive_entry), &writer->items[i].entry,
+		       sizeof(struct capos_archive_entry));
 
 	struct capos_archive_header header = {
 	        .magic = CAPOS_ARCHIVE_MAGIC,
 	        .version = CAPOS_ARCHIVE_VERSION,
 	        .count = (uint32_t)writer->count,
-	        .total_size = offset,
-	        .checksum = archive_crc32(0, table + sizeof(header), table_size),
+	        .total_size = archive_writer_size(writer),
+	        .checksum = archive_crc32(0, entries, length - sizeof(header)),
 	};
 	memcpy(header.seed, writer->seed, sizeof(header.seed));
 	memcpy(table, &header, sizeof(header));
-	return table;
+	int error = lseek(fd, 0, SEEK_SET) == 0 ? write_all(fd, table, length) : errno;
+	free(table);
+	return error;
 }
 
 int archive_writer_finish(struct archive_writer *writer, int fd)
 {
-	uint64_t length = 0;
-	uint8_t *table = build_table(writer, &length);
+	uint64_t offset = page_up(table_length(writer));
+	int error = lseek(fd, 0, SEEK_SET) == 0 ? write_zeros(fd, offset) : errno;
 
-	if (!table)
-		return ENOMEM;
-	int error = write_all(fd, table, length);
-	free(table);
-	if (error == 0)
-		error = write_padding(fd, length);
+	writer->culprit = NULL;
+	writer->total = archive_writer_size(writer);
 	for (size_t i = 0; error == 0 && i < writer->count; i++) {
-		const struct archive_writer_item *item = &writer->items[i];
-		error = write_all(fd, item->data, item->entry.size);
-		if (error == 0)
-			error = write_padding(fd, item->entry.size);
+		struct archive_writer_item *item = &writer->items[i];
+		item->entry.offset = offset;
+		offset += page_up(item->entry.size);
+		error = write_item(writer, item, fd);
+		report(writer, offset);
 	}
-	return error;
+	return error != 0 ? error : write_table(writer, fd);
 }
 
 void archive_writer_free(struct archive_writer *writer)
 {
 	free(writer->items);
+	free(writer->index);
 	*writer = (struct archive_writer){0};
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writing boot archives (kernel/abi/capos/archive.h).  An archive under construction refers to its
- * files' bytes and never copies them: they stay the caller's and unchanged until
+ * files' bytes, or to the host's files, and never copies them: they stay the caller's until
  * archive_writer_finish has returned.
  */
 #ifndef CAPOS_TOOLS_ARCHIVE_WRITER_H
@@ -13,8 +13,9 @@
 #include <capos/archive.h>
 
 struct archive_writer_item {
-	struct capos_archive_entry entry; /* offset is set by archive_writer_finish */
-	const void *data;
+	struct capos_archive_entry entry; /* offset and crc are set by archive_writer_finish */
+	const void *data;                 /* NULL: the bytes of the host's file at path */
+	const char *path;
 };
 
 /* Zeroed: an empty archive. */
@@ -22,7 +23,14 @@ struct archive_writer {
 	struct archive_writer_item *items;
 	size_t count;
 	size_t allocated;
+	uint32_t
+	        *index; /* hash table of item numbers + 1; 0: free.  Twice as large as allocated. */
 	uint8_t seed[CAPOS_ARCHIVE_SEED];
+	/* Called while the archive is written, if set. */
+	void (*progress)(void *context, uint64_t done, uint64_t total);
+	void *context;
+	uint64_t total;      /* bytes of the whole, for progress */
+	const char *culprit; /* the entry or file at which archive_writer_finish failed, or NULL */
 };
 
 /*
@@ -33,6 +41,11 @@ struct archive_writer {
 int archive_writer_add(struct archive_writer *writer, const char *path,
                        enum capos_archive_type type, uint32_t mode, int64_t mtime, const void *data,
                        uint64_t size);
+
+/* The same for a regular file of the host, whose bytes are read by archive_writer_finish; path
+ * stays the caller's until then. */
+int archive_writer_add_path(struct archive_writer *writer, const char *name, uint32_t mode,
+                            int64_t mtime, const char *path, uint64_t size);
 
 /*
  * Adds every entry of a finished archive.  0, ENOMEM, or EBADMSG when the bytes are not an archive;
@@ -45,7 +58,17 @@ int archive_writer_add_archive(struct archive_writer *writer, const void *bytes,
 const struct archive_writer_item *archive_writer_find(const struct archive_writer *writer,
                                                       const char *name);
 
-/* Writes the archive to a file descriptor from its current offset on.  0 or an errno value. */
+/* The entry whose name is a part of another's path and which is no directory, or NULL: nothing can
+ * be below it. */
+const char *archive_writer_obstacle(const struct archive_writer *writer);
+
+/* Bytes of the archive as it would be written now. */
+uint64_t archive_writer_size(const struct archive_writer *writer);
+
+/*
+ * Writes the archive to a file descriptor that can seek, from its start on.  0 or an errno value,
+ * ESTALE when a host file's size is not what it was; writer->culprit then names the file.
+ */
 int archive_writer_finish(struct archive_writer *writer, int fd);
 
 void archive_writer_free(struct archive_writer *writer);

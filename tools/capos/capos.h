@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the host command share: the settings of one run, and how failures are told.
- * Strings in struct settings are the command line's own or live as long as the process.
+ * What the files of the host command share: the settings of one run.  Strings in struct settings
+ * are the command line's own or live as long as the process.
  */
 #ifndef CAPOS_TOOLS_CAPOS_H
 #define CAPOS_TOOLS_CAPOS_H
@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "tools/capos/complain.h"
 
 /* Exit statuses of `capos` itself; any other is the program's. */
 #define EXIT_MACHINE \
@@ -24,7 +26,7 @@ struct string_list {
 };
 
 enum accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
-enum net { NET_USER, NET_TAP, NET_NONE };
+enum net { NET_AUTO, NET_USER, NET_PASST, NET_TAP, NET_NONE };
 
 /* One --allow, as the schema's NetworkGrant has it, and the two that are not in there. */
 enum grant_kind { GRANT_CONNECT, GRANT_LISTEN, GRANT_UDP, GRANT_ICMP, GRANT_RESOLVE, GRANT_NONE };
@@ -54,29 +56,27 @@ struct settings {
 	size_t nforwards;
 	struct host_file files[LIST_MAX];
 	size_t nfiles;
-	struct string_list env;
+	struct host_file outputs[LIST_MAX];
+	size_t noutputs;
+	struct string_list env, env_files;
+	const char *directory; /* --workdir: NULL is the root */
+	const char *name;
 	enum net net;
 	const char *tap;     /* interface */
 	const char *address; /* --address: NULL is what the image's manifest says */
 	uint32_t memory_mib;
 	enum accel accel;
 	uint32_t timeout_seconds; /* 0: none */
+	uint32_t drain_seconds;
+	uint64_t file_limit; /* bytes of each file that is written: --log, --pcap, --output */
 	const char *pcap;
 	const char *log;
 	const char *image; /* base archive; NULL: the installed one */
 	const char *kernel;
-	const char *output; /* `capos image` */
+	const char *written_image; /* `capos image` */
 	bool verbose;
 	bool list_capabilities;
 	char **program; /* NULL-terminated; NULL when there is none */
 };
-
-/* Prints "capos: ..." to stderr. */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The same, and ends the process with EXIT_MACHINE. */
-_Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Allocation that ends the process when there is no memory. */
-void *must(void *allocated);
-char *must_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

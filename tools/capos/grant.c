@@ -104,41 +104,52 @@ const char *parse_grant(const char *text, struct grant *out)
 	       "none";
 }
 
+/* HOSTPORT:GUESTPORT, of length bytes. */
+static bool parse_ports(const char *text, size_t length, struct forward *out)
+{
+	const char *colon = memchr(text, ':', length);
+
+	if (!colon)
+		return false;
+	size_t before = (size_t)(colon - text);
+	return port_of(text, before, &out->host_port) &&
+	       port_of(colon + 1, length - before - 1, &out->guest_port);
+}
+
 const char *parse_forward(const char *text, struct forward *out)
 {
-	static const char *const problem =
-	        "must be tcp:HOSTPORT:GUESTPORT or udp:HOSTPORT:GUESTPORT";
+	bool known = strncmp(text, "tcp:", 4) == 0 || strncmp(text, "udp:", 4) == 0;
 
-	if (strncmp(text, "tcp:", 4) != 0 && strncmp(text, "udp:", 4) != 0)
-		return problem;
 	out->udp = text[0] == 'u';
-	const char *host_port = text + 4;
-	const char *colon = strchr(host_port, ':');
-	if (!colon || !port_of(host_port, (size_t)(colon - host_port), &out->host_port) ||
-	    !port_of(colon + 1, strlen(colon + 1), &out->guest_port))
-		return problem;
+	if (!known || !parse_ports(text + 4, strlen(text + 4), out))
+		return "must be tcp:HOSTPORT:GUESTPORT or udp:HOSTPORT:GUESTPORT";
 	return NULL;
 }
 
-void netmask_text(unsigned prefix, char out[16])
+const char *parse_publish(const char *text, struct forward *out)
 {
-	uint32_t mask = prefix == 0 ? 0 : UINT32_MAX << (32 - prefix);
+	size_t length = strcspn(text, "/");
 
-	snprintf(out, 16, "%u.%u.%u.%u", mask >> 24, mask >> 16 & 0xff, mask >> 8 & 0xff,
-	         mask & 0xff);
+	out->udp = strcmp(text + length, "/udp") == 0;
+	if ((text[length] != '\0' && !out->udp && strcmp(text + length, "/tcp") != 0) ||
+	    !parse_ports(text, length, out))
+		return "must be HOSTPORT:GUESTPORT or HOSTPORT:GUESTPORT/udp";
+	return NULL;
 }
 
-bool is_ipv4(const char *text, size_t length)
+bool parse_size(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *out)
 {
-	for (int part = 0; part < 4; part++) {
-		const char *dot = part < 3 ? memchr(text, '.', length) : text + length;
-		uint64_t value;
-		if (!dot || !number_of(text, (size_t)(dot - text), 0, 255, &value))
-			return false;
-		length -= part < 3 ? (size_t)(dot - text) + 1 : (size_t)(dot - text);
-		text = dot + 1;
-	}
-	return length == 0;
+	static const char units[] = "KMG";
+	size_t length = strlen(text);
+	const char *unit =
+	        length > 0 ? strchr(units, toupper((unsigned char)text[length - 1])) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	uint64_t value;
+
+	if (!number_of(text, length - (unit ? 1 : 0), 0, UINT64_MAX >> shift, &value))
+		return false;
+	*out = value << shift;
+	return *out >= minimum && *out <= maximum;
 }
 
 #define NAME_MAX_LENGTH 32

@@ -16,10 +16,11 @@ const char *parse_grant(const char *text, struct grant *out);
 
 /* tcp:HOSTPORT:GUESTPORT or udp:... */
 const char *parse_forward(const char *text, struct forward *out);
+/* The same as HOSTPORT:GUESTPORT[/tcp|/udp]. */
+const char *parse_publish(const char *text, struct forward *out);
 
-/* An IPv4 address, PREFIX bits, as "a.b.c.d" of the netmask into out. */
-void netmask_text(unsigned prefix, char out[16]);
-bool is_ipv4(const char *text, size_t length);
+/* A number of bytes: digits, and K, M or G (powers of 1024) for more. */
+bool parse_size(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *out);
 
 /* Of the names, the one that text most likely meant, or NULL when none is near. */
 const char *nearest_name(const char *text, const char *const *names, size_t count);

@@ -1,27 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The archive of one run.  The base archive and the host's files are mapped, not read: their bytes
- * go from the page cache straight into the archive.
+ * The archive of one run: the base system, the host's files, the program and its request.  What the
+ * machine cannot start from is refused before a byte is written.
  */
 #include "tools/capos/image.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
 #include "tools/capos/archive_writer.h"
+#include "tools/capos/put.h"
 #include "tools/capos/request.h"
+
+/*
+ * Memory that a machine needs beside its archive, measured with the standard image and archives of
+ * 3 MiB to 1.5 GiB: what kernel and services use themselves, and the share of all memory that the
+ * kernel keeps for services (kernel/process).
+ */
+#define MEMORY_BESIDE  (4u << 20)
+#define SERVICES_SHARE 31u /* 1/32 of the whole is 1/31 of the rest */
+/* The emulator loads the archive below 2 GiB, where the kernel and a machine's tables are too. */
+#define ARCHIVE_MAX_MIB 2040u
+
+#define PROGRESS_AFTER_MS 1000
 
 struct mapped {
 	const void *data;
 	uint64_t size;
-	uint32_t mode;
-	int64_t mtime;
 };
 
 /* Maps a regular file for the life of the process.  0 or an errno value. */
@@ -37,10 +51,7 @@ static int map_file(const char *path, struct mapped *out)
 	if (error == 0 && !S_ISREG(st.st_mode))
 		error = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
 	if (error == 0) {
-		*out = (struct mapped){.data = "",
-		                       .size = (uint64_t)st.st_size,
-		                       .mode = st.st_mode & 07777,
-		                       .mtime = st.st_mtime};
+		out->size = (uint64_t)st.st_size;
 		if (out->size > 0)
 			out->data = mmap(NULL, out->size, PROT_READ, MAP_PRIVATE, fd, 0);
 		if (out->data == MAP_FAILED)
@@ -97,24 +108,6 @@ static void add_base(struct archive_writer *writer, const struct settings *setti
 		die("%s is no good boot archive: %s", path, problem);
 }
 
-static void add_host_file(struct archive_writer *writer, const char *host_path,
-                          const char *guest_path)
-{
-	struct mapped file;
-	int error = map_file(host_path, &file);
-
-	if (error != 0)
-		die("cannot put %s into the guest: %s", host_path, strerror(error));
-	error = archive_writer_add(writer, guest_path, CAPOS_ARCHIVE_FILE, file.mode, file.mtime,
-	                           file.data, file.size);
-	if (error == EINVAL)
-		die("%s is no path for a file of the guest (absolute, without . and .., at most "
-		    "%u bytes)",
-		    guest_path, CAPOS_ARCHIVE_NAME - 1);
-	if (error != 0)
-		die("cannot put %s into the guest: %s", host_path, strerror(error));
-}
-
 /*
  * What the guest is to run: the program's name if the image has it or may find it on its PATH, else
  * the path under which the host's file of that name was put in.
@@ -131,8 +124,13 @@ static const char *place_program(struct archive_writer *writer, const char *prog
 		complain("%s: %s, neither in the image nor on the host", program, strerror(errno));
 		exit(EXIT_MISSING);
 	}
+	if (!S_ISREG(st.st_mode))
+		die("%s: it is no program but %s", program,
+		    S_ISDIR(st.st_mode) ? "a directory" : "a special file");
+	if ((st.st_mode & 0111) == 0)
+		die("%s: it is not executable (chmod +x makes it so)", program);
 	char *guest_path = must_format("/run/%s", strrchr(program, '/') + 1);
-	add_host_file(writer, program, guest_path);
+	put_into_guest(writer, program, guest_path);
 	return guest_path;
 }
 
@@ -142,27 +140,107 @@ static void fill_seed(struct archive_writer *writer)
 		die("the host gives no random bytes: %s", strerror(errno));
 }
 
+/* The program's request; the caller frees it.  NULL: the image's own, if it has one, stays. */
+static void *add_request(struct archive_writer *writer, const struct settings *settings)
+{
+	const char *program = NULL;
+	uint32_t length;
+
+	if (settings->program)
+		program = place_program(writer, settings->program[0]);
+	if (!program && !settings->list_capabilities)
+		return NULL;
+	void *request = request_build(settings, program, &length);
+	if (archive_writer_add(writer, "etc/program", CAPOS_ARCHIVE_FILE, 0444, 0, request,
+	                       length) != 0)
+		die("no memory");
+	return request;
+}
+
+/* ---- Progress ---- */
+
+struct progress {
+	struct timespec begin;
+	int shown; /* per cent, -1: nothing */
+};
+
+/* A line on the terminal, once the work has taken a second. */
+static void show_progress(void *context, uint64_t done, uint64_t total)
+{
+	struct progress *progress = context;
+	struct timespec now;
+	int percent = (int)(done * 100 / total);
+
+	if (percent == progress->shown)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (progress->shown < 0 &&
+	    (now.tv_sec - progress->begin.tv_sec) * 1000 +
+	                    (now.tv_nsec - progress->begin.tv_nsec) / 1000000 <
+	            PROGRESS_AFTER_MS)
+		return;
+	/* A terminal's line is rewritten; elsewhere one line says enough. */
+	if (isatty(STDERR_FILENO) == 1)
+		fprintf(stderr, "\rcapos: writing the boot archive: %3d %% of %" PRIu64 " MiB",
+		        percent, total >> 20);
+	else if (progress->shown < 0)
+		fprintf(stderr, "capos: writing the boot archive, %" PRIu64 " MiB\n", total >> 20);
+	progress->shown = percent;
+}
+
+static void end_progress(const struct progress *progress)
+{
+	if (progress->shown >= 0 && isatty(STDERR_FILENO) == 1)
+		fprintf(stderr, "\r\033[K");
+}
+
+/* ---- The whole ---- */
+
+/* Whether the machine can start from an archive of that size, before anything is written. */
+static void check_memory(const struct settings *settings, uint64_t size)
+{
+	uint32_t needed = image_memory_mib(size);
+
+	if (size >> 20 >= ARCHIVE_MAX_MIB)
+		die("the files are %" PRIu64 " MiB together; a machine starts from at most %u MiB",
+		    size >> 20, ARCHIVE_MAX_MIB);
+	/* `capos image` starts no machine. */
+	if (!settings->written_image && settings->memory_mib < needed)
+		die("the files need a machine of at least %u MiB: --memory %u", needed, needed);
+}
+
+uint32_t image_memory_mib(uint64_t archive_size)
+{
+	uint64_t bytes = archive_size + archive_size / SERVICES_SHARE + MEMORY_BESIDE;
+
+	return (uint32_t)((bytes + (1u << 20) - 1) >> 20);
+}
+
 void image_write(const struct settings *settings, int fd)
 {
-	struct archive_writer writer = {0};
-	const char *program = NULL;
-	void *request = NULL;
-	int error = 0;
+	struct progress progress = {.shown = -1};
+	struct archive_writer writer = {.progress = show_progress, .context = &progress};
 
 	add_base(&writer, settings);
 	fill_seed(&writer);
 	for (size_t i = 0; i < settings->nfiles; i++)
-		add_host_file(&writer, settings->files[i].host_path, settings->files[i].guest_path);
-	if (settings->program)
-		program = place_program(&writer, settings->program[0]);
-	if (program || settings->list_capabilities) {
-		uint32_t length;
-		request = request_build(settings, program, &length);
-		error = archive_writer_add(&writer, "etc/program", CAPOS_ARCHIVE_FILE, 0444, 0,
-		                           request, length);
-	}
-	if (error == 0)
-		error = archive_writer_finish(&writer, fd);
+		put_into_guest(&writer, settings->files[i].host_path,
+		               settings->files[i].guest_path);
+	void *request = add_request(&writer, settings);
+	if (!request && !settings->written_image && !archive_writer_find(&writer, "etc/program"))
+		die("no program is given, and the image names none");
+	const char *obstacle = archive_writer_obstacle(&writer);
+	if (obstacle)
+		die("/%s of the guest is no directory: nothing can be put below it", obstacle);
+	check_memory(settings, archive_writer_size(&writer));
+
+	clock_gettime(CLOCK_MONOTONIC, &progress.begin);
+	int error = archive_writer_finish(&writer, fd);
+	end_progress(&progress);
+	if (error == ESTALE)
+		die("%s changed while it was read", writer.culprit);
+	if (error != 0 && writer.culprit)
+		die("cannot put %s into the guest: %s", writer.culprit, strerror(error));
 	if (error != 0)
 		die("cannot write the boot archive: %s", strerror(error));
 	free(request);

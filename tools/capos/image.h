@@ -14,8 +14,12 @@ char *image_kernel_path(const struct settings *settings);
 /*
  * Writes the archive for these settings to fd: base system, --file, the program if it is a host
  * file, etc/program (unless there is neither a program nor a list of capabilities to ask for) and a
- * fresh seed. Ends the process with a message when something is missing or damaged.
+ * fresh seed. Ends the process with a message when something is missing or damaged, or the machine
+ * has too little memory for it.
  */
 void image_write(const struct settings *settings, int fd);
+
+/* The least memory of a machine that starts from an archive of so many bytes. */
+uint32_t image_memory_mib(uint64_t archive_size);
 
 #endif

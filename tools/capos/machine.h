@@ -1,35 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One emulated machine: QEMU as a child process, with a socket for each thing that comes out of it.
- * Whoever starts a machine stops it; should this process die, the kernel kills QEMU.
+ * One emulated machine: QEMU as a child process, with a socket for each thing that comes out of it,
+ * and perhaps passt beside it.  The process that starts a machine stops it; if it dies first, the
+ * host's kernel kills QEMU, and passt ends with it.
  */
 #ifndef CAPOS_TOOLS_MACHINE_H
 #define CAPOS_TOOLS_MACHINE_H
 
 #include <sys/types.h>
 
-#include "tools/capos/capos.h"
-
-/* The machine's ends of these are the virtio-serial ports, the serial port, and QEMU's own
- * stderr. */
-enum machine_line {
-	LINE_STDIN,
-	LINE_STDOUT,
-	LINE_STDERR,
-	LINE_CONTROL,
-	LINE_PORT_COUNT,
-	LINE_SERIAL = LINE_PORT_COUNT,
-	LINE_EMULATOR,
-	LINE_COUNT,
-};
+#include "tools/capos/arguments.h"
 
 struct machine {
-	pid_t pid; /* 0 when it does not run */
+	pid_t pid;   /* 0 when it does not run */
+	pid_t passt; /* likewise */
+	int status;  /* of waitpid, once it has ended by itself */
 	bool kvm;
 	int lines[LINE_COUNT]; /* our ends, non-blocking; -1 when closed */
 };
 
-/* Whether KVM is there and the processor can do it: that /dev/kvm opens is not enough. */
+/* Whether KVM exists and the processor can do it: that /dev/kvm opens is not enough. */
 bool machine_can_use_kvm(void);
 
 /*
@@ -41,11 +31,16 @@ int machine_start(struct machine *machine, const struct settings *settings, bool
 
 /* True when QEMU has ended by itself; it is reaped then. */
 bool machine_has_ended(struct machine *machine);
+/* Whether it ended because the guest's kernel panicked, which nothing else in the guest can
+ * pretend. */
+bool machine_has_panicked(const struct machine *machine);
 
-/* Ends the machine at once and closes its lines. */
+/* True when passt runs no longer, as long as QEMU does. */
+bool machine_network_failed(struct machine *machine);
+
+/* Ends the machine's processes at once.  What they sent can still be read from the lines. */
+void machine_kill(struct machine *machine);
+/* The same, and closes the lines. */
 void machine_stop(struct machine *machine);
-
-/* The emulator's name or path. */
-const char *machine_emulator(void);
 
 #endif

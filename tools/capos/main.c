@@ -1,66 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * capos: the host command.  Dispatches the commands, and holds how failures are told.
+ * capos: the host command.  Dispatches the commands.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/capos/arguments.h"
 #include "tools/capos/capos.h"
 #include "tools/capos/image.h"
 #include "tools/capos/options.h"
+#include "tools/capos/preflight.h"
 #include "tools/capos/sdk.h"
 #include "tools/capos/session.h"
-
-static void complain_v(const char *format, va_list args)
-{
-	fputs("capos: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-}
-
-void complain(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	complain_v(format, args);
-	va_end(args);
-}
-
-void die(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	complain_v(format, args);
-	va_end(args);
-	exit(EXIT_MACHINE);
-}
-
-void *must(void *allocated)
-{
-	if (!allocated)
-		die("no memory");
-	return allocated;
-}
-
-char *must_format(const char *format, ...)
-{
-	va_list args;
-	char *text;
-
-	va_start(args, format);
-	int length = vasprintf(&text, format, args);
-	va_end(args);
-	if (length < 0)
-		die("no memory");
-	return text;
-}
 
 static void copy_file(const char *from, const char *to)
 {
@@ -87,33 +42,50 @@ static void copy_file(const char *from, const char *to)
 /* `capos image FILE`: FILE and FILE.kernel. */
 static int write_image(const struct settings *settings)
 {
-	int fd = open(settings->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int fd = open(settings->written_image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
 	if (fd < 0)
-		die("%s: %s", settings->output, strerror(errno));
+		die("%s: %s", settings->written_image, strerror(errno));
 	image_write(settings, fd);
 	if (close(fd) != 0)
-		die("%s: %s", settings->output, strerror(errno));
+		die("%s: %s", settings->written_image, strerror(errno));
 	char *kernel = image_kernel_path(settings);
-	char *kernel_copy = must_format("%s.kernel", settings->output);
+	char *kernel_copy = must_format("%s.kernel", settings->written_image);
 	copy_file(kernel, kernel_copy);
+	arguments_print_example(kernel_copy, settings->written_image);
 	free(kernel_copy);
 	free(kernel);
-	return 0;
+	return fflush(stdout) == 0 ? 0 : EXIT_MACHINE;
+}
+
+/* A standard descriptor that is closed would be given to the next file that is opened. */
+static void fill_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) != fd)
+			exit(EXIT_MACHINE);
+	}
 }
 
 int main(int argc, char **argv)
 {
 	static struct settings settings;
 
-	if (argc > 1 && strcmp(argv[1], "sdk") == 0)
-		return sdk_command(argv + 2);
+	fill_standard_descriptors();
 	switch (options_parse(argc, argv, &settings)) {
 	case COMMAND_IMAGE:
 		return write_image(&settings);
+	case COMMAND_SDK:
+		return sdk_command(settings.program);
 	case COMMAND_RUN:
 	case COMMAND_CAPS:
 		break;
+	case COMMAND_HELP:
+	case COMMAND_VERSION:
+	case COMMAND_COUNT:
+		return 0; /* options_parse has ended the process */
 	}
+	preflight(&settings);
 	return session_run(&settings);
 }

@@ -12,10 +12,10 @@
 #include <capos/schema/manifest.h>
 #include <capos/schema/network.h>
 
-#include "tools/capos/grant.h"
+#include "services/init/plan.h"
+#include "tools/capos/address.h"
 
 #define REQUEST_MAX (4u << 20) /* arguments and environment: above what Linux takes by default */
-#define ARGS_MAX    65536u
 
 static struct msg_text text_of(const char *text)
 {
@@ -49,57 +49,22 @@ static bool grant_to_message(const struct grant *grant, struct network_grant *ou
 	return false;
 }
 
-/* Takes the text up to the next comma; must be an IPv4 address. */
-static struct msg_text take_address(const char **rest, const char *whole)
+/* address and servers: the message's, for as long as the message is being built. */
+static void address_to_message(const struct address *address, struct network_config *out,
+                               struct msg_text servers[ADDRESS_NAME_SERVERS])
 {
-	size_t length = strcspn(*rest, ",");
-	struct msg_text address = {.ptr = *rest, .len = (uint32_t)length};
-
-	if (!is_ipv4(*rest, length))
-		die("--address %s: %.*s is not an IPv4 address", whole, (int)length, *rest);
-	*rest += length + ((*rest)[length] == ',');
-	return address;
-}
-
-/* servers and netmask: the message's, for as long as the message is being built. */
-static void address_to_message(const char *text, struct network_config *out,
-                               struct msg_text servers[LIST_MAX], char netmask[16])
-{
-	const char *slash = strchr(text, '/');
-	uint64_t prefix;
-
-	if (strcmp(text, "none") == 0) {
+	if (address->none) {
 		out->which = NETWORK_CONFIG_NONE;
 		return;
 	}
 	out->which = NETWORK_CONFIG_STATIC;
-	if (!slash || !is_ipv4(text, (size_t)(slash - text)))
-		die("--address %s: must be none or ADDRESS/BITS[,gw=ADDRESS][,dns=ADDRESS]", text);
-	size_t digits = strcspn(slash + 1, ",");
-	char *bits = must(strndup(slash + 1, digits));
-	if (!parse_number(bits, 0, 32, &prefix))
-		die("--address %s: the bits after the slash must be 0 to 32", text);
-	free(bits);
-	netmask_text((unsigned)prefix, netmask);
-	out->static_.addr = (struct msg_text){.ptr = text, .len = (uint32_t)(slash - text)};
-	out->static_.netmask = text_of(netmask);
-	out->static_.gateway = text_of("");
+	out->static_.addr = text_of(address->address);
+	out->static_.netmask = text_of(address->netmask);
+	out->static_.gateway = text_of(address->gateway);
+	for (size_t i = 0; i < address->nname_servers; i++)
+		servers[i] = text_of(address->name_servers[i]);
 	out->static_.name_servers.items = servers;
-
-	const char *rest = slash + 1 + digits;
-	rest += *rest == ',';
-	while (*rest != '\0') {
-		if (strncmp(rest, "gw=", 3) == 0) {
-			rest += 3;
-			out->static_.gateway = take_address(&rest, text);
-		} else if (strncmp(rest, "dns=", 4) == 0 &&
-		           out->static_.name_servers.count < LIST_MAX) {
-			rest += 4;
-			servers[out->static_.name_servers.count++] = take_address(&rest, text);
-		} else {
-			die("--address %s: %s is neither gw=ADDRESS nor dns=ADDRESS", text, rest);
-		}
-	}
+	out->static_.name_servers.count = (uint32_t)address->nname_servers;
 }
 
 static void fill_network(const struct settings *settings, struct program_request *request,
@@ -129,45 +94,73 @@ static struct msg_list text_list(const char *first, const char *const *rest, siz
 	return list;
 }
 
+/* What init would refuse after the boot is refused before it. */
+static void check_counts(const struct program_request *request)
+{
+	if (request->args.count > PLAN_REQUEST_MAX)
+		die("the program has %u arguments; a program in the guest takes at most %u",
+		    request->args.count, PLAN_REQUEST_MAX);
+	if (request->env.count > PLAN_REQUEST_MAX)
+		die("%u environment variables; a program in the guest takes at most %u",
+		    request->env.count, PLAN_REQUEST_MAX);
+	if (request->grants.count > PLAN_GRANTS_MAX)
+		die("%u network rights (--allow and published ports); there can be at most %u",
+		    request->grants.count, PLAN_GRANTS_MAX);
+}
+
+static void *write_request(const struct program_request *request, uint32_t *length)
+{
+	void *buffer = must(aligned_alloc(8, REQUEST_MAX));
+	struct msg_builder builder;
+
+	msg_builder_init(&builder, buffer, REQUEST_MAX);
+	if (program_request_write(&builder, request) != 0)
+		die("the program's arguments and environment are too long together");
+	*length = msg_builder_length(&builder);
+	return buffer;
+}
+
 void *request_build(const struct settings *settings, const char *program, uint32_t *length)
 {
 	struct network_grant grants[LIST_MAX];
-	struct msg_text servers[LIST_MAX];
-	char netmask[16];
+	struct msg_text servers[ADDRESS_NAME_SERVERS];
+	struct address address;
+	const char *files[LIST_MAX], *outputs[LIST_MAX];
 	size_t nargs = 0;
 
 	while (program && settings->program[nargs + 1])
 		nargs++;
-	if (nargs >= ARGS_MAX)
-		die("too many arguments for the program");
+	for (size_t i = 0; i < settings->nfiles; i++)
+		files[i] = settings->files[i].guest_path;
+	for (size_t i = 0; i < settings->noutputs; i++)
+		outputs[i] = settings->outputs[i].guest_path;
 
 	struct program_request request = {
 	        .args = text_list(program,
 	                          program ? (const char *const *)settings->program + 1 : NULL,
 	                          nargs),
 	        .env = text_list(NULL, settings->env.items, settings->env.count),
+	        .files = text_list(NULL, files, settings->nfiles),
+	        .outputs = text_list(NULL, outputs, settings->noutputs),
+	        .directory = text_of(settings->directory ? settings->directory : ""),
 	        .list_capabilities = settings->list_capabilities,
 	        .has_network = settings->address,
 	        .stdin_is_terminal = isatty(STDIN_FILENO) == 1,
 	        .stdout_is_terminal = isatty(STDOUT_FILENO) == 1,
 	        .stderr_is_terminal = isatty(STDERR_FILENO) == 1,
 	};
-	const char *paths[LIST_MAX];
-	for (size_t i = 0; i < settings->nfiles; i++)
-		paths[i] = settings->files[i].guest_path;
-	request.files = text_list(NULL, paths, settings->nfiles);
 	fill_network(settings, &request, grants);
-	if (request.has_network)
-		address_to_message(settings->address, &request.network, servers, netmask);
-
-	void *buffer = must(aligned_alloc(8, REQUEST_MAX));
-	struct msg_builder builder;
-	msg_builder_init(&builder, buffer, REQUEST_MAX);
-	if (program_request_write(&builder, &request) != 0)
-		die("the program's arguments and environment are too long together");
-	*length = msg_builder_length(&builder);
+	if (request.has_network) {
+		const char *problem = parse_address(settings->address, &address);
+		if (problem)
+			die("--address %s: %s", settings->address, problem);
+		address_to_message(&address, &request.network, servers);
+	}
+	check_counts(&request);
+	void *message = write_request(&request, length);
 	free((void *)request.args.items);
 	free((void *)request.env.items);
 	free((void *)request.files.items);
-	return buffer;
+	free((void *)request.outputs.items);
+	return message;
 }

@@ -9,8 +9,8 @@
 
 /*
  * program: args[0] as the guest is to look it up, in place of settings->program[0]; NULL when
- * nothing runs. The message's bytes, to be freed by the caller; *length is set.  A wrong --address
- * ends the process.
+ * nothing runs. The message's bytes, to be freed by the caller; *length is set.  A wrong --address,
+ * or more of anything than init takes, ends the process.
  */
 void *request_build(const struct settings *settings, const char *program, uint32_t *length);
 

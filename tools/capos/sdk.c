@@ -15,16 +15,6 @@
 
 #define TRIPLE "x86_64-capos-linux-musl"
 
-static const char usage[] =
-        "usage: capos sdk cmake|meson|env\n"
-        "\n"
-        "Prints what a build for capOS needs:\n"
-        "  cmake   the toolchain file: cmake -DCMAKE_TOOLCHAIN_FILE=\"$(capos sdk cmake)\"\n"
-        "  meson   the cross file: meson setup --cross-file \"$(capos sdk meson)\", with the\n"
-        "          tools on the PATH\n"
-        "  env     shell commands that put the tools on the PATH and name them in CC and\n"
-        "          others: eval \"$(capos sdk env)\"\n";
-
 /* The sysroot: beside the executable in a build directory, else where it is installed. */
 static char *find_sysroot(const char *directory)
 {
@@ -85,10 +75,6 @@ int sdk_command(char **arguments)
 {
 	const char *what = arguments[0];
 
-	if (what && (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0)) {
-		fputs(usage, stdout);
-		return 0;
-	}
 	if (!what || arguments[1])
 		die("sdk takes one argument: cmake, meson or env");
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A run.  One poll loop moves bytes between our descriptors and the machine's lines, and follows
- * the control line's protocol: the guest says "started", "caps TEXT", "exit CODE SIGNAL" or "fail
- * STATUS TEXT"; we say "signal N".  Whatever the guest does or does not say, the loop ends: by its
- * word, by the machine's end, by a time limit or by a signal.
+ * A run.  One poll loop moves bytes between our descriptors and the machine's lines (lines.c).
+ * Whatever the guest does, the loop ends: by its report of the program's end, by the machine's end,
+ * by a time limit or by a signal.
  */
 #include "tools/capos/session.h"
 
@@ -18,13 +17,12 @@
 #include <unistd.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 
-#include "tools/capos/grant.h"
+#include "tools/capos/clean.h"
 #include "tools/capos/image.h"
-#include "tools/capos/log.h"
-#include "tools/capos/machine.h"
-#include "tools/capos/pump.h"
+#include "tools/capos/passt.h"
+#include "tools/capos/pcap.h"
+#include "tools/capos/session_state.h"
 
 /* A guest needs well under a second; a loaded host with software emulation may need many. */
 #define BOOT_SECONDS INT64_C(30)
@@ -34,11 +32,11 @@
 #define INSIST_SECONDS INT64_C(2)
 /* After SIGTERM or SIGHUP the program has this long to end. */
 #define TERMINATE_SECONDS INT64_C(5)
-#define CONTROL_LINE      8192
-#define EMULATOR_TEXT     4096
-#define TIMED_OUT         "timed out after %u seconds"
-
-enum pump_index { PUMP_STDIN, PUMP_STDOUT, PUMP_STDERR, PUMP_COUNT };
+/* The guest may be silent for so long while it sends what --output asked for. */
+#define OUTPUT_SECONDS INT64_C(10)
+/* What a run that failed has printed may take so long to be read. */
+#define DRAIN_FAILED_SECONDS INT64_C(1)
+#define TIMED_OUT            "timed out after %u seconds"
 
 /* What the poll set holds. */
 enum {
@@ -46,32 +44,12 @@ enum {
 	SLOT_CONTROL,
 	SLOT_SERIAL,
 	SLOT_EMULATOR,
+	SLOT_OUTPUT,
 	SLOT_PUMPS, /* two for each: from, to */
 	SLOT_COUNT = SLOT_PUMPS + 2 * PUMP_COUNT,
 };
 
-struct session {
-	const struct settings *settings;
-	struct machine machine;
-	struct log log;
-	struct pump pumps[PUMP_COUNT];
-	int outputs[2]; /* for our stdout and stderr; own */
-	size_t chunks[2];
-	int signals;
-	int64_t begin_ms, machine_begin_ms;
-	bool started;
-	bool over; /* status is set */
-	int status;
-	int64_t interrupted_ms; /* last SIGINT; 0: none */
-	int64_t kill_ms;        /* ends the machine then, with kill_status; 0: not */
-	int kill_status;
-	char control[CONTROL_LINE];
-	size_t control_length;
-	char emulator[EMULATOR_TEXT]; /* what QEMU said on its stderr */
-	size_t emulator_length;
-};
-
-static int64_t now_ms(void)
+int64_t session_now_ms(void)
 {
 	struct timespec now;
 
@@ -79,187 +57,39 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void finish(struct session *s, int status)
+void session_finish(struct session *s, int status)
 {
 	if (!s->over)
-		s->status = status;
+		s->status = s->expired ? s->kill_status : status;
 	s->over = true;
 }
 
-/* Ends the run with EXIT_MACHINE, telling all that is known. */
-static void fail_machine(struct session *s, const char *what)
+static void show_emulator(struct session *s)
+{
+	char text[CLEAN_SPACE(EMULATOR_TEXT)];
+	struct clean clean = {.have = 0};
+	size_t length = clean_add(&clean, s->emulator, s->emulator_length, text);
+
+	fwrite(text, 1, length, stderr);
+	if (length > 0 && text[length - 1] != '\n')
+		fputc('\n', stderr);
+}
+
+void session_fail(struct session *s, const char *what)
 {
 	if (s->over)
 		return;
-	if (s->log.panic[0] != '\0')
-		complain("the machine panicked: %s", s->log.panic + strlen("PANIC: "));
-	else
-		complain("%s", what);
-	if (s->emulator_length > 0)
-		fprintf(stderr, "%.*s", (int)s->emulator_length, s->emulator);
-	log_show_tail(&s->log);
-	finish(s, EXIT_MACHINE);
-}
-
-/* ---- Control line ---- */
-
-static void tell_signal(struct session *s, int number)
-{
-	char line[32];
-	int length = snprintf(line, sizeof(line), "signal %d\n", number);
-
-	/* A guest that takes nothing any more is ended by kill_ms or a second Ctrl-C. */
-	if (s->machine.lines[LINE_CONTROL] >= 0)
-		(void)!send(s->machine.lines[LINE_CONTROL], line, (size_t)length,
-		            MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-/* Takes a decimal number of 0..maximum off the text. */
-static bool take_number(char **text, long maximum, long *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtol(*text, &end, 10);
-	if (end == *text || errno != 0 || *out < 0 || *out > maximum)
-		return false;
-	*text = end + (*end == ' ');
-	return true;
-}
-
-static void control_line(struct session *s, char *line)
-{
-	long code, signal_number;
-
-	if (strcmp(line, "started") == 0) {
-		s->started = true;
-	} else if (strncmp(line, "caps ", 5) == 0 && s->settings->list_capabilities) {
-		printf("%s\n", line + 5);
-	} else if (strncmp(line, "exit ", 5) == 0) {
-		line += 5;
-		if (!take_number(&line, 255, &code) || !take_number(&line, 127, &signal_number)) {
-			fail_machine(s, "the guest's report of the program's end makes no sense");
-			return;
-		}
-		finish(s, signal_number != 0 ? EXIT_SIGNAL + (int)signal_number : (int)code);
-	} else if (strncmp(line, "fail ", 5) == 0) {
-		line += 5;
-		if (!take_number(&line, 255, &code))
-			code = EXIT_MACHINE;
-		complain("%s", line);
-		if (code == EXIT_MACHINE)
-			log_show_tail(&s->log);
-		finish(s, (int)code);
+	if (!s->expired) { /* else it was reported why */
+		if (!machine_has_panicked(&s->machine))
+			complain("%s", what);
+		else if (s->log.panic[0] != '\0')
+			complain("the machine panicked: %s", s->log.panic + strlen("PANIC: "));
+		else
+			complain("the machine panicked");
+		show_emulator(s);
+		log_show_tail(&s->log);
 	}
-	/* Else: a later guest's word that this capos does not know, and does not need. */
-}
-
-static void control_read(struct session *s)
-{
-	int fd = s->machine.lines[LINE_CONTROL];
-	ssize_t n = read(fd, s->control + s->control_length, CONTROL_LINE - s->control_length);
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		close(fd);
-		s->machine.lines[LINE_CONTROL] = -1;
-		return;
-	}
-	s->control_length += (size_t)n;
-	char *line = s->control, *newline;
-	size_t left = s->control_length;
-	while ((newline = memchr(line, '\n', left))) {
-		*newline = '\0';
-		control_line(s, line);
-		left -= (size_t)(newline + 1 - line);
-		line = newline + 1;
-	}
-	if (left == CONTROL_LINE)
-		left = 0; /* no line of the protocol is that long */
-	memmove(s->control, line, left);
-	s->control_length = left;
-}
-
-/* ---- The other lines ---- */
-
-/* Reads what there is; the line is closed at its end. */
-static void serial_read(struct session *s)
-{
-	char bytes[16384];
-	ssize_t n = read(s->machine.lines[LINE_SERIAL], bytes, sizeof(bytes));
-
-	if (n > 0) {
-		log_add(&s->log, bytes, (size_t)n);
-	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-		close(s->machine.lines[LINE_SERIAL]);
-		s->machine.lines[LINE_SERIAL] = -1;
-	}
-}
-
-static void emulator_read(struct session *s)
-{
-	char bytes[1024];
-	ssize_t n = read(s->machine.lines[LINE_EMULATOR], bytes, sizeof(bytes));
-
-	if (n > 0) {
-		size_t room = EMULATOR_TEXT - s->emulator_length;
-		size_t kept = (size_t)n < room ? (size_t)n : room;
-		memcpy(s->emulator + s->emulator_length, bytes, kept);
-		s->emulator_length += kept;
-	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-		close(s->machine.lines[LINE_EMULATOR]);
-		s->machine.lines[LINE_EMULATOR] = -1;
-	}
-}
-
-static void close_line(struct session *s, enum machine_line line)
-{
-	if (s->machine.lines[line] >= 0)
-		close(s->machine.lines[line]);
-	s->machine.lines[line] = -1;
-}
-
-/* Our stdin's end, once all before it has gone: the port's other end reads it, then sees the
- * end. */
-static void stdin_end(struct session *s)
-{
-	struct pump *pump = &s->pumps[PUMP_STDIN];
-
-	if (pump->from < 0 && pump_is_empty(pump) && pump->to >= 0) {
-		/* Not closed: a socket that hangs up loses what QEMU has not read yet. */
-		shutdown(pump->to, SHUT_WR);
-		pump->to = -1;
-	}
-}
-
-/* The reader of our stdout or stderr has gone: the guest's writer learns it as a Unix program
- * does. */
-static void output_refused(struct session *s, enum pump_index index)
-{
-	struct pump *pump = &s->pumps[index];
-
-	pump->refused = false;
-	pump->from = -1;
-	close_line(s, (enum machine_line)index);
-	tell_signal(s, SIGPIPE);
-}
-
-static void pumps_move(struct session *s, const struct pollfd *set)
-{
-	for (size_t i = 0; i < PUMP_COUNT; i++) {
-		struct pump *pump = &s->pumps[i];
-		if (set[2 * i].fd >= 0 && set[2 * i].revents != 0)
-			pump_read(pump);
-		if (!pump_is_empty(pump))
-			pump_write(pump);
-		if (pump->refused && i != PUMP_STDIN)
-			output_refused(s, (enum pump_index)i);
-		/* The far end of an output that hung up while its buffer was empty. */
-		if (set[2 * i + 1].fd >= 0 && (set[2 * i + 1].revents & POLLNVAL))
-			pump->to = -1;
-	}
-	stdin_end(s);
+	session_finish(s, EXIT_MACHINE);
 }
 
 /* ---- Signals and time ---- */
@@ -272,19 +102,41 @@ static void end_by(struct session *s, int64_t at_ms, int status)
 	}
 }
 
+/*
+ * The program's time is up.  If it is to leave files, it alone is killed, and the guest has time to
+ * send them; else the machine ends with it.
+ */
+static void expire(struct session *s, int status)
+{
+	if (!s->started || s->settings->noutputs == 0 || s->expired) {
+		session_finish(s, status);
+		return;
+	}
+	s->expired = true;
+	lines_signal(s, SIGKILL);
+	s->kill_status = status;
+	s->kill_ms = session_now_ms() + OUTPUT_SECONDS * 1000;
+}
+
+void session_output_came(struct session *s)
+{
+	if (s->expired)
+		s->kill_ms = session_now_ms() + OUTPUT_SECONDS * 1000;
+}
+
 static void on_signal(struct session *s, int number)
 {
-	int64_t now = now_ms();
+	int64_t now = session_now_ms();
 	bool insists = number == SIGINT && s->interrupted_ms != 0 &&
 	               now - s->interrupted_ms <= INSIST_SECONDS * 1000;
 
 	if (number == SIGCHLD)
 		return; /* the loop looks at the machine anyway */
 	if (!s->started || insists) {
-		finish(s, EXIT_SIGNAL + number);
+		session_finish(s, EXIT_SIGNAL + number);
 		return;
 	}
-	tell_signal(s, number);
+	lines_signal(s, number);
 	if (number == SIGINT || number == SIGQUIT)
 		s->interrupted_ms = now;
 	else
@@ -310,7 +162,7 @@ static int64_t time_limit(const struct session *s)
  * minute. */
 static int wait_until(int64_t due_ms)
 {
-	int64_t wait = due_ms - now_ms();
+	int64_t wait = due_ms - session_now_ms();
 
 	if (due_ms == INT64_MAX)
 		return -1;
@@ -320,7 +172,7 @@ static int wait_until(int64_t due_ms)
 /* The next moment at which something is due, and what is done when it has come. */
 static int64_t next_deadline(const struct session *s)
 {
-	int64_t next = time_limit(s);
+	int64_t next = s->expired ? INT64_MAX : time_limit(s);
 
 	if (!s->started && s->machine_begin_ms + BOOT_SECONDS * 1000 < next)
 		next = s->machine_begin_ms + BOOT_SECONDS * 1000;
@@ -331,18 +183,23 @@ static int64_t next_deadline(const struct session *s)
 
 static void check_deadlines(struct session *s)
 {
-	int64_t now = now_ms();
+	int64_t now = session_now_ms();
+	char text[80];
 
 	if (s->over || now < next_deadline(s))
 		return;
 	if (s->kill_ms != 0 && now >= s->kill_ms) {
-		finish(s, s->kill_status);
+		expire(s, s->kill_status);
 	} else if (now >= time_limit(s)) {
-		char text[80];
 		snprintf(text, sizeof(text), TIMED_OUT, s->settings->timeout_seconds);
-		fail_machine(s, text);
+		if (!s->started || s->settings->noutputs == 0) {
+			session_fail(s, text);
+			return;
+		}
+		complain("%s", text);
+		expire(s, EXIT_MACHINE);
 	} else if (!s->started) {
-		fail_machine(s, "the machine did not boot within 30 seconds");
+		session_fail(s, "the machine did not boot within 30 seconds");
 	}
 }
 _Static_assert(BOOT_SECONDS == 30, "as the message says");
@@ -352,7 +209,7 @@ static bool kvm_failed(const struct session *s)
 {
 	if (!s->machine.kvm || s->settings->accel != ACCEL_AUTO || s->started || s->over)
 		return false;
-	bool silent = now_ms() - s->machine_begin_ms > KVM_SILENCE_SECONDS * 1000;
+	bool silent = session_now_ms() - s->machine_begin_ms > KVM_SILENCE_SECONDS * 1000;
 	return !s->log.any && (s->machine.pid == 0 || silent);
 }
 
@@ -365,6 +222,7 @@ static void prepare(struct session *s, struct pollfd set[SLOT_COUNT])
 	set[SLOT_SERIAL] = (struct pollfd){.fd = s->machine.lines[LINE_SERIAL], .events = POLLIN};
 	set[SLOT_EMULATOR] =
 	        (struct pollfd){.fd = s->machine.lines[LINE_EMULATOR], .events = POLLIN};
+	set[SLOT_OUTPUT] = (struct pollfd){.fd = s->machine.lines[LINE_OUTPUT], .events = POLLIN};
 	for (int i = 0; i < PUMP_COUNT; i++)
 		pump_prepare(&s->pumps[i], &set[SLOT_PUMPS + 2 * i], &set[SLOT_PUMPS + 2 * i + 1]);
 	/* Nothing is taken from our stdin before there is a program for it. */
@@ -388,25 +246,28 @@ static void loop_once(struct session *s)
 	if (poll(set, SLOT_COUNT, poll_timeout(s)) < 0 && errno != EINTR)
 		die("poll: %s", strerror(errno));
 	if (set[SLOT_SERIAL].revents != 0)
-		serial_read(s);
+		lines_serial_read(s);
 	if (set[SLOT_EMULATOR].revents != 0)
-		emulator_read(s);
+		lines_emulator_read(s);
+	/* Before the control line, whose report of the end comes behind all that was sent here. */
+	if (set[SLOT_OUTPUT].revents != 0)
+		lines_output_read(s);
 	if (set[SLOT_CONTROL].revents != 0)
-		control_read(s);
-	pumps_move(s, set + SLOT_PUMPS);
+		lines_control_read(s);
+	lines_move(s, set + SLOT_PUMPS);
 	if (set[SLOT_SIGNALS].revents != 0)
 		signals_read(s);
 	check_deadlines(s);
 }
 
-/* Waits until our slow reader takes more.  False: a signal or the time limit ends that. */
-static bool wait_for_reader(struct session *s, const struct pump *pump)
+/* Waits until our slow reader takes more.  False: a signal or a time limit ends that. */
+static bool wait_for_reader(struct session *s, const struct pump *pump, int64_t until_ms)
 {
 	struct pollfd set[2] = {{.fd = pump->to, .events = POLLOUT},
 	                        {.fd = s->signals, .events = POLLIN}};
 	struct signalfd_siginfo info;
 
-	if (poll(set, 2, wait_until(time_limit(s))) < 0 && errno != EINTR)
+	if (poll(set, 2, wait_until(until_ms)) < 0 && errno != EINTR)
 		return false;
 	while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo != SIGCHLD) {
@@ -414,54 +275,78 @@ static bool wait_for_reader(struct session *s, const struct pump *pump)
 			return false;
 		}
 	}
-	if (set[0].revents == 0 && now_ms() >= time_limit(s)) {
-		if (s->status != EXIT_MACHINE) /* else it was told why already */
-			complain(TIMED_OUT, s->settings->timeout_seconds);
-		s->status = EXIT_MACHINE;
-		return false;
-	}
 	return true;
 }
 
-/* Reads a line to what there is now; the guest said that there will be no more. */
-static void drain_output(struct session *s, enum pump_index index)
+/* Moves what is left of an output to its reader.  Nothing more comes: the machine has ended. */
+static void drain_output(struct session *s, enum pump_index index, int64_t until_ms)
 {
 	struct pump *pump = &s->pumps[index];
 
-	while (pump->to >= 0) {
-		size_t before = pump->end - pump->start;
+	while (pump->to >= 0 && (pump->from >= 0 || !pump_is_empty(pump))) {
 		pump_read(pump);
-		bool more = pump->end - pump->start != before;
 		pump_write(pump);
-		if (!more && pump_is_empty(pump))
+		if (pump_is_empty(pump))
+			continue;
+		if (!wait_for_reader(s, pump, until_ms))
 			return;
-		if (!pump_is_empty(pump) && !wait_for_reader(s, pump))
-			return;
+		if (session_now_ms() < until_ms)
+			continue;
+		if (s->status == EXIT_MACHINE)
+			return; /* it was reported why */
+		if (until_ms == time_limit(s))
+			complain(TIMED_OUT, s->settings->timeout_seconds);
+		else
+			complain(
+			        "nothing has read all of the program's output for %u seconds after "
+			        "its end: the rest is dropped (see --drain)",
+			        s->settings->drain_seconds);
+		s->status = EXIT_MACHINE;
+		return;
 	}
+}
+
+static void drain(struct session *s)
+{
+	int64_t until_ms = session_now_ms() + (int64_t)s->settings->drain_seconds * 1000;
+
+	if (s->status == EXIT_MACHINE)
+		until_ms = session_now_ms() + DRAIN_FAILED_SECONDS * 1000;
+	else if (time_limit(s) < until_ms)
+		until_ms = time_limit(s);
+	drain_output(s, PUMP_STDOUT, until_ms);
+	drain_output(s, PUMP_STDERR, until_ms);
+}
+
+/* The machine has ended by itself: its last words are still in the sockets. */
+static void take_end(struct session *s)
+{
+	machine_kill(&s->machine); /* passt, too */
+	lines_read_rest(s);
+	if (!kvm_failed(s))
+		session_fail(s, s->started ? "the machine stopped before the program ended"
+		                           : "the machine did not start");
 }
 
 static void loop(struct session *s)
 {
-	while (!s->over && !kvm_failed(s)) {
+	bool ended = false;
+
+	while (!s->over && !ended && !kvm_failed(s)) {
 		loop_once(s);
-		if (s->over || !machine_has_ended(&s->machine))
-			continue;
-		/* Its last words are still in the sockets. */
-		while (s->machine.lines[LINE_SERIAL] >= 0)
-			serial_read(s);
-		while (s->machine.lines[LINE_EMULATOR] >= 0)
-			emulator_read(s);
-		while (!s->over && s->machine.lines[LINE_CONTROL] >= 0)
-			control_read(s);
-		if (!kvm_failed(s))
-			fail_machine(s, s->started ? "the machine stopped before the program ended"
-			                           : "the machine did not start");
-		break;
+		ended = !s->over && machine_has_ended(&s->machine);
+		if (ended)
+			take_end(s);
+		else if (!s->over && machine_network_failed(&s->machine))
+			session_fail(s, "passt, which connects the machine's network, has ended");
 	}
-	if (s->over && s->started) {
-		drain_output(s, PUMP_STDOUT);
-		drain_output(s, PUMP_STDERR);
-	}
+	if (!s->over)
+		return;
+	/* Nothing of it is needed any more, however slow the reader of its output is. */
+	machine_kill(&s->machine);
+	lines_read_rest(s);
+	if (s->started)
+		drain(s);
 }
 
 /* Starts the machine and connects everything to it. */
@@ -474,11 +359,9 @@ static void start(struct session *s, bool kvm, const char *kernel, int archive_f
 		    machine_emulator());
 	if (error != 0)
 		die("cannot start %s: %s", machine_emulator(), strerror(error));
-	s->machine_begin_ms = now_ms();
+	s->machine_begin_ms = session_now_ms();
 	s->emulator_length = 0;
-	/* stdin: one that is closed is at its end. */
-	pump_init(&s->pumps[PUMP_STDIN], fcntl(STDIN_FILENO, F_GETFD) < 0 ? -1 : STDIN_FILENO,
-	          s->machine.lines[LINE_STDIN], PUMP_BUFFER);
+	pump_init(&s->pumps[PUMP_STDIN], STDIN_FILENO, s->machine.lines[LINE_STDIN], PUMP_BUFFER);
 	pump_init(&s->pumps[PUMP_STDOUT], s->machine.lines[LINE_STDOUT], s->outputs[0],
 	          s->chunks[0]);
 	pump_init(&s->pumps[PUMP_STDERR], s->machine.lines[LINE_STDERR], s->outputs[1],
@@ -500,7 +383,7 @@ static void catch_signals(struct session *s)
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
 		struct sigaction action;
-		/* One that whoever started us wants ignored (nohup) stays so. */
+		/* One that our parent wants ignored (nohup) stays so. */
 		if (sigaction(caught[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN &&
 		    caught[i] != SIGCHLD)
 			continue;
@@ -541,9 +424,10 @@ int session_run(const struct settings *settings)
 	char *kernel = image_kernel_path(settings);
 
 	s->settings = settings;
-	s->begin_ms = now_ms();
+	s->begin_ms = session_now_ms();
 	int archive_fd = make_archive(settings);
-	log_init(&s->log, open_log(settings), settings->verbose);
+	log_init(&s->log, open_log(settings), settings->file_limit, settings->verbose);
+	receive_init(&s->receive, settings->outputs, settings->noutputs, settings->file_limit);
 	s->outputs[0] = pump_output(STDOUT_FILENO, &s->chunks[0]);
 	s->outputs[1] = pump_output(STDERR_FILENO, &s->chunks[1]);
 	catch_signals(s);
@@ -562,6 +446,13 @@ int session_run(const struct settings *settings)
 	stop(s);
 
 	int status = s->status;
+	if (settings->noutputs > 0 && !receive_finish(&s->receive) && status == 0)
+		status = EXIT_MACHINE;
+	if (settings->pcap)
+		pcap_end(settings->pcap, settings->file_limit);
+	if (s->log.cut)
+		complain("--log %s was cut at %llu bytes (see --file-limit)", settings->log,
+		         (unsigned long long)settings->file_limit);
 	close(archive_fd);
 	close(s->signals);
 	for (int i = 0; i < 2; i++) {

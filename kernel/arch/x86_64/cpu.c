@@ -63,13 +63,23 @@ static bool has_feature(uint32_t leaf, unsigned reg, unsigned bit)
 	return (word >> bit & 1) != 0;
 }
 
+/* No panic(): where the kernel was called from says nothing here, and all that is missing is named
+ * at once. */
 void cpu_require_features(void)
 {
+	char line[160];
+	int length = 0;
+
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
 		const struct feature *f = &needed[i];
 		if (!has_feature(f->leaf, f->reg, f->bit))
-			panic("this processor lacks %s, which the kernel needs", f->name);
+			length += fmt_snprintf(line + length, sizeof(line) - (size_t)length, "%s%s",
+			                       length > 0 ? ", " : "", f->name);
 	}
+	if (length == 0)
+		return;
+	klog("PANIC: this processor is too old for capOS: it lacks %s\n", line);
+	arch_halt_after_panic();
 }
 
 bool cpu_has_huge_pages(void)

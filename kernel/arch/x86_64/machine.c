@@ -3,6 +3,8 @@
  * The rest of the machine: the serial port, turning off, and what randomness the processor has. All
  * of it works without memory allocation, and after a panic.
  */
+#include <capos/panic.h>
+
 #include "logbuffer.h"
 #include "x86.h"
 
@@ -16,6 +18,7 @@
 #define UART_MODEM     (COM1 + 4)
 #define UART_STATUS    (COM1 + 5)
 #define STATUS_EMPTY   0x20
+#define STATUS_IDLE    0x40 /* nothing is left to send */
 #define LINE_DIVISOR   0x80
 #define LINE_8N1       0x03
 #define FIFO_ENABLE    0x07
@@ -95,6 +98,12 @@ void arch_shutdown(void)
 
 void arch_halt_after_panic(void)
 {
+	logbuffer_flush();
+	/* What was written last must have left the serial port. */
+	for (unsigned i = 0; serial_present && i < EMPTY_TRIES; i++)
+		if (inb(UART_STATUS) & STATUS_IDLE)
+			break;
+	outb(CAPOS_PANIC_PORT, CAPOS_PANIC_VALUE);
 	reset();
 }
 

@@ -5,6 +5,8 @@
  * at its physical address, through page tables that map the first 4 GiB as they are.  boot_relocate (relocate.c)
  * then chooses where in the kernel's half it will be, and from boot_main on it is there.
  */
+#include <capos/panic.h>
+
 #include "offsets.h"
 
 /* A symbol's physical address, as an operand, with ebp at boot_entry. */
@@ -96,7 +98,9 @@ not_64bit:
 	movw $0x3f8, %dx
 	outb %al, %dx
 	jmp 1b
-3:	movb $0x06, %al /* reset */
+3:	movb $CAPOS_PANIC_VALUE, %al
+	outb %al, $CAPOS_PANIC_PORT
+	movb $0x06, %al /* reset */
 	movw $0xcf9, %dx
 	outb %al, %dx
 	movb $0xfe, %al
@@ -133,7 +137,7 @@ boot_gdt:
 	.quad 0x0000930000000000 /* data */
 boot_gdt_end:
 no_64bit_text:
-	.asciz "PANIC: this processor lacks 64-bit mode or no-execute pages\n"
+	.asciz "PANIC: this processor is too old for capOS: it lacks 64-bit mode or no-execute pages\n"
 
 	.section .bss
 	.balign 4096

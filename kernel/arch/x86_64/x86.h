@@ -265,7 +265,7 @@ extern paddr_t memory_kernel_root;
 extern paddr_t memory_low_top;
 
 /* cpu.c */
-void cpu_require_features(void); /* panics with what is missing */
+void cpu_require_features(void); /* ends the machine if one is missing */
 void cpu_init(void);             /* segments, traps' entry points, system calls, protections */
 bool cpu_has_huge_pages(void);
 

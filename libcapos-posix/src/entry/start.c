@@ -11,6 +11,7 @@
 
 #include "core/core.h"
 #include "entry/entry.h"
+#include "file/file.h"
 #include "memory/memory.h"
 #include "process/process.h"
 #include "signal/signal.h"
@@ -24,6 +25,9 @@ static void open_standard(int fd, const char *name, int flags)
 
 	if (result && stream)
 		log_line("posix: %s: error %d", name, -result);
+	/* A machine without a console still has its log. */
+	if (!stream && flags == O_WRONLY && start_cap("log"))
+		result = device_open_log(flags, &f);
 	if (result)
 		result = denied_create(flags, &f);
 	if (result || fd_install(f, fd, false) != fd)

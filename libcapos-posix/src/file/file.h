@@ -37,6 +37,8 @@ unsigned path_umask(unsigned mode); /* mode without the bits that umask takes */
 
 /* Opens a device of /dev: 0, -errno, or 1: path names none. */
 int device_open(const char *path, int flags, struct file **out);
+/* A description that writes to the process's log.  0 or -ENOMEM. */
+int device_open_log(int flags, struct file **out);
 int device_stat(const char *path, struct stat *st); /* same results */
 /* /dev/stdin, /dev/fd/N and the like: that descriptor, or -1. */
 int device_descriptor(const char *path);

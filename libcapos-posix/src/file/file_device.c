@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The devices of /dev that a program may expect: null, zero, full, random, urandom, and the names
- * for descriptors. They live in the library because they give no authority; the path is compared as
- * text, so that a file that was put there does not shadow them.
+ * The devices of /dev that a program may expect: null, zero, full, random, urandom, kmsg, and the
+ * names for descriptors. They live in the library because they give no authority; the path is
+ * compared as text, so that a file that was put there does not shadow them.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,8 +10,13 @@
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 
+#include <capos/log.h>
+#include <capos/start.h>
+
 #include "core/core.h"
 #include "file/file.h"
+
+#define KMSG_PIECE 400u /* bytes of one log_line, which takes a little more */
 
 struct device {
 	const char *name;
@@ -68,6 +73,23 @@ static ssize_t random_read(struct file *f, const struct iovec *iov, int n)
 		}
 	}
 	return (ssize_t)done;
+}
+
+/* Linux's way to the log: what a program writes are lines of the Log that it holds. */
+static ssize_t kmsg_write(struct file *f, const struct iovec *iov, int n)
+{
+	(void)f;
+	if (!start_cap("log"))
+		return -EACCES;
+	for (int i = 0; i < n; i++) {
+		for (size_t at = 0; at < iov[i].iov_len; at += KMSG_PIECE) {
+			size_t rest = iov[i].iov_len - at;
+
+			log_line("%.*s", (int)(rest < KMSG_PIECE ? rest : KMSG_PIECE),
+			         (const char *)iov[i].iov_base + at);
+		}
+	}
+	return (ssize_t)vector_length(iov, n);
 }
 
 /* Positions mean nothing to these devices. */
@@ -143,9 +165,12 @@ static const struct file_ops random_ops = {.read = random_read,
                                            .stat = device_fstat,
                                            .carry = device_carry};
 
+static const struct file_ops kmsg_ops = {
+        .write = kmsg_write, .pwrite = device_pwrite, .stat = device_fstat, .carry = device_carry};
+
 static const struct device devices[] = {
         {"null", &null_ops, 3},     {"zero", &zero_ops, 5},      {"full", &full_ops, 7},
-        {"random", &random_ops, 8}, {"urandom", &random_ops, 9},
+        {"random", &random_ops, 8}, {"urandom", &random_ops, 9}, {"kmsg", &kmsg_ops, 11},
 };
 
 /* What follows "/dev/", however many slashes and "." components it is written with; NULL: another
@@ -229,6 +254,11 @@ int device_open(const char *path, int flags, struct file **out)
 		return -ENOTDIR;
 	*out = file_create(device->ops, flags, (void *)(uintptr_t)device);
 	return *out ? 0 : -ENOMEM;
+}
+
+int device_open_log(int flags, struct file **out)
+{
+	return device_open("/dev/kmsg", flags, out);
 }
 
 int device_stat(const char *path, struct stat *st)

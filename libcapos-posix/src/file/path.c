@@ -13,7 +13,7 @@
 #include "core/core.h"
 #include "file/file.h"
 
-static cap_t working_directory; /* CAP_NULL: the root */
+static cap_t working_directory; /* CAP_NULL: where the process started */
 static unsigned mask = 022;
 
 void path_state(cap_t *directory, unsigned *bits)
@@ -35,7 +35,9 @@ cap_t path_root(void)
 
 cap_t path_cwd(void)
 {
-	return working_directory ? working_directory : path_root();
+	cap_t start = working_directory ? working_directory : start_cap("directory");
+
+	return start ? start : path_root();
 }
 
 struct msg_text path_text(const char *path)

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * --output on the host.  Everything below a path of the user is reached by openat and its kin with
+ * one component, which is never "." or "..", and never through a symbolic link (O_NOFOLLOW). Set-id
+ * and sticky bits of the guest are dropped: the host's files are owned by another user.
+ */
+#include "tools/capos/receive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+#define MODE_KEPT 0777u
+
+void receive_init(struct receive *r, const struct host_file *outputs, size_t noutputs,
+                  uint64_t limit)
+{
+	memset(r, 0, sizeof(*r));
+	r->outputs = outputs;
+	r->noutputs = noutputs;
+	r->limit = limit;
+	r->file = -1;
+}
+
+/* ---- Reports ---- */
+
+static const struct host_file *current(const struct receive *r)
+{
+	return &r->outputs[r->index];
+}
+
+static void report(struct receive *r, const char *problem)
+{
+	if (r->errors++ < RECEIVE_REPORTS_MAX)
+		complain("--output %s:%s: %s%s%s", current(r)->guest_path, current(r)->host_path,
+		         r->name, r->name[0] != '\0' ? ": " : "", problem);
+}
+
+/* Nothing more is taken of the stream. */
+static bool stop(struct receive *r, const char *problem)
+{
+	r->name[0] = '\0';
+	report(r, problem);
+	r->stopped = true;
+	return false;
+}
+
+static bool stop_malformed(struct receive *r)
+{
+	if (r->index == r->noutputs)
+		r->index--; /* for the message */
+	return stop(r, "what the guest sent makes no sense");
+}
+
+/* ---- Where an entry goes ---- */
+
+struct place {
+	int directory; /* -1: its directory could not be made */
+	char *name;    /* one component; to be freed */
+};
+
+/* The place that the user named: the parent directory is opened as any path, since the user chose
+ * it. */
+static struct place named_place(struct receive *r)
+{
+	char *path = must(strdup(current(r)->host_path));
+	size_t length = strlen(path);
+	struct place place;
+
+	while (length > 1 && path[length - 1] == '/')
+		path[--length] = '\0';
+	char *slash = strrchr(path, '/');
+	place.name = must(strdup(slash ? slash + 1 : path));
+	if (slash)
+		slash[slash == path] = '\0';
+	place.directory = open(slash ? path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (place.directory < 0)
+		report(r, strerror(errno));
+	free(path);
+	return place;
+}
+
+/* A file that goes to a directory of the user's keeps its name. */
+static struct place place_in(struct receive *r, const char *directory)
+{
+	const char *guest_name = strrchr(current(r)->guest_path, '/') + 1;
+	struct place place = {.directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC),
+	                      .name = must(strdup(guest_name))};
+
+	if (place.directory < 0)
+		report(r, strerror(errno));
+	return place;
+}
+
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Where an entry that is no directory goes. */
+static struct place place_of(struct receive *r)
+{
+	if (r->depth > 0)
+		return (struct place){.directory = r->directories[r->depth - 1],
+		                      .name = must(strdup(r->name))};
+	if (is_directory(current(r)->host_path))
+		return place_in(r, current(r)->host_path);
+	return named_place(r);
+}
+
+static void place_free(const struct receive *r, struct place *place)
+{
+	if (r->depth == 0 && place->directory >= 0)
+		close(place->directory);
+	free(place->name);
+}
+
+/* ---- Entries ---- */
+
+static void close_file(struct receive *r)
+{
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
+
+	if (r->file >= 0) {
+		int64_t ns = r->file_record.modify_ns;
+		times[1].tv_sec = ns / 1000000000 - (ns % 1000000000 < 0);
+		times[1].tv_nsec = (ns % 1000000000 + 1000000000) % 1000000000;
+		/* A file system without modes or times still has the bytes. */
+		(void)!fchmod(r->file, r->file_record.mode & MODE_KEPT);
+		(void)!futimens(r->file, times);
+		if (close(r->file) != 0)
+			report(r, strerror(errno));
+	}
+	r->file = -1;
+	r->file_open = false;
+}
+
+static void open_file(struct receive *r, const struct capos_output_record *record)
+{
+	struct place place = place_of(r);
+
+	r->file_open = true;
+	r->file_record = *record;
+	if (place.directory >= 0) {
+		/* Replaced, not overwritten: what is there may be a link, or another's file. */
+		unlinkat(place.directory, place.name, 0);
+		r->file = openat(place.directory, place.name,
+		                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (r->file < 0)
+			report(r, strerror(errno));
+	}
+	place_free(r, &place);
+}
+
+static bool add_data(struct receive *r, const unsigned char *data, size_t size)
+{
+	if (!r->file_open)
+		return stop_malformed(r);
+	if (size > r->limit - r->bytes) {
+		close_file(r);
+		r->errors = 0; /* this one is always reported */
+		return stop(r, "cut: more than --file-limit allows");
+	}
+	r->bytes += size;
+	while (size > 0 && r->file >= 0) {
+		ssize_t n = write(r->file, data, size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return stop(r, strerror(errno));
+		data += n;
+		size -= (size_t)n;
+	}
+	return true;
+}
+
+static bool make_link(struct receive *r, const unsigned char *target, size_t size)
+{
+	char text[4096];
+
+	if (size == 0 || size >= sizeof(text) || memchr(target, '\0', size))
+		return stop_malformed(r);
+	memcpy(text, target, size);
+	text[size] = '\0';
+	struct place place = place_of(r);
+	if (place.directory >= 0) {
+		unlinkat(place.directory, place.name, 0);
+		if (symlinkat(text, place.directory, place.name) != 0)
+			report(r, strerror(errno));
+	}
+	place_free(r, &place);
+	return true;
+}
+
+/* Opens the directory, made unless it exists; -1 after a report. */
+static int make_directory(struct receive *r, int parent, const char *name, bool *made)
+{
+	*made = mkdirat(parent, name, 0700) == 0;
+	if (!*made && errno != EEXIST) {
+		report(r, strerror(errno));
+		return -1;
+	}
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		report(r, errno == ELOOP || errno == ENOTDIR ? "exists and is no directory"
+		                                             : strerror(errno));
+	return fd;
+}
+
+static bool enter(struct receive *r)
+{
+	int fd = -1;
+	bool made = false;
+
+	if (r->depth == CAPOS_OUTPUT_DEPTH)
+		return stop_malformed(r);
+	if (r->depth == 0 && is_directory(current(r)->host_path)) {
+		fd = open(current(r)->host_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			report(r, strerror(errno));
+	} else {
+		struct place place = r->depth == 0 ? named_place(r) : place_of(r);
+		if (place.directory >= 0)
+			fd = make_directory(r, place.directory, place.name, &made);
+		place_free(r, &place);
+	}
+	r->made[r->depth] = made;
+	r->directories[r->depth++] = fd;
+	return true;
+}
+
+static bool leave(struct receive *r, const struct capos_output_record *record)
+{
+	if (r->depth == 0)
+		return stop_malformed(r);
+	r->depth--;
+	if (r->made[r->depth]) {
+		r->file = r->directories[r->depth];
+		r->file_record = *record;
+		close_file(r);
+	} else if (r->directories[r->depth] >= 0) {
+		close(r->directories[r->depth]);
+	}
+	return true;
+}
+
+/* ---- Records ---- */
+
+static bool name_is_valid(const char *name, size_t length)
+{
+	return length > 0 && !memchr(name, '/', length) && !memchr(name, '\0', length) &&
+	       !(length == 1 && name[0] == '.') &&
+	       !(length == 2 && name[0] == '.' && name[1] == '.');
+}
+
+/* A FILE, SYMLINK or ENTER: whether it may come now, under that name. */
+static bool entry_is_valid(struct receive *r, const char *name, size_t length)
+{
+	bool first = r->depth == 0;
+
+	if (!r->begun || (first ? r->arrived || length != 0 : !name_is_valid(name, length)))
+		return stop_malformed(r);
+	if (++r->entries > RECEIVE_ENTRIES_MAX)
+		return stop(r, "cut: too many files");
+	r->arrived = true;
+	memcpy(r->name, name, length);
+	r->name[length] = '\0';
+	return true;
+}
+
+static bool begin_or_end(struct receive *r, bool begin)
+{
+	if (r->begun == begin || r->depth != 0 || r->index == r->noutputs)
+		return stop_malformed(r);
+	r->begun = begin;
+	r->name[0] = '\0';
+	if (begin) {
+		r->arrived = false;
+		return true;
+	}
+	if (!r->arrived && r->errors == 0)
+		return stop_malformed(r);
+	r->index++;
+	return true;
+}
+
+static bool take_error(struct receive *r, const unsigned char *text, size_t size)
+{
+	char line[512];
+
+	if (!r->begun)
+		return stop_malformed(r);
+	snprintf(line, sizeof(line), "%.*s", (int)(size < sizeof(line) ? size : sizeof(line) - 1),
+	         (const char *)text);
+	r->name[0] = '\0';
+	report(r, line);
+	return true;
+}
+
+static bool handle(struct receive *r, const struct capos_output_record *record)
+{
+	const char *name = (const char *)r->record + sizeof(*record);
+	const unsigned char *payload = (const unsigned char *)name + record->name_length;
+
+	if (record->kind != CAPOS_OUTPUT_DATA && r->file_open)
+		close_file(r);
+	switch (record->kind) {
+	case CAPOS_OUTPUT_BEGIN:
+	case CAPOS_OUTPUT_END:
+		return begin_or_end(r, record->kind == CAPOS_OUTPUT_BEGIN);
+	case CAPOS_OUTPUT_FILE:
+		if (!entry_is_valid(r, name, record->name_length))
+			return false;
+		open_file(r, record);
+		return true;
+	case CAPOS_OUTPUT_DATA:
+		return add_data(r, payload, record->length);
+	case CAPOS_OUTPUT_SYMLINK:
+		return entry_is_valid(r, name, record->name_length) &&
+		       make_link(r, payload, record->length);
+	case CAPOS_OUTPUT_ENTER:
+		return entry_is_valid(r, name, record->name_length) && enter(r);
+	case CAPOS_OUTPUT_LEAVE:
+		return leave(r, record);
+	case CAPOS_OUTPUT_ERROR:
+		return take_error(r, payload, record->length);
+	}
+	return stop_malformed(r);
+}
+
+/* Bytes of the record that has begun; 0: its header is not whole yet, or makes no sense. */
+static size_t record_length(struct receive *r, struct capos_output_record *record)
+{
+	if (r->have < sizeof(*record))
+		return 0;
+	memcpy(record, r->record, sizeof(*record));
+	if (record->magic != CAPOS_OUTPUT_MAGIC || record->name_length > CAPOS_OUTPUT_NAME ||
+	    record->length > CAPOS_OUTPUT_PAYLOAD) {
+		stop_malformed(r);
+		return 0;
+	}
+	return sizeof(*record) + record->name_length + record->length;
+}
+
+bool receive_add(struct receive *r, const void *bytes, size_t size)
+{
+	const unsigned char *in = bytes;
+	struct capos_output_record record;
+
+	while (!r->stopped && size > 0) {
+		size_t length = record_length(r, &record);
+		if (r->stopped)
+			break;
+		size_t wanted = (length != 0 ? length : sizeof(record)) - r->have;
+		size_t n = size < wanted ? size : wanted;
+		memcpy(r->record + r->have, in, n);
+		r->have += n;
+		in += n;
+		size -= n;
+		length = record_length(r, &record);
+		if (length != 0 && r->have == length) {
+			r->have = 0;
+			handle(r, &record);
+		}
+	}
+	return !r->stopped;
+}
+
+bool receive_finish(struct receive *r)
+{
+	if (r->file_open)
+		close_file(r);
+	while (r->depth > 0) {
+		r->depth--;
+		if (r->directories[r->depth] >= 0)
+			close(r->directories[r->depth]);
+	}
+	r->name[0] = '\0';
+	if (r->errors > RECEIVE_REPORTS_MAX)
+		complain("--output: %u more failures", r->errors - RECEIVE_REPORTS_MAX);
+	for (; !r->stopped && r->index < r->noutputs; r->index++) {
+		r->errors = 0; /* each is reported */
+		report(r, "not copied: the guest did not send all of it");
+		r->errors = 1;
+	}
+	return r->errors == 0 && !r->stopped;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Takes what the guest sends for --output (capos/output.h) and writes it to the host's files.  The
+ * stream is hostile: nothing outside the paths that the user named is ever created, opened or
+ * followed, and the bytes and entries of all of it together are bounded.
+ */
+#ifndef CAPOS_TOOLS_RECEIVE_H
+#define CAPOS_TOOLS_RECEIVE_H
+
+#include <capos/output.h>
+
+#include "tools/capos/capos.h"
+
+/* Files, directories and links of one run: as many as a boot archive has. */
+#define RECEIVE_ENTRIES_MAX 65536u
+/* Failures of single entries that are reported; the rest is counted. */
+#define RECEIVE_REPORTS_MAX 10u
+
+struct receive {
+	const struct host_file *outputs; /* the caller's */
+	size_t noutputs;
+	size_t index; /* of the output that is being received */
+	bool begun;   /* BEGIN was seen, END was not */
+	bool arrived; /* the first FILE, SYMLINK or ENTER of it was seen */
+	bool stopped; /* the stream made no sense, or the host cannot take more */
+	unsigned errors;
+	uint64_t limit, bytes;
+	unsigned entries;
+
+	/* The record that is being received. */
+	unsigned char record[sizeof(struct capos_output_record) + CAPOS_OUTPUT_NAME +
+	                     CAPOS_OUTPUT_PAYLOAD];
+	size_t have;
+
+	/* directories[0..depth) are open; -1: could not be made, and all in it is dropped. */
+	int directories[CAPOS_OUTPUT_DEPTH];
+	bool made[CAPOS_OUTPUT_DEPTH]; /* by us: its mode and time are the guest's */
+	unsigned depth;
+	bool file_open; /* DATA may follow */
+	int file;       /* -1: could not be made */
+	struct capos_output_record file_record;
+	char name[CAPOS_OUTPUT_NAME + 1]; /* of the entry, for messages */
+};
+
+void receive_init(struct receive *receive, const struct host_file *outputs, size_t noutputs,
+                  uint64_t limit);
+
+/* Takes the next bytes of the stream.  False: no more are wanted, what is wrong was reported. */
+bool receive_add(struct receive *receive, const void *bytes, size_t size);
+
+/* At the stream's end.  Whether all that was asked for has arrived; what has not is reported. */
+bool receive_finish(struct receive *receive);
+
+#endif
