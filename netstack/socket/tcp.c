@@ -349,7 +349,12 @@ static void on_error(void *arg, err_t error)
 		                                                : STATUS_TIMED_OUT);
 		return;
 	}
-	connection_closed(s, status_of_error(error));
+	/* A RST in answer to what was sent after the peer's FIN: the program wrote to a peer that had
+	 * closed, which is EPIPE, not a reset connection (RFC 9293, 3.10.7.4, CLOSE-WAIT). */
+	if (error == ERR_RST && s->tcp.fin_received)
+		connection_closed(s, STATUS_CLOSED);
+	else
+		connection_closed(s, status_of_error(error));
 }
 
 /* lwIP, now and then while there is a connection. */
@@ -515,6 +520,10 @@ void tcp_socket_work(struct socket *s)
 
 int tcp_socket_shutdown(struct socket *s, bool receive, bool send)
 {
+	if (s->tcp.phase == TCP_LISTENING && receive) {
+		tcp_internal_stop_listening(s);
+		return STATUS_OK;
+	}
 	if (s->tcp.phase != TCP_OPEN)
 		return STATUS_NOT_CONNECTED;
 	if (receive) {

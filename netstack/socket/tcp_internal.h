@@ -22,6 +22,9 @@ void tcp_internal_drop_early(struct socket *s);
 void tcp_internal_accepted(struct socket *s);
 /* Ends the listener and all connections that wait. */
 void tcp_internal_close_listener(struct socket *s);
+/* As Linux does for shutdown: the socket may listen or connect again; processes that wait to accept
+ * are woken. */
+void tcp_internal_stop_listening(struct socket *s);
 /* The handshake is done. */
 void tcp_internal_established(struct socket *s);
 /* The attempt under way has failed (pcb is gone): the next address, or the end. */

@@ -242,3 +242,12 @@ void tcp_internal_close_listener(struct socket *s)
 	tcp_close(s->tcp.pcb);
 	s->tcp.pcb = NULL;
 }
+
+void tcp_internal_stop_listening(struct socket *s)
+{
+	tcp_internal_close_listener(s);
+	s->tcp.phase = TCP_IDLE;
+	s->local = (struct endpoint){0};
+	publish_pending(s);
+	socket_set_status(s, 0, CHANNEL_LISTENING);
+}

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -529,6 +530,96 @@ static void woken_during_another_call(void)
 	close(fd);
 }
 
+/* ---- As Linux does it, where comparable systems differ ---- */
+
+/* Two ends of a connection within this machine. */
+static void pair_of(int ends[2])
+{
+	struct sockaddr_in name = {.sin_family = AF_INET,
+	                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(name);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	bind(listener, (struct sockaddr *)&name, sizeof(name));
+	listen(listener, 1);
+	getsockname(listener, (struct sockaddr *)&name, &length);
+	ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+	connect(ends[0], (struct sockaddr *)&name, sizeof(name));
+	ends[1] = accept(listener, NULL, NULL);
+	close(listener);
+}
+
+static volatile sig_atomic_t pipe_signals;
+
+static void on_pipe(int signal)
+{
+	(void)signal;
+	pipe_signals++;
+}
+
+static void as_linux(void)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+	                         .sin_port = htons(1),
+	                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct pollfd p = {.events = POLLOUT};
+	int ends[2], fd, error = 0;
+	socklen_t length = sizeof(error);
+	pid_t child;
+
+	pair_of(ends);
+	close(ends[1]);
+	usleep(100000);
+	signal(SIGPIPE, on_pipe);
+	ok(write(ends[0], "x", 1) == 1, "the first write to a peer that has closed goes out");
+	usleep(100000);
+	fails(write(ends[0], "x", 1), EPIPE, "the second is EPIPE, not ECONNRESET");
+	ok(pipe_signals == 1, "with SIGPIPE");
+	signal(SIGPIPE, SIG_IGN);
+	close(ends[0]);
+
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	fails(connect(fd, (struct sockaddr *)&to, sizeof(to)), EINPROGRESS,
+	      "connect that need not wait says how it went by poll alone");
+	p.fd = fd;
+	ok(poll(&p, 1, 5000) == 1 && p.revents & POLLERR, "an error");
+	ok(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == ECONNREFUSED,
+	   "and by SO_ERROR");
+	close(fd);
+
+	pair_of(ends);
+	ok(sendto(ends[0], "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1,
+	   "an address beside a connection's data is ignored");
+	length = (socklen_t)-1;
+	fails(getsockopt(ends[0], SOL_SOCKET, SO_TYPE, &error, &length), EINVAL,
+	      "a negative length is EINVAL");
+	close(ends[0]);
+	close(ends[1]);
+
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	to.sin_addr.s_addr = htonl(INADDR_BROADCAST);
+	fails(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), EACCES,
+	      "broadcast without SO_BROADCAST is EACCES");
+	ok(set_option(fd, SOL_SOCKET, SO_BROADCAST, 1) == 0 &&
+	           sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)) == 1,
+	   "with it goes out");
+	close(fd);
+
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	ok(listen(fd, 1) == 0, "a listener");
+	child = fork();
+	if (!child)
+		_exit(accept(fd, NULL, NULL) == -1 && errno == EINVAL ? 0 : 1);
+	usleep(200000);
+	ok(shutdown(fd, SHUT_RD) == 0, "is shut down");
+	error = -1;
+	ok(waitpid(child, &error, 0) == child && error == 0,
+	   "and accept elsewhere wakes with EINVAL");
+	fails(accept(fd, NULL, NULL), EINVAL, "here too");
+	ok(listen(fd, 1) == 0, "it may listen again");
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	int fd;
@@ -555,6 +646,7 @@ int main(int argc, char **argv)
 	bulk();
 	udp();
 	server(atoi(argv[3]));
+	as_linux();
 	ping(SOCK_RAW);
 	ping(SOCK_DGRAM);
 	return tap_finish();

@@ -30,8 +30,8 @@ struct carried_socket {
 	int32_t error;
 	uint64_t receive_timeout, send_timeout, number;
 	uint8_t peer[16]; /* struct sockaddr_in */
-	uint16_t ping_id;
-	uint16_t reserved[3];
+	uint16_t ping_id, broadcast;
+	uint16_t reserved[2];
 };
 
 struct carried {

@@ -20,6 +20,16 @@ static bool valid(long signal)
 	return signal >= 1 && signal <= SIGNAL_MAX;
 }
 
+/* A fault ends the process without a signal, so a handler for one runs only when it is sent. */
+static void note_fault_handler(int signal, const struct signal_action *action)
+{
+	const uint64_t faults = SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) |
+	                        SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP);
+
+	if (faults & SIGNAL_BIT(signal) && action->handler != SIG_DFL && action->handler != SIG_IGN)
+		absent(ABSENT_FAULT_HANDLER);
+}
+
 long sys_rt_sigaction(long signal, long action, long old, long size)
 {
 	struct signal_action previous;
@@ -30,6 +40,8 @@ long sys_rt_sigaction(long signal, long action, long old, long size)
 	if (action &&
 	    !signal_state_set_action(&signals, (int)signal, (const struct signal_action *)action))
 		return -EINVAL;
+	if (action)
+		note_fault_handler((int)signal, (const struct signal_action *)action);
 	if (old)
 		memcpy((void *)old, &previous, sizeof(previous));
 	return 0;

@@ -37,6 +37,7 @@ struct socket {
 	struct chan chan;
 	int error; /* errno of SO_ERROR besides the channel's, 0: none */
 	bool read_shut, write_shut;
+	bool broadcast;                         /* SO_BROADCAST, of datagram kinds */
 	uint64_t receive_timeout, send_timeout; /* nanoseconds, 0: none */
 	struct sockaddr_in peer;                /* datagram kinds: the fixed peer */
 	uint16_t ping_id;                       /* SOCKET_PING; network order */

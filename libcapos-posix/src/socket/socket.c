@@ -143,6 +143,7 @@ static int socket_carry(struct file *f, struct carried *out)
 	                                      .state = (uint8_t)s->state,
 	                                      .read_shut = s->read_shut,
 	                                      .write_shut = s->write_shut,
+	                                      .broadcast = s->broadcast,
 	                                      .error = s->error,
 	                                      .receive_timeout = s->receive_timeout,
 	                                      .send_timeout = s->send_timeout,
@@ -222,6 +223,7 @@ int socket_restore(const struct carried *in, struct file **out)
 	s->error = saved->error;
 	s->read_shut = saved->read_shut;
 	s->write_shut = saved->write_shut;
+	s->broadcast = saved->broadcast;
 	s->receive_timeout = saved->receive_timeout;
 	s->send_timeout = saved->send_timeout;
 	s->number = saved->number;

@@ -39,6 +39,8 @@ static int destination(struct socket *s, const struct msghdr *message,
 		return result;
 	if (s->kind == SOCKET_UDP && !peer.sin_port)
 		return -EINVAL;
+	if (peer.sin_addr.s_addr == INADDR_BROADCAST && !s->broadcast)
+		return -EACCES;
 	header->port = ntohs(peer.sin_port);
 	header->address_length = 4;
 	memcpy(header->address, &peer.sin_addr, 4);

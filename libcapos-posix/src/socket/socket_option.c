@@ -177,6 +177,7 @@ int socket_setopt(struct file *f, int level, int option, const void *value, unsi
 	struct socket *s = socket_of(f);
 	const struct option *known = option_find(s, level, option);
 	int32_t number;
+	int result;
 
 	if (!value)
 		return -EFAULT;
@@ -194,7 +195,10 @@ int socket_setopt(struct file *f, int level, int option, const void *value, unsi
 		number = *(const uint8_t *)value; /* IP's options may be a byte */
 	else
 		return -EINVAL;
-	return option_errno(ask_set(s, known->server, number));
+	result = option_errno(ask_set(s, known->server, number));
+	if (!result && known->server == SOCKET_OPTION_BROADCAST)
+		s->broadcast = number;
+	return result;
 }
 
 /* Options of SOL_SOCKET that are known without a call; false: another one. */
@@ -241,6 +245,8 @@ int socket_getopt(struct file *f, int level, int option, void *value, unsigned *
 
 	if (!value || !length)
 		return -EFAULT;
+	if ((int)*length < 0)
+		return -EINVAL;
 	if (level == SOL_SOCKET && option == SO_RCVTIMEO)
 		return get_timeout(s->receive_timeout, value, length);
 	if (level == SOL_SOCKET && option == SO_SNDTIMEO)

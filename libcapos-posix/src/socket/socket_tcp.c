@@ -89,7 +89,8 @@ static int tcp_connect(struct file *f, const struct sockaddr *address, unsigned 
 	if (result)
 		return result;
 	s->state = SOCKET_CONNECTING;
-	return finish_connect(f);
+	/* How it went is for poll and SO_ERROR, as on Linux, even if it is known already. */
+	return f->flags & O_NONBLOCK ? -EINPROGRESS : finish_connect(f);
 }
 
 /* ---- Data ---- */
@@ -239,8 +240,6 @@ static ssize_t tcp_sendmsg(struct file *f, const struct msghdr *message, int fla
 	                          .timeout_ns = s->send_timeout};
 	ssize_t result;
 
-	if (message->msg_name && s->state == SOCKET_CONNECTED && message->msg_namelen)
-		return -EISCONN;
 	result = wait_for(&w);
 	return t.done ? (ssize_t)t.done : result;
 }
@@ -256,11 +255,11 @@ static unsigned events_now(struct socket *s)
 	chan_look(&s->chan);
 	if (s->state == SOCKET_CONNECTING)
 		return 0;
-	if (s->state == SOCKET_LISTENING && !chan_broken(&s->chan))
+	if (s->state == SOCKET_LISTENING && !chan_broken(&s->chan) && status & CHANNEL_LISTENING)
 		return atomic_load(&s->chan.channel.shared->pending) ? POLLIN | POLLRDNORM : 0;
 	if (socket_has_error(s))
 		events |= POLLERR | POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
-	if (s->state == SOCKET_FRESH || chan_broken(&s->chan))
+	if (s->state == SOCKET_FRESH || s->state == SOCKET_LISTENING || chan_broken(&s->chan))
 		return events | POLLHUP | POLLOUT | POLLWRNORM;
 	if (status & CHANNEL_EOF || s->read_shut)
 		events |= POLLIN | POLLRDNORM | POLLRDHUP;
@@ -360,8 +359,12 @@ static ssize_t attempt_accept(void *context)
 	const struct acceptance *a = context;
 	struct socket *s = a->socket;
 
+	if (chan_broken(&s->chan))
+		return -socket_take_error(s);
+	if (!(chan_status(&s->chan) & CHANNEL_LISTENING)) /* shut down, perhaps by another */
+		return -EINVAL;
 	if (!atomic_load(&s->chan.channel.shared->pending))
-		return chan_broken(&s->chan) ? -socket_take_error(s) : WAIT_NOTHING;
+		return WAIT_NOTHING;
 	return accept_now(s, a->address, a->length, a->flags, a->out);
 }
 
@@ -399,9 +402,15 @@ static int tcp_shutdown(struct file *f, int how)
 	settle_connect(s);
 	if (s->state == SOCKET_FRESH)
 		return -ENOTCONN;
+	if (s->state == SOCKET_LISTENING && !params.receive)
+		return 0;
 	result = socket_errno(tcp_socket_shutdown(s->object, &params, NULL));
 	if (result)
 		return result;
+	if (s->state == SOCKET_LISTENING) {
+		s->state = SOCKET_FRESH;
+		return 0;
+	}
 	s->read_shut |= params.receive;
 	s->write_shut |= params.send;
 	return 0;
