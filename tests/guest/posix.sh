@@ -47,6 +47,9 @@ check "an exit status" 7 $?
 machine -- sh -c 'kill -TERM $$; sleep 5'
 check "a signal's default action" 143 $?
 
+machine -- timeout 1 sleep 30
+check "timeout ends what it runs" 143 $?
+
 # Ctrl-C: capos run passes SIGINT on.
 interrupted()
 {

@@ -211,6 +211,47 @@ static void signals(void)
 	handle(SIGCHLD, SIG_DFL);
 }
 
+/* Signals to those that fork left in sight: ancestors, and their children that were there. */
+static void relatives(void)
+{
+	pid_t sibling, killer;
+	int status = 0;
+
+	sibling = fork();
+	if (!sibling) {
+		pause();
+		_exit(1);
+	}
+	killer = fork();
+	if (!killer) /* as a shell's watchdog: (sleep 1; kill $pid) & */
+		_exit(kill(sibling, 0) == 0 && kill(sibling, SIGTERM) == 0 ? 0 : 1);
+	ok(status_of(killer) == 0, "an older sibling can be signalled");
+	ok(waitpid(sibling, &status, 0) == sibling && WIFSIGNALED(status) &&
+	           WTERMSIG(status) == SIGTERM,
+	   "and ends by it");
+	killer = fork();
+	if (!killer)
+		_exit(kill(sibling, 0) == -1 && errno == ESRCH ? 0 : 1);
+	ok(status_of(killer) == 0, "one that has ended is ESRCH");
+	sibling = fork();
+	if (!sibling) { /* as timeout: a grandchild watches, its parent has left */
+		pid_t watched = getpid();
+
+		if (!fork()) {
+			if (!fork()) {
+				usleep(100000);
+				_exit(kill(watched, SIGKILL) ? 1 : 0);
+			}
+			_exit(0);
+		}
+		for (;;)
+			pause();
+	}
+	ok(waitpid(sibling, &status, 0) == sibling && WIFSIGNALED(status) &&
+	           WTERMSIG(status) == SIGKILL,
+	   "a grandchild can kill its grandparent");
+}
+
 static void descriptors(void)
 {
 	const char path[] = "/tmp/posix_fork";
@@ -531,6 +572,7 @@ int main(int argc, char **argv)
 	identity_and_memory();
 	ends();
 	signals();
+	relatives();
 	descriptors();
 	pipes();
 	killed_at_work();

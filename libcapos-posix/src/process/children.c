@@ -14,6 +14,7 @@
 
 #include "core/core.h"
 #include "process/children.h"
+#include "process/relatives.h"
 #include "signal/signal.h"
 
 static struct child children[FAMILY_MEMBERS];
@@ -301,7 +302,9 @@ long children_signal(long pid, int signal)
 
 	if (c)
 		return signal_child(c, signal);
-	if ((uint64_t)pid != parent.pid || !parent_alive())
+	if ((uint64_t)pid != parent.pid)
+		return relatives_signal((uint64_t)pid, signal);
+	if (!parent_alive())
 		return -ESRCH;
 	return signal ? errno_of(cap_signal(parent.signals, SIGNAL_BIT(signal))) : 0;
 }
@@ -341,11 +344,15 @@ long sys_getppid(void)
 void children_forked(const struct parent *of_child)
 {
 	for (struct child *c = children; c < children + FAMILY_MEMBERS; c++) {
-		if (c->pid)
+		if (c->pid && !c->ended) {
+			relatives_add(c->pid, c->process, c->signals);
+			*c = (struct child){0};
+		} else if (c->pid) {
 			child_forget(c);
+		}
 	}
-	cap_release(parent.process);
-	cap_release(parent.signals);
+	if (parent.pid)
+		relatives_add(parent.pid, parent.process, parent.signals);
 	parent = *of_child;
 	changed = false;
 	waited_cpu_ns = waited_pages = 0;
@@ -354,12 +361,14 @@ void children_forked(const struct parent *of_child)
 void children_save(struct children_state *state)
 {
 	state->parent = parent;
+	relatives_save(&state->relatives);
 	memcpy(state->children, children, sizeof(children));
 }
 
 void children_restore(const struct children_state *state)
 {
 	parent = state->parent;
+	relatives_restore(&state->relatives);
 	memcpy(children, state->children, sizeof(children));
 	changed = true;
 }

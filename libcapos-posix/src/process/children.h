@@ -12,6 +12,7 @@
 
 #include "core/core.h"
 #include "process/process.h"
+#include "process/relatives.h"
 
 struct rusage;
 
@@ -40,11 +41,12 @@ struct parent {
 	cap_t process; /* to ask whether it is alive */
 	cap_t signals;
 };
-/* In the child: its parent's children are not its own. */
+/* In the child: its parent's children are not its own, but stay in sight (relatives.h). */
 void children_forked(const struct parent *of_child);
 
 struct children_state {
 	struct parent parent;
+	struct relatives_state relatives;
 	struct child children[FAMILY_MEMBERS];
 };
 void children_save(struct children_state *state);
