@@ -36,7 +36,10 @@
 #define OUTPUT_SECONDS INT64_C(10)
 /* What a run that failed has printed may take so long to be read. */
 #define DRAIN_FAILED_SECONDS INT64_C(1)
-#define TIMED_OUT            "timed out after %u seconds"
+/* After the program's end the log is read until it was silent so long, but no longer than that. */
+#define LOG_SILENCE_MS 200
+#define LOG_DRAIN_MS   2000
+#define TIMED_OUT      "timed out after %u seconds"
 
 /* What the poll set holds. */
 enum {
@@ -328,6 +331,21 @@ static void take_end(struct session *s)
 		                           : "the machine did not start");
 }
 
+/* The guest writes its log when it has nothing better to do, so the last lines come after the word
+ * that the program has ended: reads them until the line has been silent for a while. */
+static void drain_log(struct session *s)
+{
+	int64_t end_ms = session_now_ms() + LOG_DRAIN_MS;
+	int line;
+
+	while ((line = s->machine.lines[LINE_SERIAL]) >= 0 && session_now_ms() < end_ms) {
+		struct pollfd set = {.fd = line, .events = POLLIN};
+		if (poll(&set, 1, LOG_SILENCE_MS) <= 0)
+			return;
+		lines_serial_read(s);
+	}
+}
+
 static void loop(struct session *s)
 {
 	bool ended = false;
@@ -342,6 +360,8 @@ static void loop(struct session *s)
 	}
 	if (!s->over)
 		return;
+	if (s->started && (s->settings->log || s->settings->verbose))
+		drain_log(s);
 	/* Nothing of it is needed any more, however slow the reader of its output is. */
 	machine_kill(&s->machine);
 	lines_read_rest(s);
