@@ -453,6 +453,11 @@ static int prepare_buffer(struct space *s, const struct capos_sqe *sqe)
 	                           : space_prepare(s, sqe->recv_caps, ncaps * sizeof(cap_t));
 }
 
+static void withdraw_receive(struct op *op)
+{
+	endpoint_unref(op->target);
+}
+
 int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *sqe)
 {
 	if (sqe->recv_len < sizeof(struct capos_received))
@@ -462,7 +467,7 @@ int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *
 	int error = prepare_buffer(&t->process->space, sqe);
 	if (error)
 		return error;
-	struct op *op = op_create(t, sqe, OP_RECV);
+	struct op *op = op_create(t, sqe, withdraw_receive);
 	if (!op)
 		return CAP_ENOMEM;
 	if (e->server != t->process) {
@@ -499,6 +504,22 @@ static int call_record(struct account *account, struct call **out)
 	return *out ? CAP_OK : CAP_ENOMEM;
 }
 
+/* The caller gives up: the server receives that if it knows of the call, else the call is freed. */
+static void withdraw_call(struct op *op)
+{
+	struct call *call = op->target;
+	call->op = NULL;
+	if (!call->server) {
+		call_free(call);
+		return;
+	}
+	if (call->endpoint->dead)
+		return;
+	call->notice.kind = CAPOS_RECEIVED_CANCEL;
+	list_append(&call->endpoint->notices, &call->notice.queue);
+	schedule(call->endpoint);
+}
+
 int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe)
 {
 	int error = call_check(o, sqe);
@@ -509,7 +530,7 @@ int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe)
 	error = call_record(account, &call);
 	if (error)
 		return error;
-	struct op *op = op_create(t, sqe, OP_CALL);
+	struct op *op = op_create(t, sqe, withdraw_call);
 	error = !op ? CAP_ENOMEM
 	            : transfer_begin(&call->transfer, t->process, sqe->send_caps, sqe->send_ncaps);
 	if (error) {
@@ -604,20 +625,6 @@ int call_return(struct thread *t, const struct capos_sqe *sqe)
 	/* An error in the caller's memory says nothing to the server. */
 	bool caller_failed = (error == CAP_EFAULT || error == CAP_ENOMEM) && !keep;
 	return caller_failed ? CAP_ECANCELED : error;
-}
-
-void call_abandon(struct call *call)
-{
-	call->op = NULL;
-	if (!call->server) {
-		call_free(call);
-		return;
-	}
-	if (call->endpoint->dead)
-		return;
-	call->notice.kind = CAPOS_RECEIVED_CANCEL;
-	list_append(&call->endpoint->notices, &call->notice.queue);
-	schedule(call->endpoint);
 }
 
 /* ---- For SystemStatus ---- */

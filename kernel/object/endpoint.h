@@ -44,8 +44,6 @@ int endpoint_mint(struct endpoint *e, const struct thread *t, const struct capos
 int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *sqe);
 int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe);
 int call_return(struct thread *t, const struct capos_sqe *sqe);
-/* The caller gives up: the server is told if it knows of the call, else the call is freed. */
-void call_abandon(struct call *call);
 
 /* For SystemStatus. */
 const char *object_server_name(const struct object *o);

@@ -112,6 +112,11 @@ void event_signal(struct event *e, uint64_t bits)
 	offer(e);
 }
 
+static void withdraw(struct op *op)
+{
+	event_put(op->target);
+}
+
 int event_wait(struct event *e, struct thread *t, const struct capos_sqe *sqe, uint64_t *bits)
 {
 	if (sqe->arg == 0)
@@ -122,7 +127,7 @@ int event_wait(struct event *e, struct thread *t, const struct capos_sqe *sqe, u
 		*bits = taken;
 		return CAP_OK;
 	}
-	struct op *op = op_create(t, sqe, OP_WAIT);
+	struct op *op = op_create(t, sqe, withdraw);
 	if (!op)
 		return CAP_ENOMEM;
 	event_get(e);

@@ -180,6 +180,11 @@ static int exit_thread(void *object, struct msg_call *msg)
 	return MSG_DEFERRED;
 }
 
+static void withdraw_wait(struct op *op)
+{
+	process_put(op->target);
+}
+
 static int wait(void *object, struct msg_call *msg, struct process_wait_results *results)
 {
 	struct process *p = object;
@@ -189,7 +194,7 @@ static int wait(void *object, struct msg_call *msg, struct process_wait_results 
 		results->reason = MSG_TEXT(p->reason);
 		return CAP_OK;
 	}
-	struct op *op = op_create(call->caller, call->sqe, OP_PROCESS_WAIT);
+	struct op *op = op_create(call->caller, call->sqe, withdraw_wait);
 	if (!op)
 		return CAP_ENOMEM;
 	process_get(p);

@@ -24,6 +24,13 @@ static int find_word(struct thread *t, const struct capos_sqe *sqe, struct memob
 	return space_futex_key(&t->process->space, sqe->send_addr, object, offset, value);
 }
 
+/* An operation gives up: takes it out, with its count of the object. */
+static void withdraw(struct op *op)
+{
+	tree_remove(&waiters, &op->word);
+	memobj_put(op->target);
+}
+
 int futex_wait(struct thread *t, const struct capos_sqe *sqe)
 {
 	struct memobj *object;
@@ -36,7 +43,7 @@ int futex_wait(struct thread *t, const struct capos_sqe *sqe)
 		return error;
 	if (value != (uint32_t)sqe->arg)
 		return CAP_EAGAIN;
-	struct op *op = op_create(t, sqe, OP_FUTEX);
+	struct op *op = op_create(t, sqe, withdraw);
 	if (!op)
 		return CAP_ENOMEM;
 	memobj_get(object);
@@ -44,12 +51,6 @@ int futex_wait(struct thread *t, const struct capos_sqe *sqe)
 	op->word.key = (struct tree_key){(uintptr_t)object, offset};
 	tree_insert(&waiters, &op->word);
 	return OP_PENDING;
-}
-
-void futex_withdraw(struct op *op)
-{
-	tree_remove(&waiters, &op->word);
-	memobj_put(op->target);
 }
 
 /* The operation that has waited longest for the word; NULL: none. */
@@ -77,7 +78,7 @@ int futex_wake(struct thread *t, const struct capos_sqe *sqe, uint64_t *woken)
 	memobj_get(object); /* the waiters' counts may be the last */
 	while (*count < sqe->arg && !steps_over() && (op = first_waiter(object, offset)) &&
 	       op->id <= *newest) {
-		futex_withdraw(op);
+		withdraw(op);
 		op_complete(op, CAP_OK, 0, 0, 0);
 		steps_spend(STEPS_WAKE);
 		++*count;

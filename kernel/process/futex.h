@@ -11,13 +11,10 @@
 #include <stdint.h>
 #include <capos/abi.h>
 
-struct op;
 struct thread;
 
 /* OP_PENDING, CAP_EAGAIN, or an error. */
 int futex_wait(struct thread *t, const struct capos_sqe *sqe);
-/* An operation gives up: takes it out, with its count of the object. */
-void futex_withdraw(struct op *op);
 /* CAP_OK with *woken, OP_AGAIN, or an error. */
 int futex_wake(struct thread *t, const struct capos_sqe *sqe, uint64_t *woken);
 

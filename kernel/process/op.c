@@ -3,10 +3,7 @@
  * Operations in flight: each is in its thread's list from creation until it completes exactly once,
  * or its thread ends.
  */
-#include "object/endpoint.h"
-#include "object/event.h"
 #include "kernel.h"
-#include "process/futex.h"
 #include "process/process.h"
 #include "memory/slab.h"
 #include "process/thread.h"
@@ -20,7 +17,7 @@ uint64_t op_newest(void)
 	return newest;
 }
 
-struct op *op_create(struct thread *t, const struct capos_sqe *sqe, enum op_kind kind)
+struct op *op_create(struct thread *t, const struct capos_sqe *sqe, void (*withdraw)(struct op *op))
 {
 	assert(kernel_locked());
 	struct account *account = t->process->account;
@@ -34,7 +31,7 @@ struct op *op_create(struct thread *t, const struct capos_sqe *sqe, enum op_kind
 	op->thread = t;
 	op->id = ++newest;
 	op->user_data = sqe->user_data;
-	op->kind = kind;
+	op->withdraw = withdraw;
 	op->quiet = (sqe->flags & CAPOS_SQE_QUIET) != 0;
 	op->arg = sqe->arg;
 	op->buffer = (struct receive_buffer){.address = sqe->recv_addr,
@@ -76,23 +73,7 @@ void op_complete(struct op *op, int32_t result, uint32_t length, uint64_t value,
 void op_withdraw(struct op *op)
 {
 	list_remove(&op->queue);
-	switch ((enum op_kind)op->kind) {
-	case OP_CALL:
-		call_abandon(op->target);
-		break;
-	case OP_RECV:
-		endpoint_unref(op->target);
-		break;
-	case OP_WAIT:
-		event_put(op->target);
-		break;
-	case OP_FUTEX:
-		futex_withdraw(op);
-		break;
-	case OP_PROCESS_WAIT:
-		process_put(op->target);
-		break;
-	}
+	op->withdraw(op);
 	op->target = NULL;
 }
 

@@ -78,8 +78,6 @@ static inline struct thread *current_thread(void)
 
 /* ---- Operations in flight ---- */
 
-enum op_kind { OP_CALL, OP_RECV, OP_WAIT, OP_FUTEX, OP_PROCESS_WAIT };
-
 /* Where what is received goes, in the space of the thread's process. */
 struct receive_buffer {
 	uint64_t address;
@@ -96,7 +94,8 @@ struct op {
 	struct thread *thread;
 	uint64_t id; /* in the order in which they were made */
 	uint64_t user_data;
-	uint8_t kind; /* enum op_kind */
+	/* Gives target back when the operation is given up: it is in no queue any more. */
+	void (*withdraw)(struct op *op);
 	bool quiet;
 	struct receive_buffer buffer;
 	uint64_t arg; /* WAIT: mask */
@@ -117,9 +116,10 @@ struct job {
 	void (*abandon)(struct job *job); /* gives everything back, itself too */
 };
 
+/* NULL: no memory, or too many of the account. */
 struct op *op_create(struct thread *t, const struct capos_sqe *sqe,
-                     enum op_kind kind); /* NULL: no memory, or too many of the account */
-uint64_t op_newest(void);                /* the id of the last one made */
+                     void (*withdraw)(struct op *op));
+uint64_t op_newest(void); /* the id of the last one made */
 /* Completes and frees it.  The caller has given back target already, or does so. */
 void op_complete(struct op *op, int32_t result, uint32_t length, uint64_t value, uint32_t ncaps);
 /* Withdraws it from what it waits for, giving target back. */
