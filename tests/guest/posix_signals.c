@@ -73,9 +73,9 @@ static void masks(void)
 	           info.si_code == SI_TKILL && info.si_pid == getpid(),
 	   "sigtimedwait takes it and tells its origin");
 	fails(sigtimedwait(&set, NULL, &none), EAGAIN, "sigtimedwait of nothing is EAGAIN");
-	after_ms(10);
 	sigaddset(&set, SIGALRM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	after_ms(10);
 	int which;
 	ok(sigwait(&set, &which) == 0 && which == SIGALRM, "sigwait waits for a blocked signal");
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
