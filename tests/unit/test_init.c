@@ -191,7 +191,7 @@ static void test_tables_that_are_too_small_are_told(void **state)
 		        .name = MSG_TEXT(names[i]), .which = HOLDING_KERNEL, .kernel = TEXT("log")};
 	}
 	s->services[1].holds = (struct msg_list)LIST(many);
-	assert_refused(s, "more than 14 holdings");
+	assert_refused(s, "more than 13 holdings");
 	many[0] = s->driver_holds[0];
 	s->services[1].holds.count = PLAN_HOLDINGS_MAX;
 	assert_refused(s, "more than 14 capabilities");

@@ -210,6 +210,7 @@ static struct dynamic dynamic(void)
 {
 	return (struct dynamic){
 	        .header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+	                   .e_machine = EM_X86_64,
 	                   .e_phoff = offsetof(struct dynamic, segment),
 	                   .e_phentsize = sizeof(Elf64_Phdr),
 	                   .e_phnum = 1},
