@@ -27,6 +27,14 @@ tests/guest/posix_absent: tests/guest/posix_absent.c tests/guest/posix_absent_op
 		libcapos-posix/src/core/syscalls.h $(POSIX_TEST_DEPENDS)
 	$(AM_V_CCLD)$(POSIX_TEST_CC) -I$(srcdir)/libcapos-posix/src -Itests/guest -o $@ $(srcdir)/tests/guest/posix_absent.c
 
+# With libcapos beside libc: it holds capabilities that POSIX has no names for.
+check_DATA += tests/guest/posix_restart
+CLEANFILES += tests/guest/posix_restart
+EXTRA_DIST += tests/guest/posix_restart.c
+tests/guest/posix_restart: tests/guest/posix_restart.c libcapos/libcapos.a $(POSIX_TEST_DEPENDS)
+	$(AM_V_CCLD)$(POSIX_TEST_CC) -no-pie -I$(srcdir)/kernel/abi -I$(srcdir)/libcapos/include -Igen/include -o $@ \
+		$(srcdir)/tests/guest/posix_restart.c libcapos/libcapos.a
+
 .PHONY: absent-doc
 absent-doc: $(SYSROOT)/.stamp
 	sh $(srcdir)/libcapos-posix/absent.sh $(srcdir) $(SYSROOT)/include/bits/syscall.h >$(srcdir)/doc/absent.md

@@ -20,7 +20,8 @@ image()
 			file:sbin/virtio-net:0755:image/sbin/virtio-net \
 			file:sbin/netstack:0755:image/sbin/netstack \
 			file:sbin/files:0755:image/sbin/files \
-			file:bin/restart:0755:tests/guest/restart
+			file:bin/restart:0755:tests/guest/restart \
+			file:bin/posix_restart:0755:tests/guest/posix_restart
 }
 
 expect() # WHAT GOT WANTED
@@ -42,6 +43,26 @@ behind
 0"
 sed -n 's/^restart: \(ok\|not ok\|#\|1\.\.\)/\1/p' $log
 grep -q '^restart: 1\.\.' $log || { cat $log; failed=1; }
+
+# A POSIX program, with a peer here that accepts and keeps silent.
+mkfifo "$work/port"
+"${PYTHON:-python3}" -c '
+import socket
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(20)
+print(listener.getsockname()[1], flush=True)
+kept = []
+while True:
+    kept.append(listener.accept())
+' >"$work/port" &
+peer=$!
+read -r port <"$work/port"
+./capos run --image $work/every --timeout 200 --log $log -- posix_restart "$port" </dev/null >$work/out
+expect "a POSIX program after the services' ends" $? 0
+cat $work/out
+kill "$peer"
+wait "$peer" 2>/dev/null
 
 # A service whose end is final.
 sed -e "s/^  program = \[/  program = [ (name = \"files-process\", process = \"files\"),/" \

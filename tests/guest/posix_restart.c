@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a POSIX program sees when a service ends and is started again: what sleeps wakes with an
+ * error, what was open fails, what is opened anew works.  The manifest gives the program the
+ * services' processes, with the right to kill them.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <capos/cap.h>
+#include <capos/schema/kernel_client.h>
+#include <capos/start.h>
+
+#include "posix_tap.h"
+
+#define PATIENCE 40 /* seconds until a sleep that should have ended is a failure */
+
+static struct sockaddr_in peer = {.sin_family = AF_INET};
+
+static void end_service(const char *name)
+{
+	const struct process_kill_params kill_it = {.status = CAPOS_EXIT_STATUS(0, SIGKILL)};
+
+	ok(process_kill(start_cap(name), &kill_it, NULL) == CAP_OK, name);
+}
+
+static int connected(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&peer, sizeof(peer)) == 0)
+		return fd;
+	return -1;
+}
+
+static int listening(void)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return bind(fd, (struct sockaddr *)&any, sizeof(any)) || listen(fd, 5) ? -1 : fd;
+}
+
+/* ---- What sleeps ---- */
+
+/* Each in a child: 0 when the call failed with the errno that is expected. */
+static int sleep_in_read(int fd)
+{
+	char byte;
+
+	return read(fd, &byte, 1) == -1 && errno == ECONNRESET ? 0 : 1;
+}
+
+static int sleep_in_write(int fd)
+{
+	static char block[65536];
+	ssize_t n;
+
+	do {
+		n = write(fd, block, sizeof(block));
+	} while (n > 0);
+	return errno == ECONNRESET || errno == EPIPE ? 0 : 1;
+}
+
+static int sleep_in_accept(int fd)
+{
+	return accept(fd, NULL, NULL) == -1 && errno == ENETDOWN ? 0 : 1;
+}
+
+static int sleep_in_recv(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, 0) == -1 && errno == ENETDOWN ? 0 : 1;
+}
+
+static int sleep_in_poll(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, -1) == 1 && p.revents & (POLLERR | POLLHUP) ? 0 : 1;
+}
+
+static int sleep_in_select(int fd)
+{
+	fd_set set;
+
+	FD_ZERO(&set);
+	FD_SET(fd, &set);
+	return select(fd + 1, &set, NULL, NULL, NULL) == 1 ? 0 : 1;
+}
+
+static pid_t start_sleeper(int (*call)(int fd), int fd)
+{
+	pid_t child = fork();
+
+	if (child)
+		return child;
+	alarm(PATIENCE);
+	signal(SIGPIPE, SIG_IGN);
+	_exit(call(fd));
+}
+
+static bool ended_well(pid_t child)
+{
+	int status;
+
+	return waitpid(child, &status, 0) == child && status == 0;
+}
+
+static void network(const char *process)
+{
+	int stream = connected(), full = connected(), listener = listening(),
+	    datagrams = socket(AF_INET, SOCK_DGRAM, 0);
+	const struct {
+		const char *what;
+		int (*call)(int fd);
+		int fd;
+	} sleepers[] = {{"read", sleep_in_read, stream},
+	                {"write", sleep_in_write, full},
+	                {"accept", sleep_in_accept, listener},
+	                {"recv", sleep_in_recv, datagrams},
+	                {"poll of a connection", sleep_in_poll, stream},
+	                {"poll of a listener", sleep_in_poll, listener},
+	                {"select", sleep_in_select, datagrams}};
+	const unsigned n = sizeof(sleepers) / sizeof(sleepers[0]);
+	pid_t children[sizeof(sleepers) / sizeof(sleepers[0])];
+	char byte;
+
+	ok(stream >= 0 && full >= 0 && listener >= 0 && datagrams >= 0, "four sockets");
+	for (unsigned i = 0; i < n; i++)
+		children[i] = start_sleeper(sleepers[i].call, sleepers[i].fd);
+	sleep(1);
+	end_service(process);
+	for (unsigned i = 0; i < n; i++)
+		ok(ended_well(children[i]), sleepers[i].what);
+	/* This process was elsewhere when it happened. */
+	fails(read(stream, &byte, 1), ECONNRESET, "a read that comes later fails too");
+	fails(listen(listener, 5), ENETDOWN, "a call on a dead socket is ENETDOWN");
+	close(stream);
+	close(full);
+	close(listener);
+	close(datagrams);
+	/* The program's network was an object of the netstack that ended. */
+	fails(socket(AF_INET, SOCK_STREAM, 0), ENETDOWN, "a new socket is ENETDOWN, at once");
+}
+
+static void files(void)
+{
+	int fd = open("/tmp/mark", O_RDWR | O_CREAT, 0600);
+	struct stat st;
+	char byte;
+
+	ok(fd >= 0 && write(fd, "x", 1) == 1, "a file is written");
+	end_service("files-process");
+	fails(pread(fd, &byte, 1, 0), EIO, "what was open is EIO");
+	fails(fstat(fd, &st), EIO, "all of it");
+	ok(close(fd) == 0, "and can be closed");
+	/* A call may come before init has opened this program's session with the new process. */
+	for (int i = 0; i < 100 && stat("/etc/manifest", &st); i++)
+		usleep(50000);
+	ok(stat("/etc/manifest", &st) == 0, "paths work again");
+	fails(open("/tmp/mark", O_RDONLY), ENOENT, "what was written is lost");
+	fd = open("/tmp/mark", O_RDWR | O_CREAT, 0600);
+	ok(fd >= 0 && write(fd, "x", 1) == 1, "new files are written");
+	close(fd);
+}
+
+/* Standard output goes over to the console's next process. */
+static void console(void)
+{
+	fflush(stdout);
+	end_service("console-process");
+	for (int i = 0; i < 20; i++) {
+		if (printf("# line %d behind the console's end\n", i) < 0)
+			_exit(2);
+		usleep(50000);
+	}
+	ok(!ferror(stdout), "standard output works on");
+}
+
+int main(int argc, char **argv)
+{
+	start_init((const uint64_t *)argv - 1);
+	if (argc < 2)
+		return 1;
+	inet_pton(AF_INET, "10.0.2.2", &peer.sin_addr);
+	peer.sin_port = htons((uint16_t)atoi(argv[1]));
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	files();
+	network("netstack-process");
+	console();
+	return tap_finish();
+}
