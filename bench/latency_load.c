@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include <capos/cap.h>
+#include <capos/layout.h>
 #include <capos/schema/kernel_client.h>
+#include <capos/start.h>
 
 #define LOG     CAP_GIVEN(0)
 #define TIMER   CAP_GIVEN(1)
@@ -24,7 +26,7 @@
 #define WAITERS 120u /* a thread: a ring's completions */
 #define TIMERS  1000u
 #define COPIES  60000u
-#define MAPPED  500u
+#define MAPPED  128u
 #define CALLS   4000u
 
 static void need(bool condition)
@@ -146,23 +148,6 @@ static void load_commit(uint64_t size)
 	cap_t account, memory;
 	need(!cap_account(&account));
 	need(!cap_account_create_memory(account, size, &memory));
-}
-
-/* One object mapped many times, of which a page is copied. */
-static void load_mappings(uint64_t size)
-{
-	cap_t memory;
-	uint8_t *first = touched(size, &memory);
-	uint64_t buffer[64];
-	void *at;
-	for (unsigned i = 1; i < MAPPED; i++) {
-		need(!cap_memory_map(memory, 0, size, RW, &at));
-		((volatile uint8_t *)at)[0] = 2;
-	}
-	struct memory_object_slice_params params = {.size = size};
-	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-	need(!memory_object_slice(memory, &params, NULL, &call));
-	((volatile uint8_t *)first)[0] = 3;
 }
 
 /* ---- What waits ---- */
@@ -295,19 +280,12 @@ static void load_calls(uint64_t size)
 	need(!cap_release(endpoint));
 }
 
-/* The largest message, from memory that is read for the first time into memory that is stored to
- * for the first time. */
-static void load_message(uint64_t size)
+/* The largest message, from out to in. */
+static void send_to_itself(uint8_t *out, uint8_t *in)
 {
-	cap_t endpoint, from, to;
-	uint8_t *in, *out;
-	(void)size;
+	cap_t endpoint;
 	need(!cap_endpoint_create(&endpoint));
 	need(!cap_mint(endpoint, INTERFACE, 7, &object));
-	need(!cap_memory_create(2 * CAPOS_MESSAGE_MAX, &from));
-	need(!cap_memory_create(2 * CAPOS_MESSAGE_MAX, &to));
-	need(!cap_memory_map(from, 0, 2 * CAPOS_MESSAGE_MAX, RW, (void **)&out));
-	need(!cap_memory_map(to, 0, 2 * CAPOS_MESSAGE_MAX, RW, (void **)&in));
 	queue((struct capos_sqe){.op = CAP_OP_RECV,
 	                         .cap = endpoint,
 	                         .recv_addr = (uint64_t)in,
@@ -319,6 +297,39 @@ static void load_message(uint64_t size)
 	                         .send_addr = (uint64_t)out,
 	                         .send_len = CAPOS_MESSAGE_MAX});
 	enter();
+}
+
+/* From memory that is read for the first time into memory that is stored to for the first time. */
+static void load_message(uint64_t size)
+{
+	cap_t from, to;
+	uint8_t *in, *out;
+	(void)size;
+	need(!cap_memory_create(2 * CAPOS_MESSAGE_MAX, &from));
+	need(!cap_memory_create(2 * CAPOS_MESSAGE_MAX, &to));
+	need(!cap_memory_map(from, 0, 2 * CAPOS_MESSAGE_MAX, RW, (void **)&out));
+	need(!cap_memory_map(to, 0, 2 * CAPOS_MESSAGE_MAX, RW, (void **)&in));
+	send_to_itself(out, in);
+}
+
+/* One object mapped many times, whose pages are copied by a store and by a message. */
+static void load_mappings(uint64_t size)
+{
+	static uint8_t message[CAPOS_MESSAGE_MAX];
+	cap_t memory;
+	uint8_t *first = touched(size, &memory);
+	uint64_t buffer[64];
+	void *at;
+	for (unsigned i = 1; i < MAPPED; i++) {
+		need(!cap_memory_map(memory, 0, size, RW, &at));
+		for (uint64_t j = 0; j < size; j += PAGE)
+			((volatile uint8_t *)at)[j] = 2;
+	}
+	struct memory_object_slice_params params = {.size = size};
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	need(!memory_object_slice(memory, &params, NULL, &call));
+	((volatile uint8_t *)first)[0] = 3;
+	send_to_itself(message, first + PAGE);
 }
 
 /* ---- The kernel's own objects ---- */
@@ -366,19 +377,22 @@ static void load_entropy(uint64_t size)
 	}
 }
 
-/* Another program with the largest start block, in place of one with much memory. */
+/* This program again, asking for nothing, in place of one with much memory. */
 static void load_exec(uint64_t size)
 {
-	uint8_t *at = touched_private(size);
+	static _Alignas(16) uint8_t block[2048];
+	const char *args[] = {"latency_load", "nothing", "0", NULL}, *env[] = {NULL};
+	const struct start_params start = {.process_name = "exec", .args = args, .env = env};
 	uint64_t buffer[64];
+	uint32_t length;
 	const struct capos_send_cap send = {.cap = IMAGE, .rights = CAP_RIGHTS_ALL};
-	struct process_exec_params params = {.load_bias = 0x10000000,
-	                                     .block_address = (uint64_t)at,
-	                                     .block_length =
-	                                             size < 1 << 20 ? (uint32_t)size : 1 << 20};
+	touched_private(size);
+	need(!start_block_build(&start, block, sizeof(block), &length));
+	struct process_exec_params params = {.load_bias = CAPOS_IMAGE_FIRST,
+	                                     .block_address = (uint64_t)block,
+	                                     .block_length = length};
 	struct capos_call call = {
 	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
-	memset(at, 0, params.block_length);
 	need(!process_exec(CAP_SELF, &params, &call));
 }
 
@@ -409,9 +423,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	uint64_t size = 0;
-	need(argc == 3 || argc == 0);
-	if (argc == 0) /* as load_exec starts it: an empty start block */
-		cap_exit(0);
+	need(argc == 3);
 	for (const char *digit = argv[2]; *digit; digit++)
 		size = size * 10 + (uint64_t)(*digit - '0');
 	for (unsigned i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {

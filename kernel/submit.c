@@ -215,7 +215,8 @@ static bool submit_some(struct thread *t)
 		if (!t->holds)
 			t->progress[0] = t->progress[1] = 0;
 		t->holds = true;
-		if (steps_over())
+		bool large = t->sqe.send_len > MESSAGE_LARGE || t->sqe.recv_len > MESSAGE_LARGE;
+		if (steps_over() || (large && steps_begun()))
 			return false;
 		if (this_cpu()->measures)
 			name_entry(&t->sqe);

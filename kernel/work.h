@@ -37,6 +37,13 @@ static inline bool steps_over(void)
 	return steps_spent >= STEPS_BUDGET;
 }
 
+/* What takes the budget by itself, a large message, is not begun after something else. */
+#define MESSAGE_LARGE 16384u /* bytes */
+static inline bool steps_begun(void)
+{
+	return steps_spent >= STEPS_BUDGET / 4;
+}
+
 /* What a function answers that has done a piece and is to be called again (OP_AGAIN of thread.h:
  * the same for the handler of a submission). */
 #define WORK_AGAIN (INT32_MIN + 1)

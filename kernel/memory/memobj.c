@@ -375,17 +375,19 @@ static bool zero_tail(struct memobj *m, uint64_t offset)
 }
 
 /* The frame that a copy of the page in *slot begins with, one reference; PADDR_NONE: no memory. */
-static paddr_t share(struct memobj *m, paddr_t *slot, const struct account *payer)
+static paddr_t share(struct memobj *m, paddr_t *slot, struct memobj *copy)
 {
-	if (m->kind == MEMOBJ_DMA) {
-		/* A device may write there at any time: not to be shared. */
-		paddr_t copy = account_frame(payer, false);
-		if (copy != PADDR_NONE)
-			memcpy(page_ptr(copy), page_ptr(*slot), PAGE_SIZE);
-		return copy;
+	/* A device may write there at any time: not to be shared. */
+	if (m->kind == MEMOBJ_DMA || m->nmappings > SHARING_MAPPINGS_MAX) {
+		paddr_t own = account_frame(copy->account, false);
+		if (own != PADDR_NONE)
+			memcpy(page_ptr(own), page_ptr(frame_in(slot)), PAGE_SIZE);
+		steps_spend(STEPS_PAGE_COPY);
+		return own;
 	}
-	if (m->committed && !reserve(slot, payer))
+	if (m->committed && !reserve(slot, copy->account))
 		return PADDR_NONE;
+	m->shares = copy->shares = true;
 	page_get(frame_in(slot));
 	return frame_in(slot);
 }
@@ -399,7 +401,7 @@ static int share_piece(struct slice *s)
 	int error = CAP_OK;
 
 	for (paddr_t *slot; (slot = next_present(m, &s->index, end)); s->index++) {
-		paddr_t frame = share(m, slot, s->copy->account);
+		paddr_t frame = share(m, slot, s->copy);
 		if (frame != PADDR_NONE && !install(s->copy, s->index - s->first, frame)) {
 			page_put(frame);
 			frame = PADDR_NONE;
@@ -408,9 +410,9 @@ static int share_piece(struct slice *s)
 			error = CAP_ENOMEM;
 			break;
 		}
-		steps_spend(m->kind == MEMOBJ_DMA ? STEPS_PAGE_COPY : STEPS_SHARE);
+		steps_spend(STEPS_SHARE);
 	}
-	if (m->kind == MEMOBJ_ANON && s->index > start)
+	if (m->shares && s->index > start)
 		space_write_protect(m, start, s->index - start);
 	return error;
 }

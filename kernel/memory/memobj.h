@@ -22,6 +22,10 @@ struct mapping;
 
 #define MEMOBJ_PAGES_MAX (1ull << 35) /* as much as user addresses can reach */
 
+/* A store to a shared frame goes through all mappings of the object, and one operation may store to
+ * some pages.  An object that has more mappings shares no frames: its slices are copied at once. */
+#define SHARING_MAPPINGS_MAX 128u
+
 enum memobj_kind { MEMOBJ_ANON, MEMOBJ_DMA, MEMOBJ_DEVICE };
 
 struct memobj {
@@ -32,6 +36,8 @@ struct memobj {
 	uint64_t size;   /* bytes as asked for */
 	uint64_t npages; /* size in pages, rounded up; at most MEMOBJ_PAGES_MAX */
 	bool committed;
+	/* A frame of it may be another object's too, and is replaced when it is stored to. */
+	bool shares;
 	struct account *account;  /* pays for frames, tree and this */
 	struct mapping *mappings; /* every mapping of it, linked by mapping.next_of_object */
 	uint32_t nmappings;       /* of them, at most OBJECT_MAPPINGS_MAX */

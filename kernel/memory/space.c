@@ -239,6 +239,13 @@ int space_check_map(const struct memobj *object, uint64_t offset, uint64_t size,
 	                                                                      : CAP_OK;
 }
 
+/* Whether an object may have so many more mappings. */
+static bool may_map(const struct memobj *object, uint32_t more)
+{
+	return object->nmappings + more <=
+	       (object->shares ? SHARING_MAPPINGS_MAX : OBJECT_MAPPINGS_MAX);
+}
+
 /* Enters *filled, all but its place and links, at *address, or where it is chosen; with the
  * caller's reference of its object. */
 static int place(struct space *s, const struct mapping *filled, uint64_t size, uint64_t *address)
@@ -246,7 +253,7 @@ static int place(struct space *s, const struct mapping *filled, uint64_t size, u
 	size = align_up(size);
 	uint64_t start = *address != 0 ? *address : choose_address(s, size);
 	if (start == 0 || s->count >= SPACE_MAPPINGS_MAX ||
-	    (!filled->kernel_owned && filled->object->nmappings >= OBJECT_MAPPINGS_MAX))
+	    (!filled->kernel_owned && !may_map(filled->object, 1)))
 		return CAP_ENOMEM;
 	if (!range_ok(start, size))
 		return CAP_EINVAL;
@@ -472,7 +479,7 @@ static int split_borders(struct space *s, uint64_t start, uint64_t end)
 		if (!cuts(cut[i], at[i]))
 			continue;
 		uint32_t of_object = 1 + (i == 1 && needed > 0 && cut[0]->object == cut[1]->object);
-		if (cut[i]->object->nmappings + of_object > OBJECT_MAPPINGS_MAX)
+		if (!may_map(cut[i]->object, of_object))
 			return CAP_ENOMEM;
 		needed++;
 	}
@@ -736,6 +743,10 @@ int space_copy_out(struct space *s, uint64_t to, const void *from, uint64_t leng
 	return CAP_OK;
 }
 
+#define STEPS_COPY 20u /* of a page of a message */
+/* More than the largest message takes, unless its pages are mapped in many places. */
+#define STEPS_MESSAGE 900u
+
 int space_copy_across(struct space *to_space, uint64_t to, struct space *from_space, uint64_t from,
                       uint64_t length, enum copy_side *side)
 {
@@ -747,8 +758,11 @@ int space_copy_across(struct space *to_space, uint64_t to, struct space *from_sp
 	*side = COPY_TARGET;
 	if (!user_range(to, length))
 		return CAP_EFAULT;
-	while (length > 0) {
+	for (bool first = true; length > 0; first = false) {
 		uint64_t chunk = min(length, min(left_in_page(to), left_in_page(from)));
+		if (!first && steps_spent >= STEPS_MESSAGE)
+			return WORK_AGAIN;
+		steps_spend(STEPS_COPY);
 		/* The target first: making it writable may replace the frame that the source is
 		 * in. */
 		*side = COPY_TARGET;
@@ -802,7 +816,7 @@ int space_futex_key(struct space *s, uint64_t address, struct memobj **object, u
 
 /* ---- When frames change under mappings ---- */
 
-#define STEPS_SHOWN 2u /* to change a page in one of its object's mappings */
+#define STEPS_SHOWN 4u /* to change a page in one of its object's mappings */
 
 /* The part of m that shows pages [index, index + count) of its object; false: none. */
 static bool shown(const struct mapping *m, uint64_t index, uint64_t count, uint64_t *start,

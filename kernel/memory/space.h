@@ -43,9 +43,9 @@ struct space {
 
 /* What a process can make the kernel hold; large programs have some hundreds. */
 #define SPACE_MAPPINGS_MAX 8192u
-/* All mappings of an object are gone through when one of its frames changes, with interrupts off.
- * The kernel's own (the clock page) do not count: those frames never change. */
-#define OBJECT_MAPPINGS_MAX 512u
+/* All mappings of an object are gone through when one of its frames goes, with interrupts off.  The
+ * kernel's own (the clock page) do not count: those frames never change. */
+#define OBJECT_MAPPINGS_MAX 1024u
 
 bool space_init(struct space *s, struct account *account);
 /* Drops every mapping and the tables, as far as the budget goes; true: all is gone. */
@@ -97,7 +97,8 @@ paddr_t space_resolve(struct space *s, uint64_t address, uint32_t access, bool *
  * CAP_EFAULT or CAP_ENOMEM.  On error a part may have been copied. */
 int space_copy_in(struct space *s, void *to, uint64_t from, uint64_t length);
 int space_copy_out(struct space *s, uint64_t to, const void *from, uint64_t length);
-/* On error *side says which range could not be reached. */
+/* On error *side says which range could not be reached.  WORK_AGAIN: it took too long; pages that were
+ * replaced need not be again, so it comes further each time that it is called, from the start. */
 enum copy_side { COPY_TARGET, COPY_SOURCE };
 int space_copy_across(struct space *to_space, uint64_t to, struct space *from_space, uint64_t from,
                       uint64_t length, enum copy_side *side);

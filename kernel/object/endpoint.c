@@ -219,6 +219,7 @@ static void end_some(struct endpoint *e)
 }
 
 static bool deliver_some(struct endpoint *e);
+static bool large_call_first(const struct endpoint *e);
 
 /* A piece of what follows from the past: the end of the endpoint or of a server, or notices. */
 static void work_step(struct work *work)
@@ -227,6 +228,8 @@ static void work_step(struct work *work)
 	bool more = false;
 	if (e->holders == 0)
 		end_some(e);
+	else if (steps_begun() && large_call_first(e))
+		more = true;
 	else
 		more = deliver_some(e);
 	free_lost(e);
@@ -264,6 +267,7 @@ enum delivery {
 	NOTICE_FAILED,   /* the call is at fault: it has been answered */
 	RECEIVER_FAILED, /* the receiver's buffer is no memory: its RECV has completed */
 	NO_MEMORY,       /* for the receiver's buffer: both wait on */
+	UNFINISHED,      /* the copy took too long: it is made again, as work */
 };
 
 static enum delivery fail_receiver(struct op *op, int error)
@@ -287,11 +291,6 @@ static enum delivery fail_side(struct call *call, struct op *op, int error, enum
 	if (side == COPY_TARGET && error == CAP_EFAULT)
 		return fail_receiver(op, error);
 	return fail_call(call, error);
-}
-
-static void spend_copy(uint32_t length)
-{
-	steps_spend(STEPS_OPERATION + length / PAGE_SIZE * STEPS_PAGE_COPY);
 }
 
 static enum delivery deliver_call(struct call *call, struct op *op)
@@ -318,12 +317,13 @@ static enum delivery deliver_call(struct call *call, struct op *op)
 	if (!error)
 		error = space_copy_across(&to->space, op->buffer.address + sizeof(head),
 		                          &from->space, call->send_addr, call->send_len, &side);
+	if (error == WORK_AGAIN)
+		return UNFINISHED;
 	if (error)
 		return fail_side(call, op, error, side);
 	error = transfer_arrive(&call->transfer, from, to, op->buffer.caps);
 	if (error)
 		return fail_side(call, op, error, COPY_TARGET);
-	spend_copy(head.length);
 	call->server = to;
 	list_append(&to->calls[call->id % PROCESS_CALL_BUCKETS], &call->of_server);
 	op_complete(op, CAP_OK, head.length, 0, head.ncaps);
@@ -366,7 +366,7 @@ static enum delivery deliver_first(struct endpoint *e)
 		delivery = deliver_call((struct call *)notice, op);
 	else
 		delivery = deliver_notice(notice, op);
-	if (delivery == RECEIVER_FAILED || delivery == NO_MEMORY)
+	if (delivery == RECEIVER_FAILED || delivery == NO_MEMORY || delivery == UNFINISHED)
 		list_prepend(&e->notices, node);
 	return delivery;
 }
@@ -374,6 +374,14 @@ static enum delivery deliver_first(struct endpoint *e)
 static bool both_wait(const struct endpoint *e)
 {
 	return !list_empty(&e->notices) && !list_empty(&e->receivers);
+}
+
+static bool large_call_first(const struct endpoint *e)
+{
+	const struct list *node = list_first(&e->notices);
+	const struct notice *notice = node ? list_entry(node, struct notice, queue) : NULL;
+	return notice && notice->kind == CAPOS_RECEIVED_CALL &&
+	       ((const struct call *)notice)->send_len > MESSAGE_LARGE;
 }
 
 /* Delivers a few notices; true: there are more.  What finds no memory waits for the next time. */
@@ -591,7 +599,6 @@ static int reply(struct call *call, struct process *server, const struct capos_s
 	enum copy_side side;
 	error = space_copy_across(&caller->space, buffer->address, &server->space, sqe->send_addr,
 	                          sqe->send_len, &side);
-	spend_copy(sqe->send_len);
 	if (error) {
 		*keep = side == COPY_SOURCE;
 		return error;
@@ -617,6 +624,10 @@ int call_return(struct thread *t, const struct capos_sqe *sqe)
 	bool keep = false;
 	uint32_t ncaps = x.count;
 	error = reply(call, t->process, sqe, &x, &keep);
+	if (error == WORK_AGAIN) {
+		transfer_drop(&x);
+		return OP_AGAIN;
+	}
 	if (!error)
 		call_finish(call, sqe->status, sqe->send_len, ncaps);
 	else if (!keep)
