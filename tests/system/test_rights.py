@@ -70,7 +70,13 @@ def test_netstack_holds_no_device(held):
 
 
 def test_files_hold_the_archive_and_no_more(held):
-    assert names(held["files"]) == sorted(["Process", "Endpoint", "Log", "CodeMaker"])
+    assert names(held["files"], [*OWN, "Account"]) == sorted(["Process", "Endpoint", "Log", "CodeMaker"])
+    accounts = [entry[2] for entry in held["files"] if entry[0] == "Account"]
+    assert not [rights for rights in accounts if "manage" in rights], "its own to watch, clients' to draw on"
+
+
+def test_data_becomes_code_only_by_the_files_service(held):
+    assert {process for process, entries in held.items() if "CodeMaker" in names(entries)} == {"init", "files"}
 
 
 def test_only_init_holds_what_makes_processes_and_opens_devices(held):
