@@ -74,6 +74,21 @@ bool logbuffer_process(const char *name, size_t name_length, const char *text, s
 	return true;
 }
 
+uint32_t logbuffer_end(void)
+{
+	return tail;
+}
+
+bool logbuffer_write_to(uint32_t end)
+{
+	while ((int32_t)(end - head) > 0) {
+		if (steps_over())
+			return false;
+		write_piece();
+	}
+	return true;
+}
+
 void logbuffer_flush(void)
 {
 	while (head != tail)

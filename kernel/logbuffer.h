@@ -9,11 +9,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A line of the kernel, which waits for the port when there is no place. */
 void logbuffer_kernel(const char *line, size_t length);
 /* The parts of a process's line, all or nothing; false: no place. */
 bool logbuffer_process(const char *name, size_t name_length, const char *text, size_t length);
+/* A place in the log: what was put in so far. */
+uint32_t logbuffer_end(void);
+/* Writes out what stands before that place, as far as the budget of steps goes; true: all of it. */
+bool logbuffer_write_to(uint32_t end);
 /* Writes everything out: the machine is about to end. */
 void logbuffer_flush(void);
 

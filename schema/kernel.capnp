@@ -174,6 +174,8 @@ interface Log {
 interface PowerControl {
   shutdown @0 () -> ();
   # Turns the machine off (resets it where off is not to be had: under `-no-reboot` that ends the emulator).
+  flushLog @1 () -> ();
+  # Answers when everything that was in the log at the time of the call has left for the serial port.
 }
 
 interface SystemStatus {

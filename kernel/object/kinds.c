@@ -68,7 +68,8 @@ static const struct method code_maker_methods[] = {
 
 static const struct method entropy_methods[] = {[ENTROPY_SOURCE_READ] = {.rights = 0}};
 static const struct method log_methods[] = {[LOG_WRITE] = {.rights = 0}};
-static const struct method power_methods[] = {[POWER_CONTROL_SHUTDOWN] = {.rights = 0}};
+static const struct method power_methods[] = {
+        [POWER_CONTROL_SHUTDOWN] = {.rights = 0}, [POWER_CONTROL_FLUSH_LOG] = {.rights = 0}};
 
 static const struct method status_methods[] = {
         [SYSTEM_STATUS_PROCESSES] = {.rights = 0},   [SYSTEM_STATUS_CAPABILITIES] = {.rights = 0},

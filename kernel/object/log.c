@@ -103,8 +103,20 @@ static int shutdown(void *object, struct msg_call *msg)
 	arch_shutdown();
 }
 
+/* progress: the place up to which the log is written, and 1 once that is set. */
+static int flush_log(void *object, struct msg_call *msg)
+{
+	uint64_t *progress = kcall_of(msg)->caller->progress;
+	(void)object;
+	if (progress[1] == 0) {
+		progress[0] = logbuffer_end();
+		progress[1] = 1;
+	}
+	return logbuffer_write_to((uint32_t)progress[0]) ? CAP_OK : OP_AGAIN;
+}
+
 int power_call(void *object, struct msg_call *msg)
 {
-	static const struct power_control_ops ops = {.shutdown = shutdown};
+	static const struct power_control_ops ops = {.shutdown = shutdown, .flush_log = flush_log};
 	return power_control_dispatch(&ops, object, msg);
 }

@@ -22,6 +22,14 @@ void init_power_off(void)
 	}
 }
 
+void init_flush_log(void)
+{
+	struct capos_call call = INIT_CALL();
+
+	/* On an error the end of the log is lost, and that cannot be logged either. */
+	(void)power_control_flush_log(INIT_CAP(POWER), &call);
+}
+
 void init_fail(int code, const char *format, ...)
 {
 	char text[320];
@@ -31,6 +39,7 @@ void init_fail(int code, const char *format, ...)
 	fmt_vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	log_line("%s", text);
+	init_flush_log();
 	if (control_ready())
 		control_send("fail %d %s", code, text);
 	control_drain();

@@ -154,6 +154,8 @@ void control_drain(void);
 /* Reports to the host that the program cannot be started, and turns the machine off. */
 _Noreturn void init_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 _Noreturn void init_power_off(void);
+/* What was logged so far has left for the host, which ends the machine once it has the status. */
+void init_flush_log(void);
 
 /* ---- program.c ---- */
 void program_start(void);

@@ -273,6 +273,7 @@ void program_finish(unsigned code, unsigned signal, const char *reason)
 	drain("stderr");
 	settle_network();
 	output_send();
+	init_flush_log();
 	control_send("exit %u %u %s", code, signal, reason);
 	control_drain();
 	init_power_off();

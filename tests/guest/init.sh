@@ -29,7 +29,7 @@ refused()
 	what=$1 status=$2 text=$3
 	shift 3
 	number=$((number + 1))
-	./capos run --timeout 60 --log $work/log "$@" </dev/null >$work/out 2>&1
+	./capos run --timeout 180 --log $work/log "$@" </dev/null >$work/out 2>&1
 	got=$?
 	if [ $got = "$status" ] && grep -qF "$text" $work/out; then
 		echo "ok $number - $what"

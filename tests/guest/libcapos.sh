@@ -8,7 +8,7 @@ log=tests/guest/libcapos.log
 
 machine()
 {
-	./capos run --image "$image" --net none --timeout 60 --log "$log" -- "$@" </dev/null
+	./capos run --image "$image" --net none --timeout 180 --log "$log" -- "$@" </dev/null
 }
 
 machine libcapos-test

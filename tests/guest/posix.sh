@@ -8,7 +8,7 @@ failed=0
 
 machine()
 {
-	./capos run --timeout 60 --log "$log" "$@" </dev/null
+	./capos run --timeout 180 --log "$log" "$@" </dev/null
 }
 
 # check NAME EXPECTED STATUS
@@ -36,7 +36,7 @@ for name in databases fds fork hardening memory signals time; do
 done
 # A thousand starts take their time where other work goes on.
 echo "# posix_layout"
-./capos run --timeout 600 --log "$log" -- tests/guest/posix_layout </dev/null
+./capos run --timeout 1800 --log "$log" -- tests/guest/posix_layout </dev/null
 check "posix_layout" 0 $?
 echo "# posix_denied"
 machine --allow none -- tests/guest/posix_denied
@@ -53,7 +53,7 @@ check "timeout ends what it runs" 143 $?
 # Ctrl-C: capos run passes SIGINT on.
 interrupted()
 {
-	timeout --preserve-status -s INT 2 ./capos run --timeout 60 --log "$log" -- "$@" </dev/null
+	timeout --preserve-status -s INT 2 ./capos run --timeout 180 --log "$log" -- "$@" </dev/null
 }
 interrupted sh -c 'while :; do :; done'
 check "SIGINT ends a computing loop" 130 $?
