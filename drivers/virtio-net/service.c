@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <capos/log.h>
+#include <capos/schema/kernel.h>
 #include <capos/schema/network.h>
 #include <capos/schema/network_server.h>
 #include <capos/schema/status.h>
@@ -422,8 +423,19 @@ static const struct server_ops server_ops = {
         .idle = serve_idle,
 };
 
+/* The device to drive, the Nic to serve, the log for what goes wrong. */
+static const struct start_expected expected[] = {
+        {"serve", 0},
+        {"device.mmio", DEVICE_MMIO_INTERFACE},
+        {"device.interrupt", INTERRUPT_INTERFACE},
+        {"device.dma", DMA_POOL_INTERFACE},
+        {"log", LOG_INTERFACE},
+        {NULL, 0},
+};
+
 int main(void)
 {
+	start_check(expected);
 	set_up();
 
 	int result = server_init(&server, &server_ops, start_cap("serve"), NULL);

@@ -69,6 +69,7 @@ struct init_state {
 	struct init_service services[PLAN_SERVICES_MAX];
 	struct init_process program;
 	cap_t account; /* the program's */
+	cap_t session; /* root of the program's session with the files service, or CAP_NULL */
 	int console;   /* index of the service that carries "control", or -1 */
 	cap_t signals; /* the program's */
 	cap_t event;   /* wakes init; WAKE_* */
@@ -85,8 +86,9 @@ struct given {
 	struct start_cap caps[CAPOS_MESSAGE_CAPS_MAX];
 	struct capos_send_cap send[CAPOS_MESSAGE_CAPS_MAX];
 	uint32_t n;
-	/* Not 0: a Directory of a service is one of the session with this word. */
-	uint64_t session_word;
+	/* Not CAP_NULL: in place of the Directory that the files service exports, since what is
+	 * written through this one is charged to the holder's account. */
+	cap_t session;
 };
 /* Adds one; CAP_ENOSLOT when there is no place (a moved one is released). */
 int given_add(struct given *given, const char *name, uint64_t interface, cap_t cap, uint32_t rights,
@@ -120,8 +122,9 @@ int service_start(uint32_t index);
 /* It has ended and will not be started again. */
 bool service_is_over(uint32_t index);
 /* Opens a session of the service that exports a Directory, which draws on the account; it is opened
- * again whenever that service is started again.  At most one. */
-int service_open_session(uint64_t word, cap_t account);
+ * again whenever that service is started again.  At most one.  *root: its root Directory, which
+ * init keeps; CAP_NULL: there is no such service. */
+int service_open_session(uint64_t word, cap_t account, cap_t *root);
 /* The object that init calls of the first service that exports this; CAP_NULL: there is none.
  * name may be NULL. */
 cap_t service_export(uint64_t interface, const char *name);

@@ -165,7 +165,7 @@ static int give_directory(struct given *given)
 	struct capos_call call = INIT_CALL();
 	struct directory_open_params params = {.flags = OPEN_DIRECTORY};
 	struct directory_open_results results;
-	cap_t root = service_export(DIRECTORY_INTERFACE, NULL);
+	cap_t root = init.session; /* what is written below it is the program's too */
 	int result;
 
 	if (!init.request.directory[0] || root == CAP_NULL)
@@ -187,8 +187,8 @@ void program_give(struct given *given)
 	int result = make_account(&init.account);
 
 	if (!result)
-		result = service_open_session(PROGRAM_SESSION, init.account);
-	given->session_word = PROGRAM_SESSION;
+		result = service_open_session(PROGRAM_SESSION, init.account, &init.session);
+	given->session = init.session;
 	if (!result)
 		result = given_add_holdings(given, init.plan.program, init.plan.nprogram);
 	if (!result)

@@ -125,10 +125,11 @@ static int ask_for_session(void)
 	                        msg_builder_length(&builder));
 }
 
-int service_open_session(uint64_t word, cap_t account)
+int service_open_session(uint64_t word, cap_t account, cap_t *root)
 {
 	int result;
 
+	*root = CAP_NULL;
 	if (!plan_find_export(&init.plan, DIRECTORY_INTERFACE, NULL, &session.service,
 	                      &session.export) ||
 	    service_is_over(session.service))
@@ -136,7 +137,9 @@ int service_open_session(uint64_t word, cap_t account)
 	session.word = word;
 	session.account = account;
 	session.wanted = true;
-	result = ask_for_session();
+	result = cap_mint(init.services[session.service].endpoint, DIRECTORY_INTERFACE, word, root);
+	if (!result)
+		result = ask_for_session();
 	/* The service may end before it takes the call: then renew_session asks again. */
 	while (!result && !service_is_over(session.service)) {
 		result = init_call_await(&session.call, CAPOS_FOREVER);

@@ -44,11 +44,12 @@ void given_drop(struct given *given)
 int given_add_export(struct given *given, const char *name, uint32_t service, uint32_t export)
 {
 	const struct plan_export *e = &init.plan.services[service].exports[export];
-	bool session = e->interface == DIRECTORY_INTERFACE && given->session_word;
 	cap_t object;
-	int result = cap_mint(init.services[service].endpoint, e->interface,
-	                      session ? given->session_word : e->word, &object);
+	int result;
 
+	if (e->interface == DIRECTORY_INTERFACE && given->session != CAP_NULL)
+		return given_add(given, name, e->interface, given->session, CAP_RIGHTS_ALL, false);
+	result = cap_mint(init.services[service].endpoint, e->interface, e->word, &object);
 	return result ? result : given_add(given, name, e->interface, object, CAP_RIGHTS_ALL, true);
 }
 

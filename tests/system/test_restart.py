@@ -31,3 +31,10 @@ def test_a_read_ends_with_an_error_when_netstack_ends(capos, guest_program, kill
     run = capos(guest_program("restart", native=True), "socket", peer.port, options=killable)
     assert run.stdout.decode() == "read: -1\nerrno: Connection reset by peer\n", run.stderr
     assert run.returncode == 0
+
+
+def test_with_memory_full_a_write_ends_with_no_space_and_the_service_goes_on(capos, guest_program, tmp_path):
+    log = tmp_path / "log"
+    run = capos(guest_program("hog", native=True), options=["--log", log])
+    assert run.stdout.decode() == "before: ok\nfull: No space left on device\nfiles: ok\nafter: ok\n", run.stderr
+    assert "service files has ended" not in log.read_text()
