@@ -128,6 +128,7 @@ POSIX_OVERLAY = \
 	src/string/x86_64/memcpy.s \
 	src/string/x86_64/memmove.s \
 	src/string/x86_64/memset.s \
+	src/time/__map_file.c \
 	src/thread/x86_64/__set_thread_area.s \
 	src/thread/x86_64/__unmapself.s \
 	src/thread/x86_64/clone.s \

@@ -38,6 +38,11 @@ done
 echo "# posix_layout"
 ./capos run --timeout 1800 --log "$log" -- tests/guest/posix_layout </dev/null
 check "posix_layout" 0 $?
+zones=/usr/share/zoneinfo
+echo "# posix_databases with time zones of this machine (package tzdata)"
+machine --file $zones/Europe/Berlin:$zones/Europe/Berlin --file $zones/America/New_York:$zones/America/New_York \
+	-- tests/guest/posix_databases zones
+check "posix_databases zones" 0 $?
 echo "# posix_denied"
 machine --allow none -- tests/guest/posix_denied
 check "posix_denied" 0 $?
