@@ -227,7 +227,7 @@ static bool submit_some(struct thread *t)
 		steps_spend(STEPS_OPERATION);
 		if (cqe.result == OP_AGAIN)
 			continue;
-		/* What programs that ended had is free as soon as somebody needs it. */
+		/* What programs that ended had is free as soon as it is needed. */
 		if (cqe.result == CAP_ENOMEM && work_pending())
 			work_run();
 		else

@@ -68,7 +68,7 @@ static void return_status(uint64_t call_id, int status)
 	(void)cap_submit_quiet(&sqe);
 }
 
-/* What a caller is told for a result of a handler; 0 stays 0. */
+/* The Status that a caller receives for a result of a handler; 0 stays 0. */
 static int status_of(int result)
 {
 	if (result >= 0)

@@ -417,7 +417,7 @@ static void split(struct space *s, struct mapping *m, uint64_t address, struct m
 	insert(s, spare);
 }
 
-/* Of an object that is mapped in more pieces than this, frames that nobody can reach stay until it
+/* Of an object that is mapped in more pieces than this, frames that are out of reach stay until it
  * goes: looking for them each time would take too long. */
 #define DISCARD_PIECES_MAX 512u
 

@@ -15,7 +15,7 @@
 #define INTERVAL_MIN 1000u
 #define GAP_MIN      50000u
 /* And this much for each timer that repeats: all together fire at most 200000 times a second,
- * however many somebody makes. */
+ * however many are made. */
 #define GAP_EACH 5000u
 
 struct timer {

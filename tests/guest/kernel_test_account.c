@@ -10,6 +10,7 @@
 #define PAGE        CAPOS_PAGE_SIZE
 #define READ_WRITE  (CAP_RIGHT_READ | CAP_RIGHT_WRITE)
 #define LIMIT_PAGES 64u
+#define TIMERS      2000u /* more than an account may have */
 
 static const struct capos_send_cap log_only[] = {{LOG, CAP_RIGHTS_ALL, 0}};
 
@@ -145,7 +146,8 @@ static void test_family(cap_t image)
 
 static void test_items(void)
 {
-	cap_t own, event, timers[8];
+	static cap_t timers[TIMERS];
+	cap_t own, event;
 	unsigned made = 0;
 	tap_equal(cap_account(&own), CAP_OK, "a process has its own account");
 	struct account_status_results before = status(own);
@@ -153,14 +155,21 @@ static void test_items(void)
 	tap_ok(status(own).object_bytes > before.object_bytes, "an event is charged");
 	cap_release(event);
 	tap_ok(status(own).object_bytes == before.object_bytes, "until it goes");
-	for (unsigned i = 0; i < 8; i++) {
+	/* As many as the account may have, which a program that makes 480,000 would go beyond. */
+	uint32_t most = before.timer_limit - before.timers;
+	int result = CAP_OK;
+	for (; made < TIMERS; made++) {
 		uint64_t buffer[16];
 		struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-		made += timer_create(TIMER, NULL, &call) == CAP_OK;
-		timers[i] = call.caps[0];
+		result = timer_create(TIMER, NULL, &call);
+		if (result)
+			break;
+		timers[made] = call.caps[0];
 	}
-	tap_ok(made == 8 && status(own).timers == before.timers + 8, "timers are counted");
-	for (unsigned i = 0; i < 8; i++)
+	tap_equal(result, CAP_EAGAIN, "timers beyond the limit are refused");
+	tap_equal(made, most, "and none before");
+	tap_equal(status(own).timers, before.timer_limit, "they are counted");
+	for (unsigned i = 0; i < made; i++)
 		cap_release(timers[i]);
 	tap_equal(status(own).timers, before.timers, "and given back");
 	cap_release(own);

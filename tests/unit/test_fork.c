@@ -160,6 +160,7 @@ static void fork_copies(void **state)
 	cap_t last = user_event(thread_of(p));
 	struct cap cap;
 	assert_int_equal(try_fork(p, event, &child), CAP_OK);
+	assert_ptr_equal(child->account, p->account); /* one limit for the family */
 	assert_int_equal(child->caps.live, p->caps.live);
 	assert_int_equal(cap_lookup(&child->caps, last, &cap), CAP_OK);
 	assert_int_equal(cap_lookup(&child->caps, CAP_SELF, &cap), CAP_OK);
