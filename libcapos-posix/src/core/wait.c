@@ -24,6 +24,12 @@ uint64_t process_event(void)
 	return event;
 }
 
+struct capos_send_cap process_wake_cap(void)
+{
+	return (struct capos_send_cap){
+	        .cap = process_event(), .rights = CAP_RIGHT_SIGNAL, .flags = CAPOS_SEND_HANGUP};
+}
+
 /* Whether the WAIT has completed, reaped perhaps by another call since the last wait: then there
  * may be something to see, and nothing is left in flight that would end a sleep. */
 static bool woken(void)

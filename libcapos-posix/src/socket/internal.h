@@ -64,8 +64,6 @@ int socket_install(struct file *f, int flags);
  * then. */
 int socket_take(struct capos_call *reply, uint16_t index, const struct channel_ref *ref,
                 cap_t *object, struct chan *chan);
-/* What every call that makes a channel sends: the process's event. */
-struct capos_send_cap socket_wake_cap(void);
 
 /* errno_of(), but that netstack has ended is -ENETDOWN: a new socket may work again. */
 int socket_errno(int result);

@@ -14,12 +14,6 @@
 #include "socket/internal.h"
 #include "socket/socket.h"
 
-struct capos_send_cap socket_wake_cap(void)
-{
-	return (struct capos_send_cap){
-	        .cap = process_event(), .rights = CAP_RIGHT_SIGNAL, .flags = CAPOS_SEND_HANGUP};
-}
-
 int socket_take(struct capos_call *reply, uint16_t index, const struct channel_ref *ref,
                 cap_t *object, struct chan *chan)
 {

@@ -43,7 +43,7 @@ static int open_icmp(cap_t network, struct capos_call *call, cap_t *object, stru
 static int open_kind(enum socket_kind kind, cap_t network, cap_t *object, struct chan *chan)
 {
 	_Alignas(8) uint8_t buffer[SOCKET_CALL_BUFFER];
-	const struct capos_send_cap wake = socket_wake_cap();
+	const struct capos_send_cap wake = process_wake_cap();
 	struct capos_call call = {
 	        .send_caps = &wake, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
 

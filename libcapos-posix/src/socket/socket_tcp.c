@@ -99,8 +99,11 @@ static int tcp_connect(struct file *f, const struct sockaddr *address, unsigned 
  * before the queue was found empty, since data is put in before the end is marked. */
 static ssize_t receive_nothing(struct socket *s, uint32_t status)
 {
-	int error = socket_take_error(s);
+	int error;
 
+	if (status & CHANNEL_EOF && chan_gone(&s->chan)) /* all that was to come had come */
+		return 0;
+	error = socket_take_error(s);
 	if (error)
 		return -error;
 	if (s->state == SOCKET_FRESH || s->state == SOCKET_LISTENING)
@@ -324,7 +327,7 @@ static int accept_now(struct socket *s, struct sockaddr *address, unsigned *leng
                       struct file **out)
 {
 	_Alignas(8) uint8_t buffer[TCP_CALL_BUFFER];
-	const struct capos_send_cap wake = socket_wake_cap();
+	const struct capos_send_cap wake = process_wake_cap();
 	struct capos_call call = {
 	        .send_caps = &wake, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
 	const struct tcp_socket_accept_params params = {.wake_bits = PROCESS_WAKE_BITS};

@@ -39,8 +39,7 @@ static bool can_write(struct file *f)
 static int attach(struct stream *s, cap_t object)
 {
 	_Alignas(8) uint8_t buffer[CAP_STUB_BUFFER];
-	const struct capos_send_cap send = {
-	        .cap = process_event(), .rights = CAP_RIGHT_SIGNAL, .flags = CAPOS_SEND_HANGUP};
+	const struct capos_send_cap send = process_wake_cap();
 	struct capos_call call = {
 	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
 	const struct byte_stream_attach_params params = {.wake_bits = PROCESS_WAKE_BITS};
