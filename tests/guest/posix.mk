@@ -41,3 +41,15 @@ absent-doc: $(SYSROOT)/.stamp
 
 $(POSIX_TESTS) $(SOCKETS_TESTS): %: %.c $(POSIX_TEST_DEPENDS)
 	$(AM_V_CCLD)$(POSIX_TEST_CC) -o $@ $(srcdir)/$@.c
+
+# A dynamic program and a library that it opens.
+DYNAMIC_TEST = tests/guest/dynamic tests/guest/dynamic_library.so
+check_DATA += $(DYNAMIC_TEST)
+CLEANFILES += $(DYNAMIC_TEST) tests/guest/dynamic.log
+EXTRA_DIST += tests/guest/dynamic.sh tests/guest/dynamic.c tests/guest/dynamic_library.c
+TESTS += tests/guest/dynamic.sh
+
+tests/guest/dynamic: tests/guest/dynamic.c $(POSIX_TEST_DEPENDS)
+	$(AM_V_CCLD)$(POSIX_TEST_CC) -dynamic -o $@ $(srcdir)/tests/guest/dynamic.c
+tests/guest/dynamic_library.so: tests/guest/dynamic_library.c $(POSIX_TEST_DEPENDS)
+	$(AM_V_CCLD)$(POSIX_TEST_CC) -shared -fPIC -o $@ $(srcdir)/tests/guest/dynamic_library.c
