@@ -26,7 +26,7 @@
  * 3 MiB to 1.5 GiB: what kernel and services use themselves, and the share of all memory that the
  * kernel keeps for services (kernel/process).
  */
-#define MEMORY_BESIDE  (4u << 20)
+#define MEMORY_BESIDE  (13u << 20)
 #define SERVICES_SHARE 31u /* 1/32 of the whole is 1/31 of the rest */
 /* The emulator loads the archive below 2 GiB, where the kernel and a machine's tables are too. */
 #define ARCHIVE_MAX_MIB 2040u

@@ -75,11 +75,11 @@ static void put_entry(struct archive_writer *writer, FTSENT *entry, const char *
 	case FTS_SLNONE:
 		put_link(writer, entry->fts_accpath, guest_path, entry->fts_statp);
 		break;
-	case FTS_D:
+	case FTS_DP: /* on the way back: what is made in a directory later would change its time */
 		put_directory(writer, entry->fts_path, guest_path, entry->fts_statp);
 		break;
-	case FTS_DP:
-		break; /* on the way back */
+	case FTS_D:
+		break;
 	case FTS_DC:
 		die("cannot put %s into the guest: the directory contains itself", entry->fts_path);
 	case FTS_DNR:
