@@ -194,7 +194,7 @@ static void test_tables_that_are_too_small_are_told(void **state)
 	assert_refused(s, "more than 13 holdings");
 	many[0] = s->driver_holds[0];
 	s->services[1].holds.count = PLAN_HOLDINGS_MAX;
-	assert_refused(s, "more than 14 capabilities");
+	assert_refused(s, "more than 13 capabilities");
 	s = sample();
 	s->manifest.program = (struct msg_list)LIST(many);
 	s->manifest.program.count = PLAN_HOLDINGS_MAX;
