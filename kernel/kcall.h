@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls of objects that the kernel itself serves: what a handler sees, and the table of kinds and methods
- * (object/kinds.c).
+ * Calls of objects that the kernel itself serves: what a handler sees, and the table of kinds and
+ * methods (object/kinds.c).
  *
  * A handler runs with the parameters in the kernel's own memory.  It takes the capabilities it
  * keeps and gives those that go with the reply; whatever it does not take is dropped, whatever does

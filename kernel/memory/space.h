@@ -97,8 +97,9 @@ paddr_t space_resolve(struct space *s, uint64_t address, uint32_t access, bool *
  * CAP_EFAULT or CAP_ENOMEM.  On error a part may have been copied. */
 int space_copy_in(struct space *s, void *to, uint64_t from, uint64_t length);
 int space_copy_out(struct space *s, uint64_t to, const void *from, uint64_t length);
-/* On error *side says which range could not be reached.  WORK_AGAIN: it took too long; pages that were
- * replaced need not be again, so it comes further each time that it is called, from the start. */
+/* On error *side says which range could not be reached.  WORK_AGAIN: it took too long; pages that
+ * were replaced need not be again, so it comes further each time that it is called, from the
+ * start. */
 enum copy_side { COPY_TARGET, COPY_SOURCE };
 int space_copy_across(struct space *to_space, uint64_t to, struct space *from_space, uint64_t from,
                       uint64_t length, enum copy_side *side);

@@ -7,8 +7,8 @@
  * received that.
  *
  * Dropping a capability delivers nothing and ends nothing: it queues a notice or the endpoint's
- * work, which goes on from the kernel's queue of work in pieces.  So nothing here recurses, whatever
- * chain of objects in messages in endpoints a program builds.
+ * work, which goes on from the kernel's queue of work in pieces.  So nothing here recurses,
+ * whatever chain of objects in messages in endpoints a program builds.
  *
  * An endpoint outlives the process that receives on it as long as another holds a capability to it:
  * what is under way then fails, and so does every object which that process had minted, since its

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Events.  A bit is in one place at a time: in the event's word until an operation waits for it, or,
- * once the event is bound, in the thread's upcall_bits.
+ * Events.  A bit is in one place at a time: in the event's word until an operation waits for it,
+ * or, once the event is bound, in the thread's upcall_bits.
  */
 #include "object/event.h"
 #include "kcall.h"

@@ -145,8 +145,8 @@ static int call_half(const uint8_t *message)
 	return result ? result : cap_await(&op, 2000000000);
 }
 
-/* Uses up what it may take, then calls with a message of which only the first page is mapped: 0 when
- * that is its own error each time. */
+/* Uses up what it may take, then calls with a message of which only the first page is mapped: 0
+ * when that is its own error each time. */
 static int blame(void)
 {
 	const uint64_t size = 64 << 20; /* more than the limit */

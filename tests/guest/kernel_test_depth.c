@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chains that a program builds, and what a message may do to its receiver.  The kernel has one stack
- * of a few pages: where it recursed once for each link of a chain it ended in a double fault.
+ * Chains that a program builds, and what a message may do to its receiver.  The kernel has one
+ * stack of a few pages: where it recursed once for each link of a chain it ended in a double
+ * fault.
  */
 #include <string.h>
 

@@ -212,7 +212,7 @@ static void client_without_memory_fails_no_receive(void **state)
 	user_enter(p.c, 0, 0);
 	assert_true(user_take(p.s, &cqe));
 	assert_int_equal(cqe.result, CAP_OK);
-	/* The answer: what the server cannot read keeps the call, though the server has no memory. */
+	/* What the server cannot read keeps the call, though the server has no memory. */
 	account->limits.pages = 0;
 	account = p.server->account;
 	account->limits.pages = account_used(account);
@@ -333,8 +333,8 @@ static void death_of_either_side(void **state)
 	user_end(p.server);
 }
 
-/* The owner of an endpoint (init) holds it too: its objects go on with the next server, those of the
- * server that died do not, even if the next one mints the same word. */
+/* The owner of an endpoint (init) holds it too: its objects go on with the next server, those of
+ * the server that died do not, even if the next one mints the same word. */
 static void endpoint_outlives_its_server(void **state)
 {
 	(void)state;
@@ -394,8 +394,8 @@ static void endpoint_outlives_its_server(void **state)
 	user_end(client);
 }
 
-/* A client gives its server an event with the flag HANGUP: the server's end signals all of its bits,
- * giving the event back or a copy's end signals none. */
+/* A client gives its server an event with the flag HANGUP: the server's end signals all of its
+ * bits, giving the event back or a copy's end signals none. */
 static void hangup_is_signalled(void **state)
 {
 	(void)state;
