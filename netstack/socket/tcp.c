@@ -349,8 +349,8 @@ static void on_error(void *arg, err_t error)
 		                                                : STATUS_TIMED_OUT);
 		return;
 	}
-	/* A RST in answer to what was sent after the peer's FIN: the program wrote to a peer that had
-	 * closed, which is EPIPE, not a reset connection (RFC 9293, 3.10.7.4, CLOSE-WAIT). */
+	/* A RST in answer to what was sent after the peer's FIN: the program wrote to a peer that
+	 * had closed, which is EPIPE, not a reset connection (RFC 9293, 3.10.7.4, CLOSE-WAIT). */
 	if (error == ERR_RST && s->tcp.fin_received)
 		connection_closed(s, STATUS_CLOSED);
 	else

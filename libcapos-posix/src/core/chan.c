@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Channels as their client uses them.  What was taken out is published to the server when a quarter of
- * the queue is free, when nothing is left or before sleeping, so that reading in small pieces does
- * not wake it for each.
+ * Channels as their client uses them.  What was taken out is published to the server when a quarter
+ * of the queue is free, when nothing is left or before sleeping, so that reading in small pieces
+ * does not wake it for each.
  */
 #include "core/chan.h"
 #include "core/vector.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The shared memory of a family.  A place among the members is taken by writing a fresh token into
- * it and given up by taking that same token out, so that a member never gives up another's place; what
- * a place's last holder left behind is cleared before the next one gets it.
+ * it and given up by taking that same token out, so that a member never gives up another's place;
+ * what a place's last holder left behind is cleared before the next one gets it.
  */
 #include <errno.h>
 
@@ -207,9 +207,9 @@ static void sleep_on(_Atomic uint32_t *word, uint32_t seen, uint64_t deadline)
 
 		if (now >= deadline)
 			break;
+		/* Signals are taken out of the ring, else waiting would end at once again. */
 		if (cap_await(&op, deadline - now) == CAP_EINTR && !op.done)
-			core_hooks
-			        .signal_waiting(); /* takes them out of the ring, else waiting goes round */
+			core_hooks.signal_waiting();
 	}
 	if (!op.done)
 		cap_cancel(&op);

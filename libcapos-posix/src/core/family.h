@@ -51,8 +51,8 @@ uint32_t family_offset_number(const struct family_offset *slot); /* for exec */
 struct family_offset *family_offset_at(uint32_t number);         /* NULL: no such */
 
 /*
- * A lock in shared memory, held for a copy and never while waiting.  A member that died with it held it
- * for FAMILY_LOCK_NS at most: then another takes it over.  Signals are left pending.
+ * A lock in shared memory, held for a copy and never while waiting.  A member that died with it
+ * held it for FAMILY_LOCK_NS at most: then another takes it over.  Signals are left pending.
  */
 #define FAMILY_LOCK_NS 1000000000ull
 void family_lock(_Atomic uint32_t *word);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The descriptor table: which number names which open description.  A description lives as long as
- * a descriptor or a running call holds a reference; its kind's close runs once, when the last one goes.
- * Pure: knows no IPC.
+ * a descriptor or a running call holds a reference; its kind's close runs once, when the last one
+ * goes.  Pure: knows no IPC.
  */
 #define _GNU_SOURCE
 #include <errno.h>

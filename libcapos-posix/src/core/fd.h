@@ -55,8 +55,8 @@ struct file_ops {
 	/* A child is about to be made that has the description too: what both move is made
 	 * common.  May be called again for one that is common already.  0 or -errno. */
 	int (*fork)(struct file *f, const struct membership *child);
-	/* Writes down for the next image of this process what it needs to have the same description.  0 or
-	 * -errno.  NULL: it cannot be carried over exec. */
+	/* Writes down for the next image of this process what it needs to have the same
+	 * description.  0 or -errno.  NULL: it cannot be carried over exec. */
 	int (*carry)(struct file *f, struct carried *out);
 };
 

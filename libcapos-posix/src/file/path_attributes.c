@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calls that check or change what is noted about files: access, chmod, chown, times; and statfs.
+ * The calls that check or change what is noted about files: access, chmod, chown, times; and
+ * statfs.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pipes: a buffer in memory that is common to all processes that have an end of it, made by one and
- * handed on by fork and exec.  It is changed under its lock; a process that waits says so first and is
- * woken by the family's event.  An end whose last holder has died counts as closed.
+ * handed on by fork and exec.  It is changed under its lock; a process that waits says so first and
+ * is woken by the family's event.  An end whose last holder has died counts as closed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -65,7 +65,8 @@ static void hold(end_holders *holders, struct membership m)
 	atomic_store(&(*holders)[m.member], m.token);
 }
 
-/* The next bytes at index `from` on that are in one piece: up to length, and no more than `most`. */
+/* The next bytes at index `from` on that are in one piece: up to length, and no more than
+ * `most`. */
 static uint32_t run_of(uint32_t from, size_t length, uint32_t most)
 {
 	uint32_t run = PIPE_CAPACITY - from % PIPE_CAPACITY;

@@ -276,8 +276,8 @@ static bool parent_alive(void)
 }
 
 /* Signals of a terminal go to the whole foreground group.  Here the host signals them to the first
- * program, and each process to its children, with this bit beside: a number that musl keeps for itself
- * and no program sends. */
+ * program, and each process to its children, with this bit beside: a number that musl keeps for
+ * itself and no program sends. */
 #define RELAYED SIGNAL_BIT(32)
 #define FOR_THE_GROUP \
 	(SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGWINCH))

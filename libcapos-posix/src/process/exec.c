@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * execve: the file's bytes as the files service has them become the image; scripts and programs
- * that need an interpreter are ENOEXEC, those whose interpreter does not exist ENOENT.  All that can fail is done before the kernel replaces the
- * old image.
+ * that need an interpreter are ENOEXEC, those whose interpreter does not exist ENOENT.  All that
+ * can fail is done before the kernel replaces the old image.
  */
 #define _GNU_SOURCE
 #include <errno.h>
