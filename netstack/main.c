@@ -140,7 +140,7 @@ int main(int argc, char **argv)
 	result = server_init(&service, &service_ops, start_cap("serve"), NULL);
 	if (result)
 		log_fatal("cannot serve: %s", cap_error_text(result));
-	platform_commit();
+	platform_start();
 	seed_random();
 	socket_set_budget(machine_memory() / CHANNEL_SHARE);
 	service_start();

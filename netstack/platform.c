@@ -1,30 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What netstack's pure files need of the system (lwip/platform.h), over capabilities.  Memory that
- * netstack uses for itself is all present from platform_commit() on: nothing that arrives or is
- * asked for later makes it touch a page that is not there.
+ * What netstack's pure files need of the system (lwip/platform.h), over capabilities.  Memory that is
+ * made here is committed; netstack's own is all present from server_init() on: nothing that arrives
+ * or is asked for makes it touch a page that does not exist.
  */
 #include <capos/cap.h>
-#include <capos/elf.h>
 #include <capos/log.h>
 
 #include "netstack/lwip/platform.h"
 
-/* Deeper than any call of netstack goes: a message is built on the stack nowhere. */
-#define STACK_USED (128u << 10)
-
-extern const char __ehdr_start[] __attribute__((visibility("hidden"))); /* the linker's name */
+static cap_t own_account; /* for sockets of no session */
 
 uint64_t platform_now(void)
 {
 	return cap_now();
 }
 
-void *platform_memory_create(uint64_t size, uint64_t *handle)
+void *platform_memory_create(uint64_t account, uint64_t size, uint64_t *handle)
 {
 	void *memory;
 
-	if (cap_memory_create(size, handle))
+	if (cap_account_create_memory(account ? account : own_account, size, handle))
 		return NULL;
 	if (cap_memory_map(*handle, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &memory)) {
 		(void)cap_release(*handle);
@@ -48,9 +44,9 @@ void platform_signal(uint64_t event, uint64_t bits)
 	(void)cap_submit_quiet(&sqe);
 }
 
-void platform_event_release(uint64_t event)
+void platform_release(uint64_t handle)
 {
-	(void)cap_release(event);
+	(void)cap_release(handle);
 }
 
 void platform_log(const char *format, ...)
@@ -69,39 +65,8 @@ _Noreturn void port_assert_failed(const char *message, int line, const char *fil
 	log_fatal("lwIP is broken: %s (%s:%d)", message, file, line);
 }
 
-/* ---- Memory of netstack's own ---- */
-
-/* Stores to each page what stands there. */
-static void touch(volatile char *from, const volatile char *end)
+void platform_start(void)
 {
-	for (volatile char *at = from; at < end; at += CAPOS_PAGE_SIZE)
-		*at = *at;
-	if (from < end)
-		((volatile char *)end)[-1] = end[-1];
-}
-
-static void touch_stack(void)
-{
-	volatile char used[STACK_USED];
-
-	touch(used, used + sizeof(used));
-}
-
-void platform_commit(void)
-{
-	const struct elf_header *h = (const void *)__ehdr_start;
-	const struct elf_segment *segments = (const void *)(__ehdr_start + h->phoff);
-	uint64_t read_only = 0; /* up to here, and written before */
-
-	for (uint32_t i = 0; i < h->phnum; i++)
-		if (segments[i].type == ELF_SEGMENT_RELRO)
-			read_only = segments[i].vaddr + segments[i].memsz;
-	for (uint32_t i = 0; i < h->phnum; i++) {
-		const struct elf_segment *s = &segments[i];
-		uint64_t start = s->vaddr > read_only ? s->vaddr : read_only;
-
-		if (s->type == ELF_SEGMENT_LOAD && (s->flags & ELF_FLAG_WRITE))
-			touch((char *)__ehdr_start + start, __ehdr_start + s->vaddr + s->memsz);
-	}
-	touch_stack();
+	if (cap_account(&own_account))
+		log_fatal("no account of its own");
 }

@@ -62,6 +62,14 @@ interface NetworkManager {
   settle @11 () -> ();
   # Answers when the peers of all TCP sockets whose capabilities are gone have acknowledged what was sent and its end, at most
   # after five seconds (timedOut).  Whoever turns the machine off asks this first, or what a program sent last is lost.
+  session @12 (accountIndex :UInt16, grants :List(NetworkGrant)) -> (managerIndex :UInt16);
+  # As restrict, of the manager that the manifest exports alone (else accessDenied); what is made by the new manager, and by
+  # what is restricted from it, is charged to the Account sent (right CALL): the memory of every socket's channel, drawn
+  # and committed when the socket is opened or the connection accepted.  noMemory: the account has no more; a connection
+  # then goes on waiting to be accepted.  Connections that wait cost the account nothing: what they have received is
+  # bounded, in memory that netstack has had since its start.  Memory that its holder keeps longer than the socket stays
+  # charged.  A share of netstack's own tables and buffers is the session's too: noBuffers when it is used up.  The account
+  # must be the kernel's: netstack waits for its answers.
 }
 
 struct ChannelRef {

@@ -11,21 +11,22 @@
 #define SECOND_NS 1000000000ull
 #define MS_NS     1000000ull
 
-/* At start, before anything arrives: brings in all of netstack's own memory.  Ends the process when
- * there is not enough. */
-void platform_commit(void);
+/* At start, before anything else of this file is used. */
+void platform_start(void);
 
 /* Monotonic nanoseconds. */
 uint64_t platform_now(void);
 
-/* Zeroed memory that can be handed to another process under *handle; NULL: none left.  The caller
- * owns it. */
-void *platform_memory_create(uint64_t size, uint64_t *handle);
+/* Zeroed memory that can be handed to another process under *handle, drawn from that account (0:
+ * netstack's own) and committed: no store to it fails later.  NULL: the account has no more.  The
+ * caller owns it. */
+void *platform_memory_create(uint64_t account, uint64_t size, uint64_t *handle);
 void platform_memory_destroy(void *memory, uint64_t size, uint64_t handle);
 
 /* Wakes another process; told to the kernel when netstack next enters it. */
 void platform_signal(uint64_t event, uint64_t bits);
-void platform_event_release(uint64_t event);
+/* Gives up an event or account that a client sent. */
+void platform_release(uint64_t handle);
 
 /* bits: what netstack's event was signalled.  Ends netstack when the driver has ended. */
 void platform_check_driver(uint64_t bits);

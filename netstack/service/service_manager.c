@@ -271,27 +271,46 @@ static int add_grant(struct policy *policy, const struct network_grant *g)
 	}
 }
 
+/* A manager in the reply, over a new policy with these grants; the policy is given up if that
+ * fails. */
+static int give_manager(struct msg_call *call, struct policy *policy, const struct msg_list *grants,
+                        uint16_t *index)
+{
+	int status = policy ? STATUS_OK : STATUS_NO_BUFFERS;
+
+	for (uint32_t i = 0; !status && i < grants->count; i++) {
+		struct network_grant grant;
+
+		status = network_grant_get(grants, i, &grant) ? STATUS_INVALID_ARGUMENT
+		                                              : add_grant(policy, &grant);
+	}
+	if (!status)
+		return holder_give(server_call_of(call), NETWORK_MANAGER_INTERFACE, policy, 0,
+		                   index);
+	if (policy)
+		policy_put(policy);
+	return status;
+}
+
 static int restrict_(void *object, struct msg_call *call,
                      const struct network_manager_restrict_params *in,
                      struct network_manager_restrict_results *out)
 {
-	struct policy *policy = policy_create(object);
-	int status = STATUS_OK;
+	return give_manager(call, policy_create(object), &in->grants, &out->manager_index);
+}
 
-	if (!policy)
-		return STATUS_NO_BUFFERS;
-	for (uint32_t i = 0; i < in->grants.count && !status; i++) {
-		struct network_grant grant;
+static int session(void *object, struct msg_call *call,
+                   const struct network_manager_session_params *in,
+                   struct network_manager_session_results *out)
+{
+	cap_t account;
 
-		status = network_grant_get(&in->grants, i, &grant) ? STATUS_INVALID_ARGUMENT
-		                                                   : add_grant(policy, &grant);
-	}
-	if (status) {
-		policy_put(policy);
-		return status;
-	}
-	return holder_give(server_call_of(call), NETWORK_MANAGER_INTERFACE, policy, 0,
-	                   &out->manager_index);
+	if (object != policy_root())
+		return STATUS_ACCESS_DENIED;
+	account = server_take(server_call_of(call), in->account_index);
+	if (account == CAP_NULL)
+		return STATUS_INVALID_ARGUMENT;
+	return give_manager(call, policy_create_session(account), &in->grants, &out->manager_index);
 }
 
 static int connect_authority(void *object, struct msg_call *call,
@@ -344,6 +363,7 @@ const struct network_manager_ops manager_ops = {
         .connect_tcp = connect_tcp,
         .create_udp_socket = create_udp_socket,
         .restrict_ = restrict_,
+        .session = session,
         .open_tcp = open_tcp,
         .open_udp = open_udp,
         .open_icmp = open_icmp,

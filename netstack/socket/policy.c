@@ -53,6 +53,8 @@ struct policy {
 	uint32_t refs, depth, ngrants;
 	/* Of an account, those of its restrictions included. */
 	uint32_t sockets, policies, total_grants, buffers;
+	uint64_t memory;
+	uint64_t memory_account; /* of a session: the Account that it draws on */
 };
 
 static struct policy root;
@@ -83,6 +85,24 @@ struct policy *policy_create(struct policy *parent)
 	return NULL;
 }
 
+struct policy *policy_create_session(uint64_t account)
+{
+	struct policy *p = policy_create(&root);
+
+	if (p)
+		p->memory_account = account;
+	else
+		platform_release(account);
+	return p;
+}
+
+uint64_t policy_memory_account(const struct policy *policy)
+{
+	while (policy->parent && !policy->memory_account)
+		policy = policy->parent;
+	return policy->memory_account;
+}
+
 struct policy *policy_get(struct policy *policy)
 {
 	if (policy != &root)
@@ -100,6 +120,8 @@ void policy_put(struct policy *policy)
 		policy_account(policy)->total_grants -= policy->ngrants;
 		policy_account(parent)->policies--;
 		policy->grants = NULL;
+		if (policy->memory_account)
+			platform_release(policy->memory_account);
 		policy = parent;
 	}
 }
@@ -155,6 +177,16 @@ bool policy_charge(struct policy *policy)
 void policy_discharge(struct policy *policy)
 {
 	policy_account(policy)->sockets--;
+}
+
+void policy_count_memory(struct policy *policy, int64_t change)
+{
+	policy_account(policy)->memory += (uint64_t)change;
+}
+
+uint64_t policy_memory(struct policy *policy)
+{
+	return policy_account(policy)->memory;
 }
 
 void policy_count_buffers(struct policy *policy, int32_t change)

@@ -50,6 +50,15 @@ struct policy *policy_account(struct policy *policy);
 bool policy_charge(struct policy *policy);
 void policy_discharge(struct policy *policy);
 
+/* A session: a policy under the root that allows nothing yet, whose sockets' memory is drawn from that
+ * account (a capability, which the policy owns; released at once when it fails).  NULL: too many. */
+struct policy *policy_create_session(uint64_t account);
+/* The account that memory for it is drawn from; 0: netstack's own. */
+uint64_t policy_memory_account(const struct policy *policy);
+/* Counts bytes of channels that the session's sockets have, up or down, and how many there are. */
+void policy_count_memory(struct policy *policy, int64_t change);
+uint64_t policy_memory(struct policy *policy);
+
 /* Counts lwIP's buffers that the account's connections hold to send, up or down. */
 void policy_count_buffers(struct policy *policy, int32_t change);
 /* Whether it may take more: an account gets a quarter of the heap's blocks for that. */

@@ -11,8 +11,10 @@
 #include "netstack/lwip/platform.h"
 #include "netstack/socket/socket.h"
 
-/* Queue sizes while memory is plenty, and when half of the budget is used.  A datagram's record
- * fits the queue whole: that of 65507 bytes takes 64 KiB. */
+/* Queue sizes of a session's first sockets, and when they have LARGE_UP_TO bytes already (or memory
+ * is short): the memory is all there from the start, used or not.  A datagram's record fits the
+ * queue whole: that of 65507 bytes takes 64 KiB. */
+#define LARGE_UP_TO       (8u << 20) /* some twenty fast connections */
 #define TCP_RECEIVE_LARGE (256u << 10)
 #define TCP_SEND_LARGE    (128u << 10)
 #define TCP_RECEIVE_SMALL (64u << 10) /* no less: it is the window that every SYN announces */
@@ -38,31 +40,66 @@ void socket_set_budget(uint64_t bytes)
 
 /* ---- Table ---- */
 
-int socket_make_channel(struct socket *s)
+static uint32_t receive_size(const struct socket *s, bool large)
 {
-	bool large = charged < budget / 2;
-	uint32_t receive = DATAGRAM_QUEUE, send = DATAGRAM_QUEUE;
-	uint64_t size;
+	switch (s->kind) {
+	case SOCKET_TCP:
+		return large ? TCP_RECEIVE_LARGE : TCP_RECEIVE_SMALL;
+	case SOCKET_UDP:
+		return large ? UDP_RECEIVE_LARGE : DATAGRAM_QUEUE;
+	default:
+		return DATAGRAM_QUEUE;
+	}
+}
+
+static uint32_t send_size(const struct socket *s, bool large)
+{
+	if (s->kind != SOCKET_TCP)
+		return DATAGRAM_QUEUE;
+	return large ? TCP_SEND_LARGE : TCP_SEND_SMALL;
+}
+
+static int make_channel(struct socket *s, bool large)
+{
+	uint64_t account = policy_memory_account(s->policy);
+	uint32_t receive = receive_size(s, large), send = send_size(s, large);
+	uint64_t size = CHANNEL_MEMORY_SIZE(receive, send);
 	void *memory;
 
-	if (s->kind == SOCKET_TCP) {
-		receive = large ? TCP_RECEIVE_LARGE : TCP_RECEIVE_SMALL;
-		send = large ? TCP_SEND_LARGE : TCP_SEND_SMALL;
-	} else if (s->kind == SOCKET_UDP && large) {
-		receive = UDP_RECEIVE_LARGE;
-	}
-	size = CHANNEL_MEMORY_SIZE(receive, send);
-	if (size > budget - charged)
+	if (!account && size > budget - charged)
 		return STATUS_NO_BUFFERS;
-	memory = platform_memory_create(size, &s->memory_handle);
+	memory = platform_memory_create(account, size, &s->memory_handle);
 	if (!memory)
 		return STATUS_NO_MEMORY;
-	charged += size;
+	s->unaccounted = !account;
+	if (s->unaccounted)
+		charged += size;
+	policy_count_memory(s->policy, (int64_t)size);
 	channel_create(&s->channel, memory, receive, send);
 	(void)channel_set_status(&s->channel, s->status, 0);
 	if (s->error)
 		(void)channel_set_error(&s->channel, (uint32_t)s->error);
 	return STATUS_OK;
+}
+
+int socket_make_channel(struct socket *s)
+{
+	bool large = policy_memory(s->policy) < LARGE_UP_TO;
+	int status = make_channel(s, large);
+
+	return status && large ? make_channel(s, false) : status;
+}
+
+static void free_channel(struct socket *s)
+{
+	uint64_t size = s->channel.memory_size;
+
+	if (!socket_has_channel(s))
+		return;
+	platform_memory_destroy(s->channel.shared, size, s->memory_handle);
+	policy_count_memory(s->policy, -(int64_t)size);
+	if (s->unaccounted)
+		charged -= size;
 }
 
 static int take_slot(enum socket_kind kind, struct policy *policy, struct socket **out)
@@ -130,13 +167,9 @@ static void forget_work(struct socket *s)
 void socket_destroy(struct socket *s)
 {
 	forget_work(s);
-	if (socket_has_channel(s)) {
-		platform_memory_destroy(s->channel.shared, s->channel.memory_size,
-		                        s->memory_handle);
-		charged -= s->channel.memory_size;
-	}
+	free_channel(s);
 	if (s->wake_event)
-		platform_event_release(s->wake_event);
+		platform_release(s->wake_event);
 	policy_discharge(s->policy);
 	policy_put(s->policy);
 	s->kind = SOCKET_FREE;

@@ -112,8 +112,9 @@ struct socket {
 	struct channel channel;
 	struct channel client;
 	uint64_t memory_handle;
-	uint32_t status; /* the channel's, by our own record */
-	int error;       /* of a connection that has no channel yet */
+	bool unaccounted; /* the memory is netstack's own */
+	uint32_t status;  /* the channel's, by our own record */
+	int error;        /* of a connection that has no channel yet */
 	uint64_t wake_event, wake_bits;
 	bool wake, publish_receive, publish_send, dirty, flushing;
 	struct socket *next_dirty;
@@ -128,7 +129,7 @@ struct socket {
 
 /* ---- Table ---- */
 
-/* How much memory all channels together may take. */
+/* How much memory the channels of no session may take together. */
 void socket_set_budget(uint64_t bytes);
 
 /* A new socket under policy, whose reference it takes of its own; charged to the policy's account.

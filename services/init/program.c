@@ -96,19 +96,21 @@ static void find_program(struct program *p)
 	}
 }
 
-/* A NetworkManager restricted to the grants. */
-static int restrict_network(cap_t manager, struct init_call *call, cap_t *out)
+/* A NetworkManager restricted to the grants, whose sockets draw on the program's account. */
+static int open_network_session(cap_t manager, struct init_call *call, cap_t *out)
 {
-	struct network_manager_restrict_params params = {
+	struct network_manager_session_params params = {
 	        .grants = {.count = init.request.ngrants, .items = init.request.grants}};
 	struct msg_builder builder;
 	int result;
 
 	msg_builder_init(&builder, call->buffer, sizeof(call->buffer));
-	result = network_manager_restrict_params_write(&builder, &params);
+	call->send = (struct capos_send_cap){.cap = init.account, .rights = CAP_RIGHT_CALL};
+	call->sends = true;
+	result = network_manager_session_params_write(&builder, &params);
 	if (!result)
 		result = init_call_submit(call, manager, NETWORK_MANAGER_INTERFACE,
-		                          NETWORK_MANAGER_RESTRICT, msg_builder_length(&builder));
+		                          NETWORK_MANAGER_SESSION, msg_builder_length(&builder));
 	if (!result)
 		result = init_call_await(call, CAPOS_FOREVER);
 	if (!result && call->op.cqe.ncaps != 1)
@@ -126,7 +128,7 @@ static int give_network(struct given *given)
 
 	if (!init.request.ngrants || manager == CAP_NULL)
 		return CAP_OK;
-	result = restrict_network(manager, &call, &restricted);
+	result = open_network_session(manager, &call, &restricted);
 	return result ? result
 	              : given_add(given, "network", NETWORK_MANAGER_INTERFACE, restricted,
 	                          CAP_RIGHTS_ALL, true);

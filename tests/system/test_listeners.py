@@ -152,3 +152,34 @@ def echoes(network):
             return link.recv(10) == b"up?"
     except OSError:
         return False
+
+
+def test_listener_that_never_accepts(tap_network, guest_program):
+    """With the program's memory used up, 32 connections that sent 10 MB each ended netstack."""
+    machine = tap_network.start_capos(guest_program("network_hog", native=True), PORT,
+                                      options=["--address", f"{GUEST}/24", "--memory", "64", "--timeout", "300",
+                                               "--log", tap_network.directory / "log"])
+    assert machine.stdout.readline() == b"sockets refused\n", (tap_network.directory / "log").read_text()
+    links, sent = [], []
+    try:
+        for _ in range(32):
+            links.append(tap_network.connect(GUEST, PORT, 60))
+        for link in links:
+            link.settimeout(0.1)
+            sent.append(0)
+            try:
+                while sent[-1] < 10_000_000:
+                    sent[-1] += link.send(bytes(65536))
+            except TimeoutError:
+                pass  # the window is shut
+        assert max(sent) < 10_000_000
+        assert machine.poll() is None
+        machine.stdin.write(b"%d\n" % len(links))
+        machine.stdin.flush()
+        assert machine.stdout.readline() == b"accept refused\n"
+        assert machine.stdout.readline() == b"accepted 32\n"
+        assert machine.wait(timeout=60) == 0
+    finally:
+        for link in links:
+            link.close()
+    assert "netstack has ended" not in (tap_network.directory / "log").read_text()

@@ -65,7 +65,9 @@ def test_no_device_is_held_twice(held):
 
 
 def test_netstack_holds_no_device(held):
-    assert names(held["netstack"]) == sorted(["Process", "Endpoint", "Nic", "Timer", "EntropySource", "Log"])
+    """Of accounts its own, and the program's, to draw what it makes for the program from."""
+    assert names(held["netstack"]) == sorted(
+        ["Account", "Account", "Process", "Endpoint", "Nic", "Timer", "EntropySource", "Log"])
     assert [entry[1] for entry in held["netstack"] if entry[0] == "Nic"] == ["virtio-net"]
 
 

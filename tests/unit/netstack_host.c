@@ -34,6 +34,7 @@ const uint8_t host_mac[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
 const uint8_t peer_mac[6] = {0x52, 0x55, 10, 0, 2, 2};
 struct nicqueue host_driver;
 uint32_t host_allocations, host_heap_limit, host_memory_left = UINT32_MAX;
+uint64_t host_released;
 
 static unsigned wakes[EVENTS_MAX];
 static struct frame *sent[SENT_MAX];
@@ -48,11 +49,13 @@ uint64_t platform_now(void)
 	return host_now;
 }
 
-void *platform_memory_create(uint64_t size, uint64_t *handle)
+void *platform_memory_create(uint64_t account, uint64_t size, uint64_t *handle)
 {
 	void *memory = NULL;
 
 	*handle = 1;
+	if (account == HOST_EMPTY_ACCOUNT)
+		return NULL;
 	if (host_memory_left == 0 || posix_memalign(&memory, CAPOS_PAGE_SIZE, size))
 		return NULL;
 	return memset(memory, 0, size);
@@ -71,9 +74,9 @@ void platform_signal(uint64_t event, uint64_t bits)
 	wakes[event]++;
 }
 
-void platform_event_release(uint64_t event)
+void platform_release(uint64_t handle)
 {
-	(void)event;
+	host_released = handle;
 }
 
 void platform_log(const char *format, ...)
@@ -143,7 +146,7 @@ void host_start(bool dhcp)
 	assert_int_equal(icmp_init(), STATUS_OK);
 	memcpy(setup.mac, host_mac, 6);
 	setup.memory = platform_memory_create(
-	        NICQUEUE_MEMORY_SIZE(HOST_RECEIVE_BUFFERS, HOST_TRANSMIT_BUFFERS), &handle);
+	        0, NICQUEUE_MEMORY_SIZE(HOST_RECEIVE_BUFFERS, HOST_TRANSMIT_BUFFERS), &handle);
 	nicqueue_init(&host_driver, setup.memory, HOST_RECEIVE_BUFFERS, HOST_TRANSMIT_BUFFERS);
 	for (uint32_t i = 0; i < HOST_RECEIVE_BUFFERS; i++)
 		free_buffers[nfree_buffers++] = i;

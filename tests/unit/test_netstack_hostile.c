@@ -304,6 +304,25 @@ static void senders_without_acknowledgements(void **state)
 	host_drop_sent();
 }
 
+/* An account that has nothing left: its own sockets fail, by a Status, and no others. */
+static void without_memory_of_the_account(void **state)
+{
+	struct policy *session = policy_create_session(HOST_EMPTY_ACCOUNT);
+	struct program p;
+
+	(void)state;
+	policy_grant(session, GRANT_ALL, NULL, 0, 0);
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(program_open(&p, SOCKET_TCP, session), STATUS_NO_MEMORY);
+		assert_int_equal(program_open(&p, SOCKET_UDP, session), STATUS_NO_MEMORY);
+	}
+	assert_int_equal(policy_memory(session), 0);
+	assert_int_equal(program_open(&p, SOCKET_TCP, NULL), STATUS_OK);
+	program_close(&p);
+	policy_put(session);
+	assert_int_equal(host_released, HOST_EMPTY_ACCOUNT);
+}
+
 static void without_memory(void **state)
 {
 	struct program p;
@@ -349,6 +368,7 @@ int hostile_tests(void)
 	        cmocka_unit_test(senders_without_acknowledgements),
 	        cmocka_unit_test(device_that_writes_after_delivery),
 	        cmocka_unit_test(hostile_frames),
+	        cmocka_unit_test(without_memory_of_the_account),
 	        cmocka_unit_test(without_memory),
 	};
 

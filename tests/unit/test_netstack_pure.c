@@ -25,6 +25,13 @@
 
 static uint64_t now;
 
+static uint64_t released;
+
+void platform_release(uint64_t handle)
+{
+	released = handle;
+}
+
 uint64_t platform_now(void)
 {
 	return now;
@@ -620,6 +627,23 @@ static void addresses_of_names_expire(void **state)
 	policy_put(p);
 }
 
+static void sessions_draw_on_their_accounts(void **state)
+{
+	struct policy *p = policy_create_session(7), *q = policy_create(p);
+
+	(void)state;
+	assert_int_equal(policy_memory_account(policy_root()), 0);
+	assert_int_equal(policy_memory_account(p), 7);
+	assert_int_equal(policy_memory_account(q), 7);
+	policy_count_memory(q, 1000);
+	assert_int_equal(policy_memory(p), 1000);
+	policy_count_memory(q, -1000);
+	policy_put(p);
+	assert_int_equal(released, 0);
+	policy_put(q);
+	assert_int_equal(released, 7);
+}
+
 static void accounts_are_bounded(void **state)
 {
 	struct policy *p = policy_create(policy_root()), *q = policy_create(p);
@@ -677,6 +701,7 @@ int main(void)
 	        cmocka_unit_test(names_are_asked_once),
 	        cmocka_unit_test(names_need_every_level),
 	        cmocka_unit_test(addresses_of_names_expire),
+	        cmocka_unit_test(sessions_draw_on_their_accounts),
 	        cmocka_unit_test(accounts_are_bounded),
 	        cmocka_unit_test(policies_are_given_back),
 	};
