@@ -19,3 +19,9 @@ tests_unit_test_timeout_SOURCES = tests/unit/test_timeout.c kernel/process/timeo
 tests_unit_test_timeout_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(srcdir)/kernel
 tests_unit_test_timeout_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_timeout_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test_tree
+tests_unit_test_tree_SOURCES = tests/unit/test_tree.c kernel/tree.c
+tests_unit_test_tree_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(srcdir)/kernel
+tests_unit_test_tree_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_tree_LDADD = $(UNIT_LIBS)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include <capos/schema/kernel.h>
@@ -290,6 +291,66 @@ static void signal_goes_on_as_work(void **state)
 	assert_true(fake_most_steps < STEPS_BUDGET + OVERSHOOT);
 }
 
+/* Writes the text to the log as often as a ring takes it. */
+static void write_log(struct process *p, cap_t log, const char *text, uint32_t length)
+{
+	uint64_t buffer[256];
+	struct msg_builder b;
+	const struct log_write_params params = {.text = {text, length}};
+	msg_builder_init(&b, buffer, sizeof(buffer));
+	assert_int_equal(log_write_params_write(&b, &params), 0);
+	user_write(p, USER_MEMORY + 8192, buffer, msg_builder_length(&b));
+	const struct capos_sqe sqe = {.op = CAP_OP_CALL,
+	                              .flags = CAPOS_SQE_QUIET,
+	                              .cap = log,
+	                              .interface = LOG_INTERFACE,
+	                              .method = LOG_WRITE,
+	                              .send_addr = USER_MEMORY + 8192,
+	                              .send_len = msg_builder_length(&b),
+	                              .recv_addr = REPLY,
+	                              .recv_len = 512};
+	for (unsigned i = 0; i < CAPOS_SQ_ENTRIES; i++)
+		user_submit(thread_of(p), &sqe);
+	assert_int_equal(user_enter(thread_of(p), 0, 0), 0);
+}
+
+/* The log costs nothing by the newline, and has a budget for each process. */
+static void log_has_a_budget(void **state)
+{
+	(void)state;
+	struct process *p = user_create("writer");
+	static char text[1024];
+	cap_t log;
+	the_cpu.locked = true;
+	assert_int_equal(cap_insert(&p->caps, (struct cap){NULL, KIND_LOG, CAP_RIGHT_CALL}, &log),
+	                 CAP_OK);
+	the_cpu.locked = false;
+	fake_drain();
+	fake_serial_length = 0;
+	memset(text, '\n', sizeof(text));
+	write_log(p, log, text, sizeof(text));
+	fake_drain();
+	assert_int_equal(fake_serial_length, 0);
+	for (unsigned i = 0; i < sizeof(text); i += 2)
+		text[i] = 'x';
+	for (unsigned i = 0; i < 4; i++)
+		write_log(p, log, text, sizeof(text));
+	fake_drain();
+	assert_in_range(fake_serial_length, 16000, 40000);
+	assert_memory_equal(fake_serial, "writer: x\nwriter: x\n", 20);
+	assert_int_not_equal(p->log.dropped, 0);
+	/* Seconds later it may go on, and a line of the kernel's says what is missing. */
+	fake_now += 10000000000ull;
+	fake_serial_length = 0;
+	write_log(p, log, "again", 5);
+	fake_drain();
+	fake_serial[fake_serial_length] = '\0';
+	assert_non_null(strstr(fake_serial, "writer: again\n"));
+	assert_int_equal(p->log.dropped, 0);
+	assert_true(fake_most_steps < STEPS_BUDGET + OVERSHOOT);
+	user_end(p);
+}
+
 /* A process that waits for the end of another is answered when nothing of it is left. */
 static void end_is_told_when_all_is_given_back(void **state)
 {
@@ -341,6 +402,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(changed_message, start, finish),
 	        cmocka_unit_test_setup_teardown(submissions_stop, start, finish),
 	        cmocka_unit_test_setup_teardown(signal_goes_on_as_work, start, finish),
+	        cmocka_unit_test_setup_teardown(log_has_a_budget, start, finish),
 	        cmocka_unit_test_setup_teardown(end_is_told_when_all_is_given_back, start, finish),
 	};
 	fake_start(FAKE_ARENA_PAGES);
