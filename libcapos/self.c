@@ -113,6 +113,19 @@ int cap_account_create_memory(cap_t account, uint64_t size, cap_t *out)
 	return result ? result : received(&call, results.memory_index, out);
 }
 
+int cap_memory_create_committed(uint64_t size, cap_t *out)
+{
+	cap_t account;
+	int result = cap_account(&account);
+
+	*out = CAP_NULL;
+	if (result)
+		return result;
+	result = cap_account_create_memory(account, size, out);
+	(void)cap_release(account);
+	return result;
+}
+
 int cap_account_slice(cap_t account, cap_t memory, uint64_t offset, uint64_t size, cap_t *out)
 {
 	_Alignas(8) uint8_t buffer[SELF_BUFFER];

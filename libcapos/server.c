@@ -311,19 +311,6 @@ static int start(struct server *server)
 	return server->event_waiting ? CAP_OK : submit_event_wait(server);
 }
 
-/* Memory that is all there: a message finds its buffer even when the machine has none left. */
-static int create_committed(uint64_t size, cap_t *memory)
-{
-	cap_t account;
-	int result = cap_account(&account);
-
-	if (result)
-		return result;
-	result = cap_account_create_memory(account, size, memory);
-	(void)cap_release(account);
-	return result;
-}
-
 int server_init(struct server *server, const struct server_ops *ops, cap_t endpoint, void *context)
 {
 	cap_t memory;
@@ -335,7 +322,7 @@ int server_init(struct server *server, const struct server_ops *ops, cap_t endpo
 	if (result)
 		return result;
 	memory_commit();
-	result = create_committed(SERVER_MEMORY, &memory);
+	result = cap_memory_create_committed(SERVER_MEMORY, &memory);
 	if (result)
 		return result;
 	result = cap_memory_map(memory, 0, SERVER_MEMORY, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &base);

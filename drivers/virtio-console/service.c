@@ -7,16 +7,14 @@
 #include <string.h>
 
 #include <capos/log.h>
-#include <capos/schema/kernel.h>
 #include <capos/schema/network.h>
 #include <capos/schema/service.h>
 #include <capos/schema/service_server.h>
 #include <capos/schema/status.h>
 #include <capos/server.h>
-#include <capos/start.h>
 
 #include "drivers/virtio-console/console.h"
-#include "drivers/virtio/device.h"
+#include "drivers/virtio/driver.h"
 
 /* Feature bits and configuration (virtio 1.2, sections 5.3.3 and 5.3.4). */
 #define FEATURE_MULTIPORT (1ull << 1)
@@ -177,7 +175,7 @@ static int make_channel(uint32_t i)
 		result = virtio_dma_allocate(&device, (uint32_t)(size / CAPOS_PAGE_SIZE),
 		                             channel_pages[i], &base, &clients[i].memory);
 	} else {
-		result = cap_memory_create(size, &clients[i].memory);
+		result = cap_memory_create_committed(size, &clients[i].memory);
 		if (!result)
 			result = cap_memory_map(clients[i].memory, 0, size,
 			                        CAP_RIGHT_READ | CAP_RIGHT_WRITE, &base);
@@ -414,29 +412,22 @@ static const struct server_ops server_ops = {
         .idle = serve_idle,
 };
 
-/* The device to drive, the streams to serve, the log for what goes wrong. */
-static const struct start_expected expected[] = {
-        {"serve", 0},
-        {"device.mmio", DEVICE_MMIO_INTERFACE},
-        {"device.interrupt", INTERRUPT_INTERFACE},
-        {"device.dma", DMA_POOL_INTERFACE},
-        {"log", LOG_INTERFACE},
-        {NULL, 0},
-};
+static void started(void)
+{
+	log_line("%u ports, features %llx", console.nports, (unsigned long long)device.features);
+}
 
 int main(void)
 {
-	start_check(expected);
-	set_up();
+	static const struct virtio_driver driver = {
+	        .device = &device,
+	        .server = &server,
+	        .ops = &server_ops,
+	        .interrupt_bit = BIT_INTERRUPT,
+	        .set_up = set_up,
+	        .start = start_device,
+	        .started = started,
+	};
 
-	int result = server_init(&server, &server_ops, start_cap("serve"), NULL);
-
-	if (!result)
-		result = virtio_bind_interrupt(&device, server.event, BIT_INTERRUPT);
-	if (result)
-		log_fatal("cannot serve: %s", cap_error_text(result));
-	start_device();
-	log_line("%u ports, features %llx", console.nports, (unsigned long long)device.features);
-	result = server_run(&server);
-	log_fatal("the server has ended: %s", cap_error_text(result));
+	virtio_driver_main(&driver);
 }

@@ -7,15 +7,13 @@
 #include <string.h>
 
 #include <capos/log.h>
-#include <capos/schema/kernel.h>
 #include <capos/schema/network.h>
 #include <capos/schema/network_server.h>
 #include <capos/schema/status.h>
 #include <capos/server.h>
-#include <capos/start.h>
 
 #include "drivers/virtio-net/net.h"
-#include "drivers/virtio/device.h"
+#include "drivers/virtio/driver.h"
 
 /* Feature bits (virtio 1.2, section 5.1.3). */
 #define FEATURE_CSUM       (1ull << 0)
@@ -423,34 +421,28 @@ static const struct server_ops server_ops = {
         .idle = serve_idle,
 };
 
-/* The device to drive, the Nic to serve, the log for what goes wrong. */
-static const struct start_expected expected[] = {
-        {"serve", 0},
-        {"device.mmio", DEVICE_MMIO_INTERFACE},
-        {"device.interrupt", INTERRUPT_INTERFACE},
-        {"device.dma", DMA_POOL_INTERFACE},
-        {"log", LOG_INTERFACE},
-        {NULL, 0},
-};
-
-int main(void)
+static void started(void)
 {
-	start_check(expected);
-	set_up();
+	int result = virtio_read_config(&device, CONFIG_MAC, mac, sizeof(mac));
 
-	int result = server_init(&server, &server_ops, start_cap("serve"), NULL);
-
-	if (!result)
-		result = virtio_bind_interrupt(&device, server.event, BIT_INTERRUPT);
 	if (result)
-		log_fatal("cannot serve: %s", cap_error_text(result));
-	start_device();
-	result = virtio_read_config(&device, CONFIG_MAC, mac, sizeof(mac));
-	if (result)
-		log_fatal("the device does not tell its address: %s", cap_error_text(result));
+		log_fatal("the device does not report its address: %s", cap_error_text(result));
 	log_line("%02x:%02x:%02x:%02x:%02x:%02x, link %s, %u+%u buffers, features %llx", mac[0],
 	         mac[1], mac[2], mac[3], mac[4], mac[5], link_is_up() ? "up" : "down", net.nreceive,
 	         net.ntransmit, (unsigned long long)device.features);
-	result = server_run(&server);
-	log_fatal("the server has ended: %s", cap_error_text(result));
+}
+
+int main(void)
+{
+	static const struct virtio_driver driver = {
+	        .device = &device,
+	        .server = &server,
+	        .ops = &server_ops,
+	        .interrupt_bit = BIT_INTERRUPT,
+	        .set_up = set_up,
+	        .start = start_device,
+	        .started = started,
+	};
+
+	virtio_driver_main(&driver);
 }

@@ -125,6 +125,9 @@ int cap_memory_unmap(void *address, uint64_t size);
 int cap_account(cap_t *out);
 /* Zeroed memory of size bytes, charged to the account. */
 int cap_account_create_memory(cap_t account, uint64_t size, cap_t *out);
+/* The same of the process's own account: memory that is all there, also when the machine has none
+ * left later. */
+int cap_memory_create_committed(uint64_t size, cap_t *out);
 /* A copy of part of a MemoryObject (right READ), shared until stored to, charged to the account.
  * offset: a multiple of the page size. */
 int cap_account_slice(cap_t account, cap_t memory, uint64_t offset, uint64_t size, cap_t *out);
