@@ -33,6 +33,7 @@ image/base: tools/mkarchive/mkarchive image/manifest image/sbin/.stamp $(IMAGE_E
 	$(say_image)tools/mkarchive/mkarchive $@.new \
 		dir:tmp:1777 dir:root:0755 dir:dev:0755 \
 		file:etc/manifest:0644:image/manifest \
+		link:etc/ssl/cert.pem:/etc/ssl/certs/ca-certificates.crt \
 		`for name in $(IMAGE_ETC); do \
 			echo file:etc/$${name##*/}:0644:$(srcdir)/$$name; \
 		done` \

@@ -19,6 +19,7 @@ CAPOS_OPTION_SOURCES = \
 	tools/capos/environment.c tools/capos/environment.h \
 	tools/capos/grant.c tools/capos/grant.h \
 	tools/capos/help.c tools/capos/help.h \
+	tools/capos/hostdata.c tools/capos/hostdata.h \
 	tools/capos/option_table.c tools/capos/options.c tools/capos/options.h
 
 bin_PROGRAMS += capos

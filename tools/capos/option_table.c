@@ -10,6 +10,7 @@
 #include "tools/capos/address.h"
 #include "tools/capos/environment.h"
 #include "tools/capos/grant.h"
+#include "tools/capos/hostdata.h"
 #include "tools/capos/options.h"
 
 #define MEMORY_MIN      18         /* MiB: the standard image boots in 15 and leaves little */
@@ -284,6 +285,11 @@ const struct option_entry option_table[] = {
          "failed or was killed. Repeatable."},
         {"volume", 'v', "HOST:GUEST", RUN, "<file>", set_volume,
          "refused: there are no volumes; see --file and --output."},
+        {"zoneinfo", 0, NULL, RUN | IMAGE, NULL, set_zoneinfo,
+         "puts this machine's time zones into the guest, for TZ=Europe/Berlin and the like."},
+        {"certificates", 0, NULL, RUN | IMAGE, NULL, set_certificates,
+         "puts the certificates of authorities that this machine trusts into the guest, as "
+         "/etc/ssl/cert.pem and /etc/ssl/certs/ca-certificates.crt."},
         {"env", 'e', "NAME[=VALUE]", RUN | IMAGE, NULL, set_env,
          "sets an environment variable of the program; without a value it is the host's. "
          "Repeatable."},
