@@ -5,7 +5,7 @@
  */
 #include "drivers/virtio-console/console.h"
 
-static bool device_lies(const struct console *c)
+static bool device_is_broken(const struct console *c)
 {
 	for (uint32_t i = 0; i < CONSOLE_QUEUES(c->nports); i++)
 		if (c->queues[i].broken)
@@ -25,7 +25,7 @@ uint32_t console_run(struct console *c)
 	console_control_run(c);
 	for (uint32_t i = 0; i < CONSOLE_STREAMS; i++)
 		console_stream_run(&c->streams[i]);
-	return device_lies(c) ? CONSOLE_DEVICE_BROKEN : 0;
+	return device_is_broken(c) ? CONSOLE_DEVICE_BROKEN : 0;
 }
 
 bool console_prepare_sleep(struct console *c)
@@ -34,5 +34,5 @@ bool console_prepare_sleep(struct console *c)
 
 	for (uint32_t i = 0; i < CONSOLE_STREAMS; i++)
 		more |= console_stream_prepare_sleep(&c->streams[i]);
-	return more || device_lies(c);
+	return more || device_is_broken(c);
 }

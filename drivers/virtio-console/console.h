@@ -6,8 +6,8 @@
  * used it.
  *
  * Nothing that the device or a client writes is trusted: requests and buffers are recorded in
- * private memory, a client that lies about its indices closes its own stream alone, a device that
- * lies is reset.
+ * private memory, a client with impossible indices closes its own stream alone, a device with
+ * impossible answers is reset.
  *
  * Pure: no calls, no registers but the queues' doorbells.  control.c holds what the control queues
  * say, stream.c moves bytes.
@@ -102,7 +102,7 @@ struct console_stream {
 	bool host_closed; /* after it was open; for good */
 	bool size_known;
 	uint16_t columns, rows;
-	bool wake;       /* set when the client is to be woken; cleared by whoever does it */
+	bool wake;       /* set when the client is to be woken; cleared when that is done */
 	uint32_t status; /* CHANNEL_* set so far */
 
 	/* Sending: requests[first..first + count) in the order of their bytes, modulo their
@@ -151,7 +151,7 @@ void console_start(struct console *c);
 uint32_t console_run(struct console *c);
 /* Asks all sides to say when there is more.  True: there is already. */
 bool console_prepare_sleep(struct console *c);
-/* All ports that the device announced have told their names. */
+/* All ports that the device announced have sent their names. */
 bool console_settled(const struct console *c);
 
 /* How far the client had written: for console_drained.  False: its index makes no sense. */

@@ -37,7 +37,7 @@ static bool can_answer(const struct console *c)
 }
 
 /* The caller has seen can_answer. */
-static void tell(struct console *c, uint32_t port, enum console_event event, uint16_t value)
+static void send_event(struct console *c, uint32_t port, enum console_event event, uint16_t value)
 {
 	uint32_t slot = 0;
 
@@ -66,7 +66,7 @@ static void port_added(struct console *c, struct console_port *port)
 		return;
 	port->added = true;
 	port->answered = false;
-	tell(c, port->number, CONSOLE_PORT_READY, 1);
+	send_event(c, port->number, CONSOLE_PORT_READY, 1);
 }
 
 static void port_opened(struct console_port *port, bool open)
@@ -101,7 +101,7 @@ static void port_named(struct console *c, struct console_port *port, const char 
 			console_stream_bound(s);
 		}
 		port_opened(port, port->open);
-		tell(c, port->number, CONSOLE_PORT_OPEN, 1);
+		send_event(c, port->number, CONSOLE_PORT_OPEN, 1);
 		return;
 	}
 }
@@ -189,7 +189,7 @@ void console_control_run(struct console *c)
 		handle(c, copy, length);
 		post(c, buffer);
 	}
-	virtqueue_kick(in); /* first: what we tell may bring messages */
+	virtqueue_kick(in); /* first: what we send may bring messages */
 	virtqueue_kick(out_queue(c));
 }
 
@@ -229,6 +229,6 @@ void console_control_start(struct console *c)
 	for (uint32_t i = 0; i < CONSOLE_CONTROL_BUFFERS && i < buffers; i++)
 		post(c, i);
 	virtqueue_kick(&c->queues[CONSOLE_CONTROL_RECEIVE]);
-	tell(c, 0, CONSOLE_DEVICE_READY, 1);
+	send_event(c, 0, CONSOLE_DEVICE_READY, 1);
 	virtqueue_kick(out_queue(c));
 }

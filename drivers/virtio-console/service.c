@@ -115,7 +115,8 @@ static void count_ports(void)
 	int result = virtio_read_config(&device, CONFIG_MAX_PORTS, &ports, sizeof(ports));
 
 	if (result)
-		log_fatal("the console device does not tell its ports: %s", cap_error_text(result));
+		log_fatal("the console device does not report its ports: %s",
+		          cap_error_text(result));
 	if (ports > CONSOLE_PORTS_MAX)
 		ports = CONSOLE_PORTS_MAX;
 	for (uint32_t i = 0; i < CONSOLE_QUEUES(ports); i++) {

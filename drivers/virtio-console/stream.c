@@ -16,7 +16,7 @@ static uint32_t least(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* Told once, and whatever the client waits for. */
+/* Set once; the client is woken, also when it waits for something else. */
 static void set_status(struct console_stream *s, uint32_t bit)
 {
 	if (s->status & bit)

@@ -2,9 +2,9 @@
 /*
  * Frames between a virtio network device and its client (netstack): two virtqueues on one side,
  * the shared descriptor queues of capos/nicqueue.h on the other.  Every buffer has exactly one
- * owner, recorded here in private memory; a buffer is accepted from somebody only when that one
+ * owner, recorded here in private memory; a buffer is accepted from a side only when that side
  * owns it.  So neither the device nor the client can make this code touch, send or hand out a
- * buffer that is not theirs, whatever they write in shared memory.
+ * buffer that is not theirs by anything that they write in shared memory.
  *
  * Pure: no calls, no registers but the queues' doorbells.
  */
@@ -51,7 +51,7 @@ enum net_owner { NET_OWNER_DRIVER, NET_OWNER_DEVICE, NET_OWNER_CLIENT };
 struct net_statistics {
 	uint64_t received_frames, received_bytes; /* good ones, handed on or not */
 	uint64_t transmitted_frames, transmitted_bytes;
-	uint64_t dropped;   /* good frames that nobody was there to take */
+	uint64_t dropped;   /* good frames, for which there was no client or no place */
 	uint64_t malformed; /* frames and descriptors that made no sense */
 };
 

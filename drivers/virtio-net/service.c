@@ -78,7 +78,7 @@ static int negotiate(void)
 	                  VIRTIO_F_EVENT_IDX;
 	int result = virtio_negotiate(&device, wanted, FEATURE_MAC);
 
-	/* Frames whose checksum is unfinished are only for a client that was told of the
+	/* Frames whose checksum is unfinished are only for a client that knows of the
 	 * offload. */
 	if (!result && (device.features & FEATURE_GUEST_CSUM) && !(device.features & FEATURE_CSUM))
 		result = virtio_negotiate(&device, wanted & ~FEATURE_GUEST_CSUM, FEATURE_MAC);
@@ -255,7 +255,7 @@ static int serve_mac_address(void *object, struct msg_call *call,
 	(void)call;
 	out->addr = MSG_DATA(mac, sizeof(mac));
 	out->result = MSG_TEXT("known");
-	out->reason = MSG_TEXT("the device's configuration tells it");
+	out->reason = MSG_TEXT("it is in the device's configuration");
 	out->side_effect = MSG_TEXT("none");
 	return CAP_OK;
 }
@@ -269,7 +269,7 @@ static int serve_link_status(void *object, struct msg_call *call,
 	out->result = out->up ? MSG_TEXT("up") : MSG_TEXT("down");
 	out->reason = device.features & FEATURE_STATUS
 	                      ? MSG_TEXT("the device's status register says so")
-	                      : MSG_TEXT("the device does not tell, so it counts as up");
+	                      : MSG_TEXT("the device does not report it, so it counts as up");
 	out->side_effect = MSG_TEXT("none");
 	return CAP_OK;
 }

@@ -190,7 +190,7 @@ int virtio_open(struct virtio_device *d, const char *name)
 		result = map_window(d, regions, &d->layout.device, mapped, &d->config);
 	if (!result && (!d->common || !d->notify))
 		result = CAP_ENOENT;
-	if (!result) { /* whoever had it before may have left it running */
+	if (!result) { /* the driver before this one may have left it running */
 		why = "it cannot be reset";
 		result = virtio_reset(d);
 	}

@@ -15,7 +15,7 @@
 /* More than any function offers: six BARs, each cut in two by an MSI-X table. */
 #define VIRTIO_REGIONS_MAX 12u
 
-struct virtio_region { /* of a BAR; what DeviceMmio.info tells */
+struct virtio_region { /* of a BAR; what DeviceMmio.info returns */
 	uint8_t bar;
 	uint64_t offset; /* in the BAR */
 	uint64_t size;

@@ -26,7 +26,7 @@ struct data {
 	void *root; /* height 0: the page of index 0; else a table.  NULL: no owned pages */
 	uint32_t height;
 	uint32_t base_crc;
-	bool base_unchecked;  /* nobody has compared base with base_crc yet */
+	bool base_unchecked;  /* base was not compared with base_crc yet */
 	uint64_t owned;       /* data pages, tables not counted */
 	uint64_t base_hidden; /* owned pages that stand in front of base */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A session's place is free when its word is 0 and its store is gone: files that it made and nobody
- * removed keep the place, and so the charge, as long as they exist.
+ * A session's place is free when its word is 0 and its store is gone: files that it made and that
+ * exist keep the place, and so the charge, as long as they exist.
  */
 #include "session.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Snapshots for File.memory: pages of the boot archive in place where they hold the file and nothing
- * else, otherwise a copy that the client's account pays for.  Either is code: whoever executes a
+ * else, otherwise a copy that the client's account pays for.  Either is code: a process that executes a
  * file cannot write what it executes.
  */
 #include <capos/schema/kernel_client.h>
@@ -34,7 +34,7 @@ static int snapshot_in_place(const struct data *data, cap_t *memory)
 	return !result && !call.ncaps ? CAP_EMESSAGE : result;
 }
 
-/* The copy as code: whoever executes the file cannot write what it executes, and a later write to
+/* The copy as code: a process that executes the file cannot write what it executes, and a later write to
  * the file does not reach it. */
 static int make_code(cap_t data, cap_t *code)
 {

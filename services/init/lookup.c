@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Paths in the boot archive.  A path is walked one component at a time; whatever a link puts in is
+ * Paths in the boot archive.  A path is walked one component at a time; what a link puts in is
  * walked in the same way, and the number of links and the length of every path are bounded.
  */
 #include <string.h>
@@ -244,7 +244,7 @@ static int through_script(const struct archive *archive, struct program *p, uint
 	return CAP_OK;
 }
 
-/* A dynamic executable: the dynamic linker is started and told, by its own options, what to load
+/* A dynamic executable: the dynamic linker is started, with options of its own for what to load
  * and which argv[0] that is to see. */
 static int through_linker(const struct archive *archive, const char *argv0, struct program *p,
                           uint32_t n)

@@ -99,7 +99,7 @@ static _Noreturn void list_capabilities(void)
 	for (uint32_t i = 0; i < given.n; i++) {
 		struct capos_send_cap *send = &given.send[i];
 
-		/* As if spawning had copied it, so that it is told apart from init's own. */
+		/* As if spawning had copied it, so that it differs from init's own. */
 		if (!(send->flags & CAPOS_SEND_MOVE) &&
 		    !cap_copy(send->cap, send->rights, &send->cap))
 			send->flags |= CAPOS_SEND_MOVE;

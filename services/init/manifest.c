@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reads the manifest and the program's request.  Every name, number and reference is checked here,
- * and the first thing that is wrong is told by name; what is read afterwards needs no checks.
+ * and the first thing that is wrong is reported by name; what is read afterwards needs no checks.
  */
 #include <stdarg.h>
 #include <string.h>

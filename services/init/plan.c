@@ -2,7 +2,7 @@
 /*
  * Holds the manifest against the machine: a service is started when its file is in the archive and
  * intact and its devices are there.  One that is optional and lacks something is left out, and with
- * it every optional service that holds something of it; whoever else holds something of it is not
+ * it every optional service that holds something of it; any other holder of something of it is not
  * given that.
  */
 #include <stdarg.h>

@@ -111,7 +111,7 @@ struct plan_request {
 };
 
 /* Reads and checks.  CAP_OK, or CAP_EINVAL with problem set: services that are not faulty may still
- * be started, so that somebody can be told. */
+ * be started, so that the problem can be reported. */
 int plan_read_manifest(struct plan *plan, const void *message, uint64_t length);
 int plan_read_request(struct plan_request *request, const void *message, uint64_t length);
 

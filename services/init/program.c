@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The program: found in the archive, given what the manifest and the request say and nothing else,
- * and seen out: its output drained, its exit status told to the host, the machine turned off.
+ * and seen out: its output drained, its exit status reported to the host, the machine turned off.
  */
 #include <string.h>
 

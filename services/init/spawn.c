@@ -148,7 +148,7 @@ int given_add_holdings(struct given *given, const struct plan_holding *holdings,
 	return result;
 }
 
-/* A MemoryObject with the file's pages, shared with the archive until somebody writes. */
+/* A MemoryObject with the file's pages, shared with the archive until they are written. */
 static int slice_image(const struct archive_file *file, cap_t *out)
 {
 	struct capos_call call = INIT_CALL();
