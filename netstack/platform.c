@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What netstack's pure files need of the system (lwip/platform.h), over capabilities.  Memory that is
- * made here is committed; netstack's own is all present from server_init() on: nothing that arrives
- * or is asked for makes it touch a page that does not exist.
+ * What netstack's pure files need of the system (lwip/platform.h), over capabilities.  Memory
+ * that is made here is committed; netstack's own is all present from server_init() on: nothing
+ * that arrives or is asked for makes it touch a page that does not exist.
  */
 #include <capos/cap.h>
 #include <capos/log.h>

@@ -15,8 +15,8 @@ struct virtio_driver {
 	struct server *server;
 	const struct server_ops *ops;
 	uint64_t interrupt_bit; /* of the server's event */
-	/* Each ends the process when it fails.  In this order: opens the device and takes its memory;
-	 * from reset to running; once the device runs. */
+	/* Each ends the process when it fails.  In this order: opens the device and takes its
+	 * memory; from reset to running; once the device runs. */
 	void (*set_up)(void);
 	void (*start)(void);
 	void (*started)(void);

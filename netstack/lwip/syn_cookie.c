@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A cookie is, from its lowest bit: selective acknowledgements (1), the maximum segment size's place
- * in a table (2), the window scale, 15 for none (4), the period's parity (1), and a keyed hash of
- * all that and the connection (24).  An attacker that sees no answer guesses one acknowledgement in
- * 2^24 right.
+ * A cookie is, from its lowest bit: selective acknowledgements (1), the maximum segment size's
+ * place in a table (2), the window scale, 15 for none (4), the period's parity (1), and a keyed
+ * hash of all that and the connection (24).  An attacker that sees no answer guesses one
+ * acknowledgement in 2^24 right.
  */
 #include "netstack/lwip/random.h"
 #include "netstack/lwip/syn_cookie.h"

@@ -50,8 +50,9 @@ struct policy *policy_account(struct policy *policy);
 bool policy_charge(struct policy *policy);
 void policy_discharge(struct policy *policy);
 
-/* A session: a policy under the root that allows nothing yet, whose sockets' memory is drawn from that
- * account (a capability, which the policy owns; released at once when it fails).  NULL: too many. */
+/* A session: a policy under the root that allows nothing yet, whose sockets' memory is drawn
+ * from that account (a capability, which the policy owns; released at once when it fails).
+ * NULL: too many. */
 struct policy *policy_create_session(uint64_t account);
 /* The account that memory for it is drawn from; 0: netstack's own. */
 uint64_t policy_memory_account(const struct policy *policy);

@@ -135,7 +135,8 @@ void socket_set_budget(uint64_t bytes);
 /* A new socket under policy, whose reference it takes of its own; charged to the policy's account.
  * STATUS_OK, STATUS_NO_BUFFERS or STATUS_NO_MEMORY. */
 int socket_create(enum socket_kind kind, struct policy *policy, struct socket **out);
-/* The same of a connection that waits to be accepted, without a channel: STATUS_NO_BUFFERS alone. */
+/* The same of a connection that waits to be accepted, without a channel: STATUS_NO_BUFFERS
+ * alone. */
 int socket_create_waiting(struct policy *policy, struct socket **out);
 /* Gives it its channel, which says what became of the connection so far. */
 int socket_make_channel(struct socket *s);

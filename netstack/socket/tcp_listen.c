@@ -17,8 +17,8 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 
-/* Connections that wait to be accepted, of one listener.  Programs ask for as few as 5, written when
- * memory was dear; a burst of that size makes peers wait a second for their next SYN. */
+/* Connections that wait to be accepted, of one listener.  Programs ask for as few as 5, written
+ * when memory was dear; a burst of that size makes peers wait a second for their next SYN. */
 #define BACKLOG_LEAST 32u
 #define BACKLOG_MOST  256u
 /* Received buffers of one connection that waits, and of all together: of the heap's class for

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the service that know of calls share: the tree and who uses it.  directory.c and
- * file.c hold the methods, snapshot.c makes memory of a file, service.c leads a call to its method.
+ * What the files of the service that know of calls share: the tree and who uses it.
+ * directory.c and file.c hold the methods, snapshot.c makes memory of a file, service.c leads a
+ * call to its method.
  */
 #ifndef FILES_FILES_H
 #define FILES_FILES_H

@@ -5,8 +5,8 @@
  * well.  Small objects (inodes, names, link targets) are cut from such pages by size class; a page
  * goes back as soon as nothing on it is in use.
  *
- * A page is drawn from the source of the client that is being served, and goes back to where it came
- * from, whichever client gives it up.
+ * A page is drawn from the source of the client that is being served, and goes back to where it
+ * came from, whichever client gives it up.
  */
 #ifndef FILES_PAGES_H
 #define FILES_PAGES_H

@@ -4,7 +4,8 @@
  * CodeMaker (to hand out copies of written files as code), a log, and its endpoint; it is handed an
  * account for each session, and draws on that what it makes for the session.
  *
- * A call names an object by its word: the root Directory of the service or of a session, or a handle.
+ * A call names an object by its word: the root Directory of the service or of a session, or a
+ * handle.
  */
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>

@@ -12,7 +12,8 @@
 
 /* The session of the service's own memory: what holders of the manifest's root write. */
 #define SESSION_OWN 0u
-/* Pages that they may use: the names of a large image, the files under etc/, and a test's output. */
+/* Pages that they may use: the names of a large image, the files under etc/, and a test's
+ * output. */
 #define SESSION_OWN_PAGES 8192u
 
 struct session {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where pages come from in the running service: each client has a store, which draws chunks of pages
- * on that client's account.  They are committed when they are drawn: a page that was got can be
- * written, and a client that has no memory left gets an error, not the service a fault.
+ * Where pages come from in the running service: each client has a store, which draws chunks of
+ * pages on that client's account.  They are committed when they are drawn: a page that was got
+ * can be written, and a client that has no memory left gets an error, not the service a fault.
  */
 #ifndef FILES_STORE_H
 #define FILES_STORE_H

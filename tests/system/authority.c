@@ -3,9 +3,9 @@
  * What a program can have put on the wire by the capabilities themselves, past POSIX.  For each
  * argument one line, "ARGUMENT RESULT": a Status (schema/status.capnp) or, negative, a cap_error.
  *
- *	authority:HOST:PORT   NetworkManager.connectAuthority, then connect to any of its addresses
- *	restrict:HOST:PORT    NetworkManager.restrict to that, then connectTcp to 10.0.2.2 and PORT
- *	both:HOST:PORT        an authority of a restricted manager
+ *  authority:HOST:PORT   NetworkManager.connectAuthority, then connect to any of its addresses
+ *  restrict:HOST:PORT    NetworkManager.restrict to that, then connectTcp to 10.0.2.2 and PORT
+ *  both:HOST:PORT        an authority of a restricted manager
  */
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -415,7 +415,8 @@ static void test_handles(void **state)
 	assert_int_equal(f->held, 0);
 }
 
-/* Pages come from the client that makes something, and go back there, whichever client removes it. */
+/* Pages come from the client that makes something, and go back there, whichever client removes
+ * it. */
 static void test_each_client_pays_for_what_it_makes(void **state)
 {
 	static struct test_pages other_pages = {.limit = 100};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the back end knows of a schema: all nodes by id, the contents of one file in an order in which C can declare
- * them, and the C names of both.  What C cannot express is refused here, with a message.
+ * What the back end knows of a schema: all nodes by id, the contents of one file in an order in
+ * which C can declare them, and the C names of both.  What C cannot express is refused here,
+ * with a message.
  */
 #ifndef CAPNPC_CAPOS_SCHEMAS_H
 #define CAPNPC_CAPOS_SCHEMAS_H
@@ -61,7 +62,8 @@ class Schemas
 	Node::Reader at(uint64_t id) const;
 	/* "TcpSocket", "CapabilityEntry.Kind" */
 	std::string scoped_name(uint64_t id) const;
-	/* The C tag of a struct or enum.  Parameters and results are named after interface and method. */
+	/* The C tag of a struct or enum.  Parameters and results are named after interface and
+	 * method. */
 	std::string tag(uint64_t id) const;
 	uint64_t file_of(uint64_t id) const;
 
@@ -80,8 +82,8 @@ class SchemaFile
 	/* The first lines of everything that is written from this file. */
 	std::string banner() const;
 	bool is_empty(uint64_t id) const;
-	/* The arguments of a stub or handler that carry parameters and results, each led by ", ".  A struct without
-	 * fields is no argument: there is nothing to pass. */
+	/* The arguments of a stub or handler that carry parameters and results, each led by ",
+	 * ".  A struct without fields is no argument: there is nothing to pass. */
 	std::string struct_arguments(Method::Reader method, const std::string &stem) const;
 
 	const Schemas &schemas;

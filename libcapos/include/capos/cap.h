@@ -114,12 +114,13 @@ int cap_memory_map_private(cap_t memory, uint64_t offset, uint64_t size, uint32_
                            void **address);
 int cap_memory_unmap(void *address, uint64_t size);
 
-/* ---- Accounts ----
- *
+/* ---- Accounts ---- */
+
+/*
  * A program hands its account, with the right CALL alone, to a server when it opens a session; what
  * the server makes for the program it draws from there.  What is drawn is committed: using it never
- * fails.  CAP_ENOMEM: the account has no more, which is that program's error and not the
- * server's. */
+ * fails.  CAP_ENOMEM: the account has no more, which is that program's error and not the server's.
+ */
 
 /* The process's own account (rights CALL, WATCH, COPY). */
 int cap_account(cap_t *out);
