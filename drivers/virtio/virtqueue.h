@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The driver's side of a split virtqueue (virtio 1.2, section 2.7).  What the device writes is read
- * once and checked against private records, so a device that writes nonsense breaks its queue and nothing
- * else.
+ * The driver's side of a split virtqueue (virtio 1.2, section 2.7).  What the device writes is
+ * read once and checked against private records, so a device that writes nonsense breaks its
+ * queue and nothing else.
  *
  * Pure: works on memory that the caller provides, makes no calls, takes no locks (one thread).  The
  * only effect outside that memory is the store to the doorbell.
@@ -21,10 +21,10 @@
 #define VIRTQUEUE_SIZE_MAX 256u
 
 /*
- * Memory of a queue of `size` entries: one block of VIRTQUEUE_MEMORY_SIZE bytes, aligned to that
- * or to a page, the smaller of the two: descriptors, available ring, used ring.  No part crosses a page
- * boundary that its alignment does not force: a block of 256 entries has its descriptors in the
- * first page and both rings in the second.
+ * Memory of a queue of `size` entries: one block of VIRTQUEUE_MEMORY_SIZE bytes, aligned to
+ * that or to a page, the smaller of the two: descriptors, available ring, used ring.  No part
+ * crosses a page boundary that its alignment does not force: a block of 256 entries has its
+ * descriptors in the first page and both rings in the second.
  */
 #define VIRTQUEUE_MEMORY_SIZE(size)      ((uint32_t)(32u * (size)))
 #define VIRTQUEUE_AVAILABLE_OFFSET(size) ((uint32_t)(16u * (size)))

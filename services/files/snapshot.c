@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Snapshots for File.memory: pages of the boot archive in place where they hold the file and nothing
- * else, otherwise a copy that the client's account pays for.  Either is code: a process that executes a
- * file cannot write what it executes.
+ * Snapshots for File.memory: pages of the boot archive in place where they hold the file and
+ * nothing else, otherwise a copy that the client's account pays for.  Either is code: a process
+ * that executes a file cannot write what it executes.
  */
 #include <capos/schema/kernel_client.h>
 
@@ -34,8 +34,8 @@ static int snapshot_in_place(const struct data *data, cap_t *memory)
 	return !result && !call.ncaps ? CAP_EMESSAGE : result;
 }
 
-/* The copy as code: a process that executes the file cannot write what it executes, and a later write to
- * the file does not reach it. */
+/* The copy as code: a process that executes the file cannot write what it executes, and a later
+ * write to the file does not reach it. */
 static int make_code(cap_t data, cap_t *code)
 {
 	const struct code_maker_make_params in = {.memory_index = 0};

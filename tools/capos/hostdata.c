@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Data of this machine that programs expect of any system and the image does not carry, put into
- * the guest where they look for it. It is an option and not in the image, since it takes more memory
- * than it is worth to most: the time zones 5 MiB, the certificates 0.2 MiB.
+ * Data of this machine that programs expect of any system and the image does not carry, put
+ * into the guest where they look for it. It is an option and not in the image, since it takes
+ * more memory than it is worth to most: the time zones 5 MiB, the certificates 0.2 MiB.
  */
 #include "tools/capos/hostdata.h"
 
