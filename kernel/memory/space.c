@@ -332,6 +332,14 @@ static int place_like(struct space *s, const struct mapping *m, struct memobj *o
 	return place(s, &filled, m->end - m->start, &address);
 }
 
+/* The limit of the copy of a private mapping.  The copy is made in pieces, and meanwhile other
+ * threads may make the mapping writable and store to it: what could still become code or data is
+ * data in the copy. */
+static uint32_t limit_of_copy(uint32_t limit)
+{
+	return (limit & CAP_RIGHT_WRITE) != 0 ? limit & ~CAP_RIGHT_EXEC : limit;
+}
+
 /* Copies one mapping: CAP_OK, CAP_ENOMEM; or begins to, when it is private. */
 static int fork_mapping(struct space_fork *f, const struct mapping *m)
 {
@@ -340,6 +348,7 @@ static int fork_mapping(struct space_fork *f, const struct mapping *m)
 		return CAP_OK;
 	if (m->private_copy) {
 		f->copied = *m;
+		f->copied.limit = limit_of_copy(m->limit);
 		if (!slice_begin(&f->slice, m->object, m->offset, m->end - m->start, f->to->account,
 		                 false))
 			f->at = m->start; /* may be tried again */
@@ -466,7 +475,8 @@ static bool cuts(const struct mapping *m, uint64_t address)
 
 /*
  * Splits mappings so that the borders of [start, end) cut none, with mappings allocated before
- * anything is changed.  CAP_OK or CAP_ENOMEM.
+ * anything is changed.  CAP_OK, CAP_ENOMEM, or CAP_EINVAL for one that is the kernel's: a range that
+ * changed since it was checked may cut such a one.
  */
 static int split_borders(struct space *s, uint64_t start, uint64_t end)
 {
@@ -478,6 +488,8 @@ static int split_borders(struct space *s, uint64_t start, uint64_t end)
 	for (unsigned i = 0; i < 2; i++) {
 		if (!cuts(cut[i], at[i]))
 			continue;
+		if (cut[i]->kernel_owned)
+			return CAP_EINVAL;
 		uint32_t of_object = 1 + (i == 1 && needed > 0 && cut[0]->object == cut[1]->object);
 		if (!may_map(cut[i]->object, of_object))
 			return CAP_ENOMEM;

@@ -156,6 +156,48 @@ static void test_refusals(void)
 	tap_equal(wait_for(child, NULL, 0), 0, "they all end well");
 }
 
+/* ---- Data and code ---- */
+
+static int protect(uint64_t address, uint32_t access)
+{
+	struct process_protect_params params = {
+	        .address = address, .size = CAPOS_PAGE_SIZE, .access = access};
+	return process_protect(CAP_SELF, &params, NULL);
+}
+
+static void child_protects(uint64_t address)
+{
+	CHECK(1, protect(address, CAP_RIGHT_READ | CAP_RIGHT_EXEC) == CAP_ERIGHTS);
+	CHECK(2, protect(address, CAP_RIGHT_READ | CAP_RIGHT_WRITE) == CAP_OK);
+	child_ends(0);
+}
+
+static void child_keeps_code(uint64_t address)
+{
+	CHECK(1, protect(address, CAP_RIGHT_READ) == CAP_OK);
+	CHECK(2, protect(address, CAP_RIGHT_READ | CAP_RIGHT_EXEC) == CAP_OK);
+	child_ends(0);
+}
+
+/* A private mapping of code that is only read may become data or code.  Fork copies it in pieces:
+ * made data meanwhile, and written by another thread, it was still undecided in the child, which
+ * executed what was written. */
+static void test_undecided(void)
+{
+	void *address;
+	cap_t child;
+	cap_memory_map_private(state.image, 0, CAPOS_PAGE_SIZE, CAP_RIGHT_READ, &address);
+	tap_equal(fork_with(child_protects, (uint64_t)address, CAP_NULL, 0, &child), CAP_OK,
+	          "a fork with a mapping that is neither data nor code");
+	tap_equal(wait_for(child, NULL, 0), 0, "has it as data");
+	tap_equal(protect((uint64_t)address, CAP_RIGHT_READ | CAP_RIGHT_EXEC), CAP_OK,
+	          "its parent's may still become code");
+	tap_equal(fork_with(child_keeps_code, (uint64_t)address, CAP_NULL, 0, &child), CAP_OK,
+	          "a fork with a mapping that is code");
+	tap_equal(wait_for(child, NULL, 0), 0, "has it as code");
+	cap_memory_unmap(address, CAPOS_PAGE_SIZE);
+}
+
 /* ---- exec ---- */
 
 static _Alignas(16) uint8_t block[2048];
@@ -251,6 +293,7 @@ void test_fork(void)
 	cap_release(shared);
 	test_copies();
 	test_refusals();
+	test_undecided();
 	test_exec();
 	cap_memory_unmap((void *)(uintptr_t)state.shared, CAPOS_PAGE_SIZE);
 	cap_memory_unmap((void *)(uintptr_t)state.copied, CAPOS_PAGE_SIZE);
