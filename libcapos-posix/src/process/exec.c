@@ -57,16 +57,58 @@ static int open_program(const char *path, cap_t *file)
 	return -EACCES;
 }
 
+static const uint64_t *start_secret(void)
+{
+	for (const size_t *aux = __capos_auxv(); aux && aux[0]; aux += 2) {
+		if (aux[0] == AT_RANDOM)
+			return (const uint64_t *)aux[1];
+	}
+	return NULL;
+}
+
+/* What decides where images begin: the same for all programs that descend from one, so that an
+ * image lies at one place for as long as the machine runs.  Under emulation the translation of its
+ * code is found again there: fork and execve of BusyBox took 2.6 times as long with a place for
+ * each start.  Whoever starts the first program draws its bytes anew.  The word is not the one that
+ * the stack protector's guard is made from. */
+static uint64_t image_secret;
+
+uint64_t exec_image_secret(void)
+{
+	const uint64_t *secret = start_secret();
+
+	if (!image_secret && secret)
+		image_secret = secret[1];
+	return image_secret;
+}
+
+void exec_set_image_secret(uint64_t secret)
+{
+	image_secret = secret;
+}
+
+/* Spreads the secret and what tells one image from others over all bits (the finalizer of
+ * SplitMix64). */
+static uint64_t image_random(const void *bytes, uint64_t size)
+{
+	struct elf_header h = {0};
+	uint64_t x = exec_image_secret() ^ size << 32;
+
+	if (size >= sizeof(h))
+		memcpy(&h, bytes, sizeof(h));
+	x ^= h.entry + h.shoff;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+	return x ^ x >> 31;
+}
+
 /* Random bytes.  Without entropy the time has to do, and the secret of this image's own start. */
 static void random_bytes(uint64_t *out, size_t words)
 {
-	const uint64_t *secret = NULL;
+	const uint64_t *secret = start_secret();
 
 	if (sys_getrandom((long)out, (long)(words * sizeof(*out)), 0) >= 0)
 		return;
-	for (const size_t *aux = __capos_auxv(); aux && aux[0]; aux += 2)
-		if (aux[0] == AT_RANDOM)
-			secret = (const uint64_t *)aux[1];
 	for (size_t i = 0; i < words; i++) {
 		uint64_t mixed = (cap_now() + i) * 0x9e3779b97f4a7c15ull;
 
@@ -133,7 +175,8 @@ static int read_facts(const char *path, struct image *image)
 	if (result)
 		return errno_of(result);
 	result = check_image(path, bytes, image->size);
-	random_bytes(random, 2);
+	random_bytes(random, 1);
+	random[1] = image_random(bytes, image->size);
 	start_choose_place(bytes, image->size, random, &image->place);
 	if (!result && start_image_facts(bytes, image->size, image->place.load_bias, &image->facts))
 		result = -ENOEXEC;

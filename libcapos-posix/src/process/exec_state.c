@@ -103,6 +103,7 @@ static int write_state(struct exec_state *state, uint32_t descriptors)
 	state->group = process_group();
 	path_state(&state->directory, &mask);
 	state->umask = mask;
+	state->image_secret = exec_image_secret();
 	state->family = family_save();
 	children_save(&state->children);
 	write_signals(state);
@@ -217,6 +218,7 @@ void exec_restore(cap_t memory)
 	itimer_restore(state->timer);
 	process_set_group(state->group);
 	path_restore(state->directory, (unsigned)state->umask);
+	exec_set_image_secret(state->image_secret);
 	children_restore(&state->children);
 	restore_signals(state);
 	restore_files(state);

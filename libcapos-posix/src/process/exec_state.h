@@ -25,6 +25,7 @@ struct exec_state {
 	uint64_t group;
 	uint64_t blocked, pending, ignored; /* signals */
 	uint64_t umask;
+	uint64_t image_secret; /* where images begin: exec.c */
 	struct family_state family;
 	struct children_state children;
 };
@@ -36,5 +37,9 @@ struct carried_descriptor {
 
 /* 0 with a capability to the memory, or -errno: -ENOSYS for a descriptor that cannot be carried. */
 int exec_state_write(cap_t *out);
+
+/* exec.c: what decides where images begin, the same for all that descend from one program. */
+uint64_t exec_image_secret(void);
+void exec_set_image_secret(uint64_t secret);
 
 #endif
