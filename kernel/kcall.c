@@ -19,7 +19,8 @@ int kcall_arg(struct kcall *call, uint16_t index, enum cap_kind kind, uint32_t r
 	return (out->rights & rights) == rights ? CAP_OK : CAP_ERIGHTS;
 }
 
-uint16_t kcall_give(struct kcall *call, enum cap_kind kind, void *object, uint32_t rights)
+uint16_t kcall_give(struct kcall *call, enum cap_kind kind, struct object_header *object,
+                    uint32_t rights)
 {
 	assert(call->nout < CAPOS_MESSAGE_CAPS_MAX);
 	call->out[call->nout] =

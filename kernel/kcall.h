@@ -36,7 +36,8 @@ static inline struct kcall *kcall_of(struct msg_call *msg)
 int kcall_arg(struct kcall *call, uint16_t index, enum cap_kind kind, uint32_t rights,
               struct cap *out);
 /* Adds a capability with its count to the reply; its position. */
-uint16_t kcall_give(struct kcall *call, enum cap_kind kind, void *object, uint32_t rights);
+uint16_t kcall_give(struct kcall *call, enum cap_kind kind, struct object_header *object,
+                    uint32_t rights);
 
 /* A slice that a method makes, in pieces when it is large.  The first call of the handler for a
  * submission says what of; what that was counts until it is done, whatever the message says
@@ -69,25 +70,25 @@ struct method {
 };
 
 struct kind {
-	uint64_t interface;        /* 0: has no methods in the kernel */
-	void (*get)(void *object); /* NULL: there is one, not counted */
-	void (*put)(void *object);
-	int (*call)(void *object, struct msg_call *msg);
+	uint64_t interface; /* 0: has no methods in the kernel */
+	/* After the last reference has gone.  NULL: one exists, and is not counted. */
+	void (*last)(struct object_header *header);
+	int (*call)(struct object_header *object, struct msg_call *msg);
 	const struct method *methods; /* by ordinal */
 	uint16_t nmethods;
 };
 extern const struct kind kinds[KIND_COUNT];
 
 /* Handlers of kinds of which there is one. */
-int code_maker_call(void *object, struct msg_call *msg);
-int entropy_call(void *object, struct msg_call *msg);
-int log_call(void *object, struct msg_call *msg);
+int code_maker_call(struct object_header *object, struct msg_call *msg);
+int entropy_call(struct object_header *object, struct msg_call *msg);
+int log_call(struct object_header *object, struct msg_call *msg);
 void log_report_dropped(struct process *p); /* what it wrote and may not see, if anything */
-int power_call(void *object, struct msg_call *msg);
-int spawner_call(void *object, struct msg_call *msg);
-int status_call(void *object, struct msg_call *msg);
-int memory_call(void *memory, struct msg_call *msg);
-int account_call(void *account, struct msg_call *msg);
+int power_call(struct object_header *object, struct msg_call *msg);
+int spawner_call(struct object_header *object, struct msg_call *msg);
+int status_call(struct object_header *object, struct msg_call *msg);
+int memory_call(struct object_header *object, struct msg_call *msg);
+int account_call(struct object_header *object, struct msg_call *msg);
 
 /* The rights of a capability on a new account. */
 #define ACCOUNT_RIGHTS (CAP_RIGHT_CALL | CAP_RIGHT_WATCH | CAP_RIGHT_MANAGE | CAP_RIGHT_COPY)

@@ -5,7 +5,7 @@ noinst_PROGRAMS += kernel/capos.elf
 
 # Memory, architecture.
 kernel_capos_elf_SOURCES = \
-	kernel/kernel.h kernel/lib.c \
+	kernel/kernel.h kernel/lib.c kernel/object_header.h \
 	kernel/memory/account.c kernel/memory/account.h \
 	kernel/memory/page.c kernel/memory/page.h \
 	kernel/memory/slab.c kernel/memory/slab.h \

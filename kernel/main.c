@@ -121,10 +121,10 @@ static void start_init(struct capos_archive_header *h)
 	memobj_make_code(image);
 	const uint16_t call = CAP_RIGHT_CALL | CAP_RIGHT_COPY;
 	const struct cap caps[] = {
-	        {archive, KIND_MEMORY, MEMORY_CODE_RIGHTS},
+	        {&archive->header, KIND_MEMORY, MEMORY_CODE_RIGHTS},
 	        {NULL, KIND_SPAWNER, call},
 	        {NULL, KIND_LOG, call},
-	        {timer, KIND_TIMER, call},
+	        {timer_header(timer), KIND_TIMER, call},
 	        {NULL, KIND_ENTROPY, call},
 	        {NULL, KIND_POWER, call},
 	        {NULL, KIND_SYSTEM_STATUS, call},

@@ -37,8 +37,8 @@ static int op_nop(struct thread *t, const struct capos_sqe *sqe, struct capos_cq
 		return error;
 	if (cap.kind != KIND_OBJECT)
 		return CAP_OK;
-	cqe->value = object_era(cap.object);
-	if (object_gone(cap.object) || (sqe->arg != 0 && sqe->arg != cqe->value))
+	cqe->value = object_era(object_of(cap.object));
+	if (object_gone(object_of(cap.object)) || (sqe->arg != 0 && sqe->arg != cqe->value))
 		return CAP_EGONE;
 	return CAP_OK;
 }
@@ -52,7 +52,7 @@ static int op_call(struct thread *t, const struct capos_sqe *sqe, struct capos_c
 	if (!(cap.rights & CAP_RIGHT_CALL))
 		return CAP_ERIGHTS;
 	if (cap.kind == KIND_OBJECT)
-		return object_call(cap.object, t, sqe);
+		return object_call(object_of(cap.object), t, sqe);
 	return kcall_submit(t, sqe, cap, cqe);
 }
 
@@ -61,7 +61,7 @@ static int op_recv(struct thread *t, const struct capos_sqe *sqe, struct capos_c
 	struct cap cap;
 	(void)cqe;
 	int error = find(t, sqe->cap, KIND_ENDPOINT, CAP_RIGHT_RECV, &cap);
-	return error ? error : endpoint_recv(cap.object, t, sqe);
+	return error ? error : endpoint_recv(endpoint_of(cap.object), t, sqe);
 }
 
 static int op_return(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
@@ -105,10 +105,10 @@ static int op_mint(struct thread *t, const struct capos_sqe *sqe, struct capos_c
 		error = cap_room(&t->process->caps,
 		                 1); /* a failure must not look like a release to the server */
 	if (!error)
-		error = endpoint_mint(cap.object, t, sqe, &object);
+		error = endpoint_mint(endpoint_of(cap.object), t, sqe, &object);
 	if (error)
 		return error;
-	struct cap minted = {object, KIND_OBJECT, CAP_RIGHT_CALL | CAP_RIGHT_COPY};
+	struct cap minted = {object_header(object), KIND_OBJECT, CAP_RIGHT_CALL | CAP_RIGHT_COPY};
 	return install(t, minted, cqe);
 }
 
@@ -131,7 +131,7 @@ static int op_signal(struct thread *t, const struct capos_sqe *sqe, struct capos
 	(void)cqe;
 	int error = find(t, sqe->cap, KIND_EVENT, CAP_RIGHT_SIGNAL, &cap);
 	if (!error)
-		event_signal(cap.object, sqe->arg);
+		event_signal(event_of(cap.object), sqe->arg);
 	return error;
 }
 
@@ -139,7 +139,7 @@ static int op_wait(struct thread *t, const struct capos_sqe *sqe, struct capos_c
 {
 	struct cap cap;
 	int error = find(t, sqe->cap, KIND_EVENT, CAP_RIGHT_WAIT, &cap);
-	return error ? error : event_wait(cap.object, t, sqe, &cqe->value);
+	return error ? error : event_wait(event_of(cap.object), t, sqe, &cqe->value);
 }
 
 static int op_futex_wait(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)

@@ -29,7 +29,7 @@ struct dma_block {
 };
 
 struct device {
-	uint32_t refs; /* capabilities of the three kinds */
+	struct object_header header; /* references: capabilities of the three kinds */
 	struct account *account;
 	struct pci_function *function;
 	unsigned nregions;
@@ -42,17 +42,14 @@ struct device {
 	uint64_t dma_pages, dma_limit; /* limit 0: none */
 };
 
+ASSERT_HEADER_FIRST(struct device);
+
 static struct slab devices = SLAB_INIT(struct device);
 static struct slab blocks = SLAB_INIT(struct dma_block);
 
 uint16_t device_address(const struct device *d)
 {
 	return d->function->address;
-}
-
-void device_get(void *device)
-{
-	((struct device *)device)->refs++;
 }
 
 static void bind(struct device *d, struct event *event, uint64_t bits)
@@ -73,12 +70,10 @@ static void revoke(struct memobj *m)
 	memobj_put(m);
 }
 
-void device_put(void *device)
+void device_last(struct object_header *header)
 {
-	struct device *d = device;
-	assert(kernel_locked() && d->refs > 0);
-	if (--d->refs > 0)
-		return;
+	struct device *d = device_of(header);
+	assert(kernel_locked());
 	pci_mask(d->function);
 	pci_set_active(d->function, false, false);
 	bind(d, NULL, 0);
@@ -159,18 +154,18 @@ static int open(void *object, struct msg_call *msg, const struct device_manager_
 		return CAP_ENOMEM;
 	}
 	f->open = d;
-	d->refs = 3;
+	d->header = (struct object_header){.refs = 3, .kind = KIND_DEVICE_MMIO};
 	uint32_t rights = CAP_RIGHT_CALL | CAP_RIGHT_COPY;
-	results->mmio_index = kcall_give(call, KIND_DEVICE_MMIO, d, rights);
-	results->interrupt_index = kcall_give(call, KIND_INTERRUPT, d, rights);
-	results->dma_index = kcall_give(call, KIND_DMA_POOL, d, rights);
+	results->mmio_index = kcall_give(call, KIND_DEVICE_MMIO, &d->header, rights);
+	results->interrupt_index = kcall_give(call, KIND_INTERRUPT, &d->header, rights);
+	results->dma_index = kcall_give(call, KIND_DMA_POOL, &d->header, rights);
 	return CAP_OK;
 }
 
-int device_manager_call(void *object, struct msg_call *msg)
+int device_manager_call(struct object_header *header, struct msg_call *msg)
 {
 	static const struct device_manager_ops ops = {.list = list, .open = open};
-	return device_manager_dispatch(&ops, object, msg);
+	return device_manager_dispatch(&ops, header, msg);
 }
 
 /* ---- DeviceMmio ---- */
@@ -221,14 +216,14 @@ static int mmio_read_config(void *device, struct msg_call *msg,
 	return CAP_OK;
 }
 
-int device_mmio_call(void *device, struct msg_call *msg)
+int device_mmio_call(struct object_header *header, struct msg_call *msg)
 {
 	static const struct device_mmio_ops ops = {
 	        .info = mmio_info,
 	        .map = mmio_map,
 	        .read_config = mmio_read_config,
 	};
-	return device_mmio_dispatch(&ops, device, msg);
+	return device_mmio_dispatch(&ops, device_of(header), msg);
 }
 
 /* ---- Interrupt ---- */
@@ -240,7 +235,7 @@ static int interrupt_bind_method(void *device, struct msg_call *msg,
 	int error =
 	        kcall_arg(kcall_of(msg), params->event_index, KIND_EVENT, CAP_RIGHT_SIGNAL, &event);
 	if (!error)
-		bind(device, event.object, params->bits);
+		bind(device, event_of(event.object), params->bits);
 	return error;
 }
 
@@ -259,14 +254,14 @@ static int interrupt_count_method(void *device, struct msg_call *msg,
 	return CAP_OK;
 }
 
-int interrupt_call(void *device, struct msg_call *msg)
+int interrupt_call(struct object_header *header, struct msg_call *msg)
 {
 	static const struct interrupt_ops ops = {
 	        .bind = interrupt_bind_method,
 	        .unbind = interrupt_unbind_method,
 	        .count = interrupt_count_method,
 	};
-	return interrupt_dispatch(&ops, device, msg);
+	return interrupt_dispatch(&ops, device_of(header), msg);
 }
 
 /* ---- DMAPool ---- */
@@ -305,14 +300,14 @@ static int allocate(void *device, struct msg_call *msg,
 		addresses[i] = memobj_peek(block->object, i);
 	memobj_get(block->object);
 	results->memory_index =
-	        kcall_give(call, KIND_MEMORY, block->object,
+	        kcall_give(call, KIND_MEMORY, &block->object->header,
 	                   CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_CALL | CAP_RIGHT_COPY);
 	results->device_addresses = (struct msg_list){.count = params->pages, .items = addresses};
 	return CAP_OK;
 }
 
-int dma_pool_call(void *device, struct msg_call *msg)
+int dma_pool_call(struct object_header *header, struct msg_call *msg)
 {
 	static const struct dma_pool_ops ops = {.allocate = allocate};
-	return dma_pool_dispatch(&ops, device, msg);
+	return dma_pool_dispatch(&ops, device_of(header), msg);
 }

@@ -9,17 +9,18 @@
 #define KERNEL_DEVICE_H
 
 #include <stdint.h>
+#include "object_header.h"
 
 struct msg_call;
 struct device;
 
-void device_get(void *device);
-void device_put(void *device);
+DEFINE_HEADER_ACCESS(device, KIND_DEVICE_MMIO)
+void device_last(struct object_header *header);  /* the last reference has gone */
 uint16_t device_address(const struct device *d); /* PCI address */
 
-int device_manager_call(void *object, struct msg_call *msg);
-int device_mmio_call(void *device, struct msg_call *msg);
-int interrupt_call(void *device, struct msg_call *msg);
-int dma_pool_call(void *device, struct msg_call *msg);
+int device_manager_call(struct object_header *header, struct msg_call *msg);
+int device_mmio_call(struct object_header *header, struct msg_call *msg);
+int interrupt_call(struct object_header *header, struct msg_call *msg);
+int dma_pool_call(struct object_header *header, struct msg_call *msg);
 
 #endif

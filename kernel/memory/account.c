@@ -7,6 +7,8 @@
 #include "kernel.h"
 #include "memory/slab.h"
 
+ASSERT_HEADER_FIRST(struct account);
+
 static struct slab accounts = SLAB_INIT(struct account);
 
 struct account *account_create(const struct account_limits *limits, bool program)
@@ -21,7 +23,8 @@ struct account *account_create(const struct account_limits *limits, bool program
 	struct account *a = slab_alloc(&accounts);
 	if (!a)
 		return NULL;
-	*a = (struct account){.refs = 1, .program = program, .limits = *limits};
+	*a = (struct account){
+	        .header = {.refs = 1, .kind = KIND_ACCOUNT}, .program = program, .limits = *limits};
 	for (unsigned i = 0; i < ACCOUNT_ITEMS; i++) {
 		if (a->limits.items[i] == 0)
 			a->limits.items[i] = most[i];
@@ -32,23 +35,25 @@ struct account *account_create(const struct account_limits *limits, bool program
 void account_get(struct account *a)
 {
 	if (a)
-		a->refs++;
+		header_get(&a->header);
 }
 
 /* Frees an account that is neither held nor charged. */
 static void free_unused(struct account *a)
 {
-	if (a->refs == 0 && a->pages == 0 && a->bytes == 0)
+	if (a->header.refs == 0 && a->pages == 0 && a->bytes == 0)
 		slab_free(&accounts, a);
 }
 
 void account_put(struct account *a)
 {
-	if (!a)
-		return;
-	assert(a->refs > 0);
-	a->refs--;
-	free_unused(a);
+	if (a && header_put(&a->header))
+		account_last(&a->header);
+}
+
+void account_last(struct object_header *header)
+{
+	free_unused(account_of(header));
 }
 
 /* ---- Pages ---- */

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "memory/page.h"
+#include "object_header.h"
 
 struct slab;
 
@@ -47,8 +48,8 @@ struct account_limits {
 };
 
 struct account {
-	uint32_t refs; /* processes and capabilities */
-	bool program;  /* leaves the last of the memory to services */
+	struct object_header header; /* references: processes and capabilities */
+	bool program;                /* leaves the last of the memory to services */
 	struct account_limits limits;
 	uint64_t pages;      /* frames charged one by one */
 	uint64_t bytes;      /* of kernel objects smaller than a page */
@@ -56,11 +57,14 @@ struct account {
 	uint32_t items[ACCOUNT_ITEMS];
 };
 
+DEFINE_HEADER_ACCESS(account, KIND_ACCOUNT)
+
 /* One reference.  NULL: no memory.  The account itself is charged to no account: only a process
  * that may start processes makes one. */
 struct account *account_create(const struct account_limits *limits, bool program);
 void account_get(struct account *a);
 void account_put(struct account *a);
+void account_last(struct object_header *header); /* the last reference has gone */
 
 /* All pages that count against the limit. */
 static inline uint64_t account_used(const struct account *a)

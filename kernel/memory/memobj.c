@@ -23,6 +23,8 @@ struct small_table {
 _Static_assert(NODE_ENTRIES * sizeof(paddr_t) == PAGE_SIZE, "a node is a page");
 _Static_assert(NODE_ENTRIES == 1u << NODE_BITS, "a node's index");
 
+ASSERT_HEADER_FIRST(struct memobj);
+
 static struct slab memobj_slab = SLAB_INIT(struct memobj);
 static struct slab small_slab = SLAB_INIT(struct small_table);
 
@@ -69,7 +71,10 @@ static struct memobj *new_object(enum memobj_kind kind, uint64_t size, struct ac
 	struct memobj *m = account_alloc(account, &memobj_slab);
 	if (!m)
 		return NULL;
-	*m = (struct memobj){.refs = 1, .kind = kind, .size = size, .npages = npages};
+	*m = (struct memobj){.header = {.refs = 1, .kind = KIND_MEMORY},
+	                     .kind = kind,
+	                     .size = size,
+	                     .npages = npages};
 	m->height = height_for(npages);
 	m->account = account;
 	return m;
@@ -291,14 +296,13 @@ struct memobj *memobj_adopt(paddr_t start, uint64_t size)
 
 void memobj_make_code(struct memobj *m)
 {
-	assert(m->kind == MEMOBJ_ANON && m->refs == 1 && !m->mappings);
+	assert(m->kind == MEMOBJ_ANON && m->header.refs == 1 && !m->mappings);
 	m->code = true;
 }
 
 void memobj_get(struct memobj *m)
 {
-	assert(m->refs > 0 && m->refs < UINT32_MAX);
-	m->refs++;
+	header_get(&m->header);
 }
 
 /* After the last reference. */
@@ -314,9 +318,13 @@ static void tear_down(struct work *work)
 
 void memobj_put(struct memobj *m)
 {
-	assert(m->refs > 0);
-	if (--m->refs > 0)
-		return;
+	if (header_put(&m->header))
+		memobj_last(&m->header);
+}
+
+void memobj_last(struct object_header *header)
+{
+	struct memobj *m = memobj_of(header);
 	assert(!m->mappings);
 	tear_down(&m->work);
 }

@@ -16,6 +16,7 @@
 #include <capos/abi.h>
 #include "memory/account.h"
 #include "memory/page.h"
+#include "object_header.h"
 #include "work.h"
 
 struct mapping;
@@ -29,7 +30,7 @@ struct mapping;
 enum memobj_kind { MEMOBJ_ANON, MEMOBJ_DMA, MEMOBJ_DEVICE };
 
 struct memobj {
-	uint32_t refs;
+	struct object_header header;
 	enum memobj_kind kind;
 	/* Its bytes may be executed and never change; no other object is executed. */
 	bool code;
@@ -47,6 +48,8 @@ struct memobj {
 	struct work work;         /* private: after the last reference, while frames are left */
 };
 
+DEFINE_HEADER_ACCESS(memobj, KIND_MEMORY)
+
 struct memobj *memobj_create(uint64_t size, struct account *account); /* refs 1; NULL: no memory */
 /* A committed one; NULL: no memory, and nothing was charged. */
 struct memobj *memobj_create_committed(uint64_t size, struct account *account);
@@ -57,6 +60,7 @@ struct memobj *memobj_create_dma(uint32_t npages,
 struct memobj *memobj_adopt(paddr_t start, uint64_t size);
 void memobj_get(struct memobj *m);
 void memobj_put(struct memobj *m);
+void memobj_last(struct object_header *header); /* the last reference has gone */
 /* New object sharing frames copy-on-write; offset page-aligned; zero-filled past the source's
  * end. */
 struct memobj *memobj_slice(struct memobj *m, uint64_t offset, uint64_t size,

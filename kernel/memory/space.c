@@ -436,7 +436,7 @@ static bool shown_here_alone(const struct mapping *m, uint64_t first, uint64_t c
 {
 	const struct memobj *object = m->object;
 
-	if (object->nmappings > DISCARD_PIECES_MAX || object->nmappings != object->refs)
+	if (object->nmappings > DISCARD_PIECES_MAX || object->nmappings != object->header.refs)
 		return false;
 	steps_spend(object->nmappings / 4);
 	for (const struct mapping *o = object->mappings; o; o = o->next_of_object) {
@@ -456,7 +456,7 @@ static void unmap_some(struct space *s, struct mapping *m)
 
 	/* The last mapping of an object takes all frames with it; else those go that cannot be
 	 * reached any more. */
-	if (m->object->refs > 1 && shown_here_alone(m, first, count))
+	if (m->object->header.refs > 1 && shown_here_alone(m, first, count))
 		stop = m->start +
 		       (memobj_discard_some(m->object, first, first + count) - first) * PAGE_SIZE;
 	if (stop == m->end) {

@@ -21,7 +21,7 @@ static int create_memory(void *account, struct msg_call *msg,
 	int error = kcall_slice(kcall_of(msg), &what);
 	if (!error)
 		results->memory_index =
-		        kcall_give(kcall_of(msg), KIND_MEMORY, what.copy, MEMORY_RIGHTS);
+		        kcall_give(kcall_of(msg), KIND_MEMORY, &what.copy->header, MEMORY_RIGHTS);
 	return error;
 }
 
@@ -33,11 +33,11 @@ static int slice(void *account, struct msg_call *msg, const struct account_slice
 	                      &memory);
 	if (error)
 		return error;
-	if (((struct memobj *)memory.object)->kind != MEMOBJ_ANON)
+	if (memobj_of(memory.object)->kind != MEMOBJ_ANON)
 		return CAP_ETYPE;
 	if (!memobj_range_valid(params->offset, params->size))
 		return CAP_EINVAL;
-	struct slice_request what = {.from = memory.object,
+	struct slice_request what = {.from = memobj_of(memory.object),
 	                             .offset = params->offset,
 	                             .size = params->size,
 	                             .account = account,
@@ -45,7 +45,7 @@ static int slice(void *account, struct msg_call *msg, const struct account_slice
 	error = kcall_slice(kcall_of(msg), &what);
 	if (!error)
 		results->memory_index =
-		        kcall_give(kcall_of(msg), KIND_MEMORY, what.copy, MEMORY_RIGHTS);
+		        kcall_give(kcall_of(msg), KIND_MEMORY, &what.copy->header, MEMORY_RIGHTS);
 	return error;
 }
 
@@ -74,12 +74,12 @@ static int status(void *account, struct msg_call *msg, struct account_status_res
 	return CAP_OK;
 }
 
-int account_call(void *account, struct msg_call *msg)
+int account_call(struct object_header *header, struct msg_call *msg)
 {
 	static const struct account_ops ops = {
 	        .create_memory = create_memory,
 	        .slice = slice,
 	        .status = status,
 	};
-	return account_dispatch(&ops, account, msg);
+	return account_dispatch(&ops, account_of(header), msg);
 }

@@ -41,7 +41,7 @@ static struct cap_slot *slot_of(const struct cap_table *t, cap_t id)
 
 static struct cap slot_cap(const struct cap_slot *slot)
 {
-	return (struct cap){.object = (void *)slot->object,
+	return (struct cap){.object = (struct object_header *)slot->object,
 	                    .kind = (uint16_t)slot->kind,
 	                    .rights = (uint16_t)slot->rights};
 }
@@ -203,7 +203,7 @@ bool cap_table_destroy(struct cap_table *t)
 			continue;
 		steps_spend(STEPS_DROP);
 		if (cap.rights & CAP_HANGUP)
-			event_signal(cap.object, UINT64_MAX);
+			event_signal(event_of(cap.object), UINT64_MAX);
 		cap_put(cap);
 	}
 	t->first_free = t->free = t->live = 0;

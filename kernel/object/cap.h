@@ -12,29 +12,7 @@
 #include <stdint.h>
 #include <capos/abi.h>
 #include "memory/memobj.h"
-
-/* The kinds, numbered as CapabilityEntry.Kind of schema/kernel.capnp. */
-enum cap_kind {
-	KIND_NONE,
-	KIND_PROCESS,
-	KIND_SPAWNER,
-	KIND_MEMORY,
-	KIND_EVENT,
-	KIND_ENDPOINT,
-	KIND_OBJECT,
-	KIND_TIMER,
-	KIND_ENTROPY,
-	KIND_LOG,
-	KIND_POWER,
-	KIND_SYSTEM_STATUS,
-	KIND_DEVICE_MANAGER,
-	KIND_DEVICE_MMIO,
-	KIND_INTERRUPT,
-	KIND_DMA_POOL,
-	KIND_CODE_MAKER,
-	KIND_ACCOUNT,
-	KIND_COUNT,
-};
+#include "object_header.h"
 
 /* Rights of a fresh MemoryObject's first holder.  No capability has WRITE or MANAGE of an object
  * that is code, or EXEC of one that is not. */
@@ -47,7 +25,7 @@ _Static_assert((CAP_HANGUP & CAP_RIGHTS_ALL) == 0, "no right of abi.h");
 
 /* A reference to an object with rights.  Its holder holds one count of the object. */
 struct cap {
-	void *object; /* NULL for kinds of which there is one (spawner, log, ...) */
+	struct object_header *object; /* NULL for kinds of which one exists (spawner, log, ...) */
 	uint16_t kind;
 	uint16_t rights;
 };

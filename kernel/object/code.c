@@ -16,7 +16,7 @@ static int make(void *object, struct msg_call *msg, const struct code_maker_make
 	int error = kcall_arg(call, params->memory_index, KIND_MEMORY, CAP_RIGHT_READ, &memory);
 	if (error)
 		return error;
-	struct memobj *data = memory.object;
+	struct memobj *data = memobj_of(memory.object);
 	if (data->kind != MEMOBJ_ANON)
 		return CAP_ETYPE;
 	struct slice_request what = {
@@ -25,11 +25,12 @@ static int make(void *object, struct msg_call *msg, const struct code_maker_make
 	if (error)
 		return error;
 	memobj_make_code(what.copy);
-	results->memory_index = kcall_give(call, KIND_MEMORY, what.copy, MEMORY_CODE_RIGHTS);
+	results->memory_index =
+	        kcall_give(call, KIND_MEMORY, &what.copy->header, MEMORY_CODE_RIGHTS);
 	return CAP_OK;
 }
 
-int code_maker_call(void *object, struct msg_call *msg)
+int code_maker_call(struct object_header *object, struct msg_call *msg)
 {
 	static const struct code_maker_ops ops = {.make = make};
 	return code_maker_dispatch(&ops, object, msg);

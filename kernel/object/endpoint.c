@@ -24,8 +24,9 @@
 #include "work.h"
 
 struct endpoint {
-	uint32_t refs;    /* holders, objects, calls and RECVs */
-	uint32_t holders; /* capabilities */
+	struct object_header header; /* its references are the capabilities */
+	/* Objects, calls, RECVs and queued work; and one for all capabilities together. */
+	uint32_t uses;
 	struct account *account;
 	bool dead;              /* the last holder has gone, and with it all receiving */
 	struct process *server; /* received here last; NULL: none, or it has ended */
@@ -47,8 +48,8 @@ struct notice {
 };
 
 struct object {
-	struct notice notice; /* first; its release */
-	uint32_t refs;        /* capabilities */
+	struct object_header header;
+	struct notice notice; /* its release */
 	struct endpoint *endpoint;
 	struct account *account; /* of the process that minted it */
 	uint64_t word, interface;
@@ -59,7 +60,7 @@ struct object {
 };
 
 struct call {
-	struct notice notice; /* first; its arrival, then its cancelling */
+	struct notice notice; /* its arrival, then its cancelling */
 	struct op *op;        /* of the caller; NULL once that gave up */
 	struct endpoint *endpoint;
 	struct process *server;  /* the one it was delivered to; NULL before */
@@ -72,10 +73,25 @@ struct call {
 	struct transfer transfer;
 };
 
+ASSERT_HEADER_FIRST(struct endpoint);
+ASSERT_HEADER_FIRST(struct object);
+
 static struct slab endpoints = SLAB_INIT(struct endpoint);
 static struct slab objects = SLAB_INIT(struct object);
 static struct slab calls = SLAB_INIT(struct call);
 static uint64_t last_call_id;
+
+static struct object *object_of_notice(struct notice *notice)
+{
+	assert(notice->kind == CAPOS_RECEIVED_RELEASE);
+	return container_of(notice, struct object, notice);
+}
+
+static struct call *call_of_notice(struct notice *notice)
+{
+	assert(notice->kind != CAPOS_RECEIVED_RELEASE);
+	return container_of(notice, struct call, notice);
+}
 
 #define STEPS_NOTICE 6u /* to take out of a queue what waits there, and answer it */
 
@@ -87,7 +103,8 @@ struct endpoint *endpoint_create(struct account *account)
 	if (!e)
 		return NULL;
 	e->account = account;
-	e->refs = e->holders = 1;
+	e->header = (struct object_header){.refs = 1, .kind = KIND_ENDPOINT};
+	e->uses = 1;
 	list_init(&e->of_server);
 	list_init(&e->notices);
 	list_init(&e->lost);
@@ -97,8 +114,8 @@ struct endpoint *endpoint_create(struct account *account)
 
 void endpoint_unref(struct endpoint *e)
 {
-	assert(kernel_locked() && e->refs > 0);
-	if (--e->refs == 0) {
+	assert(kernel_locked() && e->uses > 0);
+	if (--e->uses == 0) {
 		list_remove(&e->of_server);
 		account_free(e->account, &endpoints, e);
 	}
@@ -110,23 +127,14 @@ static void schedule(struct endpoint *e)
 {
 	if (work_queued(&e->work))
 		return;
-	e->refs++;
+	e->uses++;
 	work_add(&e->work, work_step);
 }
 
-void endpoint_get(void *endpoint)
+void endpoint_last(struct object_header *header)
 {
-	struct endpoint *e = endpoint;
-	e->refs++;
-	e->holders++;
-}
-
-void endpoint_put(void *endpoint)
-{
-	struct endpoint *e = endpoint;
-	assert(e->holders > 0);
-	if (--e->holders == 0)
-		schedule(e);
+	struct endpoint *e = endpoint_of(header);
+	schedule(e);
 	endpoint_unref(e);
 }
 
@@ -194,9 +202,9 @@ static void free_lost(struct endpoint *e)
 		struct notice *notice = list_entry(node, struct notice, queue);
 		list_remove(node);
 		if (notice->kind == CAPOS_RECEIVED_CALL)
-			call_finish((struct call *)notice, CAP_EGONE, 0, 0);
+			call_finish(call_of_notice(notice), CAP_EGONE, 0, 0);
 		else if (notice->kind == CAPOS_RECEIVED_RELEASE)
-			object_free((struct object *)notice);
+			object_free(object_of_notice(notice));
 		steps_spend(STEPS_NOTICE);
 		if (steps_over())
 			break;
@@ -226,7 +234,7 @@ static void work_step(struct work *work)
 {
 	struct endpoint *e = container_of(work, struct endpoint, work);
 	bool more = false;
-	if (e->holders == 0)
+	if (e->header.refs == 0)
 		end_some(e);
 	else if (steps_begun() && large_call_first(e))
 		more = true;
@@ -336,9 +344,9 @@ static enum delivery deliver_notice(struct notice *notice, struct op *op)
 {
 	struct capos_received head = {.kind = notice->kind};
 	if (notice->kind == CAPOS_RECEIVED_RELEASE)
-		head.object = ((struct object *)notice)->word;
+		head.object = object_of_notice(notice)->word;
 	else
-		head.call_id = ((struct call *)notice)->id;
+		head.call_id = call_of_notice(notice)->id;
 	int error = space_copy_out(&op->thread->process->space, op->buffer.address, &head,
 	                           sizeof(head));
 	if (error == CAP_EFAULT)
@@ -348,7 +356,7 @@ static enum delivery deliver_notice(struct notice *notice, struct op *op)
 	struct endpoint *e = op->target;
 	op_complete(op, CAP_OK, 0, 0, 0);
 	if (notice->kind == CAPOS_RECEIVED_RELEASE)
-		object_free((struct object *)notice);
+		object_free(object_of_notice(notice));
 	endpoint_unref(e);
 	return DELIVERED;
 }
@@ -363,7 +371,7 @@ static enum delivery deliver_first(struct endpoint *e)
 	steps_spend(STEPS_OPERATION);
 	list_remove(node);
 	if (notice->kind == CAPOS_RECEIVED_CALL)
-		delivery = deliver_call((struct call *)notice, op);
+		delivery = deliver_call(call_of_notice(notice), op);
 	else
 		delivery = deliver_notice(notice, op);
 	if (delivery == RECEIVER_FAILED || delivery == NO_MEMORY || delivery == UNFINISHED)
@@ -381,14 +389,14 @@ static bool large_call_first(const struct endpoint *e)
 	const struct list *node = list_first(&e->notices);
 	const struct notice *notice = node ? list_entry(node, struct notice, queue) : NULL;
 	return notice && notice->kind == CAPOS_RECEIVED_CALL &&
-	       ((const struct call *)notice)->send_len > MESSAGE_LARGE;
+	       container_of(notice, const struct call, notice)->send_len > MESSAGE_LARGE;
 }
 
 /* Delivers a few notices; true: there are more.  What finds no memory waits for the next time. */
 static bool deliver_some(struct endpoint *e)
 {
 	bool more = both_wait(e);
-	e->refs++;
+	e->uses++;
 	for (unsigned i = 0; more && i < NOTICES_AT_ONCE; i++) {
 		if (i > 0 && steps_over())
 			break;
@@ -419,29 +427,22 @@ int endpoint_mint(struct endpoint *e, const struct thread *t, const struct capos
 		return CAP_ENOMEM;
 	list_init(&o->notice.queue);
 	o->notice.kind = CAPOS_RECEIVED_RELEASE;
-	o->refs = 1;
+	o->header = (struct object_header){.refs = 1, .kind = KIND_OBJECT};
 	o->account = account;
 	o->word = sqe->arg;
 	o->interface = sqe->interface;
 	o->of_server = e->server == t->process;
 	o->minted_at = e->servers_ended;
 	o->endpoint = e;
-	e->refs++;
+	e->uses++;
 	*out = o;
 	return CAP_OK;
 }
 
-void object_get(void *object)
+void object_last(struct object_header *header)
 {
-	((struct object *)object)->refs++;
-}
-
-void object_put(void *object)
-{
-	struct object *o = object;
-	assert(kernel_locked() && o->refs > 0);
-	if (--o->refs > 0)
-		return;
+	struct object *o = object_of(header);
+	assert(kernel_locked());
 	if (object_gone(o)) {
 		object_free(o);
 		return;
@@ -483,7 +484,7 @@ int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *
 		list_append(&t->process->endpoints, &e->of_server);
 		e->server = t->process;
 	}
-	e->refs++;
+	e->uses++;
 	op->target = e;
 	list_append(&e->receivers, &op->queue);
 	pump(e);
@@ -559,7 +560,7 @@ int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe)
 	call->method = sqe->method;
 	call->send_addr = sqe->send_addr;
 	call->send_len = sqe->send_len;
-	e->refs++;
+	e->uses++;
 	call->notice.kind = CAPOS_RECEIVED_CALL;
 	list_init(&call->of_server);
 	list_append(&e->notices, &call->notice.queue);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <capos/abi.h>
 #include "list.h"
+#include "object_header.h"
 
 struct account;
 struct process;
@@ -19,12 +20,13 @@ struct endpoint;
 struct object;
 struct call;
 
+DEFINE_HEADER_ACCESS(endpoint, KIND_ENDPOINT)
+DEFINE_HEADER_ACCESS(object, KIND_OBJECT)
+
 /* Held once, charged to the account; NULL: no memory. */
 struct endpoint *endpoint_create(struct account *account);
-/* A capability's count.  When the last is gone no process can receive any more, and the endpoint
- * ends, as work. */
-void endpoint_get(void *endpoint);
-void endpoint_put(void *endpoint);
+/* The last capability has gone: no process can receive any more, and the endpoint ends, as work. */
+void endpoint_last(struct object_header *header);
 void endpoint_unref(struct endpoint *e); /* a reference of an operation */
 /* The process ends: the objects that it served and minted are gone, and calls under way to the
  * endpoints that it served fail with CAP_EGONE.  An endpoint that others hold too waits for the
@@ -35,8 +37,7 @@ bool endpoint_server_ends(struct process *p);
 bool object_gone(const struct object *o);
 /* Changes, and never comes back, when the process that serves it ends.  Not 0. */
 uint64_t object_era(const struct object *o);
-void object_get(void *object);
-void object_put(void *object);
+void object_last(struct object_header *header); /* the last capability has gone */
 
 /* The operations.  Results, or OP_PENDING. */
 int endpoint_mint(struct endpoint *e, const struct thread *t, const struct capos_sqe *sqe,

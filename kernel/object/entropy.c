@@ -91,7 +91,7 @@ static int read(void *object, struct msg_call *msg, const struct entropy_source_
 	return CAP_OK;
 }
 
-int entropy_call(void *object, struct msg_call *msg)
+int entropy_call(struct object_header *object, struct msg_call *msg)
 {
 	static const struct entropy_source_ops ops = {.read = read};
 	int result = entropy_source_dispatch(&ops, object, msg);

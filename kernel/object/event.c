@@ -13,7 +13,7 @@
 #define STEPS_WAKE 4u /* to complete an operation that waited */
 
 struct event {
-	uint32_t refs;
+	struct object_header header;
 	struct account *account;
 	uint64_t bits;
 	struct list waiters;  /* struct op, in order of arrival */
@@ -25,13 +25,15 @@ struct event {
 	bool again; /* bits were set since the first of them was asked */
 };
 
+ASSERT_HEADER_FIRST(struct event);
+
 static struct slab events = SLAB_INIT(struct event);
 
 struct event *event_create(struct account *account)
 {
 	struct event *e = account_alloc(account, &events);
 	if (e) {
-		e->refs = 1;
+		e->header = (struct object_header){.refs = 1, .kind = KIND_EVENT};
 		e->account = account;
 		list_init(&e->waiters);
 		list_init(&e->asked);
@@ -39,17 +41,21 @@ struct event *event_create(struct account *account)
 	return e;
 }
 
-void event_get(void *event)
+void event_get(struct event *e)
 {
-	((struct event *)event)->refs++;
+	header_get(&e->header);
 }
 
-void event_put(void *event)
+void event_put(struct event *e)
 {
-	struct event *e = event;
-	assert(kernel_locked() && e->refs > 0);
-	if (--e->refs > 0)
-		return;
+	if (header_put(&e->header))
+		event_last(&e->header);
+}
+
+void event_last(struct object_header *header)
+{
+	struct event *e = event_of(header);
+	assert(kernel_locked());
 	assert(list_empty(&e->waiters) && !e->bound);
 	account_free(e->account, &events, e);
 }
@@ -171,8 +177,8 @@ static int bind_upcall(void *event, struct msg_call *msg,
 	return CAP_OK;
 }
 
-int event_call(void *event, struct msg_call *msg)
+int event_call(struct object_header *header, struct msg_call *msg)
 {
 	static const struct event_ops ops = {.bind_upcall = bind_upcall};
-	return event_dispatch(&ops, event, msg);
+	return event_dispatch(&ops, event_of(header), msg);
 }

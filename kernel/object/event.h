@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 #include <capos/abi.h>
+#include "object_header.h"
 
 struct account;
 struct event;
@@ -16,14 +17,17 @@ struct msg_call;
 struct op;
 struct thread;
 
+DEFINE_HEADER_ACCESS(event, KIND_EVENT)
+
 /* One count, charged to the account; NULL: no memory. */
 struct event *event_create(struct account *account);
-void event_get(void *event);
-void event_put(void *event);
+void event_get(struct event *e);
+void event_put(struct event *e);
+void event_last(struct object_header *header); /* the last reference has gone */
 void event_signal(struct event *e, uint64_t bits);
 /* WAIT: CAP_OK with *bits at once, or OP_PENDING, or an error. */
 int event_wait(struct event *e, struct thread *t, const struct capos_sqe *sqe, uint64_t *bits);
 void event_unbind(struct event *e); /* from its thread, giving the thread's count back */
-int event_call(void *event, struct msg_call *msg);
+int event_call(struct object_header *header, struct msg_call *msg);
 
 #endif

@@ -98,52 +98,28 @@ static const struct method dma_methods[] = {
         [DMA_POOL_ALLOCATE] = {.words = 2, .caps = 1},
 };
 
-static void memory_get(void *object)
-{
-	memobj_get(object);
-}
-
-static void memory_put(void *object)
-{
-	memobj_put(object);
-}
-
-static void account_get_held(void *account)
-{
-	account_get(account);
-}
-
-static void account_put_held(void *account)
-{
-	account_put(account);
-}
-
 #define METHODS(table) .methods = (table), .nmethods = sizeof(table) / sizeof((table)[0])
 
 const struct kind kinds[KIND_COUNT] = {
         [KIND_PROCESS] = {.interface = PROCESS_INTERFACE,
-                          .get = process_get,
-                          .put = process_put,
+                          .last = process_last,
                           .call = process_call,
                           METHODS(process_methods)},
         [KIND_SPAWNER] = {.interface = PROCESS_SPAWNER_INTERFACE,
                           .call = spawner_call,
                           METHODS(spawner_methods)},
         [KIND_MEMORY] = {.interface = MEMORY_OBJECT_INTERFACE,
-                         .get = memory_get,
-                         .put = memory_put,
+                         .last = memobj_last,
                          .call = memory_call,
                          METHODS(memory_methods)},
         [KIND_EVENT] = {.interface = EVENT_INTERFACE,
-                        .get = event_get,
-                        .put = event_put,
+                        .last = event_last,
                         .call = event_call,
                         METHODS(event_methods)},
-        [KIND_ENDPOINT] = {.get = endpoint_get, .put = endpoint_put},
-        [KIND_OBJECT] = {.get = object_get, .put = object_put},
+        [KIND_ENDPOINT] = {.last = endpoint_last},
+        [KIND_OBJECT] = {.last = object_last},
         [KIND_TIMER] = {.interface = TIMER_INTERFACE,
-                        .get = timer_get,
-                        .put = timer_put,
+                        .last = timer_last,
                         .call = timer_call,
                         METHODS(timer_methods)},
         [KIND_ENTROPY] = {.interface = ENTROPY_SOURCE_INTERFACE,
@@ -160,38 +136,34 @@ const struct kind kinds[KIND_COUNT] = {
                                  .call = device_manager_call,
                                  METHODS(device_manager_methods)},
         [KIND_DEVICE_MMIO] = {.interface = DEVICE_MMIO_INTERFACE,
-                              .get = device_get,
-                              .put = device_put,
+                              .last = device_last,
                               .call = device_mmio_call,
                               METHODS(mmio_methods)},
         [KIND_INTERRUPT] = {.interface = INTERRUPT_INTERFACE,
-                            .get = device_get,
-                            .put = device_put,
+                            .last = device_last,
                             .call = interrupt_call,
                             METHODS(interrupt_methods)},
         [KIND_DMA_POOL] = {.interface = DMA_POOL_INTERFACE,
-                           .get = device_get,
-                           .put = device_put,
+                           .last = device_last,
                            .call = dma_pool_call,
                            METHODS(dma_methods)},
         [KIND_CODE_MAKER] = {.interface = CODE_MAKER_INTERFACE,
                              .call = code_maker_call,
                              METHODS(code_maker_methods)},
         [KIND_ACCOUNT] = {.interface = ACCOUNT_INTERFACE,
-                          .get = account_get_held,
-                          .put = account_put_held,
+                          .last = account_last,
                           .call = account_call,
                           METHODS(account_methods)},
 };
 
 void cap_get(struct cap cap)
 {
-	if (kinds[cap.kind].get)
-		kinds[cap.kind].get(cap.object);
+	if (cap.object)
+		header_get(cap.object);
 }
 
 void cap_put(struct cap cap)
 {
-	if (kinds[cap.kind].put)
-		kinds[cap.kind].put(cap.object);
+	if (cap.object && header_put(cap.object))
+		kinds[cap.object->kind].last(cap.object);
 }

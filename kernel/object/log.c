@@ -90,7 +90,7 @@ static int write(void *object, struct msg_call *msg, const struct log_write_para
 	return CAP_OK;
 }
 
-int log_call(void *object, struct msg_call *msg)
+int log_call(struct object_header *object, struct msg_call *msg)
 {
 	static const struct log_ops ops = {.write = write};
 	return log_dispatch(&ops, object, msg);
@@ -115,7 +115,7 @@ static int flush_log(void *object, struct msg_call *msg)
 	return logbuffer_write_to((uint32_t)progress[0]) ? CAP_OK : OP_AGAIN;
 }
 
-int power_call(void *object, struct msg_call *msg)
+int power_call(struct object_header *object, struct msg_call *msg)
 {
 	static const struct power_control_ops ops = {.shutdown = shutdown, .flush_log = flush_log};
 	return power_control_dispatch(&ops, object, msg);

@@ -38,7 +38,8 @@ static int create_memory(void *object, struct msg_call *msg,
 	struct memobj *m = memobj_create(params->size == 0 ? 1 : params->size, p->account);
 	if (!m)
 		return CAP_ENOMEM;
-	results->memory_index = kcall_give(kcall_of(msg), KIND_MEMORY, m, MEMORY_DATA_RIGHTS);
+	results->memory_index =
+	        kcall_give(kcall_of(msg), KIND_MEMORY, &m->header, MEMORY_DATA_RIGHTS);
 	return CAP_OK;
 }
 
@@ -82,9 +83,9 @@ static int map(void *object, struct msg_call *msg, const struct process_map_para
 		return CAP_EINVAL;
 	results->address = params->address;
 	if (params->private || kcall_of(msg)->caller->job)
-		return map_private(kcall_of(msg), &p->space, memory.object, params,
+		return map_private(kcall_of(msg), &p->space, memobj_of(memory.object), params,
 		                   &results->address);
-	return space_map(&p->space, memory.object, params->offset, size,
+	return space_map(&p->space, memobj_of(memory.object), params->offset, size,
 	                 params->access | SPACE_LIMIT(memory.rights), false, false,
 	                 &results->address);
 }
@@ -126,7 +127,8 @@ static int create_event(void *object, struct msg_call *msg,
 	struct event *e = event_create(p->account);
 	if (!e)
 		return CAP_ENOMEM;
-	results->event_index = kcall_give(kcall_of(msg), KIND_EVENT, e, CAP_RIGHTS_ALL);
+	results->event_index =
+	        kcall_give(kcall_of(msg), KIND_EVENT, event_header(e), CAP_RIGHTS_ALL);
 	return CAP_OK;
 }
 
@@ -140,7 +142,8 @@ static int create_endpoint(void *object, struct msg_call *msg,
 	struct endpoint *e = endpoint_create(p->account);
 	if (!e)
 		return CAP_ENOMEM;
-	results->endpoint_index = kcall_give(kcall_of(msg), KIND_ENDPOINT, e, CAP_RIGHTS_ALL);
+	results->endpoint_index =
+	        kcall_give(kcall_of(msg), KIND_ENDPOINT, endpoint_header(e), CAP_RIGHTS_ALL);
 	return CAP_OK;
 }
 
@@ -270,12 +273,12 @@ static int fork_method(void *object, struct msg_call *msg, const struct process_
 	struct fork what = {.entry = params->entry,
 	                    .stack = params->stack_pointer,
 	                    .argument = params->argument,
-	                    .end_event = event.object,
+	                    .end_event = event.object ? event_of(event.object) : NULL,
 	                    .end_bits = params->end_bits};
 	error = process_fork(kcall_of(msg)->caller, &what, &child);
 	if (!error)
 		results->process_index =
-		        kcall_give(kcall_of(msg), KIND_PROCESS, child, CAP_RIGHTS_ALL);
+		        kcall_give(kcall_of(msg), KIND_PROCESS, &child->header, CAP_RIGHTS_ALL);
 	return error;
 }
 
@@ -298,9 +301,9 @@ static int exec_process(void *object, struct msg_call *msg,
 	                  &image);
 	if (error)
 		return error;
-	if (((struct memobj *)image.object)->kind != MEMOBJ_ANON)
+	if (memobj_of(image.object)->kind != MEMOBJ_ANON)
 		return CAP_ETYPE;
-	struct exec what = {.image = image.object,
+	struct exec what = {.image = memobj_of(image.object),
 	                    .load_bias = params->load_bias,
 	                    .stack_top = params->stack_top,
 	                    .block = params->block_address,
@@ -322,12 +325,12 @@ static int account_method(void *object, struct msg_call *msg,
 	if (error)
 		return error;
 	account_get(p->account);
-	results->account_index = kcall_give(kcall_of(msg), KIND_ACCOUNT, p->account,
+	results->account_index = kcall_give(kcall_of(msg), KIND_ACCOUNT, &p->account->header,
 	                                    ACCOUNT_RIGHTS & ~CAP_RIGHT_MANAGE);
 	return CAP_OK;
 }
 
-int process_call(void *process, struct msg_call *msg)
+int process_call(struct object_header *header, struct msg_call *msg)
 {
 	static const struct process_ops ops = {
 	        .create_memory = create_memory,
@@ -346,7 +349,7 @@ int process_call(void *process, struct msg_call *msg)
 	        .exec = exec_process,
 	        .account = account_method,
 	};
-	return process_dispatch(&ops, process, msg);
+	return process_dispatch(&ops, process_of(header), msg);
 }
 
 /* ---- MemoryObject ---- */
@@ -379,7 +382,7 @@ static int memory_slice(void *object, struct msg_call *msg,
 	bool code = (call->rights & CAP_RIGHT_EXEC) != 0;
 	if (code)
 		memobj_make_code(what.copy);
-	results->memory_index = kcall_give(call, KIND_MEMORY, what.copy,
+	results->memory_index = kcall_give(call, KIND_MEMORY, &what.copy->header,
 	                                   code ? MEMORY_CODE_RIGHTS : MEMORY_DATA_RIGHTS);
 	return CAP_OK;
 }
@@ -415,7 +418,7 @@ static int memory_read(void *object, struct msg_call *msg,
 	return CAP_OK;
 }
 
-int memory_call(void *memory, struct msg_call *msg)
+int memory_call(struct object_header *header, struct msg_call *msg)
 {
 	static const struct memory_object_ops ops = {
 	        .size = memory_size,
@@ -423,5 +426,5 @@ int memory_call(void *memory, struct msg_call *msg)
 	        .resize = memory_resize,
 	        .read = memory_read,
 	};
-	return memory_object_dispatch(&ops, memory, msg);
+	return memory_object_dispatch(&ops, memobj_of(header), msg);
 }

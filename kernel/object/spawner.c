@@ -22,7 +22,7 @@ static int find_account(struct kcall *call, const struct process_spawner_spawn_p
 	int error = kcall_arg(call, (uint16_t)-- * ncaps, KIND_ACCOUNT, CAP_RIGHT_MANAGE, &account);
 	if (error)
 		return error;
-	*out = account.object;
+	*out = account_of(account.object);
 	account_get(*out);
 	return CAP_OK;
 }
@@ -42,7 +42,7 @@ static int spawn(void *object, struct msg_call *msg,
 	                      CAP_RIGHT_READ | CAP_RIGHT_EXEC, &image);
 	if (error)
 		return error;
-	if (((struct memobj *)image.object)->kind != MEMOBJ_ANON)
+	if (memobj_of(image.object)->kind != MEMOBJ_ANON)
 		return CAP_ETYPE;
 	uint32_t ncaps = call->in.count - 1;
 	struct account *account;
@@ -51,7 +51,7 @@ static int spawn(void *object, struct msg_call *msg,
 		return error;
 	struct spawn what = {.name = params->name.ptr,
 	                     .name_length = params->name.len,
-	                     .image = image.object,
+	                     .image = memobj_of(image.object),
 	                     .load_bias = params->load_bias,
 	                     .stack_top = params->stack_top,
 	                     .start_block = params->start_block.ptr,
@@ -66,7 +66,7 @@ static int spawn(void *object, struct msg_call *msg,
 		return error;
 	for (uint32_t i = 0; i < what.ncaps; i++)
 		call->in.caps[i].kind = KIND_NONE;
-	results->process_index = kcall_give(call, KIND_PROCESS, p, CAP_RIGHTS_ALL);
+	results->process_index = kcall_give(call, KIND_PROCESS, &p->header, CAP_RIGHTS_ALL);
 	return CAP_OK;
 }
 
@@ -85,11 +85,12 @@ static int create_account(void *object, struct msg_call *msg,
 	struct account *account = account_create(&limits, !params->service);
 	if (!account)
 		return CAP_ENOMEM;
-	results->account_index = kcall_give(kcall_of(msg), KIND_ACCOUNT, account, ACCOUNT_RIGHTS);
+	results->account_index =
+	        kcall_give(kcall_of(msg), KIND_ACCOUNT, &account->header, ACCOUNT_RIGHTS);
 	return CAP_OK;
 }
 
-int spawner_call(void *object, struct msg_call *msg)
+int spawner_call(struct object_header *object, struct msg_call *msg)
 {
 	static const struct process_spawner_ops ops = {
 	        .spawn = spawn,

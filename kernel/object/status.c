@@ -55,14 +55,14 @@ static void describe(uint32_t index, struct cap cap, struct capability_entry *en
 	                                   .rights = cap.rights};
 	switch (cap.kind) {
 	case KIND_OBJECT:
-		server = object_server_name(cap.object);
-		entry->interface = object_interface(cap.object);
-		entry->object = object_word(cap.object);
+		server = object_server_name(object_of(cap.object));
+		entry->interface = object_interface(object_of(cap.object));
+		entry->object = object_word(object_of(cap.object));
 		break;
 	case KIND_DEVICE_MMIO:
 	case KIND_INTERRUPT:
 	case KIND_DMA_POOL:
-		entry->object = device_address(cap.object);
+		entry->object = device_address(device_of(cap.object));
 		break;
 	default:
 		break;
@@ -148,7 +148,7 @@ static int protections(void *object, struct msg_call *msg,
 	return CAP_OK;
 }
 
-int status_call(void *object, struct msg_call *msg)
+int status_call(struct object_header *object, struct msg_call *msg)
 {
 	static const struct system_status_ops ops = {
 	        .processes = processes,

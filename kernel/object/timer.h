@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "object_header.h"
 #include "tree.h"
 
 struct account;
@@ -31,8 +32,8 @@ void timeout_run(uint64_t now);
 struct timer;
 /* CAP_OK with one count, charged to the account; CAP_ENOMEM, CAP_EAGAIN: it has too many. */
 int timer_create(struct account *account, struct timer **out);
-void timer_get(void *timer);
-void timer_put(void *timer);
-int timer_call(void *timer, struct msg_call *msg);
+DEFINE_HEADER_ACCESS(timer, KIND_TIMER)
+void timer_last(struct object_header *header); /* the last reference has gone */
+int timer_call(struct object_header *header, struct msg_call *msg);
 
 #endif

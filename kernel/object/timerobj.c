@@ -19,13 +19,15 @@
 #define GAP_EACH 5000u
 
 struct timer {
-	uint32_t refs;
+	struct object_header header;
 	struct account *account;
 	struct timeout timeout;
 	struct event *event; /* one count while armed */
 	uint64_t bits;
 	uint64_t interval; /* nanoseconds; 0: once */
 };
+
+ASSERT_HEADER_FIRST(struct timer);
 
 static struct slab timers = SLAB_INIT(struct timer);
 static uint64_t repeating; /* timers with an interval */
@@ -65,24 +67,17 @@ int timer_create(struct account *account, struct timer **out)
 		account_uncount(account, ACCOUNT_TIMERS);
 		return CAP_ENOMEM;
 	}
-	t->refs = 1;
+	t->header = (struct object_header){.refs = 1, .kind = KIND_TIMER};
 	t->account = account;
 	t->timeout.fire = fire;
 	*out = t;
 	return CAP_OK;
 }
 
-void timer_get(void *timer)
+void timer_last(struct object_header *header)
 {
-	((struct timer *)timer)->refs++;
-}
-
-void timer_put(void *timer)
-{
-	struct timer *t = timer;
-	assert(kernel_locked() && t->refs > 0);
-	if (--t->refs > 0)
-		return;
+	struct timer *t = timer_of(header);
+	assert(kernel_locked());
 	disarm(t);
 	account_uncount(t->account, ACCOUNT_TIMERS);
 	account_free(t->account, &timers, t);
@@ -111,9 +106,9 @@ static int timer_arm_method(void *timer, struct msg_call *msg,
 	if ((params->interval_ns != 0 && params->interval_ns < INTERVAL_MIN) ||
 	    params->interval_ns > INT64_MAX / 2)
 		return CAP_EINVAL;
-	event_get(event.object);
+	event_get(event_of(event.object));
 	disarm(t);
-	t->event = event.object;
+	t->event = event_of(event.object);
 	t->bits = params->bits;
 	t->interval = params->interval_ns;
 	repeating += t->interval != 0;
@@ -145,8 +140,8 @@ static int timer_create_method(void *timer, struct msg_call *msg,
 	int error = timer_create(kcall_of(msg)->caller->process->account, &made);
 	if (error)
 		return error;
-	results->timer_index =
-	        kcall_give(kcall_of(msg), KIND_TIMER, made, CAP_RIGHT_CALL | CAP_RIGHT_COPY);
+	results->timer_index = kcall_give(kcall_of(msg), KIND_TIMER, &made->header,
+	                                  CAP_RIGHT_CALL | CAP_RIGHT_COPY);
 	return CAP_OK;
 }
 
@@ -160,7 +155,7 @@ static int timer_remaining_method(void *timer, struct msg_call *msg,
 	return CAP_OK;
 }
 
-int timer_call(void *timer, struct msg_call *msg)
+int timer_call(struct object_header *header, struct msg_call *msg)
 {
 	static const struct timer_ops ops = {
 	        .arm = timer_arm_method,
@@ -168,5 +163,5 @@ int timer_call(void *timer, struct msg_call *msg)
 	        .create = timer_create_method,
 	        .remaining = timer_remaining_method,
 	};
-	return timer_dispatch(&ops, timer, msg);
+	return timer_dispatch(&ops, timer_of(header), msg);
 }

@@ -14,6 +14,8 @@
 #include "process/thread.h"
 #include "work.h"
 
+ASSERT_HEADER_FIRST(struct process);
+
 static struct slab processes = SLAB_INIT(struct process);
 static uint64_t last_process_id;
 
@@ -53,7 +55,7 @@ static int fill(struct process *p, struct account *account)
 		return error;
 	}
 	cap_t self;
-	error = cap_insert(&p->caps, (struct cap){p, KIND_PROCESS, CAP_RIGHTS_ALL}, &self);
+	error = cap_insert(&p->caps, (struct cap){&p->header, KIND_PROCESS, CAP_RIGHTS_ALL}, &self);
 	assert(error || self == CAP_SELF);
 	if (error) {
 		/* Both are empty: they go within any budget. */
@@ -79,7 +81,8 @@ int process_create(const char *name, uint32_t name_length, struct account *accou
 	account_get(account);
 	p->account = account;
 	lists_init(p);
-	p->refs = 2; /* CAP_SELF, and its being alive */
+	/* CAP_SELF, and its being alive. */
+	p->header = (struct object_header){.refs = 2, .kind = KIND_PROCESS};
 	p->id = ++last_process_id;
 	p->service = service;
 	p->alive = true;
@@ -232,18 +235,21 @@ void process_end(struct process *p, uint32_t status, const char *reason)
 	work_add(&p->work, tear_down);
 }
 
-void process_get(void *process)
+void process_get(struct process *p)
 {
-	((struct process *)process)->refs++;
+	header_get(&p->header);
 }
 
-void process_put(void *process)
+void process_put(struct process *p)
 {
-	struct process *p = process;
-	assert(kernel_locked() && p->refs > 0);
-	if (--p->refs > 0)
-		return;
-	assert(!p->alive);
+	if (header_put(&p->header))
+		process_last(&p->header);
+}
+
+void process_last(struct object_header *header)
+{
+	struct process *p = process_of(header);
+	assert(kernel_locked() && !p->alive);
 	struct account *account = p->account;
 	account_uncount(account, ACCOUNT_PROCESSES);
 	account_free(account, &processes, p);

@@ -33,8 +33,8 @@ struct log_budget {
 };
 
 struct process {
-	uint32_t refs; /* capabilities, operations, and one while it is alive */
-	uint64_t id;   /* never used again */
+	struct object_header header; /* references: capabilities, operations, one while alive */
+	uint64_t id;                 /* never used again */
 	char name[PROCESS_NAME_MAX];
 	bool service; /* scheduled before programs */
 	bool alive;
@@ -57,6 +57,8 @@ struct process {
 	uint32_t status; /* CAPOS_EXIT_STATUS, once it ended */
 	char reason[PROCESS_REASON_MAX];
 };
+
+DEFINE_HEADER_ACCESS(process, KIND_PROCESS)
 
 extern struct list all_processes;
 extern struct process *init_process; /* whose end ends the machine */
@@ -112,9 +114,10 @@ int process_exec(struct thread *caller, const struct exec *exec);
  * that wait for its end are answered.  reason NULL: it ended by itself. */
 void process_end(struct process *p, uint32_t status, const char *reason);
 void process_set_name(struct process *p, const char *name, uint32_t length);
-void process_get(void *process);
-void process_put(void *process);
-int process_call(void *process, struct msg_call *msg);
+void process_get(struct process *p);
+void process_put(struct process *p);
+void process_last(struct object_header *header); /* the last reference has gone */
+int process_call(struct object_header *object, struct msg_call *msg);
 
 /* elf.c: maps the image's segments in pieces, as far as the budget goes: CAP_OK with the address to
  * start at, WORK_AGAIN, CAP_ENOEXEC, or CAP_ENOMEM, and it may be tried again. */

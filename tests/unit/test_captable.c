@@ -55,7 +55,8 @@ static int start(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	fake_start(FAKE_ARENA_PAGES);
-	f->account = (struct account){.refs = 1, .limits.pages = UINT64_MAX / 2};
+	f->account = (struct account){.header = {.refs = 1, .kind = KIND_ACCOUNT},
+	                              .limits.pages = UINT64_MAX / 2};
 	assert_int_equal(cap_table_init(&f->table, &f->account), CAP_OK);
 	*state = f;
 	return 0;

@@ -16,7 +16,7 @@ static struct account payer;
 static int start(void **state)
 {
 	(void)state;
-	payer = (struct account){.refs = 1, .limits.pages = 1000};
+	payer = (struct account){.header = {.refs = 1, .kind = KIND_ACCOUNT}, .limits.pages = 1000};
 	fake_start(1024);
 	return 0;
 }
@@ -26,7 +26,7 @@ static int stop(void **state)
 	(void)state;
 	fake_check_clean();
 	assert_int_equal(payer.pages, 0);
-	assert_int_equal(payer.refs, 1);
+	assert_int_equal(payer.header.refs, 1);
 	assert_int_equal(payer.bytes, 0);
 	return 0;
 }

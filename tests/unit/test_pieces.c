@@ -128,7 +128,8 @@ static void pieces_are_bounded(void **state)
 	assert_int_equal(cap_lookup(&p->caps, child, &cap), CAP_OK);
 	uint32_t word;
 	for (uint32_t i = 0; i < LARGE_PAGES; i++) {
-		user_read(cap.object, LARGE_ADDRESS + i * PAGE_SIZE, &word, sizeof(word));
+		user_read(process_of(cap.object), LARGE_ADDRESS + i * PAGE_SIZE, &word,
+		          sizeof(word));
 		assert_int_equal(word, i);
 	}
 	sqe = unmap_call(p);
@@ -138,7 +139,7 @@ static void pieces_are_bounded(void **state)
 	the_cpu.locked = true;
 	assert_int_equal(space_copy_in(&p->space, &word, LARGE_ADDRESS, sizeof(word)), CAP_EFAULT);
 	the_cpu.locked = false;
-	user_end(cap.object);
+	user_end(process_of(cap.object));
 	release(p, CAPS);
 	user_end(p);
 	assert_true(fake_most_steps < STEPS_BUDGET + OVERSHOOT);
@@ -360,9 +361,9 @@ static void end_is_told_when_all_is_given_back(void **state)
 	struct capos_cqe cqe;
 	the_cpu.locked = true;
 	process_get(p);
-	assert_int_equal(
-	        cap_insert(&parent->caps, (struct cap){p, KIND_PROCESS, CAP_RIGHTS_ALL}, &child),
-	        CAP_OK);
+	assert_int_equal(cap_insert(&parent->caps,
+	                            (struct cap){&p->header, KIND_PROCESS, CAP_RIGHTS_ALL}, &child),
+	                 CAP_OK);
 	the_cpu.locked = false;
 	const uint64_t root = 0;
 	user_write(parent, MESSAGE, &root, sizeof(root));

@@ -79,7 +79,8 @@ static struct space a, b;
 static int start(void **state)
 {
 	(void)state;
-	payer = (struct account){.refs = 1, .limits.pages = 100000};
+	payer = (struct account){.header = {.refs = 1, .kind = KIND_ACCOUNT},
+	                         .limits.pages = 100000};
 	fake_start(FAKE_ARENA_PAGES);
 	assert_true(space_init(&a, &payer));
 	assert_true(space_init(&b, &payer));
@@ -137,7 +138,7 @@ static void bad_ranges_are_refused(void **state)
 	assert_int_equal(unmap(&a, 0x400000, UINT64_MAX), CAP_EINVAL);
 	assert_int_equal(unmap(&a, 0x400000, 0), CAP_EINVAL);
 	assert_int_equal(protect(&a, 0x400000, PAGE_SIZE, R), CAP_EFAULT);
-	assert_int_equal(m->refs, 1);
+	assert_int_equal(m->header.refs, 1);
 	memobj_put(m);
 }
 
@@ -242,7 +243,7 @@ static void the_kernels_mappings_stay(void **state)
 	assert_int_equal(a.count, 3);
 	space_unmap_kernel(&a, at);
 	assert_int_equal(a.count, 2);
-	assert_int_equal(m->refs, 1);
+	assert_int_equal(m->header.refs, 1);
 	memobj_put(m);
 }
 
