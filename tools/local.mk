@@ -17,6 +17,7 @@ CAPOS_OPTION_SOURCES = \
 	tools/capos/clean.c tools/capos/clean.h libcapos/text.c libcapos/include/capos/text.h \
 	tools/capos/complain.c tools/capos/complain.h \
 	tools/capos/environment.c tools/capos/environment.h \
+	tools/capos/foreign.c tools/capos/foreign.h \
 	tools/capos/grant.c tools/capos/grant.h \
 	tools/capos/help.c tools/capos/help.h \
 	tools/capos/hostdata.c tools/capos/hostdata.h \

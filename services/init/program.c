@@ -66,8 +66,9 @@ static _Noreturn void fail_without_interpreter(const char *name, const struct pr
 {
 	if (p->linker[0])
 		init_fail(EXIT_NOT_FOUND,
-		          "%s: is a dynamic program; its interpreter %s is not in the image", name,
-		          p->linker);
+		          "%s: is a dynamic program; its interpreter %s is not in the image "
+		          "(x86_64-capos-linux-musl-gcc makes programs that need none)",
+		          name, p->linker);
 	if (p->interpreter[0])
 		init_fail(EXIT_NOT_FOUND, "%s: is a script; its interpreter %s is not in the image",
 		          name, p->interpreter);
@@ -268,7 +269,10 @@ static void settle_network(void)
 void program_finish(unsigned code, unsigned signal, const char *reason)
 {
 	if (!control_ready()) {
-		log_line("program exited %u %u", code, signal);
+		if (signal)
+			log_line("the program was ended by signal %u", signal);
+		else
+			log_line("the program ended with status %u", code);
 		init_power_off();
 	}
 	drain("stdout");

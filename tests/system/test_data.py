@@ -480,6 +480,9 @@ def test_pages_and_completions_name_every_option(capos, command):
     (["capos", "run", "--accel", "k"], ["kvm"]),
     (["capos", "caps", "--pcap"], []),
     (["capos", "help", "im"], ["image"]),
+    (["capos", "sdk", "''"], ["cmake", "meson", "env"]),
+    (["capos", "sdk", "m"], ["meson"]),
+    (["capos", "version", "''"], []),
 ])
 def test_completion_in_bash(words, expected):
     script = (f". {BUILD}/gen/completion/bash/capos; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "

@@ -155,6 +155,10 @@ static void near_names(void **state)
 	assert_string_equal(nearest_name("memroy", names, 4), "memory");
 	assert_string_equal(nearest_name("alow", names, 4), "allow");
 	assert_string_equal(nearest_name("nett", names, 4), "net");
+	assert_string_equal(nearest_name("alolw", names, 4), "allow");
+	assert_string_equal(nearest_name("nte", names, 4), "net");
+	assert_string_equal(nearest_name("mem", names, 4), "memory");
+	assert_null(nearest_name("oat", names, 4));
 	assert_null(nearest_name("frobnicate", names, 4));
 	assert_null(nearest_name("a-name-that-is-far-too-long-to-be-any-of-them", names, 4));
 }

@@ -14,6 +14,9 @@
 #include "config.h"
 #include "tools/capos/options.h"
 
+/* What `capos sdk` takes (sdk.c). */
+#define SDK_WORDS "cmake meson env"
+
 /* Commands with a page and options of their own. */
 static bool has_options(enum command command)
 {
@@ -196,6 +199,8 @@ static void put_bash(void)
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		printf("%s%s", i > 0 ? " " : "", command_table[i].name);
 	printf("' -- \"$current\")) ;;\n"
+	       "\tsdk[!-]* | sdk) COMPREPLY=($(compgen -W '" SDK_WORDS "' -- \"$current\")) ;;\n"
+	       "\tversion*) ;;\n"
 	       "\t*) case $current in\n"
 	       "\t\t-*) COMPREPLY=($(compgen -W \"$options\" -- \"$current\")) ;;\n"
 	       "\t\t*) COMPREPLY=($(compgen -f -- \"$current\")) ;;\n"
@@ -271,6 +276,7 @@ static void put_zsh_all(void)
 		printf("\t\t\t'--help[prints the options]' '*:: :_files' ;;\n");
 	}
 	printf("\t\thelp) _describe command commands ;;\n"
+	       "\t\tsdk) compadd " SDK_WORDS " ;;\n"
 	       "\t\tesac ;;\n"
 	       "\tesac\n"
 	       "}\n"
@@ -300,6 +306,12 @@ static void put_fish(void)
 		put_fish_text(command_table[i].brief, strlen(command_table[i].brief));
 		putchar('\n');
 	}
+	printf("complete -c capos -n '__fish_seen_subcommand_from help' -f -a '");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		printf("%s%s", i > 0 ? " " : "", command_table[i].name);
+	printf("'\n"
+	       "complete -c capos -n '__fish_seen_subcommand_from sdk' -f -a '" SDK_WORDS "'\n"
+	       "complete -c capos -n '__fish_seen_subcommand_from version' -f\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		for (size_t j = 0; j < option_count; j++) {
 			const struct option_entry *option = &option_table[j];

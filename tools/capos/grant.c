@@ -133,7 +133,8 @@ const char *parse_publish(const char *text, struct forward *out)
 	out->udp = strcmp(text + length, "/udp") == 0;
 	if ((text[length] != '\0' && !out->udp && strcmp(text + length, "/tcp") != 0) ||
 	    !parse_ports(text, length, out))
-		return "must be HOSTPORT:GUESTPORT or HOSTPORT:GUESTPORT/udp";
+		return "must be HOSTPORT:GUESTPORT or HOSTPORT:GUESTPORT/udp; the address on the "
+		       "host is always 127.0.0.1";
 	return NULL;
 }
 
@@ -159,36 +160,41 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Insertions, deletions and replacements that turn a into b (Levenshtein); SIZE_MAX for long
- * names. */
+/* Letters to insert, remove, replace or swap with the next one to turn a into b (the optimal string
+ * alignment distance); SIZE_MAX for long names. */
 static size_t edit_distance(const char *a, const char *b)
 {
 	size_t length_a = strlen(a), length_b = strlen(b);
-	size_t row[NAME_MAX_LENGTH + 1];
+	size_t distance[NAME_MAX_LENGTH + 1][NAME_MAX_LENGTH + 1];
 
 	if (length_a > NAME_MAX_LENGTH || length_b > NAME_MAX_LENGTH)
 		return SIZE_MAX;
-	for (size_t j = 0; j <= length_b; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= length_a; i++) {
-		size_t diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= length_b; j++) {
-			size_t above = row[j];
-			size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-			row[j] = least(least(above, row[j - 1]) + 1, replaced);
-			diagonal = above;
+	for (size_t i = 0; i <= length_a; i++) {
+		for (size_t j = 0; j <= length_b; j++) {
+			if (i == 0 || j == 0) {
+				distance[i][j] = i + j;
+				continue;
+			}
+			size_t removed = least(distance[i - 1][j], distance[i][j - 1]) + 1;
+			size_t replaced = distance[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			distance[i][j] = least(removed, replaced);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				distance[i][j] = least(distance[i][j], distance[i - 2][j - 2] + 1);
 		}
 	}
-	return row[length_b];
+	return distance[length_a][length_b];
 }
 
 const char *nearest_name(const char *text, const char *const *names, size_t count)
 {
 	const char *nearest = NULL;
 	size_t best = SIZE_MAX;
+	size_t length = strlen(text);
 
 	for (size_t i = 0; i < count; i++) {
+		/* A name that is cut short. */
+		if (length >= 3 && strncmp(names[i], text, length) == 0)
+			return names[i];
 		size_t distance = edit_distance(text, names[i]);
 		if (distance < best) {
 			best = distance;
@@ -196,5 +202,5 @@ const char *nearest_name(const char *text, const char *const *names, size_t coun
 		}
 	}
 	/* Further away it is another word. */
-	return best <= 1 + strlen(text) / 3 ? nearest : NULL;
+	return best <= (length + 1) / 3 ? nearest : NULL;
 }

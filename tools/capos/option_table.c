@@ -341,7 +341,8 @@ const struct command_entry command_table[COMMAND_COUNT] = {
                  "writes a system that boots by itself",
                  "Writes a bootable archive to FILE and the kernel to FILE.kernel, for any "
                  "emulator that boots by PVH, and prints a command line of QEMU that starts them. "
-                 "With PROGRAM it runs that; `capos run --image FILE` does so too."},
+                 "With PROGRAM the system runs it; `capos run --image FILE` does so too. Without, "
+                 "it runs no program until `capos run --image FILE -- PROGRAM` names one."},
         [COMMAND_CAPS] = {"caps", "caps [OPTION...]",
                           "prints which process holds which capabilities",
                           "Boots a machine and prints which process holds which capabilities, and "

@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "tools/capos/environment.h"
+#include "tools/capos/foreign.h"
 #include "tools/capos/grant.h"
 #include "tools/capos/help.h"
 
@@ -20,15 +21,15 @@
 /* A person may look at a page of output for a while; a script that waits must end. */
 #define DRAIN_DEFAULT 60
 
-/* Ends the process: no such name.  prefix: "--" for options. */
+/* Ends the process: no such command or option ("--" before it).  help: what says which exist. */
 _Noreturn static void die_unknown(const char *what, const char *prefix, const char *name,
-                                  const char *const *names, size_t count)
+                                  const char *const *names, size_t count, const char *help)
 {
 	const char *near = nearest_name(name, names, count);
 
 	if (near)
 		die("unknown %s %s%s; did you mean %s%s?", what, prefix, name, prefix, near);
-	die("unknown %s %s%s; see capos help", what, prefix, name);
+	die("unknown %s %s%s; see capos %s", what, prefix, name, help);
 }
 
 static enum command find_command(const char *name)
@@ -42,7 +43,7 @@ static enum command find_command(const char *name)
 	}
 	if (name[0] == '-')
 		die("unknown option %s before the command; see capos help", name);
-	die_unknown("command", "", name, names, COMMAND_COUNT);
+	die_unknown("command", "", name, names, COMMAND_COUNT, "help");
 }
 
 /* ---- One option ---- */
@@ -62,7 +63,11 @@ static const struct option_entry *find_long(enum command command, const char *na
 			names[count++] = option->name;
 	}
 	names[count++] = "help";
-	die_unknown("option", "--", must_format("%.*s", (int)length, name), names, count);
+	const char *instead = foreign_option(name, length);
+	if (instead)
+		die("there is no option --%.*s: %s", (int)length, name, instead);
+	die_unknown("option", "--", must_format("%.*s", (int)length, name), names, count,
+	            must_format("help %s", command_table[command].name));
 }
 
 static const struct option_entry *find_letter(enum command command, const char *argument)
@@ -72,6 +77,9 @@ static const struct option_entry *find_letter(enum command command, const char *
 		    option_table[i].letter == argument[1])
 			return &option_table[i];
 	}
+	const char *instead = foreign_letter(argument[1]);
+	if (instead)
+		die("there is no option %s: %s", argument, instead);
 	die("unknown option %s; see capos help %s", argument, command_table[command].name);
 }
 
