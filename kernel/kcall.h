@@ -83,7 +83,10 @@ extern const struct kind kinds[KIND_COUNT];
 int code_maker_call(struct object_header *object, struct msg_call *msg);
 int entropy_call(struct object_header *object, struct msg_call *msg);
 int log_call(struct object_header *object, struct msg_call *msg);
-void log_report_dropped(struct process *p); /* what it wrote and may not see, if anything */
+/* Writes why the process ends, unless reason is NULL or its account's budget is spent; with the
+ * account's last one also how much was dropped. */
+void log_process_ends(const struct process *p, const char *reason);
+void log_report_dropped(const struct process *p); /* of its account, if anything was */
 int power_call(struct object_header *object, struct msg_call *msg);
 int spawner_call(struct object_header *object, struct msg_call *msg);
 int status_call(struct object_header *object, struct msg_call *msg);

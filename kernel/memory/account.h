@@ -47,6 +47,14 @@ struct account_limits {
 	uint32_t items[ACCOUNT_ITEMS]; /* 0: the constants above */
 };
 
+/* What the processes of an account may still have in the log, together: each of its own would be
+ * no bound for one that forks. */
+struct log_budget {
+	uint64_t at;      /* when it was last filled up */
+	uint64_t dropped; /* bytes, since a line said so */
+	uint32_t left;    /* bytes */
+};
+
 struct account {
 	struct object_header header; /* references: processes and capabilities */
 	bool program;                /* leaves the last of the memory to services */
@@ -55,6 +63,7 @@ struct account {
 	uint64_t bytes;      /* of kernel objects smaller than a page */
 	uint64_t byte_pages; /* pages that these fill, rounded up, and at most one more */
 	uint32_t items[ACCOUNT_ITEMS];
+	struct log_budget log;
 };
 
 DEFINE_HEADER_ACCESS(account, KIND_ACCOUNT)

@@ -220,11 +220,9 @@ void process_end(struct process *p, uint32_t status, const char *reason)
 		klog("kernel: %s ended with status %u: shutting down", p->name, status);
 		arch_shutdown();
 	}
-	if (reason) {
-		klog("kernel: %s (process %lu) ended: %s", p->name, p->id, reason);
+	if (reason)
 		fmt_snprintf(p->reason, sizeof(p->reason), "%s", reason);
-	}
-	log_report_dropped(p);
+	log_process_ends(p, reason);
 	p->alive = false;
 	p->status = status;
 	list_remove(&p->of_all);
@@ -251,6 +249,8 @@ void process_last(struct object_header *header)
 	struct process *p = process_of(header);
 	assert(kernel_locked() && !p->alive);
 	struct account *account = p->account;
+	if (account->items[ACCOUNT_PROCESSES] == 1)
+		log_report_dropped(p); /* what its relatives left unsaid */
 	account_uncount(account, ACCOUNT_PROCESSES);
 	account_free(account, &processes, p);
 	account_put(account);

@@ -25,13 +25,6 @@ struct thread;
 /* Most bytes of a start block that exec reads. */
 #define PROCESS_START_BLOCK_MAX (1u << 20)
 
-/* What a process may still write to the log. */
-struct log_budget {
-	uint64_t at;      /* when it was last filled up */
-	uint64_t dropped; /* bytes, since a line said so */
-	uint32_t left;    /* bytes */
-};
-
 struct process {
 	struct object_header header; /* references: capabilities, operations, one while alive */
 	uint64_t id;                 /* never used again */
@@ -51,7 +44,6 @@ struct process {
 	struct list waiters; /* struct op */
 	struct list of_all;
 	uint64_t cpu_ns;
-	struct log_budget log;
 	struct event *end_event; /* one count; signalled end_bits when it ends; NULL: none */
 	uint64_t end_bits;
 	uint32_t status; /* CAPOS_EXIT_STATUS, once it ended */

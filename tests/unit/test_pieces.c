@@ -315,7 +315,7 @@ static void write_log(struct process *p, cap_t log, const char *text, uint32_t l
 	assert_int_equal(user_enter(thread_of(p), 0, 0), 0);
 }
 
-/* The log costs nothing by the newline, and has a budget for each process. */
+/* The log costs nothing by the newline, and has a budget. */
 static void log_has_a_budget(void **state)
 {
 	(void)state;
@@ -339,7 +339,7 @@ static void log_has_a_budget(void **state)
 	fake_drain();
 	assert_in_range(fake_serial_length, 16000, 40000);
 	assert_memory_equal(fake_serial, "writer: x\nwriter: x\n", 20);
-	assert_int_not_equal(p->log.dropped, 0);
+	assert_int_not_equal(p->account->log.dropped, 0);
 	/* Seconds later it may go on, and a line of the kernel's says what is missing. */
 	fake_now += 10000000000ull;
 	fake_serial_length = 0;
@@ -347,9 +347,32 @@ static void log_has_a_budget(void **state)
 	fake_drain();
 	fake_serial[fake_serial_length] = '\0';
 	assert_non_null(strstr(fake_serial, "writer: again\n"));
-	assert_int_equal(p->log.dropped, 0);
+	assert_int_equal(p->account->log.dropped, 0);
 	assert_true(fake_most_steps < STEPS_BUDGET + OVERSHOOT);
 	user_end(p);
+}
+
+/* The budget is the account's: a program that forked had as much again with each child, and the
+ * kernel's lines about their ends had no bound at all. */
+static void log_budget_is_the_familys(void **state)
+{
+	(void)state;
+	struct process *p = user_create("parent"), *child;
+	fake_drain();
+	fake_serial_length = 0;
+	for (unsigned i = 0; i < 2000; i++) {
+		the_cpu.locked = true;
+		assert_int_equal(process_create("child", 5, p->account, false, &child), CAP_OK);
+		process_end(child, 0, "page fault at 0x0");
+		fake_drain();
+		the_cpu.locked = false;
+	}
+	assert_in_range(fake_serial_length, 16000, 40000);
+	assert_int_not_equal(p->account->log.dropped, 0);
+	fake_serial_length = 0;
+	user_end(p);
+	fake_serial[fake_serial_length] = '\0';
+	assert_non_null(strstr(fake_serial, "were dropped from the log"));
 }
 
 /* A process that waits for the end of another is answered when nothing of it is left. */
@@ -404,6 +427,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(submissions_stop, start, finish),
 	        cmocka_unit_test_setup_teardown(signal_goes_on_as_work, start, finish),
 	        cmocka_unit_test_setup_teardown(log_has_a_budget, start, finish),
+	        cmocka_unit_test_setup_teardown(log_budget_is_the_familys, start, finish),
 	        cmocka_unit_test_setup_teardown(end_is_told_when_all_is_given_back, start, finish),
 	};
 	fake_start(FAKE_ARENA_PAGES);
