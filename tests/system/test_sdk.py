@@ -2,10 +2,11 @@
 """The toolchain as a stranger's project finds it: installed, then moved, behind make, autoconf, CMake and Meson."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
-from conftest import BUILD, LIMIT
+from conftest import BUILD, LIMIT, SOURCE
 
 TRIPLE = "x86_64-capos-linux-musl"
 
@@ -97,6 +98,25 @@ def project(tmp_path):
 
 def greets(environment, program):
     assert run("capos", "run", "--timeout", LIMIT, "--", program, env=environment) == "hello from a library\n"
+
+
+def test_uninstall_leaves_no_directory(tmp_path):
+    """Of capOS's own; those that it shares with others stay."""
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    for target in ("install", "uninstall"):
+        run("make", "-C", BUILD, target, f"DESTDIR={tmp_path}", env=outside)
+    left = list(tmp_path.rglob("*"))
+    assert left and [path for path in left if not path.is_dir() or path.name == "capos"] == []
+
+
+def test_missing_unpacker_is_named(tmp_path):
+    """Before anything is fetched, with Debian's package."""
+    for tool in ("sh", "sed", "dirname"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    done = subprocess.run([SOURCE / "ports/unpack", "lwip"], cwd=tmp_path, env={"PATH": str(tmp_path)},
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "ports/unpack: xz" in done.stderr and "(package xz-utils)" in done.stderr
 
 
 # ---- Build systems ----
