@@ -245,6 +245,52 @@ static void links_are_not_followed(void **state)
 	assert_content("/file", "mine");
 }
 
+/* Left in the place that the user named, a link would lead what the next run sends, or the next
+ * output of the same place, elsewhere. */
+static void the_place_becomes_no_link(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	put_text(CAPOS_OUTPUT_BEGIN, "", "");
+	put_text(CAPOS_OUTPUT_SYMLINK, "", directory);
+	put_text(CAPOS_OUTPUT_END, "", "");
+	assert_false(feed(1000, 1000));
+	assert_non_null(strstr(said, "makes no sense"));
+	assert_int_not_equal(lstat(target, &st), 0);
+}
+
+/* A link that the program made in one output is no way for the next one that is named below it. */
+static void an_output_below_another(void **state)
+{
+	char below[80], elsewhere[80], evil[96];
+	struct host_file both[] = {output, {.guest_path = "/d", .host_path = below}};
+	struct stat st;
+
+	(void)state;
+	snprintf(below, sizeof(below), "%s/d", target);
+	snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", directory);
+	assert_int_equal(mkdir(elsewhere, 0700), 0);
+	assert_int_equal(mkdir(target, 0700), 0);
+	put_text(CAPOS_OUTPUT_BEGIN, "", "");
+	put_text(CAPOS_OUTPUT_ENTER, "", "");
+	put_text(CAPOS_OUTPUT_SYMLINK, "d", elsewhere);
+	put_text(CAPOS_OUTPUT_LEAVE, "", "");
+	put_text(CAPOS_OUTPUT_END, "", "");
+	put_text(CAPOS_OUTPUT_BEGIN, "", "");
+	put_text(CAPOS_OUTPUT_ENTER, "", "");
+	put_file("evil", "evil");
+	put_text(CAPOS_OUTPUT_LEAVE, "", "");
+	put_text(CAPOS_OUTPUT_END, "", "");
+	said[0] = '\0';
+	receive_init(&receive, both, 2, 1000);
+	receive_add(&receive, stream, stream_length);
+	assert_false(receive_finish(&receive));
+	assert_non_null(strstr(said, "exists and is no directory"));
+	snprintf(evil, sizeof(evil), "%s/evil", elsewhere);
+	assert_int_not_equal(lstat(evil, &st), 0);
+}
+
 static void a_link_in_the_place_is_replaced(void **state)
 {
 	(void)state;
@@ -371,6 +417,8 @@ int main(void)
 	        TEST(file_goes_into_a_directory),
 	        TEST(names_that_lead_elsewhere),
 	        TEST(links_are_not_followed),
+	        TEST(the_place_becomes_no_link),
+	        TEST(an_output_below_another),
 	        TEST(a_link_in_the_place_is_replaced),
 	        TEST(records_out_of_turn),
 	        TEST(sizes_beyond_the_bounds),

@@ -16,16 +16,6 @@
 
 #define MODE_KEPT 0777u
 
-void receive_init(struct receive *r, const struct host_file *outputs, size_t noutputs,
-                  uint64_t limit)
-{
-	memset(r, 0, sizeof(*r));
-	r->outputs = outputs;
-	r->noutputs = noutputs;
-	r->limit = limit;
-	r->file = -1;
-}
-
 /* ---- Reports ---- */
 
 static const struct host_file *current(const struct receive *r)
@@ -58,60 +48,82 @@ static bool stop_malformed(struct receive *r)
 
 /* ---- Where an entry goes ---- */
 
-struct place {
-	int directory; /* -1: its directory could not be made */
-	char *name;    /* one component; to be freed */
-};
-
-/* The place that the user named: the parent directory is opened as any path, since the user chose
- * it. */
-static struct place named_place(struct receive *r)
+/* The path is followed as any other, since the user chose it. */
+static void open_place(struct output_place *place, const char *host_path)
 {
-	char *path = must(strdup(current(r)->host_path));
+	char *path = must(strdup(host_path));
 	size_t length = strlen(path);
-	struct place place;
 
 	while (length > 1 && path[length - 1] == '/')
 		path[--length] = '\0';
 	char *slash = strrchr(path, '/');
-	place.name = must(strdup(slash ? slash + 1 : path));
+	place->name = must(strdup(slash ? slash + 1 : path));
+	place->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	place->inside = place->directory >= 0;
 	if (slash)
 		slash[slash == path] = '\0';
-	place.directory = open(slash ? path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (place.directory < 0)
-		report(r, strerror(errno));
+	if (!place->inside)
+		place->directory = open(slash ? path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	place->error = errno;
 	free(path);
-	return place;
 }
 
-/* A file that goes to a directory of the user's keeps its name. */
-static struct place place_in(struct receive *r, const char *directory)
+static void close_place(struct output_place *place)
 {
-	const char *guest_name = strrchr(current(r)->guest_path, '/') + 1;
-	struct place place = {.directory = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC),
-	                      .name = must(strdup(guest_name))};
+	if (place->directory >= 0)
+		close(place->directory);
+	free(place->name);
+}
 
+struct place {
+	int directory; /* to be closed; -1: it could not be made or opened */
+	char *name;    /* one component; to be freed */
+};
+
+/* Where the first entry of an output goes: the name that the user chose, or the directory. */
+static struct place first_place(struct receive *r)
+{
+	const struct output_place *named = &r->places[r->index];
+	struct place place = {.directory = -1, .name = must(strdup(named->name))};
+
+	if (named->directory >= 0)
+		place.directory = fcntl(named->directory, F_DUPFD_CLOEXEC, 0);
 	if (place.directory < 0)
-		report(r, strerror(errno));
+		report(r, strerror(named->directory < 0 ? named->error : errno));
 	return place;
 }
 
-static bool is_directory(const char *path)
+/* A file that goes to a directory keeps its name.  The directory may be one that an earlier output
+ * of the same place made. */
+static void go_inside(const struct receive *r, struct place *place)
 {
-	struct stat st;
+	int directory = place->directory;
 
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	if (directory < 0)
+		return;
+	if (!r->places[r->index].inside) {
+		int made = openat(directory, place->name,
+		                  O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (made < 0)
+			return;
+		close(directory);
+		place->directory = made;
+	}
+	free(place->name);
+	place->name = must(strdup(strrchr(current(r)->guest_path, '/') + 1));
 }
 
 /* Where an entry that is no directory goes. */
 static struct place place_of(struct receive *r)
 {
+	struct place place;
+
 	if (r->depth > 0)
 		return (struct place){.directory = r->directories[r->depth - 1],
 		                      .name = must(strdup(r->name))};
-	if (is_directory(current(r)->host_path))
-		return place_in(r, current(r)->host_path);
-	return named_place(r);
+	place = first_place(r);
+	go_inside(r, &place);
+	return place;
 }
 
 static void place_free(const struct receive *r, struct place *place)
@@ -184,7 +196,8 @@ static bool make_link(struct receive *r, const unsigned char *target, size_t siz
 {
 	char text[4096];
 
-	if (size == 0 || size >= sizeof(text) || memchr(target, '\0', size))
+	/* Never in the place that the user named: the next run would follow it. */
+	if (r->depth == 0 || size == 0 || size >= sizeof(text) || memchr(target, '\0', size))
 		return stop_malformed(r);
 	memcpy(text, target, size);
 	text[size] = '\0';
@@ -220,12 +233,12 @@ static bool enter(struct receive *r)
 
 	if (r->depth == CAPOS_OUTPUT_DEPTH)
 		return stop_malformed(r);
-	if (r->depth == 0 && is_directory(current(r)->host_path)) {
-		fd = open(current(r)->host_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r->depth == 0 && r->places[r->index].inside) {
+		fd = fcntl(r->places[r->index].directory, F_DUPFD_CLOEXEC, 0);
 		if (fd < 0)
 			report(r, strerror(errno));
 	} else {
-		struct place place = r->depth == 0 ? named_place(r) : place_of(r);
+		struct place place = r->depth == 0 ? first_place(r) : place_of(r);
 		if (place.directory >= 0)
 			fd = make_directory(r, place.directory, place.name, &made);
 		place_free(r, &place);
@@ -348,6 +361,18 @@ static size_t record_length(struct receive *r, struct capos_output_record *recor
 	return sizeof(*record) + record->name_length + record->length;
 }
 
+void receive_init(struct receive *r, const struct host_file *outputs, size_t noutputs,
+                  uint64_t limit)
+{
+	memset(r, 0, sizeof(*r));
+	r->outputs = outputs;
+	r->noutputs = noutputs;
+	r->limit = limit;
+	r->file = -1;
+	for (size_t i = 0; i < noutputs; i++)
+		open_place(&r->places[i], outputs[i].host_path);
+}
+
 bool receive_add(struct receive *r, const void *bytes, size_t size)
 {
 	const unsigned char *in = bytes;
@@ -381,6 +406,8 @@ bool receive_finish(struct receive *r)
 		if (r->directories[r->depth] >= 0)
 			close(r->directories[r->depth]);
 	}
+	for (size_t i = 0; i < r->noutputs; i++)
+		close_place(&r->places[i]);
 	r->name[0] = '\0';
 	if (r->errors > RECEIVE_REPORTS_MAX)
 		complain("--output: %u more failures", r->errors - RECEIVE_REPORTS_MAX);

@@ -16,12 +16,22 @@
 /* Failures of single entries that are reported; the rest is counted. */
 #define RECEIVE_REPORTS_MAX 10u
 
+/* Where an output goes.  It is opened before the guest has sent anything: a path that leads through
+ * what another output brought would lead where a symbolic link of the guest's says. */
+struct output_place {
+	int directory; /* the one named, or its parent; -1: could not be opened, error says why */
+	int error;
+	bool inside; /* the directory itself was named: what comes goes into it */
+	char *name;  /* in the parent */
+};
+
 struct receive {
 	const struct host_file *outputs; /* the caller's */
 	size_t noutputs;
-	size_t index; /* of the output that is being received */
-	bool begun;   /* BEGIN was seen, END was not */
-	bool arrived; /* the first FILE, SYMLINK or ENTER of it was seen */
+	struct output_place places[LIST_MAX]; /* of the outputs */
+	size_t index;                         /* of the output that is being received */
+	bool begun;                           /* BEGIN was seen, END was not */
+	bool arrived;                         /* the first FILE or ENTER of it was seen */
 	bool stopped; /* the stream made no sense, or the host cannot take more */
 	unsigned errors;
 	uint64_t limit, bytes;
@@ -42,6 +52,7 @@ struct receive {
 	char name[CAPOS_OUTPUT_NAME + 1]; /* of the entry, for messages */
 };
 
+/* Opens the places of the outputs, at most LIST_MAX, until receive_finish. */
 void receive_init(struct receive *receive, const struct host_file *outputs, size_t noutputs,
                   uint64_t limit);
 

@@ -5,8 +5,9 @@
  * header, a name and a payload.  No record holds a path: names are single components, and a tree is
  * walked by ENTER and LEAVE, so a receiver that checks each name can be led nowhere else.
  *
- * For each path asked for, in that order: BEGIN, then one FILE (with its DATA), SYMLINK or
- * ENTER ... LEAVE, or none, then END.  ERROR may come in between: what it names is missing or
+ * For each path asked for, in that order: BEGIN, then one FILE (with its DATA) or ENTER ... LEAVE,
+ * or none, then END.  SYMLINK comes inside a directory only: in the place that the user named, the
+ * next receiver would follow it.  ERROR may come in between: what it names is missing or
  * incomplete, the rest goes on.  All integers are little-endian.
  */
 #ifndef CAPOS_OUTPUT_H
@@ -30,7 +31,7 @@ enum capos_output_kind {
 	CAPOS_OUTPUT_ERROR = 8,   /* payload: text, a path and what is wrong with it */
 };
 
-/* Of the first FILE, SYMLINK or ENTER after a BEGIN the name is empty: the receiver knows it. */
+/* Of the first FILE or ENTER after a BEGIN the name is empty: the receiver knows it. */
 struct capos_output_record {
 	uint32_t magic;
 	uint16_t kind;        /* enum capos_output_kind */
