@@ -475,8 +475,8 @@ static bool cuts(const struct mapping *m, uint64_t address)
 
 /*
  * Splits mappings so that the borders of [start, end) cut none, with mappings allocated before
- * anything is changed.  CAP_OK, CAP_ENOMEM, or CAP_EINVAL for one that is the kernel's: a range that
- * changed since it was checked may cut such a one.
+ * anything is changed.  CAP_OK, CAP_ENOMEM, or CAP_EINVAL for one that is the kernel's: a range
+ * that changed since it was checked may cut such a one.
  */
 static int split_borders(struct space *s, uint64_t start, uint64_t end)
 {
