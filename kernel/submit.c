@@ -240,13 +240,11 @@ void submit_go_on(struct thread *t)
 {
 	if (!submit_some(t))
 		return;
-	t->submitting = false;
-	t->entered = true;
-	t->timed_out = t->timeout_ns == 0;
-	if (t->timed_out || thread_may_go_on(t))
+	t->enter = t->timeout_ns == 0 ? ENTER_TIMED_OUT : ENTER_WAITING;
+	if (t->enter == ENTER_TIMED_OUT || thread_may_go_on(t))
 		return;
 	sched_block(t);
-	t->state = THREAD_WAITING;
+	thread_become(t, THREAD_WAITING);
 	if (t->timeout_ns == CAPOS_FOREVER)
 		return;
 	uint64_t now = arch_clock_ns();
@@ -264,7 +262,7 @@ static void enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 	}
 	t->wanted = (uint32_t)min_complete;
 	t->timeout_ns = timeout_ns;
-	t->submitting = true;
+	t->enter = ENTER_SUBMITTING;
 	submit_go_on(t);
 }
 

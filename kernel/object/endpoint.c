@@ -23,12 +23,15 @@
 #include "object/transfer.h"
 #include "work.h"
 
+/* What each means, and what leads from one to the next: doc/kernel.md. */
+enum endpoint_state { ENDPOINT_UNSERVED, ENDPOINT_SERVED, ENDPOINT_ENDING, ENDPOINT_DEAD };
+
 struct endpoint {
 	struct object_header header; /* its references are the capabilities */
 	/* Objects, calls, RECVs and queued work; and one for all capabilities together. */
 	uint32_t uses;
 	struct account *account;
-	bool dead;              /* the last holder has gone, and with it all receiving */
+	enum endpoint_state state;
 	struct process *server; /* received here last; NULL: none, or it has ended */
 	uint64_t servers_ended; /* how many have */
 	struct list of_server;  /* server->endpoints */
@@ -59,12 +62,14 @@ struct object {
 	uint64_t minted_at;
 };
 
+enum call_state { CALL_QUEUED, CALL_DELIVERED, CALL_CANCELLED };
+
 struct call {
 	struct notice notice; /* its arrival, then its cancelling */
-	struct op *op;        /* of the caller; NULL once that gave up */
+	enum call_state state;
+	struct op *op; /* of the caller; NULL: CALL_CANCELLED, or about to be freed */
 	struct endpoint *endpoint;
-	struct process *server;  /* the one it was delivered to; NULL before */
-	struct list of_server;   /* server->calls */
+	struct list of_server;   /* process->calls of the one that it was delivered to */
 	struct account *account; /* of the caller, which the call counts against */
 	uint64_t id, caller, word, interface;
 	uint64_t send_addr;
@@ -91,6 +96,51 @@ static struct call *call_of_notice(struct notice *notice)
 {
 	assert(notice->kind != CAPOS_RECEIVED_RELEASE);
 	return container_of(notice, struct call, notice);
+}
+
+/* ---- States ---- */
+
+static bool endpoint_may_become(enum endpoint_state from, enum endpoint_state to)
+{
+	switch (from) {
+	case ENDPOINT_UNSERVED:
+		return to == ENDPOINT_SERVED || to == ENDPOINT_ENDING;
+	case ENDPOINT_SERVED:
+		return to == ENDPOINT_UNSERVED || to == ENDPOINT_ENDING;
+	case ENDPOINT_ENDING:
+		return to == ENDPOINT_DEAD;
+	case ENDPOINT_DEAD:
+		break;
+	}
+	return false;
+}
+
+static void endpoint_become(struct endpoint *e, enum endpoint_state state)
+{
+	assert(kernel_locked() && endpoint_may_become(e->state, state));
+	assert(state != ENDPOINT_UNSERVED || !e->server);
+	assert(state != ENDPOINT_ENDING || e->header.refs == 0);
+	e->state = state;
+}
+
+static bool call_may_become(enum call_state from, enum call_state to)
+{
+	switch (from) {
+	case CALL_QUEUED:
+		return to == CALL_DELIVERED;
+	case CALL_DELIVERED:
+		return to == CALL_CANCELLED;
+	case CALL_CANCELLED:
+		break;
+	}
+	return false; /* each may be freed */
+}
+
+static void call_become(struct call *call, enum call_state state)
+{
+	assert(kernel_locked() && call_may_become(call->state, state));
+	assert((state == CALL_CANCELLED) == !call->op);
+	call->state = state;
 }
 
 #define STEPS_NOTICE 6u /* to take out of a queue what waits there, and answer it */
@@ -134,6 +184,7 @@ static void schedule(struct endpoint *e)
 void endpoint_last(struct object_header *header)
 {
 	struct endpoint *e = endpoint_of(header);
+	endpoint_become(e, ENDPOINT_ENDING);
 	schedule(e);
 	endpoint_unref(e);
 }
@@ -174,7 +225,8 @@ static void call_finish(struct call *call, int32_t result, uint32_t length, uint
 
 bool object_gone(const struct object *o)
 {
-	return o->endpoint->dead || (o->of_server && o->minted_at != o->endpoint->servers_ended);
+	return o->endpoint->state == ENDPOINT_DEAD ||
+	       (o->of_server && o->minted_at != o->endpoint->servers_ended);
 }
 
 uint64_t object_era(const struct object *o)
@@ -189,6 +241,8 @@ static void endpoint_unserve(struct endpoint *e)
 	list_remove(&e->of_server);
 	e->server = NULL;
 	e->servers_ended++;
+	if (e->state == ENDPOINT_SERVED)
+		endpoint_become(e, ENDPOINT_UNSERVED);
 	list_move_all(&e->notices, &e->lost);
 	if (!list_empty(&e->lost))
 		schedule(e);
@@ -215,8 +269,8 @@ static void free_lost(struct endpoint *e)
 static void end_some(struct endpoint *e)
 {
 	struct list *node;
-	if (!e->dead) {
-		e->dead = true;
+	if (e->state == ENDPOINT_ENDING) {
+		endpoint_become(e, ENDPOINT_DEAD);
 		endpoint_unserve(e);
 	}
 	while (!steps_over() && (node = list_first(&e->receivers))) {
@@ -234,14 +288,19 @@ static void work_step(struct work *work)
 {
 	struct endpoint *e = container_of(work, struct endpoint, work);
 	bool more = false;
-	if (e->header.refs == 0)
+	switch (e->state) {
+	case ENDPOINT_UNSERVED:
+	case ENDPOINT_SERVED:
+		more = (steps_begun() && large_call_first(e)) || deliver_some(e);
+		break;
+	case ENDPOINT_ENDING:
+	case ENDPOINT_DEAD:
 		end_some(e);
-	else if (steps_begun() && large_call_first(e))
-		more = true;
-	else
-		more = deliver_some(e);
+		break;
+	}
 	free_lost(e);
-	more = more || !list_empty(&e->lost) || (e->dead && !list_empty(&e->receivers));
+	more = more || !list_empty(&e->lost) ||
+	       (e->state == ENDPOINT_DEAD && !list_empty(&e->receivers));
 	if (more && !work_queued(work))
 		work_add_rest(work, work_step);
 	else
@@ -303,7 +362,7 @@ static enum delivery fail_side(struct call *call, struct op *op, int error, enum
 
 static enum delivery deliver_call(struct call *call, struct op *op)
 {
-	assert(call->op); /* or it would not be in the queue any more */
+	assert(call->state == CALL_QUEUED && call->op);
 	struct process *from = call->op->thread->process, *to = op->thread->process;
 	struct capos_received head = {.kind = CAPOS_RECEIVED_CALL,
 	                              .method = call->method,
@@ -332,7 +391,7 @@ static enum delivery deliver_call(struct call *call, struct op *op)
 	error = transfer_arrive(&call->transfer, from, to, op->buffer.caps);
 	if (error)
 		return fail_side(call, op, error, COPY_TARGET);
-	call->server = to;
+	call_become(call, CALL_DELIVERED);
 	list_append(&to->calls[call->id % PROCESS_CALL_BUCKETS], &call->of_server);
 	op_complete(op, CAP_OK, head.length, 0, head.ncaps);
 	endpoint_unref(call->endpoint); /* the RECV's; the call's own remains */
@@ -419,7 +478,7 @@ static void pump(struct endpoint *e)
 int endpoint_mint(struct endpoint *e, const struct thread *t, const struct capos_sqe *sqe,
                   struct object **out)
 {
-	if (e->dead)
+	if (e->state == ENDPOINT_DEAD)
 		return CAP_EGONE;
 	struct account *account = t->process->account;
 	struct object *o = account_alloc(account, &objects);
@@ -471,7 +530,7 @@ int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *
 {
 	if (sqe->recv_len < sizeof(struct capos_received))
 		return CAP_EINVAL;
-	if (e->dead)
+	if (e->state == ENDPOINT_DEAD)
 		return CAP_EGONE;
 	int error = prepare_buffer(&t->process->space, sqe);
 	if (error)
@@ -484,6 +543,8 @@ int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *
 		list_append(&t->process->endpoints, &e->of_server);
 		e->server = t->process;
 	}
+	if (e->state != ENDPOINT_SERVED)
+		endpoint_become(e, ENDPOINT_SERVED);
 	e->uses++;
 	op->target = e;
 	list_append(&e->receivers, &op->queue);
@@ -518,11 +579,12 @@ static void withdraw_call(struct op *op)
 {
 	struct call *call = op->target;
 	call->op = NULL;
-	if (!call->server) {
+	if (call->state == CALL_QUEUED) {
 		call_free(call);
 		return;
 	}
-	if (call->endpoint->dead)
+	call_become(call, CALL_CANCELLED);
+	if (call->endpoint->state == ENDPOINT_DEAD)
 		return;
 	call->notice.kind = CAPOS_RECEIVED_CANCEL;
 	list_append(&call->endpoint->notices, &call->notice.queue);
@@ -615,7 +677,7 @@ int call_return(struct thread *t, const struct capos_sqe *sqe)
 		return CAP_ENOENT;
 	if (sqe->status < 0)
 		return CAP_EINVAL;
-	if (!call->op) {
+	if (call->state == CALL_CANCELLED) {
 		call_free(call);
 		return CAP_ECANCELED;
 	}

@@ -17,7 +17,7 @@ static int managed(void *object, struct msg_call *msg, struct process **out)
 {
 	(void)msg;
 	*out = object;
-	return (*out)->alive ? CAP_OK : CAP_EGONE;
+	return (*out)->state == PROCESS_ALIVE ? CAP_OK : CAP_EGONE;
 }
 
 static bool access_valid(uint32_t access)
@@ -192,7 +192,7 @@ static int wait(void *object, struct msg_call *msg, struct process_wait_results 
 {
 	struct process *p = object;
 	struct kcall *call = kcall_of(msg);
-	if (p->ended) {
+	if (p->state == PROCESS_ENDED) {
 		results->status = p->status;
 		results->reason = MSG_TEXT(p->reason);
 		return CAP_OK;
@@ -212,7 +212,7 @@ static int status(void *object, struct msg_call *msg, struct process_status_resu
 	(void)msg;
 	results->id = p->id;
 	results->name = MSG_TEXT(p->name);
-	results->alive = p->alive;
+	results->alive = p->state == PROCESS_ALIVE;
 	results->memory_pages = account_used(p->account);
 	results->memory_limit_pages = p->account->limits.pages;
 	results->capabilities = p->caps.live;
@@ -225,7 +225,7 @@ static int kill(void *object, struct msg_call *msg, const struct process_kill_pa
 {
 	struct process *p = object;
 	struct kcall *call = kcall_of(msg);
-	if (!p->alive)
+	if (p->state != PROCESS_ALIVE)
 		return CAP_OK;
 	bool self = call->caller->process == p;
 	char reason[PROCESS_REASON_MAX];

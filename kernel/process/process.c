@@ -85,7 +85,7 @@ int process_create(const char *name, uint32_t name_length, struct account *accou
 	p->header = (struct object_header){.refs = 2, .kind = KIND_PROCESS};
 	p->id = ++last_process_id;
 	p->service = service;
-	p->alive = true;
+	p->state = PROCESS_ALIVE;
 	process_set_name(p, name, name_length);
 	list_append(&all_processes, &p->of_all);
 	*out = p;
@@ -174,6 +174,25 @@ static void answer_waiter(struct process *p, struct op *op)
 	process_put(p);
 }
 
+static bool may_become(enum process_state from, enum process_state to)
+{
+	switch (from) {
+	case PROCESS_ALIVE:
+		return to == PROCESS_ENDING;
+	case PROCESS_ENDING:
+		return to == PROCESS_ENDED;
+	case PROCESS_ENDED:
+		break;
+	}
+	return false;
+}
+
+static void process_become(struct process *p, enum process_state state)
+{
+	assert(kernel_locked() && may_become(p->state, state));
+	p->state = state;
+}
+
 /* Gives up what the process held, in this order, as far as the budget goes; false: something is
  * left. */
 static bool give_up(struct process *p)
@@ -185,7 +204,8 @@ static bool give_up(struct process *p)
 	}
 	if (!endpoint_server_ends(p) || !cap_table_destroy(&p->caps) || !space_destroy(&p->space))
 		return false;
-	p->ended = true;
+	if (p->state == PROCESS_ENDING)
+		process_become(p, PROCESS_ENDED);
 	while ((node = list_first(&p->waiters))) {
 		if (steps_over())
 			return false;
@@ -213,7 +233,7 @@ static void tear_down(struct work *work)
 void process_end(struct process *p, uint32_t status, const char *reason)
 {
 	struct list *node;
-	assert(kernel_locked() && p->alive);
+	assert(kernel_locked() && p->state == PROCESS_ALIVE);
 	if (p == init_process) {
 		if (reason)
 			panic("%s ended: %s", p->name, reason);
@@ -223,7 +243,7 @@ void process_end(struct process *p, uint32_t status, const char *reason)
 	if (reason)
 		fmt_snprintf(p->reason, sizeof(p->reason), "%s", reason);
 	log_process_ends(p, reason);
-	p->alive = false;
+	process_become(p, PROCESS_ENDING);
 	p->status = status;
 	list_remove(&p->of_all);
 	for (node = p->threads.next; node != &p->threads; node = node->next) {
@@ -247,7 +267,7 @@ void process_put(struct process *p)
 void process_last(struct object_header *header)
 {
 	struct process *p = process_of(header);
-	assert(kernel_locked() && !p->alive);
+	assert(kernel_locked() && p->state == PROCESS_ENDED);
 	struct account *account = p->account;
 	if (account->items[ACCOUNT_PROCESSES] == 1)
 		log_report_dropped(p); /* what its relatives left unsaid */

@@ -25,13 +25,18 @@ struct thread;
 /* Most bytes of a start block that exec reads. */
 #define PROCESS_START_BLOCK_MAX (1u << 20)
 
+enum process_state {
+	PROCESS_ALIVE,
+	PROCESS_ENDING, /* none of its threads runs any more; what it held is given up as work */
+	PROCESS_ENDED,  /* it holds nothing */
+};
+
 struct process {
 	struct object_header header; /* references: capabilities, operations, one while alive */
 	uint64_t id;                 /* never used again */
 	char name[PROCESS_NAME_MAX];
 	bool service; /* scheduled before programs */
-	bool alive;
-	bool ended;              /* and all that it held is given up */
+	enum process_state state;
 	struct work work;        /* its end */
 	struct account *account; /* one reference */
 	struct space space;

@@ -93,7 +93,7 @@ void sched_wake(struct thread *t)
 {
 	struct cpu *cpu = this_cpu();
 	assert(kernel_locked() && t->state == THREAD_WAITING);
-	t->state = THREAD_RUNNABLE;
+	thread_become(t, THREAD_RUNNABLE);
 	enqueue(cpu, t, false);
 	if (!cpu->current || t->rank >= cpu->current->rank || cpu->preempt_at != UINT64_MAX)
 		return;
@@ -156,7 +156,7 @@ static void yield_if_due(struct cpu *cpu)
 	if (!preempted && !(equal && now >= cpu->slice_end))
 		return;
 	account_time(cpu, t, now);
-	t->state = THREAD_RUNNABLE;
+	thread_become(t, THREAD_RUNNABLE);
 	enqueue(cpu, t, preempted);
 	cpu->current = NULL;
 }
@@ -164,7 +164,7 @@ static void yield_if_due(struct cpu *cpu)
 static void switch_to(struct cpu *cpu, struct thread *t)
 {
 	list_remove(&t->run);
-	t->state = THREAD_RUNNING;
+	thread_become(t, THREAD_RUNNING);
 	cpu->current = t;
 	cpu->switched_at = arch_clock_ns();
 	cpu->slice_end = cpu->switched_at + t->slice_left;
@@ -210,7 +210,7 @@ static _Noreturn void run_worker(struct cpu *cpu)
 	work_run();
 	if (!work_pending()) {
 		sched_block(&worker);
-		worker.state = THREAD_WAITING;
+		thread_become(&worker, THREAD_WAITING);
 	}
 	let_interrupts_in(cpu);
 }
@@ -240,7 +240,7 @@ static _Noreturn void leave(void)
 	if (t == &worker)
 		run_worker(cpu);
 	arch_table_load(t->process->space.root);
-	if (t->submitting) {
+	if (t->enter == ENTER_SUBMITTING) {
 		submit_go_on(t);
 		let_interrupts_in(cpu);
 	}

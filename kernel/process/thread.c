@@ -17,7 +17,8 @@ static uint64_t last_thread_id;
 static void wait_is_over(struct timeout *timeout)
 {
 	struct thread *t = container_of(timeout, struct thread, timeout);
-	t->timed_out = true;
+	assert(t->enter == ENTER_WAITING);
+	t->enter = ENTER_TIMED_OUT;
 	sched_wake(t);
 }
 
@@ -83,7 +84,7 @@ void thread_stop(struct thread *t)
 	struct cpu *cpu = this_cpu();
 	assert(kernel_locked());
 	sched_block(t);
-	t->state = THREAD_DEAD;
+	thread_become(t, THREAD_DEAD);
 	timeout_cancel(&t->timeout);
 	if (cpu->loaded == t)
 		cpu->loaded = NULL;
@@ -139,7 +140,7 @@ bool thread_may_go_on(const struct thread *t)
 
 void thread_check_wake(struct thread *t)
 {
-	if (t->state != THREAD_WAITING || !t->entered || !thread_may_go_on(t))
+	if (t->state != THREAD_WAITING || t->enter != ENTER_WAITING || !thread_may_go_on(t))
 		return;
 	timeout_cancel(&t->timeout);
 	sched_wake(t);
@@ -153,11 +154,13 @@ void thread_signal(struct thread *t, uint64_t bits)
 
 void thread_before_user(struct thread *t)
 {
-	if (t->entered) {
+	assert(t->enter != ENTER_SUBMITTING);
+	if (t->enter != ENTER_NONE) {
 		uint32_t unread = ring_unread(&t->ring);
-		bool interrupted = unread < t->wanted && !t->timed_out && signals_pending(t);
+		bool interrupted =
+		        unread < t->wanted && t->enter == ENTER_WAITING && signals_pending(t);
 		arch_set_result(&t->arch, interrupted ? CAP_EINTR : (int64_t)unread);
-		t->entered = false;
+		t->enter = ENTER_NONE;
 	}
 	if (t->upcall_entry == 0 || !signals_pending(t))
 		return;

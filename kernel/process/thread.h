@@ -10,6 +10,7 @@
 
 #include "arch/x86_64/arch.h"
 #include "cpu.h"
+#include "kernel.h"
 #include "list.h"
 #include "memory/memobj.h"
 #include "ring.h"
@@ -19,7 +20,16 @@
 struct process;
 struct event;
 
+/* What each means, and what leads from one to the next: doc/kernel.md. */
 enum thread_state { THREAD_WAITING, THREAD_RUNNABLE, THREAD_RUNNING, THREAD_DEAD };
+
+/* How far a thread's cap_enter has come. */
+enum enter_state {
+	ENTER_NONE,       /* the thread is not in one */
+	ENTER_SUBMITTING, /* submissions are left: it sees user mode only after they are taken */
+	ENTER_WAITING,    /* for completions, or has enough: its result is still to be set */
+	ENTER_TIMED_OUT,  /* the same, and no signal interrupts it any more */
+};
 
 struct thread {
 	struct arch_thread arch;
@@ -35,22 +45,39 @@ struct thread {
 	struct ring ring;
 	struct memobj *ring_object; /* one count: its frames stay where the ring's pointers say */
 	uint64_t ring_address;
-	/* cap_enter.  The thread stays runnable until all its submissions are taken, and does not
-	 * see user mode before. */
-	bool submitting;
+	enum enter_state enter;
 	bool holds;           /* sqe is a submission taken and not done */
 	struct capos_sqe sqe; /* the program cannot change it any more */
 	uint64_t progress[2]; /* of it: 0 when it is begun; what else is its operation's affair */
 	struct job *job;      /* of it, too; NULL: none; owned */
 	uint64_t timeout_ns;
-	bool entered; /* its result is still to be set */
-	bool timed_out;
 	uint32_t wanted; /* completions it waits for */
 	struct timeout timeout;
 	/* upcalls */
 	struct event *upcall_event; /* one count; NULL: none bound */
 	uint64_t upcall_entry;
 };
+
+static inline bool thread_may_become(enum thread_state from, enum thread_state to)
+{
+	switch (from) {
+	case THREAD_WAITING:
+		return to == THREAD_RUNNABLE || to == THREAD_DEAD;
+	case THREAD_RUNNABLE:
+		return to == THREAD_RUNNING || to == THREAD_DEAD;
+	case THREAD_RUNNING:
+		return to != THREAD_RUNNING;
+	case THREAD_DEAD:
+		break;
+	}
+	return false;
+}
+
+static inline void thread_become(struct thread *t, enum thread_state state)
+{
+	assert(thread_may_become(t->state, state));
+	t->state = state;
+}
 
 /* A thread of process, waiting: sched_wake starts it.  CAP_OK, CAP_ENOMEM, CAP_EAGAIN: its
  * account has too many. */

@@ -244,7 +244,7 @@ int64_t user_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 	IN_KERNEL(kernel_syscall(CAPOS_SYS_CAP_ENTER, min_complete, timeout_ns));
 	int64_t result = USER_SLEEPS; /* or ended */
 	the_cpu.locked = true;
-	for (struct list *node = p->threads.next; p->alive && node != &p->threads;
+	for (struct list *node = p->threads.next; p->state == PROCESS_ALIVE && node != &p->threads;
 	     node = node->next) {
 		t = list_entry(node, struct thread, of_process);
 		if (t->id != id || t->state == THREAD_WAITING)

@@ -178,7 +178,7 @@ static void death_in_the_middle(void **state)
 			the_cpu.locked = false;
 			user_enter(thread_of(subject), 1, CAPOS_FOREVER);
 			assert_null(fake_on_window); /* it came so far */
-			assert_false(subject->alive);
+			assert_int_not_equal(subject->state, PROCESS_ALIVE);
 			fake_drain();
 			the_cpu.locked = true;
 			process_put(subject);
@@ -192,7 +192,7 @@ static void death_in_the_middle(void **state)
 static void change_message(void)
 {
 	const uint64_t nonsense[8] = {~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull};
-	if (subject->alive)
+	if (subject->state == PROCESS_ALIVE)
 		user_write(subject, MESSAGE, nonsense, sizeof(nonsense));
 }
 
@@ -404,7 +404,7 @@ static void end_is_told_when_all_is_given_back(void **state)
 	unsigned pieces = 0;
 	for (; !user_take(thread_of(parent), &cqe); pieces++) {
 		assert_true(work_pending());
-		assert_false(p->alive);
+		assert_int_not_equal(p->state, PROCESS_ALIVE);
 		the_cpu.locked = true;
 		steps_spent = 0;
 		work_run();
