@@ -147,14 +147,9 @@ void arch_shutdown(void)
 	panic("shut down");
 }
 
-char fake_serial[FAKE_SERIAL_SIZE];
-size_t fake_serial_length;
-
 void arch_serial_write(const char *text, size_t length)
 {
-	if (fake_serial_length + length < sizeof(fake_serial))
-		memcpy(fake_serial + fake_serial_length, text, length);
-	fake_serial_length += length;
+	fake_serial_add(text, length);
 }
 
 unsigned arch_protections(struct arch_protection *out)

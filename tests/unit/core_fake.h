@@ -10,6 +10,7 @@
 #include "kernel/cpu.h"
 #include "kernel/process/process.h"
 #include "kernel/process/thread.h"
+#include "tests/unit/kernel_fake.h"
 
 #define USER_MEMORY 0x10000000ull /* where a user's memory is mapped */
 #define USER_SIZE   (64u * 1024u)
@@ -38,10 +39,6 @@ void core_timer(void);
 extern uint64_t fake_windows;
 extern uint32_t fake_most_steps;     /* that were spent before one of these */
 extern void (*fake_on_window)(void); /* NULL, or called each time */
-/* What went to the serial port. */
-#define FAKE_SERIAL_SIZE 65536u
-extern char fake_serial[FAKE_SERIAL_SIZE];
-extern size_t fake_serial_length;
 /* User memory. */
 void user_write(struct process *p, uint64_t address, const void *bytes, uint64_t length);
 void user_read(struct process *p, uint64_t address, void *bytes, uint64_t length);

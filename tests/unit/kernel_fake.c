@@ -88,12 +88,26 @@ void panic(const char *format, ...)
 	abort();
 }
 
+char fake_serial[FAKE_SERIAL_SIZE];
+size_t fake_serial_length;
+
+void fake_serial_add(const char *text, size_t length)
+{
+	if (fake_serial_length + length < sizeof(fake_serial))
+		memcpy(fake_serial + fake_serial_length, text, length);
+	fake_serial_length += length;
+}
+
 void klog(const char *format, ...)
 {
+	char line[512];
 	va_list args;
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	int length = vsnprintf(line, sizeof(line) - 1, format, args);
 	va_end(args);
+	assert(length >= 0 && (size_t)length < sizeof(line) - 1);
+	line[length++] = '\n';
+	fake_serial_add(line, (size_t)length);
 }
 
 /* ---- Page tables ---- */

@@ -7,6 +7,7 @@
 #define KERNEL_FAKE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define FAKE_ARENA_START 0x100000ull /* physical address of the arena's first frame */
@@ -21,5 +22,11 @@ void fake_drain(void);           /* does all work that the kernel left for later
 extern bool *fake_lock;
 void fake_check_clean(void); /* every frame and kernel object that fake_start left is free again */
 uint64_t fake_table_entries(void);
+
+/* What went to the serial port. */
+#define FAKE_SERIAL_SIZE 65536u
+extern char fake_serial[FAKE_SERIAL_SIZE];
+extern size_t fake_serial_length;
+void fake_serial_add(const char *text, size_t length);
 
 #endif

@@ -61,9 +61,12 @@ static int spawn(uint64_t bias, uint64_t address, uint8_t *byte)
 	struct memobj *image = memobj_create(IMAGE_SIZE, NULL);
 	memobj_write(image, 0, file.bytes, IMAGE_SIZE);
 	memobj_make_code(image);
+	struct account *account = account_create(&(struct account_limits){.pages = 0}, false);
+	assert_non_null(account);
 	const struct spawn s = {.name = "elf",
 	                        .name_length = 3,
 	                        .image = image,
+	                        .account = account,
 	                        .load_bias = bias,
 	                        .start_block = block,
 	                        .start_length = sizeof(block)};
@@ -76,6 +79,7 @@ static int spawn(uint64_t bias, uint64_t address, uint8_t *byte)
 		fake_drain();
 	}
 	memobj_put(image);
+	account_put(account);
 	the_cpu.locked = false;
 	return result;
 }
