@@ -42,6 +42,7 @@ capos_SOURCES = \
 	tools/capos/sdk.c tools/capos/sdk.h \
 	tools/capos/session.c tools/capos/session.h tools/capos/session_state.h \
 	tools/capos/spawn.c tools/capos/spawn.h \
+	tools/capos/usernet.c tools/capos/usernet.h \
 	libcapos/msg.c \
 	$(CAPOS_OPTION_SOURCES) \
 	$(CAPOS_ARCHIVE_SOURCES)

@@ -21,6 +21,7 @@ static struct {
 	char line[64]; /* received so far */
 	uint32_t length;
 	bool overlong;
+	bool may_end; /* the host has everything: "end" */
 } control = {.stream = {.name = "control", .wake_bits = WAKE_CONTROL}};
 
 bool control_ready(void)
@@ -77,6 +78,9 @@ static void handle_line(const char *line)
 			send_signal(number);
 			return;
 		}
+	} else if (strcmp(line, "end") == 0) {
+		control.may_end = true;
+		return;
 	} else if (strncmp(line, "winsize ", 8) == 0) {
 		return; /* the console driver's business; no program of this system asks for it */
 	}
@@ -119,7 +123,18 @@ void control_step(void)
 	receive();
 }
 
-void control_drain(void)
+bool control_drain(void)
 {
-	(void)stream_drain(&control.stream);
+	return !stream_drain(&control.stream);
+}
+
+void control_await_end(void)
+{
+	if (!control_drain())
+		return; /* no host is at the port */
+	while (!control.may_end && control_ready() && !stream_takes_nothing(&control.stream)) {
+		control_step();
+		if (!control.may_end)
+			init_wait(CAPOS_FOREVER);
+	}
 }

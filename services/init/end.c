@@ -42,6 +42,6 @@ void init_fail(int code, const char *format, ...)
 	init_flush_log();
 	if (control_ready())
 		control_send("fail %d %s", code, text);
-	control_drain();
+	(void)control_drain(); /* there may be no host */
 	init_power_off();
 }

@@ -149,8 +149,10 @@ void control_step(void);
 bool control_ready(void);
 /* Sends one line, waiting for space.  Without a control port it goes to the log. */
 void control_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Waits until the host has taken everything. */
-void control_drain(void);
+/* Waits until the host has taken everything; false: no host is there to take it. */
+bool control_drain(void);
+/* Drains, and waits until the host says that the machine may end, or is gone. */
+void control_await_end(void);
 
 /* ---- end.c ---- */
 #define EXIT_SYSTEM 125 /* the code of what is not the program's fault */

@@ -126,7 +126,7 @@ bool stream_ready(struct stream *s)
 	return false;
 }
 
-static bool takes_nothing(const struct stream *s)
+bool stream_takes_nothing(const struct stream *s)
 {
 	return s->channel.send.broken || (atomic_load(&s->channel.shared->status) & CHANNEL_CLOSED);
 }
@@ -136,7 +136,7 @@ bool stream_send(struct stream *s, const void *bytes, uint32_t length)
 	const uint8_t *at = bytes;
 
 	/* The console may have ended after any wait. */
-	while (length && stream_ready(s) && !takes_nothing(s)) {
+	while (length && stream_ready(s) && !stream_takes_nothing(s)) {
 		struct queue *q = &s->channel.send;
 		uint32_t n = queue_put(q, at, length);
 
@@ -147,7 +147,7 @@ bool stream_send(struct stream *s, const void *bytes, uint32_t length)
 		if (!length || n)
 			continue;
 		queue_want_space(q);
-		if (!queue_writable(q) && !takes_nothing(s))
+		if (!queue_writable(q) && !stream_takes_nothing(s))
 			init_wait(CAPOS_FOREVER);
 		queue_dont_want_space(q);
 	}

@@ -28,6 +28,8 @@ struct stream {
 void stream_follow(struct stream *s);
 /* Waits until it is attached.  False: there is no console, or its end was final. */
 bool stream_ready(struct stream *s);
+/* The host has closed its end. */
+bool stream_takes_nothing(const struct stream *s);
 /* Sends all of it, waiting for space as often as needed.  False: the stream takes nothing more. */
 bool stream_send(struct stream *s, const void *bytes, uint32_t length);
 /* Waits until the host has taken everything.  CAP_OK or an error. */

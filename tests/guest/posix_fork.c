@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -143,6 +144,61 @@ static void reap(int signal)
 	(void)signal;
 	while (waitpid(-1, &status, WNOHANG) > 0)
 		seen++;
+}
+
+static siginfo_t child_info;
+
+static void note_child(int signal, siginfo_t *info, void *context)
+{
+	(void)signal, (void)context;
+	seen++;
+	child_info = *info;
+}
+
+static bool names(const siginfo_t *info, pid_t child, int code, int status)
+{
+	return info->si_signo == SIGCHLD && info->si_pid == child && info->si_code == code &&
+	       info->si_status == status;
+}
+
+static void sigchld_names_the_child(void)
+{
+	struct sigaction action = {.sa_sigaction = note_child, .sa_flags = SA_SIGINFO};
+	sigset_t set, old;
+	siginfo_t info;
+	pid_t child;
+
+	seen = 0;
+	sigaction(SIGCHLD, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	child = fork();
+	if (!child)
+		_exit(7);
+	sigsuspend(&old);
+	ok(names(&child_info, child, CLD_EXITED, 7), "SIGCHLD names the child and its status");
+	waitpid(child, NULL, 0);
+	child = fork();
+	if (!child) {
+		raise(SIGTERM);
+		_exit(1);
+	}
+	ok(sigwaitinfo(&set, &info) == SIGCHLD && names(&info, child, CLD_KILLED, SIGTERM),
+	   "and the signal that killed it");
+	waitpid(child, NULL, 0);
+	child = fork();
+	if (!child)
+		_exit(3);
+	waitpid(child, NULL, 0);
+	seen = 0;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	ok(seen == 1 && names(&child_info, child, CLD_EXITED, 3),
+	   "also when the child was waited for first");
+	raise(SIGCHLD);
+	ok(child_info.si_code == SI_TKILL && child_info.si_pid == getpid(),
+	   "one that was raised names the process itself");
+	handle(SIGCHLD, SIG_DFL);
 }
 
 static void signals(void)
@@ -571,6 +627,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IONBF, 0); /* what is buffered would be written by children too */
 	identity_and_memory();
 	ends();
+	sigchld_names_the_child();
 	signals();
 	relatives();
 	descriptors();

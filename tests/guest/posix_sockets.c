@@ -248,6 +248,8 @@ static void refused(void)
 	ok(told ? poll(&p, 1, 0) >= 0 && !(p.revents & POLLERR)
 	        : poll(&p, 1, 3000) == 1 && p.revents & POLLERR,
 	   "poll tells of the failure that connect did not tell");
+	p.events = POLLRDHUP;
+	ok(told || (poll(&p, 1, 0) == 1 && p.revents & POLLRDHUP), "and that nothing comes");
 	ok(option_of(fd, SOL_SOCKET, SO_ERROR) == (told ? 0 : ECONNREFUSED) &&
 	           option_of(fd, SOL_SOCKET, SO_ERROR) == 0,
 	   "SO_ERROR, once");
@@ -271,6 +273,25 @@ static void in_progress(void)
 	ok(poll(&p, 1, 3000) == 1 && recv(fd, buffer, 10, 0) == 1, "and receives");
 	fails(recv(fd, buffer, 10, 0), EAGAIN, "without waiting");
 	memset(buffer, 'z', sizeof(buffer));
+	close(fd);
+}
+
+/* TEST-NET-1 (RFC 5737): no host has that address. */
+static void shut_down_while_connecting(void)
+{
+	struct sockaddr_in to = {
+	        .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0xc0000201)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT};
+
+	fails(connect(fd, (struct sockaddr *)&to, sizeof(to)), EINPROGRESS, "a connect");
+	ok(poll(&p, 1, 0) == 0, "is under way");
+	ok(shutdown(fd, SHUT_WR) == 0, "shutdown ends it");
+	ok(poll(&p, 1, 1000) == 1 && p.revents & POLLERR && p.revents & POLLHUP, "poll knows");
+	ok(option_of(fd, SOL_SOCKET, SO_ERROR) == ECONNRESET, "with ECONNRESET");
+	fails(shutdown(fd, SHUT_WR), ENOTCONN, "once");
+	fails(connect(fd, (struct sockaddr *)&to, sizeof(to)), EINPROGRESS,
+	      "and the socket may connect again");
 	close(fd);
 }
 
@@ -567,6 +588,13 @@ static void as_linux(void)
 	socklen_t length = sizeof(error);
 	pid_t child;
 
+	length = (socklen_t)-1;
+	fails(getsockname(fileno(control), (struct sockaddr *)&to, &length), EINVAL,
+	      "getsockname with a negative length");
+	fails(getpeername(fileno(control), (struct sockaddr *)&to, &length), EINVAL, "getpeername");
+	fails(recvfrom(fileno(control), buffer, 1, MSG_DONTWAIT, (struct sockaddr *)&to, &length),
+	      EINVAL, "recvfrom");
+	length = sizeof(error);
 	pair_of(ends);
 	close(ends[1]);
 	usleep(100000);
@@ -641,6 +669,7 @@ int main(int argc, char **argv)
 	endings();
 	refused();
 	in_progress();
+	shut_down_while_connecting();
 	waiting();
 	woken_during_another_call();
 	bulk();

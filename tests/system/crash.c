@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Connects to HOST PORT, sends "ready\n", reads one line, and ends as the word in it says: "fault"
- * touches what is not there, "abort", "kill", "exit" (with the connection open) or "spin" (until
- * somebody ends it).
+ * touches what is not there, "abort", "kill", "exit" (with the connection open), "flood" (when it
+ * has written 3,000,000 bytes) or "spin" (until it is ended).
  */
 #include <arpa/inet.h>
 #include <signal.h>
@@ -11,7 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define FLOOD 3000000
+
 static volatile int *volatile nowhere = (volatile int *)8;
+static char flood[FLOOD];
 
 int main(int argc, char **argv)
 {
@@ -32,6 +35,8 @@ int main(int argc, char **argv)
 		abort();
 	else if (strcmp(line, "kill\n") == 0)
 		raise(SIGKILL);
+	else if (strcmp(line, "flood\n") == 0)
+		return write(fd, flood, FLOOD) == FLOOD ? 0 : 5;
 	else if (strcmp(line, "spin\n") == 0)
 		for (;;)
 			;

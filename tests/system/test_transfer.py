@@ -279,6 +279,28 @@ def test_connection_of_a_program_that_died_is_closed(capos, guest_program, tcp_p
     assert data == b"" and end in ("FIN", "RST")
 
 
+@pytest.mark.parametrize("half_closed", [False, True])
+def test_what_a_program_sent_last_is_not_lost_by_its_end(capos, guest_program, tcp_peer, half_closed):
+    """Neither the guest nor QEMU's user network drops what a slow peer reads only after the program's end."""
+    def read_late(connection):
+        assert connection.recv(100) == b"ready\n"
+        connection.sendall(b"flood\n")
+        if half_closed:
+            connection.shutdown(socket.SHUT_WR)
+        time.sleep(4)
+        return read_all(connection)
+
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    peer = tcp_peer(read_late, listener=listener)
+    run = capos(guest_program("crash"), HOST, peer.port)
+    assert run.returncode == 0, run.stderr
+    data, end = peer.result()
+    assert (len(data), end) == (3_000_000, "FIN")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_connection_of_a_program_that_was_killed_is_closed(background, guest_program, tcp_peer, number):
     """It never enters the kernel by itself: only its death ends the connection."""

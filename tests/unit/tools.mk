@@ -46,3 +46,9 @@ tests_unit_test_capos_values_SOURCES = tests/unit/test_capos_values.c tools/capo
 tests_unit_test_capos_values_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_capos_values_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_capos_values_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test-capos-usernet
+tests_unit_test_capos_usernet_SOURCES = tests/unit/test_capos_usernet.c tools/capos/usernet.c
+tests_unit_test_capos_usernet_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_capos_usernet_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_capos_usernet_LDADD = $(UNIT_LIBS)

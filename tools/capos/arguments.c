@@ -102,6 +102,9 @@ static void add_user_network(struct arguments *args, const struct settings *sett
 	}
 	arguments_add_option(args, "-netdev", "%s", value);
 	free(value);
+	/* It is asked what that network still holds (usernet.c). */
+	arguments_add_option(args, "-chardev", "socket,id=monitor,fd=%d", CHILD_FD + LINE_MONITOR);
+	arguments_add_option(args, "-mon", "chardev=monitor,mode=control");
 }
 
 static void add_network(struct arguments *args, const struct settings *settings)

@@ -11,8 +11,8 @@
 
 /*
  * The descriptors that QEMU inherits, from CHILD_FD on in this order: its ends of the
- * virtio-serial ports, of the serial port, and of its own stderr; the archive; the socket of the
- * network's helper process.
+ * virtio-serial ports, of the serial port, of its own stderr, and of its monitor (QMP; only with its
+ * user network); the archive; the socket of the network's helper process.
  */
 enum machine_line {
 	LINE_STDIN,
@@ -23,6 +23,7 @@ enum machine_line {
 	LINE_PORT_COUNT,
 	LINE_SERIAL = LINE_PORT_COUNT,
 	LINE_EMULATOR,
+	LINE_MONITOR,
 	LINE_COUNT,
 	CHILD_ARCHIVE = LINE_COUNT,
 	CHILD_NETWORK,

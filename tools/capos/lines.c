@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What comes from the machine.  The control line's protocol: the guest sends "started", "caps
- * TEXT", "exit CODE SIGNAL [REASON]" or "fail STATUS TEXT"; we send "signal N".  All text of the
- * guest is cleaned before it is printed (complain does it, and clean.h).
+ * TEXT", "exit CODE SIGNAL [REASON]" or "fail STATUS TEXT"; we send "signal N", and
+ * after "exit" when the machine may end, "end".  All text of the guest is cleaned before it is
+ * printed (complain does it, and clean.h).
  */
 #include <errno.h>
 #include <signal.h>
@@ -35,15 +36,24 @@ static size_t read_line(struct session *s, enum machine_line line, char *bytes, 
 
 /* ---- Control line ---- */
 
+static void control_send(struct session *s, const char *line)
+{
+	if (s->machine.lines[LINE_CONTROL] >= 0)
+		(void)!send(s->machine.lines[LINE_CONTROL], line, strlen(line),
+		            MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void lines_signal(struct session *s, int number)
 {
 	char line[32];
-	int length = snprintf(line, sizeof(line), "signal %d\n", number);
 
-	/* A guest that takes nothing any more is ended by kill_ms or a second Ctrl-C. */
-	if (s->machine.lines[LINE_CONTROL] >= 0)
-		(void)!send(s->machine.lines[LINE_CONTROL], line, (size_t)length,
-		            MSG_DONTWAIT | MSG_NOSIGNAL);
+	snprintf(line, sizeof(line), "signal %d\n", number);
+	control_send(s, line); /* one that takes nothing is ended by kill_ms or a second Ctrl-C */
+}
+
+void lines_end(struct session *s)
+{
+	control_send(s, "end\n");
 }
 
 /* Takes a decimal number of 0..maximum off the text. */
@@ -96,6 +106,7 @@ static void program_ended(struct session *s, char *line)
 		return;
 	}
 	explain_end(s, signal_number, line);
+	s->reported = true;
 	session_finish(s, signal_number != 0 ? EXIT_SIGNAL + (int)signal_number : (int)code);
 }
 

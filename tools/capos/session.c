@@ -23,6 +23,7 @@
 #include "tools/capos/passt.h"
 #include "tools/capos/pcap.h"
 #include "tools/capos/session_state.h"
+#include "tools/capos/usernet.h"
 
 /* A guest needs well under a second; a loaded host with software emulation may need many. */
 #define BOOT_SECONDS INT64_C(30)
@@ -39,6 +40,8 @@
 /* After the program's end the log is read until it was silent so long, but no longer than that. */
 #define LOG_SILENCE_MS 200
 #define LOG_DRAIN_MS   2000
+/* How often QEMU is asked whether its user network still holds something. */
+#define NETWORK_ASK_MS 20
 #define TIMED_OUT      "timed out after %u seconds"
 
 /* What the poll set holds. */
@@ -331,6 +334,34 @@ static void take_end(struct session *s)
 		                           : "the machine did not start");
 }
 
+/* Waits until the host's kernel has what the program sent last, as it would if the program ran on
+ * the host.  A program that was ended from here is not waited for. */
+static void drain_network(struct session *s)
+{
+	int64_t until_ms = session_now_ms() + (int64_t)s->settings->drain_seconds * 1000;
+	uint64_t held;
+
+	if (s->expired || s->kill_ms != 0 || s->interrupted_ms != 0)
+		return;
+	if (time_limit(s) < until_ms)
+		until_ms = time_limit(s);
+	while ((held = usernet_held(s->machine.lines[LINE_MONITOR])) > 0) {
+		struct pollfd set = {.fd = s->signals, .events = POLLIN};
+
+		if (session_now_ms() >= until_ms) {
+			complain("%llu bytes that the program sent were not taken by their "
+			         "receivers: they are dropped (see --drain)",
+			         (unsigned long long)held);
+			return;
+		}
+		if (poll(&set, 1, NETWORK_ASK_MS) > 0) {
+			signals_read(s);
+			if (s->interrupted_ms != 0 || s->kill_ms != 0)
+				return;
+		}
+	}
+}
+
 /* The guest writes its log when it has nothing better to do, so the last lines come after the word
  * that the program has ended: reads them until the line has been silent for a while. */
 static void drain_log(struct session *s)
@@ -360,6 +391,10 @@ static void loop(struct session *s)
 	}
 	if (!s->over)
 		return;
+	if (s->reported) {
+		drain_network(s);
+		lines_end(s);
+	}
 	if (s->started && (s->settings->log || s->settings->verbose))
 		drain_log(s);
 	/* Nothing of it is needed any more, however slow the reader of its output is. */

@@ -29,7 +29,8 @@ struct session {
 	int signals;
 	int64_t begin_ms, machine_begin_ms;
 	bool started;
-	bool over; /* status is set */
+	bool reported; /* the guest has said how the program ended, and waits for lines_end */
+	bool over;     /* status is set */
 	int status;
 	int64_t interrupted_ms; /* last SIGINT; 0: none */
 	int64_t kill_ms;        /* ends the machine then, with kill_status; 0: not */
@@ -56,6 +57,8 @@ void session_output_came(struct session *s);
 void lines_close(struct session *s, enum machine_line line);
 /* Tells the guest to signal the program. */
 void lines_signal(struct session *s, int number);
+/* Tells the guest, which has reported the program's end, that the machine may end. */
+void lines_end(struct session *s);
 /* Each reads what has come; the line is closed at its end. */
 void lines_control_read(struct session *s);
 void lines_serial_read(struct session *s);
