@@ -134,7 +134,7 @@ interface TcpSocket {
       -> (socketIndex :UInt16, channel :ChannelRef, peer :SocketAddress);
   # Of a listening socket.  Never waits: Status.wouldBlock when the channel's pending count is 0.
   shutdown @8 (receive :Bool, send :Bool) -> ();
-  # send: what is in the queue goes out before the FIN.
+  # send: what is in the queue goes out before the FIN.  While a connect is under way either ends it with connectionReset.
   localAddress @9 () -> (address :SocketAddress);
   peerAddress @10 () -> (address :SocketAddress);
   setOption @11 (option :SocketOption, value :Int32) -> ();

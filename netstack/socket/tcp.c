@@ -524,6 +524,10 @@ int tcp_socket_shutdown(struct socket *s, bool receive, bool send)
 		tcp_internal_stop_listening(s);
 		return STATUS_OK;
 	}
+	if (s->tcp.phase == TCP_RESOLVING || s->tcp.phase == TCP_CONNECTING) {
+		tcp_internal_end_connect(s, STATUS_CONNECTION_RESET);
+		return STATUS_OK;
+	}
 	if (s->tcp.phase != TCP_OPEN)
 		return STATUS_NOT_CONNECTED;
 	if (receive) {

@@ -29,6 +29,8 @@ void tcp_internal_stop_listening(struct socket *s);
 void tcp_internal_established(struct socket *s);
 /* The attempt under way has failed (pcb is gone): the next address, or the end. */
 void tcp_internal_connect_failed(struct socket *s, int status);
+/* Ends a connect that is under way, with no further address tried. */
+void tcp_internal_end_connect(struct socket *s, int status);
 /* The program wrote nonsense into the channel: a RST for the peer, an error for the program. */
 void tcp_internal_break(struct socket *s);
 /* Brings lwIP's control block in line with s->options. */

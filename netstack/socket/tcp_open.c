@@ -107,6 +107,12 @@ static void connect_ended(struct socket *s, int status)
 	socket_mark(s);
 }
 
+void tcp_internal_end_connect(struct socket *s, int status)
+{
+	resolver_cancel(s);
+	connect_ended(s, status);
+}
+
 void tcp_internal_connect_failed(struct socket *s, int status)
 {
 	struct tcp_socket *t = &s->tcp;

@@ -61,7 +61,7 @@ static void connect_rooms(void)
 	                                        .children_look = children_look};
 
 	core_set_hooks(&hooks);
-	signal_set_relay(children_relay, children_changed);
+	signal_set_relay(children_relay, children_changed, children_origin);
 }
 
 void posix_start(void)

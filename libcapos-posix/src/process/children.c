@@ -20,6 +20,8 @@
 static struct child children[FAMILY_MEMBERS];
 static struct parent parent;
 static bool changed;
+/* The last child that was waited for while its SIGCHLD was still pending; pid 0: none. */
+static struct signal_origin waited_unreported;
 static uint64_t waited_cpu_ns, waited_pages; /* of all that were waited for; of the largest */
 
 struct child *children_new(void)
@@ -147,6 +149,32 @@ static int wait_status(uint32_t status)
 	return signal ? (int)(signal & 0x7f) : (int)CAPOS_EXIT_CODE(status) << 8;
 }
 
+static struct signal_origin origin_of(uint64_t pid, int status)
+{
+	return (struct signal_origin){.code = WIFSIGNALED(status) ? CLD_KILLED : CLD_EXITED,
+	                              .pid = (int)pid,
+	                              .status = WIFSIGNALED(status) ? WTERMSIG(status)
+	                                                            : WEXITSTATUS(status)};
+}
+
+void children_origin(struct signal_origin *origin)
+{
+	children_look();
+	for (struct child *c = children; c < children + FAMILY_MEMBERS; c++) {
+		uint32_t status = 0;
+
+		if (!c->pid || !c->ended || c->reported)
+			continue;
+		cap_process_exit_status(c->process, &status);
+		c->reported = true;
+		*origin = origin_of(c->pid, wait_status(status));
+		return;
+	}
+	if (waited_unreported.pid)
+		*origin = waited_unreported;
+	waited_unreported = (struct signal_origin){.pid = 0};
+}
+
 static void usage_of(struct rusage *usage, uint64_t cpu_ns, uint64_t pages)
 {
 	memset(usage, 0, sizeof(*usage));
@@ -175,6 +203,8 @@ static int take_status(struct child *c, bool keep, struct rusage *usage)
 	waited_cpu_ns += process.cpu_ns;
 	if (process.memory_pages > waited_pages)
 		waited_pages = process.memory_pages;
+	if (!c->reported && signals.pending & SIGNAL_BIT(SIGCHLD))
+		waited_unreported = origin_of(c->pid, wait_status(status));
 	child_forget(c);
 	return wait_status(status);
 }
@@ -211,11 +241,13 @@ long sys_wait4(long pid, long status, long options, long usage)
 
 static void fill_info(siginfo_t *info, long pid, int status)
 {
+	struct signal_origin origin = origin_of((uint64_t)pid, status);
+
 	memset(info, 0, sizeof(*info));
 	info->si_signo = SIGCHLD;
 	info->si_pid = (pid_t)pid;
-	info->si_code = WIFSIGNALED(status) ? CLD_KILLED : CLD_EXITED;
-	info->si_status = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+	info->si_code = origin.code;
+	info->si_status = origin.status;
 }
 
 long sys_waitid(long type, long id, long info, long options, long usage)

@@ -21,7 +21,8 @@ struct child {
 	cap_t process; /* all rights */
 	cap_t signals; /* its signals event */
 	struct membership membership;
-	bool ended; /* it has not been waited for */
+	bool ended;    /* it has not been waited for */
+	bool reported; /* a SIGCHLD has named it */
 };
 
 /* NULL: as many as there may be. */

@@ -10,11 +10,15 @@
 
 #include <capos/abi.h>
 
+#include "signal/signal_state.h"
+
 /* execve's other half: takes up what the image before this one left in that memory. */
 void exec_restore(cap_t memory);
 
 /* SIGCHLD came: a child may have ended. */
 void children_changed(void);
+/* Fills in the child that a SIGCHLD came for, once for each; changes nothing when there is none. */
+void children_origin(struct signal_origin *origin);
 /* Takes note of ends since the last look; true: SIGCHLD came since then. */
 bool children_look(void);
 /* Passes on to the children what the user's keyboard means for the whole group: of the bits that

@@ -40,11 +40,14 @@ static cap_t event;
 /* Of the process room, once it takes part. */
 static uint64_t (*relay_bits)(uint64_t bits);
 static void (*child_ended)(void);
+static void (*child_origin)(struct signal_origin *origin);
 
-void signal_set_relay(uint64_t (*relay)(uint64_t bits), void (*ended)(void))
+void signal_set_relay(uint64_t (*relay)(uint64_t bits), void (*ended)(void),
+                      void (*origin)(struct signal_origin *origin))
 {
 	relay_bits = relay;
 	child_ended = ended;
+	child_origin = origin;
 }
 
 /* Of the running call. */
@@ -178,6 +181,22 @@ static void *handler_stack(const struct signal_action *action,
 	return (char *)signal_stack.base + signal_stack.size;
 }
 
+void signal_fill_info(int signal, siginfo_t *info)
+{
+	struct signal_origin origin = signals.origins[signal];
+
+	/* The kernel's bit names no sender: it is a child's end, or a relative's kill. */
+	if (signal == SIGCHLD && !origin.pid)
+		child_origin(&origin);
+	memset(info, 0, sizeof(*info));
+	info->si_signo = signal;
+	info->si_code = origin.code;
+	info->si_pid = origin.pid;
+	info->si_uid = (uid_t)origin.uid;
+	if (signal == SIGCHLD) /* else it shares its place with si_value */
+		info->si_status = origin.status;
+}
+
 /* fxsave: floating-point state of an interrupted computation, NULL in a system call. */
 static void run_handler(int signal, struct capos_upcall_frame *frame, void *fxsave)
 {
@@ -187,11 +206,7 @@ static void run_handler(int signal, struct capos_upcall_frame *frame, void *fxsa
 	siginfo_t info;
 	ucontext_t uc;
 
-	memset(&info, 0, sizeof(info));
-	info.si_signo = signal;
-	info.si_code = signals.origins[signal].code;
-	info.si_pid = signals.origins[signal].pid;
-	info.si_uid = (uid_t)signals.origins[signal].uid;
+	signal_fill_info(signal, &info);
 	memset(&uc, 0, sizeof(uc));
 	uc.uc_stack = (stack_t){.ss_sp = signal_stack.base,
 	                        .ss_flags = signal_stack.flags,

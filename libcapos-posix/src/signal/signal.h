@@ -6,6 +6,7 @@
 #ifndef POSIX_SIGNAL_H
 #define POSIX_SIGNAL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -59,7 +60,11 @@ void signal_start(void);
 cap_t signal_event(void); /* where a Timer signals; CAP_NULL: none could be made */
 void signal_forked(cap_t own_event);
 /* The process room takes part in what comes: relay passes bits on to children and returns those
- * that are for this process; child_ended is called when SIGCHLD came. */
-void signal_set_relay(uint64_t (*relay)(uint64_t bits), void (*child_ended)(void));
+ * that are for this process; child_ended is called when SIGCHLD came; child_origin fills in which
+ * child it came for, and changes nothing when no child has ended. */
+void signal_set_relay(uint64_t (*relay)(uint64_t bits), void (*child_ended)(void),
+                      void (*child_origin)(struct signal_origin *origin));
+/* Fills in what siginfo says of a signal that is delivered now. */
+void signal_fill_info(int signal, siginfo_t *info);
 
 #endif

@@ -134,15 +134,8 @@ long sys_rt_sigtimedwait(long set, long info, long timeout, long size)
 	}
 	signal = __builtin_ctzll(signals.pending & wanted) + 1;
 	signals.pending &= ~SIGNAL_BIT(signal);
-	if (info) {
-		siginfo_t *si = (siginfo_t *)info;
-
-		memset(si, 0, sizeof(*si));
-		si->si_signo = signal;
-		si->si_code = signals.origins[signal].code;
-		si->si_pid = signals.origins[signal].pid;
-		si->si_uid = (uid_t)signals.origins[signal].uid;
-	}
+	if (info)
+		signal_fill_info(signal, (siginfo_t *)info);
 	return signal;
 }
 

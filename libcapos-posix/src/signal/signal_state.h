@@ -24,9 +24,10 @@ struct signal_action {
 
 /* What siginfo says about the sender; of one signal the first pending sender's. */
 struct signal_origin {
-	int code; /* SI_* */
+	int code; /* SI_*, of SIGCHLD also CLD_* */
 	int pid;
 	int uid;
+	int status; /* of SIGCHLD: si_status */
 };
 
 struct signal_state {

@@ -73,6 +73,12 @@ long sys_shutdown(long fd, long how)
 	return result ? result : socket_done(f, f->ops->socket->shutdown(f, (int)how));
 }
 
+/* A socklen_t is unsigned, but a length of more than INT_MAX is an error on Linux, too. */
+static bool length_ok(long address, long length)
+{
+	return !address || !length || *(const int *)length >= 0;
+}
+
 static long get_name(long fd, bool peer, long address, long length)
 {
 	struct file *f;
@@ -80,6 +86,8 @@ static long get_name(long fd, bool peer, long address, long length)
 
 	if (result)
 		return result;
+	if (!length_ok(address, length))
+		return socket_done(f, -EINVAL);
 	return socket_done(f, f->ops->socket->getname(f, peer, (struct sockaddr *)address,
 	                                              (unsigned *)length));
 }
@@ -126,6 +134,8 @@ long sys_accept4(long fd, long address, long length, long flags)
 	result = socket_hold(fd, &f);
 	if (result)
 		return result;
+	if (!length_ok(address, length))
+		return socket_done(f, -EINVAL); /* before a connection is taken */
 	result = f->ops->socket->accept
 	                 ? f->ops->socket->accept(f, (struct sockaddr *)address, (unsigned *)length,
 	                                          (int)flags, &accepted)

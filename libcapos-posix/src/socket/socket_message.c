@@ -91,8 +91,11 @@ long sys_recvfrom(long fd, long buffer, long length, long flags, long address, l
 	                         .msg_namelen = address && name_length ? *name_length : 0,
 	                         .msg_iov = &iov,
 	                         .msg_iovlen = 1};
-	long result = receive_message(fd, &message, (int)flags);
+	long result;
 
+	if (address && name_length && *(const int *)name_length < 0)
+		return -EINVAL;
+	result = receive_message(fd, &message, (int)flags);
 	if (result >= 0 && address && name_length)
 		*name_length = message.msg_namelen;
 	return result;

@@ -261,7 +261,7 @@ static unsigned events_now(struct socket *s)
 	if (s->state == SOCKET_LISTENING && !chan_broken(&s->chan) && status & CHANNEL_LISTENING)
 		return atomic_load(&s->chan.channel.shared->pending) ? POLLIN | POLLRDNORM : 0;
 	if (socket_has_error(s))
-		events |= POLLERR | POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+		events |= POLLERR | POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM;
 	if (s->state == SOCKET_FRESH || s->state == SOCKET_LISTENING || chan_broken(&s->chan))
 		return events | POLLHUP | POLLOUT | POLLWRNORM;
 	if (status & CHANNEL_EOF || s->read_shut)
@@ -410,6 +410,8 @@ static int tcp_shutdown(struct file *f, int how)
 	result = socket_errno(tcp_socket_shutdown(s->object, &params, NULL));
 	if (result)
 		return result;
+	if (s->state == SOCKET_CONNECTING)
+		return 0; /* the connect has failed, and the socket may connect again */
 	if (s->state == SOCKET_LISTENING) {
 		s->state = SOCKET_FRESH;
 		return 0;
