@@ -20,7 +20,7 @@ void start_check(const struct start_expected *expected)
 	struct start_cap cap;
 
 	for (const struct start_expected *e = expected; e->name; e++)
-		if (start_cap(e->name) == CAP_NULL)
+		if (!e->optional && start_cap(e->name) == CAP_NULL)
 			log_fatal("it was not given the capability \"%s\", which it needs",
 			          e->name);
 	for (uint32_t i = 0; start_cap_at(i, &cap); i++) {

@@ -15,7 +15,7 @@ LIBCAPOS_INCLUDES = libcapos/arch.h libcapos/ring.h libcapos/include/capos/archi
 noinst_LIBRARIES += libcapos/libcapos.a
 libcapos_libcapos_a_SOURCES = $(LIBCAPOS_C) $(LIBCAPOS_INCLUDES) libcapos/archive.c \
 	libcapos/ownimage.c \
-	libcapos/commit.c libcapos/expect.c libcapos/server.c libcapos/text.c libcapos/arch/x86_64/crt0.S
+	libcapos/commit.c libcapos/expect.c libcapos/server.c libcapos/server_held.c libcapos/server_held.h libcapos/text.c libcapos/arch/x86_64/crt0.S
 nodist_libcapos_libcapos_a_SOURCES = $(GENERATED_SOURCES)
 libcapos_libcapos_a_CPPFLAGS = $(NATIVE_CPPFLAGS)
 libcapos_libcapos_a_CFLAGS = $(NATIVE_CFLAGS)

@@ -12,6 +12,8 @@
 #include <capos/server.h>
 #include <capos/start.h>
 
+#include "libcapos/server_held.h"
+
 #define SLOT_IN_SIZE  (sizeof(struct capos_received) + SERVER_MESSAGE_MAX)
 #define SLOT_OUT_SIZE SERVER_MESSAGE_MAX
 
@@ -201,6 +203,10 @@ static void handle(struct server *server, struct server_slot *slot)
 			server->ops->release(server, header->object);
 		break;
 	case CAPOS_RECEIVED_CANCEL:
+		if (server_held_cancel(server, header->call_id)) {
+			return_status(header->call_id, STATUS_TRY_AGAIN);
+			break;
+		}
 		/* Without the callback the server knows nothing of it and will answer some day,
 		 * which frees it. */
 		if (server->ops->cancel) {
@@ -266,6 +272,7 @@ static int handle_ready(struct server *server)
 			continue;
 		}
 		handle(server, slot);
+		server_held_run(server);
 		result = submit_receive(server, slot);
 		if (result)
 			return result;
@@ -351,12 +358,16 @@ int server_run(struct server *server)
 		uint64_t timeout = CAPOS_FOREVER;
 
 		result = handle_ready(server);
+		server_held_run(server);
 		if (!result)
 			result = handle_event(server);
 		if (result)
 			break;
 		if (server->ops->idle)
 			timeout = server->ops->idle(server);
+		uint64_t held = server_held_timeout(server);
+		if (held < timeout)
+			timeout = held;
 		/* A callback's own calls may have reaped more meanwhile. */
 		if (server->buffers->nready || !server->event_waiting)
 			timeout = 0;

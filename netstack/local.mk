@@ -29,7 +29,7 @@ noinst_PROGRAMS += netstack/netstack
 IMAGE_SBIN += netstack/netstack
 netstack_netstack_SOURCES = $(NETSTACK_PURE_C) $(NETSTACK_H) netstack/lwip/heap.c netstack/main.c netstack/platform.c \
 	netstack/service/service.c netstack/service/service_datagram.c netstack/service/service_manager.c \
-	netstack/service/service_resolver.c netstack/service/service_tcp.c
+	netstack/service/service_resolver.c netstack/service/service_session.c netstack/service/service_tcp.c
 nodist_netstack_netstack_SOURCES = $(LWIP_C)
 netstack_netstack_CPPFLAGS = $(NATIVE_CPPFLAGS) $(LWIP_CPPFLAGS)
 netstack_netstack_CFLAGS = $(NATIVE_CFLAGS)

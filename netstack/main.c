@@ -36,6 +36,16 @@ extern struct server service;
 extern const struct server_ops service_ops;
 void service_start(void);
 
+/* The endpoint to serve, random numbers for what must not be guessed, the log, and the network
+ * interface, if the machine has one. */
+static const struct start_expected expected[] = {
+        {"serve", 0, false},
+        {"entropy", ENTROPY_SOURCE_INTERFACE, false},
+        {"log", LOG_INTERFACE, false},
+        {"nic", NIC_INTERFACE, true},
+        {NULL, 0, false},
+};
+
 /* ---- Start ---- */
 
 static void seed_random(void)
@@ -135,11 +145,15 @@ int main(int argc, char **argv)
 	cap_t nic = start_cap("nic");
 	int result;
 
+	start_check(expected);
 	if (!stack_parse_arguments(argc, (const char *const *)argv, &config, &wrong))
 		log_fatal("unknown or malformed argument: %s", wrong);
 	result = server_init(&service, &service_ops, start_cap("serve"), NULL);
 	if (result)
 		log_fatal("cannot serve: %s", cap_error_text(result));
+	result = server_hold_start(&service);
+	if (result)
+		log_fatal("cannot hold calls: %s", cap_error_text(result));
 	platform_start();
 	seed_random();
 	socket_set_budget(machine_memory() / CHANNEL_SHARE);

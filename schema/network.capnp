@@ -21,7 +21,7 @@ interface Nic {
           receiveBuffers :UInt32, transmitBuffers :UInt32, mtu :UInt16, checksumOffload :Bool, macAddress :Data);
   # Attaches the one client to the shared descriptor queues (libcapos/include/capos/nicqueue.h): memoryIndex holds
   # queues and all buffers.  The driver signals wakeBits of the client's event; the client signals eventBits of the
-  # driver's.  A second attach ends the first (netstack restarted).
+  # driver's.  checksumOffload is false: the client sends frames with finished checksums.  A second attach ends the first (netstack restarted).
   statistics @5 () -> (receivedFrames :UInt64, receivedBytes :UInt64, transmittedFrames :UInt64,
                        transmittedBytes :UInt64, dropped :UInt64, malformed :UInt64, interrupts :UInt64);
 }
@@ -62,10 +62,14 @@ interface NetworkManager {
   settle @11 () -> ();
   # Answers when the peers of all TCP sockets whose capabilities are gone have acknowledged what was sent and its end, at most
   # after five seconds (timedOut).  Whoever turns the machine off asks this first, or what a program sent last is lost.
-  session @12 (accountIndex :UInt16, grants :List(NetworkGrant)) -> (managerIndex :UInt16);
-  # As restrict, of the manager that the manifest exports alone (else accessDenied); what is made by the new manager, and by
-  # what is restricted from it, is charged to the Account sent (right CALL): the memory of every socket's channel, drawn
-  # and committed when the socket is opened or the connection accepted.  noMemory: the account has no more; a connection
+  # @12 stays reserved
+  reserved12 @12 () -> ();
+  openSession @13 (word :UInt64, accountIndex :UInt16, grants :List(NetworkGrant)) -> ();
+  # Of the manager that the manifest exports alone (else accessDenied), for the owner of the service's endpoint: the object
+  # that it mints there with this word (bit 63 set) is from now on a NetworkManager that extends to the grants.  Calls of it
+  # that arrived before wait for this.  exists: the word is in use.  noBuffers: too many sessions.  What is made by the new
+  # manager, and by what is restricted from it, is charged to the Account sent (right CALL): the memory of every socket's
+  # channel, drawn and committed when the socket is opened or the connection accepted.  noMemory: the account has no more; a connection
   # then goes on waiting to be accepted.  Connections that wait cost the account nothing: what they have received is
   # bounded, in memory that netstack has had since its start.  Memory that its holder keeps longer than the socket stays
   # charged.  A share of netstack's own tables and buffers is the session's too: noBuffers when it is used up.  The account

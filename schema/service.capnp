@@ -42,8 +42,8 @@ interface Directory {
   # Where the directory is, from its root: "/", "/tmp".  noEntry when it was removed.
   openSession @14 (word :UInt64, accountIndex :UInt16) -> ();
   # Of the root that the manifest exports alone (else notPermitted), for the owner of the service's endpoint: the object
-  # that it mints there with this word (bit 63 set) is from now on a Directory like the root, whose session draws on the
-  # Account sent (right CALL): pages written, inodes, names, snapshots.  When the account has no more, writes end with
+  # that it mints there with this word (bit 63 set) is from now on a Directory like the root (calls of it that arrived
+  # before wait for this), whose session draws on the Account sent (right CALL): pages written, inodes, names, snapshots.  When the account has no more, writes end with
   # noSpace and memory with noMemory.  The session ends with the object's last capability and its last open file; what
   # was written stays, and stays charged, until it is removed.  exists: the word is in use.  noBuffers: too many sessions.
   # The account must be the kernel's: the service waits for its answers.

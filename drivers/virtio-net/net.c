@@ -193,34 +193,21 @@ static void send(struct net *n, uint32_t token, uint64_t address, uint32_t lengt
 	n->statistics.transmitted_bytes += length;
 }
 
-static bool describes_frame(const struct net *n, const struct nicqueue_descriptor *d,
-                            struct net_header *header)
+static bool describes_frame(const struct nicqueue_descriptor *d)
 {
-	uint32_t start = d->reserved & 0xffff, at = d->reserved >> 16;
-
-	*header = (struct net_header){0};
-	if (d->length < NET_FRAME_MIN || d->length > NET_FRAME_MAX ||
-	    d->offset < NICQUEUE_HEADROOM || d->offset + d->length > NICQUEUE_BUFFER_SIZE)
-		return false;
-	if (!(d->flags & NICQUEUE_CHECKSUM_PARTIAL))
-		return true;
-	if (!n->checksum_transmit || start + at + sizeof(uint16_t) > d->length)
-		return false;
-	header->flags = NET_HEADER_NEEDS_CHECKSUM;
-	header->checksum_start = (uint16_t)start;
-	header->checksum_offset = (uint16_t)at;
-	return true;
+	return d->length >= NET_FRAME_MIN && d->length <= NET_FRAME_MAX &&
+	       d->offset >= NICQUEUE_HEADROOM && d->offset + d->length <= NICQUEUE_BUFFER_SIZE;
 }
 
 static void send_for_client(struct net *n, const struct nicqueue_descriptor *d)
 {
-	struct net_header header;
+	const struct net_header header = {0};
 
 	if (d->buffer >= n->ntransmit || n->transmit_owner[d->buffer] != NET_OWNER_CLIENT) {
 		n->statistics.malformed++;
 		return;
 	}
-	if (!describes_frame(n, d, &header)) {
+	if (!describes_frame(d)) {
 		n->statistics.malformed++;
 		return_transmit(n, d->buffer);
 		return;

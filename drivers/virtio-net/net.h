@@ -34,7 +34,7 @@ struct net_header {
 	uint8_t segmentation; /* 0: none, the only kind negotiated */
 	uint16_t header_length;
 	uint16_t segment_size;
-	uint16_t checksum_start;
+	uint16_t checksum_start; /* sent: 0, all checksums are finished */
 	uint16_t checksum_offset;
 	uint16_t buffers; /* received: how many hold the frame */
 };
@@ -59,7 +59,6 @@ struct net {
 	struct virtqueue receive, transmit; /* initialised by the owner, before net_start */
 	bool mergeable;                     /* VIRTIO_NET_F_MRG_RXBUF was negotiated */
 	bool checksum_receive;              /* VIRTIO_NET_F_GUEST_CSUM */
-	bool checksum_transmit;             /* VIRTIO_NET_F_CSUM */
 	bool attached;
 	struct nicqueue client;
 	void *memory;          /* shared with the client: queues and buffers */

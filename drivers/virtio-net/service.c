@@ -16,7 +16,6 @@
 #include "drivers/virtio/driver.h"
 
 /* Feature bits (virtio 1.2, section 5.1.3). */
-#define FEATURE_CSUM       (1ull << 0)
 #define FEATURE_GUEST_CSUM (1ull << 1)
 #define FEATURE_MAC        (1ull << 5)
 #define FEATURE_MRG_RXBUF  (1ull << 15)
@@ -74,15 +73,10 @@ static uint32_t resets;
 
 static int negotiate(void)
 {
-	uint64_t wanted = FEATURE_CSUM | FEATURE_GUEST_CSUM | FEATURE_MRG_RXBUF | FEATURE_STATUS |
-	                  VIRTIO_F_EVENT_IDX;
-	int result = virtio_negotiate(&device, wanted, FEATURE_MAC);
+	uint64_t wanted =
+	        FEATURE_GUEST_CSUM | FEATURE_MRG_RXBUF | FEATURE_STATUS | VIRTIO_F_EVENT_IDX;
 
-	/* Frames whose checksum is unfinished are only for a client that knows of the
-	 * offload. */
-	if (!result && (device.features & FEATURE_GUEST_CSUM) && !(device.features & FEATURE_CSUM))
-		result = virtio_negotiate(&device, wanted & ~FEATURE_GUEST_CSUM, FEATURE_MAC);
-	return result;
+	return virtio_negotiate(&device, wanted, FEATURE_MAC);
 }
 
 /* From reset to running; the buffers' owners are brought up to date. */
@@ -92,7 +86,6 @@ static void start_device(void)
 
 	net.mergeable = device.features & FEATURE_MRG_RXBUF;
 	net.checksum_receive = device.features & FEATURE_GUEST_CSUM;
-	net.checksum_transmit = device.features & FEATURE_CSUM;
 	if (!result)
 		result = virtio_queue_setup(&device, &net.receive, QUEUE_RECEIVE, receive_size,
 		                            private_memory, private_pages, 0, receive_slots);
@@ -313,7 +306,7 @@ static int serve_attach(void *object, struct msg_call *call, const struct nic_at
 	        .receive_buffers = net.nreceive,
 	        .transmit_buffers = net.ntransmit,
 	        .mtu = NET_MTU,
-	        .checksum_offload = net.checksum_transmit,
+	        .checksum_offload = false,
 	        .mac_address = MSG_DATA(mac, sizeof(mac)),
 	};
 	return CAP_OK;

@@ -11,12 +11,12 @@
 
 /* The device to drive, the endpoint to serve, the log for what goes wrong. */
 static const struct start_expected expected[] = {
-        {"serve", 0},
-        {"device.mmio", DEVICE_MMIO_INTERFACE},
-        {"device.interrupt", INTERRUPT_INTERFACE},
-        {"device.dma", DMA_POOL_INTERFACE},
-        {"log", LOG_INTERFACE},
-        {NULL, 0},
+        {"serve", 0, false},
+        {"device.mmio", DEVICE_MMIO_INTERFACE, false},
+        {"device.interrupt", INTERRUPT_INTERFACE, false},
+        {"device.dma", DMA_POOL_INTERFACE, false},
+        {"log", LOG_INTERFACE, false},
+        {NULL, 0, false},
 };
 
 void virtio_driver_main(const struct virtio_driver *driver)

@@ -55,7 +55,7 @@ int holder_give(struct server_call *call, uint64_t interface, struct policy *pol
 		return STATUS_NO_BUFFERS;
 	}
 	*h = (struct holder){.used = true,
-	                     .generation = h->generation + 1,
+	                     .generation = (h->generation + 1) & SOCKET_GENERATION_MAX,
 	                     .interface = interface,
 	                     .policy = policy,
 	                     .port = port};
@@ -115,9 +115,23 @@ static int call_holder(struct server_call *call)
 	}
 }
 
+/* A session that is not open yet: init opens it as soon as it can. */
+static int call_session(struct server_call *call)
+{
+	struct policy *policy = session_policy(call->object);
+
+	if (!policy)
+		return server_hold(call);
+	if (call->interface != NETWORK_MANAGER_INTERFACE)
+		return STATUS_INVALID_ARGUMENT;
+	return network_manager_dispatch(&manager_ops, policy, &call->msg);
+}
+
 static int on_call(struct server *server, struct server_call *call)
 {
 	(void)server;
+	if (call->object & WORD_SESSION_BIT)
+		return call_session(call);
 	if (call->object == WORD_NETWORK && call->interface == NETWORK_MANAGER_INTERFACE)
 		return network_manager_dispatch(&manager_ops, policy_root(), &call->msg);
 	if (call->object == WORD_RESOLVER && call->interface == DNS_RESOLVER_INTERFACE)
@@ -144,7 +158,9 @@ static void on_release(struct server *server, uint64_t object)
 	struct socket *s = h || (object & 0xff) ? NULL : socket_of_word(object);
 
 	(void)server;
-	if (h) {
+	if (object & WORD_SESSION_BIT) {
+		session_close(object);
+	} else if (h) {
 		h->used = false;
 		policy_put(h->policy);
 	} else if (s) {

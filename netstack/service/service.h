@@ -16,6 +16,8 @@
 /* Words of the manifest's exports. */
 #define WORD_NETWORK  1u
 #define WORD_RESOLVER 2u
+/* Words with this bit are of sessions; those that netstack makes have it not. */
+#define WORD_SESSION_BIT (1ull << 63)
 
 extern struct server service;
 
@@ -33,6 +35,15 @@ struct holder {
  * position among the reply's capabilities is written to *index. */
 int holder_give(struct server_call *call, uint64_t interface, struct policy *policy, uint16_t port,
                 uint16_t *index);
+
+/* ---- service_session.c: sessions ---- */
+
+/* What the session's manager extends to; NULL: it is not open. */
+struct policy *session_policy(uint64_t word);
+/* Opens it, with a reference of its own to the policy.  Status: exists, noBuffers. */
+int session_open(uint64_t word, struct policy *policy);
+/* Its last capability is gone.  What was made in it lives on. */
+void session_close(uint64_t word);
 
 /* ---- service_manager.c, service_tcp.c, service_datagram.c, service_resolver.c ---- */
 

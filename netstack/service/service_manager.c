@@ -271,10 +271,7 @@ static int add_grant(struct policy *policy, const struct network_grant *g)
 	}
 }
 
-/* A manager in the reply, over a new policy with these grants; the policy is given up if that
- * fails. */
-static int give_manager(struct msg_call *call, struct policy *policy, const struct msg_list *grants,
-                        uint16_t *index)
+static int add_grants(struct policy *policy, const struct msg_list *grants)
 {
 	int status = policy ? STATUS_OK : STATUS_NO_BUFFERS;
 
@@ -284,11 +281,6 @@ static int give_manager(struct msg_call *call, struct policy *policy, const stru
 		status = network_grant_get(grants, i, &grant) ? STATUS_INVALID_ARGUMENT
 		                                              : add_grant(policy, &grant);
 	}
-	if (!status)
-		return holder_give(server_call_of(call), NETWORK_MANAGER_INTERFACE, policy, 0,
-		                   index);
-	if (policy)
-		policy_put(policy);
 	return status;
 }
 
@@ -296,21 +288,38 @@ static int restrict_(void *object, struct msg_call *call,
                      const struct network_manager_restrict_params *in,
                      struct network_manager_restrict_results *out)
 {
-	return give_manager(call, policy_create(object), &in->grants, &out->manager_index);
+	struct policy *policy = policy_create(object);
+	int status = add_grants(policy, &in->grants);
+
+	if (!status)
+		return holder_give(server_call_of(call), NETWORK_MANAGER_INTERFACE, policy, 0,
+		                   &out->manager_index);
+	policy_put(policy);
+	return status;
 }
 
-static int session(void *object, struct msg_call *call,
-                   const struct network_manager_session_params *in,
-                   struct network_manager_session_results *out)
+static int open_session(void *object, struct msg_call *call,
+                        const struct network_manager_open_session_params *in)
 {
+	struct policy *policy;
 	cap_t account;
+	int status;
 
 	if (object != policy_root())
 		return STATUS_ACCESS_DENIED;
+	if (!(in->word & WORD_SESSION_BIT))
+		return STATUS_INVALID_ARGUMENT;
 	account = server_take(server_call_of(call), in->account_index);
 	if (account == CAP_NULL)
 		return STATUS_INVALID_ARGUMENT;
-	return give_manager(call, policy_create_session(account), &in->grants, &out->manager_index);
+	policy = policy_create_session(account);
+	status = add_grants(policy, &in->grants);
+	if (!status)
+		status = session_open(in->word, policy);
+	policy_put(policy); /* the session has its own reference */
+	if (!status)
+		server_resume(&service, in->word);
+	return status;
 }
 
 static int connect_authority(void *object, struct msg_call *call,
@@ -363,7 +372,7 @@ const struct network_manager_ops manager_ops = {
         .connect_tcp = connect_tcp,
         .create_udp_socket = create_udp_socket,
         .restrict_ = restrict_,
-        .session = session,
+        .open_session = open_session,
         .open_tcp = open_tcp,
         .open_udp = open_udp,
         .open_icmp = open_icmp,

@@ -112,7 +112,8 @@ static int take_slot(enum socket_kind kind, struct policy *policy, struct socket
 		return STATUS_NO_BUFFERS;
 	if (s >= sockets + nsockets)
 		nsockets = (unsigned)(s - sockets) + 1;
-	*s = (struct socket){.kind = kind, .generation = s->generation + 1};
+	*s = (struct socket){.kind = kind,
+	                     .generation = (s->generation + 1) & SOCKET_GENERATION_MAX};
 	s->options = (struct socket_options){.linger = -1,
 	                                     .time_to_live = DEFAULT_TTL,
 	                                     .multicast_time_to_live = 1,

@@ -149,6 +149,8 @@ void socket_destroy(struct socket *s);
 
 /* The word of its object, and back: NULL for a word of none (any more). */
 #define SOCKET_WORD_SHIFT 8
+/* Bit 63 of a word is not for sockets (service.h). */
+#define SOCKET_GENERATION_MAX 0x7fffffffu
 uint64_t socket_word(const struct socket *s);
 struct socket *socket_of_word(uint64_t word);
 /* Over all sockets that exist: index from 0, NULL at the end; skips free slots. */

@@ -338,6 +338,8 @@ static int directory_open_session(void *object, struct msg_call *call,
 	status = session_open(&files.sessions, &files.handles, in->word, account);
 	if (status)
 		cap_release(account);
+	else
+		server_resume(c->server, in->word);
 	return status;
 }
 

@@ -45,6 +45,9 @@ static int service_call(struct server *server, struct server_call *call)
 		return serve_directory(call, (struct path_from){top, top});
 	}
 	handle = handle_find(&files.handles, call->object);
+	/* A session's object outlives this process, and init has opened it before or will now. */
+	if (!handle && call->object & HANDLE_SESSION_BIT)
+		return server_hold(call);
 	if (!handle)
 		return STATUS_INVALID_ARGUMENT;
 	enter_session(handle->session);
@@ -102,11 +105,11 @@ static void load(void)
 
 /* Why each: see the head of this file. */
 static const struct start_expected expected[] = {
-        {"serve", 0},
-        {"boot", MEMORY_OBJECT_INTERFACE},
-        {"code", CODE_MAKER_INTERFACE},
-        {"log", LOG_INTERFACE},
-        {NULL, 0},
+        {"serve", 0, false},
+        {"boot", MEMORY_OBJECT_INTERFACE, false},
+        {"code", CODE_MAKER_INTERFACE, false},
+        {"log", LOG_INTERFACE, false},
+        {NULL, 0, false},
 };
 
 int main(void)
@@ -119,6 +122,8 @@ int main(void)
 	files.boot = start_cap("boot");
 	files.code = start_cap("code");
 	result = server_init(&server, &server_ops, start_cap("serve"), NULL);
+	if (!result)
+		result = server_hold_start(&server);
 	if (!result)
 		result = cap_account(&account);
 	if (result)

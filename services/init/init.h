@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What init's IPC files share: its state, of which there is one, and one function set per file.  A
- * file calls only those above it: call.c sends calls, spawn.c starts processes, service.c keeps the
- * services running, stream.c sends through the console, control.c talks to the host, end.c turns
+ * file calls only those above it: call.c sends calls, spawn.c starts processes, session.c keeps the
+ * program's sessions, service.c keeps the services running, stream.c sends through the console, control.c talks to the host, end.c turns
  * the machine off, program.c runs the program, names.c writes the files under etc/, inventory.c
  * lists capabilities, boot.c reads what is to be started, main.c starts it.
  */
@@ -62,6 +62,20 @@ struct init_service {
 	uint32_t instance; /* how many times it was started */
 };
 
+/* A session of the program with a service; what it makes there is charged to its account. */
+enum init_session_kind { SESSION_FILES, SESSION_NETWORK, SESSION_COUNT };
+struct init_session {
+	bool wanted; /* the service's next process is to be asked, too */
+	bool renew;  /* the service's process has ended since it was asked */
+	uint32_t service, export;
+	cap_t object; /* init keeps it; CAP_NULL: there is none */
+	uint64_t interface;
+	uint16_t method;
+	uint32_t length;
+	_Alignas(8) uint8_t message[CAPOS_KERNEL_MESSAGE_MAX]; /* parameters of the call */
+	struct init_call call;
+};
+
 struct init_state {
 	struct archive archive;
 	struct plan plan;
@@ -69,7 +83,7 @@ struct init_state {
 	struct init_service services[PLAN_SERVICES_MAX];
 	struct init_process program;
 	cap_t account; /* the program's */
-	cap_t session; /* root of the program's session with the files service, or CAP_NULL */
+	struct init_session sessions[SESSION_COUNT];
 	int console;   /* index of the service that carries "control", or -1 */
 	cap_t signals; /* the program's */
 	cap_t event;   /* wakes init; WAKE_* */
@@ -114,6 +128,18 @@ int spawn_process(const struct spawn *what, struct given *given, struct init_pro
 /* Reads the reply of a process's wait call. */
 void process_ended(struct init_process *p, uint32_t *status, char *reason, uint32_t size);
 
+/* ---- session.c ---- */
+/* The word of a session's object; one service has one session. */
+#define SESSION_WORD (1ull << 63 | 1)
+/* Mints the object and asks the service for the session: by this method, with the parameters of
+ * length bytes that are in s->message, and with the program's account as the one capability. */
+int session_begin(struct init_session *s, uint32_t service, uint32_t export, uint64_t interface,
+                  uint16_t method, uint32_t length);
+/* The service's process has ended. */
+void session_service_ended(uint32_t service);
+/* Asks those that are to be asked again.  True: a call was made. */
+bool session_step(void);
+
 /* ---- service.c ---- */
 /* Makes the service's endpoint, and the objects on it that init calls. */
 int service_make_exports(uint32_t index);
@@ -121,10 +147,11 @@ int service_make_exports(uint32_t index);
 int service_start(uint32_t index);
 /* It has ended and will not be started again. */
 bool service_is_over(uint32_t index);
-/* Opens a session of the service that exports a Directory, which draws on the account; it is opened
- * again whenever that service is started again.  At most one.  *root: its root Directory, which
- * init keeps; CAP_NULL: there is no such service. */
-int service_open_session(uint64_t word, cap_t account, cap_t *root);
+/* Opens the program's session with the service that exports the interface, by session_begin(); it is
+ * opened again whenever that service is started again.  s->object stays CAP_NULL when there is no
+ * such service. */
+int service_open_session(struct init_session *s, uint64_t interface, uint16_t method,
+                         uint32_t length);
 /* The object that init calls of the first service that exports this; CAP_NULL: there is none.
  * name may be NULL. */
 cap_t service_export(uint64_t interface, const char *name);

@@ -17,9 +17,6 @@
 #define EXIT_NO_PERMISSION 126
 #define DEFAULT_PATH       "/bin:/usr/bin:/sbin:/usr/sbin"
 
-/* The word of the program's root Directory (Directory.openSession). */
-#define PROGRAM_SESSION (1ull << 63 | 1)
-
 static const char *variable(const char *const *env, const char *name)
 {
 	size_t length = strlen(name);
@@ -97,42 +94,42 @@ static void find_program(struct program *p)
 	}
 }
 
-/* A NetworkManager restricted to the grants, whose sockets draw on the program's account. */
-static int open_network_session(cap_t manager, struct init_call *call, cap_t *out)
+static int open_files(void)
 {
-	struct network_manager_session_params params = {
-	        .grants = {.count = init.request.ngrants, .items = init.request.grants}};
+	struct init_session *s = &init.sessions[SESSION_FILES];
+	struct directory_open_session_params params = {.word = SESSION_WORD};
 	struct msg_builder builder;
 	int result;
 
-	msg_builder_init(&builder, call->buffer, sizeof(call->buffer));
-	call->send = (struct capos_send_cap){.cap = init.account, .rights = CAP_RIGHT_CALL};
-	call->sends = true;
-	result = network_manager_session_params_write(&builder, &params);
-	if (!result)
-		result = init_call_submit(call, manager, NETWORK_MANAGER_INTERFACE,
-		                          NETWORK_MANAGER_SESSION, msg_builder_length(&builder));
-	if (!result)
-		result = init_call_await(call, CAPOS_FOREVER);
-	if (!result && call->op.cqe.ncaps != 1)
-		result = CAP_EMESSAGE;
-	*out = call->caps[0];
-	return result;
+	msg_builder_init(&builder, s->message, sizeof(s->message));
+	result = directory_open_session_params_write(&builder, &params);
+	return result ? result
+	              : service_open_session(s, DIRECTORY_INTERFACE, DIRECTORY_OPEN_SESSION,
+	                                     msg_builder_length(&builder));
 }
 
 /* The network as far as the grants go; a program without a grant is given none. */
 static int give_network(struct given *given)
 {
-	static struct init_call call;
-	cap_t manager = service_export(NETWORK_MANAGER_INTERFACE, NULL), restricted;
+	struct init_session *s = &init.sessions[SESSION_NETWORK];
+	struct network_manager_open_session_params params = {
+	        .word = SESSION_WORD,
+	        .grants = {.count = init.request.ngrants, .items = init.request.grants}};
+	struct msg_builder builder;
 	int result;
 
-	if (!init.request.ngrants || manager == CAP_NULL)
+	if (!init.request.ngrants)
 		return CAP_OK;
-	result = open_network_session(manager, &call, &restricted);
-	return result ? result
-	              : given_add(given, "network", NETWORK_MANAGER_INTERFACE, restricted,
-	                          CAP_RIGHTS_ALL, true);
+	msg_builder_init(&builder, s->message, sizeof(s->message));
+	result = network_manager_open_session_params_write(&builder, &params);
+	if (!result)
+		result = service_open_session(s, NETWORK_MANAGER_INTERFACE,
+		                              NETWORK_MANAGER_OPEN_SESSION,
+		                              msg_builder_length(&builder));
+	if (result || s->object == CAP_NULL)
+		return result;
+	return given_add(given, "network", NETWORK_MANAGER_INTERFACE, s->object, CAP_RIGHTS_ALL,
+	                 false);
 }
 
 static int give_resolver(struct given *given)
@@ -162,27 +159,47 @@ static int make_account(cap_t *out)
 	return CAP_OK;
 }
 
+/* Opens the request's directory: written below it, files are the program's too. */
+static int open_directory(struct init_call *call, cap_t root)
+{
+	struct directory_open_params params = {.flags = OPEN_DIRECTORY};
+	struct msg_builder builder;
+	int result;
+
+	params.path = (struct msg_text){.ptr = init.request.directory,
+	                                .len = (uint32_t)strlen(init.request.directory)};
+	do {
+		msg_builder_init(&builder, call->buffer, sizeof(call->buffer));
+		result = directory_open_params_write(&builder, &params);
+		if (!result)
+			result = init_call_submit(call, root, DIRECTORY_INTERFACE, DIRECTORY_OPEN,
+			                          msg_builder_length(&builder));
+		if (!result)
+			result = init_call_await(call, CAPOS_FOREVER);
+		/* The service ended meanwhile: the next process is asked. */
+	} while (result == CAP_EGONE && !service_is_over(init.sessions[SESSION_FILES].service));
+	if (!result && call->op.cqe.ncaps != 1) {
+		init_call_release(call);
+		return CAP_EMESSAGE;
+	}
+	return result;
+}
+
 /* The directory in which the program starts, if that is not the root. */
 static int give_directory(struct given *given)
 {
-	struct capos_call call = INIT_CALL();
-	struct directory_open_params params = {.flags = OPEN_DIRECTORY};
-	struct directory_open_results results;
-	cap_t root = init.session; /* what is written below it is the program's too */
+	static struct init_call call;
+	cap_t root = init.sessions[SESSION_FILES].object;
 	int result;
 
 	if (!init.request.directory[0] || root == CAP_NULL)
 		return CAP_OK;
-	params.path = (struct msg_text){.ptr = init.request.directory,
-	                                .len = (uint32_t)strlen(init.request.directory)};
-	result = directory_open(root, &params, &results, &call);
-	if (!result && results.file_index >= call.ncaps)
-		result = CAP_EMESSAGE;
+	result = open_directory(&call, root);
 	if (result)
 		init_fail(EXIT_SYSTEM, "the working directory %s: %s", init.request.directory,
 		          cap_error_text(result));
-	return given_add(given, "directory", DIRECTORY_INTERFACE, call.caps[results.file_index],
-	                 CAP_RIGHTS_ALL, true);
+	return given_add(given, "directory", DIRECTORY_INTERFACE, call.caps[0], CAP_RIGHTS_ALL,
+	                 true);
 }
 
 void program_give(struct given *given)
@@ -190,8 +207,8 @@ void program_give(struct given *given)
 	int result = make_account(&init.account);
 
 	if (!result)
-		result = service_open_session(PROGRAM_SESSION, init.account, &init.session);
-	given->session = init.session;
+		result = open_files();
+	given->session = init.sessions[SESSION_FILES].object;
 	if (!result)
 		result = given_add_holdings(given, init.plan.program, init.plan.nprogram);
 	if (!result)

@@ -97,73 +97,6 @@ cap_t service_export(uint64_t interface, const char *name)
 	return init.services[service].exports[export];
 }
 
-/* ---- The program's session with the files service ---- */
-
-static struct {
-	bool wanted;
-	uint32_t service, export;
-	uint64_t word;
-	cap_t account;
-	struct init_call call;
-} session;
-
-static int ask_for_session(void)
-{
-	struct directory_open_session_params params = {.word = session.word};
-	struct init_call *call = &session.call;
-	struct msg_builder builder;
-	int result;
-
-	call->send = (struct capos_send_cap){.cap = session.account, .rights = CAP_RIGHT_CALL};
-	call->sends = true;
-	msg_builder_init(&builder, call->buffer, sizeof(call->buffer));
-	result = directory_open_session_params_write(&builder, &params);
-	if (result)
-		return result;
-	return init_call_submit(call, init.services[session.service].exports[session.export],
-	                        DIRECTORY_INTERFACE, DIRECTORY_OPEN_SESSION,
-	                        msg_builder_length(&builder));
-}
-
-int service_open_session(uint64_t word, cap_t account, cap_t *root)
-{
-	int result;
-
-	*root = CAP_NULL;
-	if (!plan_find_export(&init.plan, DIRECTORY_INTERFACE, NULL, &session.service,
-	                      &session.export) ||
-	    service_is_over(session.service))
-		return CAP_OK;
-	session.word = word;
-	session.account = account;
-	session.wanted = true;
-	result = cap_mint(init.services[session.service].endpoint, DIRECTORY_INTERFACE, word, root);
-	if (!result)
-		result = ask_for_session();
-	/* The service may end before it takes the call: then renew_session asks again. */
-	while (!result && !service_is_over(session.service)) {
-		result = init_call_await(&session.call, CAPOS_FOREVER);
-		if (result != CAP_EGONE)
-			return result;
-		result = CAP_OK;
-		init_wait(session.call.op.done ? CAPOS_FOREVER : 0);
-	}
-	return result;
-}
-
-/* The service has ended and will be started again: the call waits for it, before any call that a
- * program makes, since init runs before programs. */
-static void renew_session(uint32_t index)
-{
-	int result;
-
-	if (!session.wanted || session.service != index || !session.call.op.done)
-		return;
-	result = ask_for_session();
-	if (result)
-		log_line("the program's session: %s", cap_error_text(result));
-}
-
 /* ---- Ends ---- */
 
 /* Plans the next start, or gives the service up. */
@@ -173,7 +106,7 @@ static void plan_restart(uint32_t index)
 	struct init_service *s = &init.services[index];
 
 	if (restart_decide(&s->restart, plan, cap_now(), &s->due_ns)) {
-		renew_session(index);
+		session_service_ended(index);
 		return;
 	}
 	log_line("service %s is not started again", plan->name);
@@ -265,6 +198,8 @@ void init_wait(uint64_t timeout_ns)
 	if (init.wake.done)
 		init_watch_event();
 	note_ends();
+	/* Before the next process runs: a call that is made now is the first or nearly so. */
+	session_step();
 	start_due();
 }
 
@@ -283,6 +218,26 @@ int init_call_await(struct init_call *call, uint64_t timeout_ns)
 		init_wait(timeout_ns == CAPOS_FOREVER ? CAPOS_FOREVER : timeout_ns - passed);
 	}
 	return call->op.cqe.result;
+}
+
+int service_open_session(struct init_session *s, uint64_t interface, uint16_t method,
+                         uint32_t length)
+{
+	uint32_t service, export;
+	int result;
+
+	if (!plan_find_export(&init.plan, interface, NULL, &service, &export) ||
+	    service_is_over(service))
+		return CAP_OK;
+	result = session_begin(s, service, export, interface, method, length);
+	/* The service may end before it answers: then it is asked again. */
+	while (!result && !service_is_over(service)) {
+		result = init_call_await(&s->call, CAPOS_FOREVER);
+		if (result != CAP_EGONE || !session_step())
+			return result;
+		result = CAP_OK;
+	}
+	return result;
 }
 
 int init_call_empty(struct init_call *call, cap_t object, uint64_t interface, uint16_t method)

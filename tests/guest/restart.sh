@@ -44,13 +44,19 @@ behind
 sed -n 's/^restart: \(ok\|not ok\|#\|1\.\.\)/\1/p' $log
 grep -q '^restart: 1\.\.' $log || { cat $log; failed=1; }
 
-# A POSIX program, with a peer here that accepts and keeps silent.
+# A POSIX program, with a peer here that accepts connections and keeps silent, and sends datagrams back.
 mkfifo "$work/port"
 "${PYTHON:-python3}" -c '
-import socket
+import socket, threading
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
 listener.listen(20)
+datagrams = socket.socket(type=socket.SOCK_DGRAM)
+datagrams.bind(listener.getsockname())
+def echo():
+    while True:
+        datagrams.sendto(*datagrams.recvfrom(100))
+threading.Thread(target=echo, daemon=True).start()
 print(listener.getsockname()[1], flush=True)
 kept = []
 while True:
@@ -80,5 +86,14 @@ image $work/limited $work/limited.txt
 ./capos run --image $work/limited --timeout 60 --log $log -- restart final </dev/null >/dev/null 2>&1
 expect "a service that cannot run is given up" "$(grep -c 'init: service files has ended' $log)" 3
 expect "and the program is started without it" "$(grep -c '^restart: not ok 1 - a file is opened' $log)" 1
+
+# Netstack with a capability that it has no use for.
+sed -e 's/path = "sbin\/netstack", optional = true, restart = always/path = "sbin\/netstack", restart = never/' \
+	-e 's/(name = "nic", service/(name = "clock", kernel = "timer"), (name = "nic", service/' \
+	"$srcdir/manifests/default.txt" >$work/excess.txt
+image $work/excess $work/excess.txt
+./capos run --image $work/excess --timeout 60 --log $log -- restart final </dev/null >/dev/null 2>&1
+expect "netstack refuses a capability that it was not written for" \
+	"$(grep -c 'netstack: it was given a capability "clock", which it has no use for' $log)" 1
 rm -rf $work
 exit $failed

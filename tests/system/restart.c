@@ -5,9 +5,12 @@
  *
  *	restart console      writes lines, before and behind the console's end, without a pause
  *	restart socket PORT  reads from a connection that netstack's end breaks: prints the errno
+ *	restart names PROCESS NAME  looks a name up before and behind the process's end
+ *	restart fetch PROCESS PORT  sends a line to a peer and reads its answer, likewise
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -64,9 +67,51 @@ static void on_socket(const char *port)
 	printf("errno: %s\n", strerror(errno));
 }
 
+static void look_up(const char *name)
+{
+	const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+	struct addrinfo *list;
+	int result = getaddrinfo(name, NULL, &hints, &list);
+	char text[INET_ADDRSTRLEN];
+
+	if (result) {
+		printf("%s\n", gai_strerror(result));
+		return;
+	}
+	inet_ntop(AF_INET, &((struct sockaddr_in *)list->ai_addr)->sin_addr, text, sizeof(text));
+	printf("%s\n", text);
+	freeaddrinfo(list);
+}
+
+static void fetch(const char *port)
+{
+	struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons(atoi(port))};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char answer[64] = "";
+
+	inet_pton(AF_INET, "10.0.2.2", &peer.sin_addr);
+	if (connect(fd, (struct sockaddr *)&peer, sizeof(peer)) || write(fd, "hello\n", 6) != 6 ||
+	    read(fd, answer, sizeof(answer) - 1) < 0)
+		printf("%s\n", strerror(errno));
+	else
+		printf("%s", answer);
+	close(fd);
+}
+
+static void twice(void (*work)(const char *), const char *process, const char *argument)
+{
+	work(argument);
+	end_service(process);
+	work(argument);
+}
+
 int main(int argc, char **argv)
 {
 	start_init((const uint64_t *)argv - 1);
+	if (argc > 3) {
+		twice(strcmp(argv[1], "names") == 0 ? look_up : fetch, argv[2], argv[3]);
+		return 0;
+	}
 	if (argc > 2 && strcmp(argv[1], "socket") == 0)
 		on_socket(argv[2]);
 	else

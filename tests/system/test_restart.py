@@ -7,6 +7,7 @@ import pytest
 from machine import SOURCE
 
 PROCESSES = """(name = "console-process", process = "virtio-console"),
+    (name = "driver-process", process = "virtio-net"),
     (name = "netstack-process", process = "netstack"),"""
 
 
@@ -31,6 +32,37 @@ def test_a_read_ends_with_an_error_when_netstack_ends(capos, guest_program, kill
     run = capos(guest_program("restart", native=True), "socket", peer.port, options=killable)
     assert run.stdout.decode() == "read: -1\nerrno: Connection reset by peer\n", run.stderr
     assert run.returncode == 0
+
+
+@pytest.mark.parametrize("process", ["netstack-process", "driver-process"])
+def test_connections_are_made_after_the_end_of(capos, guest_program, killable, tcp_peer, process):
+    def echo(connection):
+        line = connection.recv(100)
+        connection.sendall(line)
+        return line
+
+    peer = tcp_peer(echo, connections=2)
+    run = capos(guest_program("restart", native=True), "fetch", process, peer.port, options=killable)
+    assert run.stdout == b"hello\n" * 2, run.stderr
+    assert peer.result() == b"hello\n"
+
+
+@pytest.mark.parametrize("process", ["netstack-process", "driver-process"])
+def test_names_are_looked_up_after_the_end_of(tap_network, guest_program, killable, process):
+    """The address and the name server come by DHCP, once more."""
+    tap_network.start_dnsmasq()
+    run = tap_network.capos(guest_program("restart", native=True), "names", process, "known.test", options=killable)
+    assert run.stdout == b"192.168.77.1\n" * 2, run.stderr
+
+
+def test_a_connection_may_be_made_to_a_granted_port_alone_after_netstack_ends(capos, guest_program, killable, tcp_peer):
+    """The grants are the same as before."""
+    peer = tcp_peer(lambda connection: connection.sendall(connection.recv(100)), connections=1)
+    other = tcp_peer(lambda connection: None)
+    options = [*killable, "--allow", f"connect=10.0.2.2:{other.port}"]
+    run = capos(guest_program("restart", native=True), "fetch", "netstack-process", peer.port, options=options)
+    assert run.stdout == b"Permission denied\n" * 2, run.stderr
+    assert not peer.accepted
 
 
 def test_with_memory_full_a_write_ends_with_no_space_and_the_service_goes_on(capos, guest_program, tmp_path):

@@ -244,8 +244,7 @@ static void bad_descriptors(void **state)
 	put((struct nicqueue_descriptor){3, least, NET_FRAME_MAX + 1, 0, 0});
 	put((struct nicqueue_descriptor){4, 2000, 60, 0, 0});
 	put((struct nicqueue_descriptor){5, 65535, 60, 0, 0});
-	/* A checksum that the device cannot make. */
-	put((struct nicqueue_descriptor){6, least, 60, NICQUEUE_CHECKSUM_PARTIAL, 34});
+	put((struct nicqueue_descriptor){6, UINT16_MAX, UINT16_MAX, 0, 0});
 	net_run(&net);
 	assert_int_equal(net.statistics.malformed, 9);
 	assert_int_equal(leave(&mark), 0);
@@ -266,27 +265,6 @@ static void bad_descriptors(void **state)
 	net_run(&net);
 	assert_int_equal(net.statistics.malformed, 12);
 	assert_int_equal(fake_waiting(&receive), 256);
-}
-
-static void partial_checksum(void **state)
-{
-	struct fake_chain c;
-	struct net_header h;
-
-	(void)state;
-	net.checksum_transmit = true;
-	attach();
-	put((struct nicqueue_descriptor){0, 64, 60, NICQUEUE_CHECKSUM_PARTIAL, 34 | 16 << 16});
-	put((struct nicqueue_descriptor){1, 64, 60, NICQUEUE_CHECKSUM_PARTIAL, 34 | 25 << 16});
-	put((struct nicqueue_descriptor){2, 64, 60, NICQUEUE_CHECKSUM_PARTIAL, 0xffffffff});
-	net_run(&net);
-	assert_int_equal(net.statistics.malformed, 2);
-	assert_true(fake_pop(&transmit, &c));
-	fake_copy(&dev, c.parts[0].address, (uint8_t *)&h, sizeof(h), false);
-	assert_int_equal(h.flags, NET_HEADER_NEEDS_CHECKSUM);
-	assert_int_equal(h.checksum_start, 34);
-	assert_int_equal(h.checksum_offset, 16);
-	assert_false(fake_pop(&transmit, &c));
 }
 
 static void clients_come_and_go(void **state)
@@ -499,7 +477,6 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(sends, begin, end),
 	        cmocka_unit_test_setup_teardown(bad_frames, begin, end),
 	        cmocka_unit_test_setup_teardown(bad_descriptors, begin, end),
-	        cmocka_unit_test_setup_teardown(partial_checksum, begin, end),
 	        cmocka_unit_test_setup_teardown(clients_come_and_go, begin, end),
 	        cmocka_unit_test_setup_teardown(calls, begin, end),
 	        cmocka_unit_test_setup_teardown(client_indices, begin, end),

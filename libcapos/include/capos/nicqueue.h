@@ -30,15 +30,11 @@ struct nicqueue_descriptor {
 	uint16_t offset;   /* of the frame in the buffer; transmit: at least NICQUEUE_HEADROOM */
 	uint16_t length;   /* of the frame in bytes */
 	uint32_t flags;    /* NICQUEUE_* */
-	uint32_t reserved; /* 0, unless a flag says what it holds */
+	uint32_t reserved; /* 0 */
 };
 _Static_assert(sizeof(struct nicqueue_descriptor) == 16, "descriptor layout");
 #define NICQUEUE_CHECKSUM_GOOD \
 	0x1u /* receive: the transport checksum was verified by the device or host */
-/* Transmit, only when Nic.attach said checksumOffload: the device finishes the Internet checksum.
- * `reserved` holds, of the frame, where the summed bytes start (bits 0-15) and where from there the
- * checksum stands (bits 16-31); the pseudo-header's sum is in it already. */
-#define NICQUEUE_CHECKSUM_PARTIAL 0x2u
 
 struct nicqueue_shared {
 	struct queue_shared receive_ready, receive_free, transmit_ready, transmit_free;

@@ -23,6 +23,7 @@ struct server_call {
 	uint64_t caller;
 	cap_t caps[CAPOS_MESSAGE_CAPS_MAX]; /* received; released after the handler unless taken */
 	uint32_t ncaps;
+	bool held; /* it was held before, and is handled now for the last time */
 	struct capos_send_cap reply_caps[CAPOS_MESSAGE_CAPS_MAX];
 	uint32_t reply_ncaps;
 };
@@ -52,6 +53,21 @@ void server_answer(struct server *server, struct server_pending pending, int sta
                    const void *message, uint32_t length, const struct capos_send_cap *caps,
                    uint32_t ncaps);
 
+/*
+ * Calls that arrive too early.  A process that owns the endpoint may mint an object there and then
+ * say to the server what it is.  When the server is started anew, calls of that object may wait at
+ * the endpoint before this.  The server holds them, some at a time, and handles them when it knows
+ * the object.
+ */
+/* Takes the memory for it; to be called after server_init. */
+int server_hold_start(struct server *server);
+/* For a handler to return: MSG_DEFERRED, and the call will be handled again when its object is
+ * resumed or when it was held for 10 seconds; or Status.tryAgain, when it was held already or too
+ * many are.  The capabilities that came with the call are kept with it. */
+int server_hold(struct server_call *call);
+/* The object is known now: its held calls are handled next, in their order. */
+void server_resume(struct server *server, uint64_t object);
+
 struct server_ops {
 	/* Dispatches by call->interface and call->object with a generated foo_dispatch.  Answers as
 	 * that does; negative results other than MSG_DEFERRED reach the caller as
@@ -77,6 +93,7 @@ struct server {
 	void *context;
 	/* private */
 	struct server_buffer *buffers;
+	struct server_held *held; /* NULL: it holds no calls */
 	struct cap_op event_op;
 	uint64_t event_bits;
 	bool event_waiting;

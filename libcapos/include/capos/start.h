@@ -59,6 +59,7 @@ cap_t start_cap(const char *name);
 struct start_expected {
 	const char *name; /* NULL ends a list */
 	uint64_t interface;
+	bool optional; /* the service runs without it, too */
 };
 /* Ends the process, with a line in the log that names it, when a capability of the list is missing
  * or one was given that is not on it: what a process holds is what it was written for. */
