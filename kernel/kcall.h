@@ -90,8 +90,8 @@ void log_report_dropped(const struct process *p); /* of its account, if anything
 int power_call(struct object_header *object, struct msg_call *msg);
 int spawner_call(struct object_header *object, struct msg_call *msg);
 int status_call(struct object_header *object, struct msg_call *msg);
-int memory_call(struct object_header *object, struct msg_call *msg);
-int account_call(struct object_header *object, struct msg_call *msg);
+int memory_call(struct object_header *header, struct msg_call *msg);
+int account_call(struct object_header *header, struct msg_call *msg);
 
 /* The rights of a capability on a new account. */
 #define ACCOUNT_RIGHTS (CAP_RIGHT_CALL | CAP_RIGHT_WATCH | CAP_RIGHT_MANAGE | CAP_RIGHT_COPY)

@@ -39,7 +39,7 @@ NO_GUARD void image_relocate(char *base, const struct elf_dynamic *dynamic)
 		else if (dynamic->tag == ELF_DYNAMIC_RELA_SIZE)
 			size = dynamic->value;
 	}
-	for (; size >= sizeof(*r); size -= sizeof(*r), r++) {
+	for (; r && size >= sizeof(*r); size -= sizeof(*r), r++) {
 		if ((uint32_t)r->info != ELF_RELOCATION_RELATIVE)
 			__builtin_trap(); /* the linker makes no others for such an image */
 		*(uint64_t *)(base + r->offset) = (uint64_t)base + (uint64_t)r->addend;

@@ -114,7 +114,7 @@ void process_set_name(struct process *p, const char *name, uint32_t length);
 void process_get(struct process *p);
 void process_put(struct process *p);
 void process_last(struct object_header *header); /* the last reference has gone */
-int process_call(struct object_header *object, struct msg_call *msg);
+int process_call(struct object_header *header, struct msg_call *msg);
 
 /* elf.c: maps the image's segments in pieces, as far as the budget goes: CAP_OK with the address to
  * start at, WORK_AGAIN, CAP_ENOEXEC, or CAP_ENOMEM, and it may be tried again. */

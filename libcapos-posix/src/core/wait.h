@@ -59,6 +59,6 @@ void ns_to_timespec(int64_t ns, struct timespec *t);
 /* ---- fork and exec ---- */
 
 void wait_forked(void); /* in the child: no wait is under way */
-void wait_restore(cap_t event);
+void wait_restore(cap_t carried);
 
 #endif
