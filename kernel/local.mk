@@ -34,20 +34,22 @@ kernel_capos_elf_SOURCES = \
 kernel_capos_elf_SOURCES += \
 	kernel/object/account.c \
 	kernel/object/cap.c kernel/object/cap.h \
-	kernel/object/chacha20.c \
+	kernel/chacha20.c \
 	kernel/object/code.c \
 	kernel/cpu.h \
 	kernel/device/device.c kernel/device/device.h \
 	kernel/process/elf.c \
-	kernel/object/kinds.c \
+	kernel/kinds.c \
 	kernel/object/endpoint.c kernel/object/endpoint.h \
-	kernel/object/entropy.c kernel/object/entropy.h \
+	kernel/entropy.c kernel/entropy.h \
+	kernel/object/entropy.c \
 	kernel/object/event.c kernel/object/event.h \
 	kernel/process/exec.c \
-	kernel/process/fault.c kernel/process/fault.h \
+	kernel/fault.h \
+	kernel/process/fault.c \
 	kernel/process/fork.c \
 	kernel/process/futex.c kernel/process/futex.h \
-	kernel/kcall.c kernel/kcall.h \
+	kernel/object/kcall.c kernel/object/kcall.h \
 	kernel/list.h \
 	kernel/logbuffer.c kernel/logbuffer.h \
 	kernel/object/log.c \
@@ -65,7 +67,8 @@ kernel_capos_elf_SOURCES += \
 	kernel/tree.c kernel/tree.h \
 	kernel/work.c kernel/work.h \
 	kernel/process/thread.c kernel/process/thread.h \
-	kernel/process/timeout.c kernel/object/timer.h \
+	kernel/process/timeout.c kernel/process/timeout.h \
+	kernel/object/timer.h \
 	kernel/object/timerobj.c \
 	kernel/object/transfer.c kernel/object/transfer.h
 

@@ -6,7 +6,7 @@
 #include "arch/x86_64/arch.h"
 #include "object/cap.h"
 #include "cpu.h"
-#include "object/entropy.h"
+#include "entropy.h"
 #include "kernel.h"
 #include "memory/memobj.h"
 #include "device/pci.h"

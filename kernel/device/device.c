@@ -9,7 +9,7 @@
  */
 #include "device/device.h"
 #include "object/event.h"
-#include "kcall.h"
+#include "object/kcall.h"
 #include "kernel.h"
 #include "device/pci.h"
 #include "process/process.h"
@@ -47,9 +47,9 @@ ASSERT_HEADER_FIRST(struct device);
 static struct slab devices = SLAB_INIT(struct device);
 static struct slab blocks = SLAB_INIT(struct dma_block);
 
-uint16_t device_address(const struct device *d)
+uint64_t device_number(const struct object_header *header)
 {
-	return d->function->address;
+	return device_of((struct object_header *)header)->function->address;
 }
 
 static void bind(struct device *d, struct event *event, uint64_t bits)

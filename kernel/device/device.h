@@ -15,8 +15,8 @@ struct msg_call;
 struct device;
 
 DEFINE_HEADER_ACCESS(device, KIND_DEVICE_MMIO)
-void device_last(struct object_header *header);  /* the last reference has gone */
-uint16_t device_address(const struct device *d); /* PCI address */
+void device_last(struct object_header *header);             /* the last reference has gone */
+uint64_t device_number(const struct object_header *header); /* its PCI address */
 
 int device_manager_call(struct object_header *header, struct msg_call *msg);
 int device_mmio_call(struct object_header *header, struct msg_call *msg);

@@ -3,7 +3,7 @@
  * The methods of Account: memory that is made in the account's name, by any process that holds a
  * capability to draw on it, and the counts.
  */
-#include "kcall.h"
+#include "object/kcall.h"
 #include "kernel.h"
 #include "memory/memobj.h"
 #include "work.h"

@@ -3,7 +3,7 @@
  * CodeMaker: the authority to turn data into code.  What it makes is a copy whose bytes never
  * change again; the data stays data, so no holder of either can write what runs.
  */
-#include "kcall.h"
+#include "object/kcall.h"
 #include "kernel.h"
 #include "process/process.h"
 

@@ -4,7 +4,7 @@
  * or, once the event is bound, in the thread's upcall_bits.
  */
 #include "object/event.h"
-#include "kcall.h"
+#include "object/kcall.h"
 #include "kernel.h"
 #include "memory/slab.h"
 #include "process/thread.h"

@@ -3,7 +3,7 @@
  * Log and PowerControl.  What a process writes appears line by line, each line under the process's
  * name, never in the middle of another's.
  */
-#include "kcall.h"
+#include "object/kcall.h"
 #include "kernel.h"
 #include "logbuffer.h"
 #include "process/process.h"

@@ -5,7 +5,7 @@
  */
 #include "object/endpoint.h"
 #include "object/event.h"
-#include "kcall.h"
+#include "object/kcall.h"
 #include "kernel.h"
 #include "process/process.h"
 #include "process/thread.h"

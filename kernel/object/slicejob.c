@@ -3,7 +3,7 @@
  * Slices that methods of the kernel's objects make: what a submission has of one while it is not
  * whole belongs to its thread.
  */
-#include "kcall.h"
+#include "object/kcall.h"
 #include "kernel.h"
 #include "memory/account.h"
 #include "memory/slab.h"

@@ -2,7 +2,7 @@
 /*
  * ProcessSpawner: starts processes for its holders, with the capabilities sent and no others.
  */
-#include "kcall.h"
+#include "object/kcall.h"
 #include "kernel.h"
 #include "process/process.h"
 

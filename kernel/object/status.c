@@ -2,9 +2,8 @@
 /*
  * SystemStatus: who runs and who holds what.  Reads the tables and changes nothing.
  */
-#include "device/device.h"
 #include "object/endpoint.h"
-#include "kcall.h"
+#include "object/kcall.h"
 #include "kernel.h"
 #include "process/process.h"
 #include "memory/slab.h"
@@ -53,19 +52,12 @@ static void describe(uint32_t index, struct cap cap, struct capability_entry *en
 	                                   .kind = cap.kind,
 	                                   .interface = kinds[cap.kind].interface,
 	                                   .rights = cap.rights};
-	switch (cap.kind) {
-	case KIND_OBJECT:
+	if (kinds[cap.kind].number)
+		entry->object = kinds[cap.kind].number(cap.object);
+	if (cap.kind == KIND_OBJECT) {
 		server = object_server_name(object_of(cap.object));
 		entry->interface = object_interface(object_of(cap.object));
 		entry->object = object_word(object_of(cap.object));
-		break;
-	case KIND_DEVICE_MMIO:
-	case KIND_INTERRUPT:
-	case KIND_DMA_POOL:
-		entry->object = device_address(device_of(cap.object));
-		break;
-	default:
-		break;
 	}
 	entry->server = MSG_TEXT(server);
 }

@@ -4,11 +4,12 @@
  * are dropped, so that no setting can keep the processor in the kernel.
  */
 #include "object/event.h"
-#include "kcall.h"
+#include "object/kcall.h"
 #include "kernel.h"
 #include "memory/slab.h"
 #include "process/process.h"
 #include "object/timer.h"
+#include "process/timeout.h"
 
 /* Shortest interval that can be asked for, and the least time between two signals of one timer, in
  * nanoseconds. */

@@ -8,7 +8,7 @@
  * The kernel itself never faults: it reaches the memory of programs through the direct map, with
  * space_copy_*, so a page fault in kernel mode is a panic (trap_fatal in entry.S).
  */
-#include "process/fault.h"
+#include "fault.h"
 #include "kernel.h"
 #include "process/process.h"
 #include "process/thread.h"

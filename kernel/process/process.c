@@ -8,7 +8,7 @@
 #include <capos/text.h>
 #include "object/endpoint.h"
 #include "object/event.h"
-#include "kcall.h"
+#include "object/kcall.h"
 #include "kernel.h"
 #include "memory/slab.h"
 #include "process/thread.h"

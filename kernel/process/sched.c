@@ -12,7 +12,7 @@
 #include "arch/x86_64/arch.h"
 #include "process/process.h"
 #include "process/thread.h"
-#include "object/timer.h"
+#include "process/timeout.h"
 #include "submit.h"
 #include "work.h"
 

@@ -14,7 +14,7 @@
 #include "list.h"
 #include "memory/memobj.h"
 #include "ring.h"
-#include "object/timer.h"
+#include "process/timeout.h"
 #include "work.h"
 
 struct process;

@@ -4,7 +4,7 @@
  * out and finding the next cost a logarithm of how many there are, whatever deadlines programs
  * choose.
  */
-#include "object/timer.h"
+#include "process/timeout.h"
 #include "cpu.h"
 #include "kernel.h"
 #include "work.h"

@@ -9,7 +9,7 @@
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/object/endpoint.h"
 #include "kernel/object/event.h"
-#include "kernel/kcall.h"
+#include "kernel/object/kcall.h"
 #include "kernel/work.h"
 #include "tests/unit/core_fake.h"
 

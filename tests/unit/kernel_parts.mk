@@ -15,7 +15,7 @@ tests_unit_test_pci_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_pci_LDADD = $(UNIT_LIBS)
 
 UNIT_TESTS += tests/unit/test_timeout
-tests_unit_test_timeout_SOURCES = tests/unit/test_timeout.c kernel/process/timeout.c kernel/tree.c kernel/work.c kernel/object/chacha20.c
+tests_unit_test_timeout_SOURCES = tests/unit/test_timeout.c kernel/process/timeout.c kernel/tree.c kernel/work.c kernel/chacha20.c
 tests_unit_test_timeout_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(srcdir)/kernel
 tests_unit_test_timeout_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_timeout_LDADD = $(UNIT_LIBS)

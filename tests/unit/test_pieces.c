@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include <capos/schema/kernel.h>
-#include "kernel/kcall.h"
+#include "kernel/object/kcall.h"
 #include "kernel/kernel.h"
 #include "kernel/memory/slab.h"
 #include "kernel/object/event.h"

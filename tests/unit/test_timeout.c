@@ -12,8 +12,8 @@
 
 #include "kernel/arch/x86_64/arch.h"
 #include "kernel/cpu.h"
-#include "kernel/object/entropy.h"
-#include "kernel/object/timer.h"
+#include "kernel/entropy.h"
+#include "kernel/process/timeout.h"
 #include "kernel/work.h"
 
 #define COUNT 500u

@@ -125,6 +125,6 @@ _Noreturn void kernel_syscall(uint64_t number, uint64_t a, uint64_t b); /* of th
 _Noreturn void kernel_timer(void);
 _Noreturn void kernel_go_on(void); /* with what was under way: no thread is in user mode */
 _Noreturn void kernel_interrupt(unsigned vector);
-/* Exceptions of programs: process/fault.h. */
+/* Exceptions of programs: fault.h. */
 
 #endif

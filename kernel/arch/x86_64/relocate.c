@@ -10,7 +10,7 @@
 #include <capos/archive.h>
 #include <capos/elf.h>
 #include "x86.h"
-#include "object/entropy.h"
+#include "entropy.h"
 
 extern const struct elf_relocation kernel_relocations[] __attribute__((visibility("hidden")));
 extern const struct elf_relocation kernel_relocations_end[] __attribute__((visibility("hidden")));

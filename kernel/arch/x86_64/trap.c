@@ -5,7 +5,7 @@
  * from the idle loop only.
  */
 #include <capos/abi.h>
-#include "process/fault.h"
+#include "fault.h"
 #include "x86.h"
 
 #define VECTOR_PAGE_FAULT      14u

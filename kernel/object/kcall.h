@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Calls of objects that the kernel itself serves: what a handler sees, and the table of kinds and
- * methods (object/kinds.c).
+ * methods (kinds.c).
  *
  * A handler runs with the parameters in the kernel's own memory.  It takes the capabilities it
  * keeps and gives those that go with the reply; whatever it does not take is dropped, whatever does
@@ -74,6 +74,8 @@ struct kind {
 	/* After the last reference has gone.  NULL: one exists, and is not counted. */
 	void (*last)(struct object_header *header);
 	int (*call)(struct object_header *object, struct msg_call *msg);
+	/* For SystemStatus: the number by which its server knows it.  NULL: it has none. */
+	uint64_t (*number)(const struct object_header *object);
 	const struct method *methods; /* by ordinal */
 	uint16_t nmethods;
 };

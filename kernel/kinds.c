@@ -4,7 +4,7 @@
  * and the room that its reply needs.  A method that is not listed needs no right but CALL.
  */
 #include "device/device.h"
-#include "kcall.h"
+#include "object/kcall.h"
 #include "object/endpoint.h"
 #include "object/event.h"
 #include "object/timer.h"
@@ -137,14 +137,17 @@ const struct kind kinds[KIND_COUNT] = {
                                  METHODS(device_manager_methods)},
         [KIND_DEVICE_MMIO] = {.interface = DEVICE_MMIO_INTERFACE,
                               .last = device_last,
+                              .number = device_number,
                               .call = device_mmio_call,
                               METHODS(mmio_methods)},
         [KIND_INTERRUPT] = {.interface = INTERRUPT_INTERFACE,
                             .last = device_last,
+                            .number = device_number,
                             .call = interrupt_call,
                             METHODS(interrupt_methods)},
         [KIND_DMA_POOL] = {.interface = DMA_POOL_INTERFACE,
                            .last = device_last,
+                           .number = device_number,
                            .call = dma_pool_call,
                            METHODS(dma_methods)},
         [KIND_CODE_MAKER] = {.interface = CODE_MAKER_INTERFACE,

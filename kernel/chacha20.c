@@ -3,7 +3,7 @@
  * The ChaCha20 block function of RFC 8439, section 2.3.  Pure: its output depends on its arguments
  * alone.
  */
-#include "object/entropy.h"
+#include "entropy.h"
 
 static uint32_t rotate(uint32_t value, unsigned by)
 {

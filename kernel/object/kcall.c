@@ -4,7 +4,7 @@
  * when it is whole.  Rights and the room for the reply are checked before a handler acts, so that
  * what has been done does not look as if it had failed.
  */
-#include "kcall.h"
+#include "object/kcall.h"
 #include "kernel.h"
 #include "process/process.h"
 

@@ -14,6 +14,8 @@
 /* Mixes bytes into the key.  Never makes it weaker, whatever they are. */
 void entropy_mix(const void *bytes, size_t length);
 void entropy_read(void *buffer, size_t length);
+/* Overwrites what must not be found in memory later. */
+void entropy_wipe(void *memory, size_t length);
 
 /* The block function, for tests against the RFC's vectors. */
 void chacha20_block(const uint32_t key[8], uint32_t counter, const uint32_t nonce[3],
