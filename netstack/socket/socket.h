@@ -62,7 +62,8 @@ struct tcp_socket {
 	uint32_t buffers;      /* ... in so many pbufs, as counted against the account */
 	bool send_ends;        /* a FIN follows what is in the queue */
 	bool fin_sent, fin_received, receive_shut;
-	bool acknowledge; /* lwIP wanted to, and was put off until all frames are in */
+	bool acknowledge; /* when all frames are in: lwIP wanted to, or a sender may wait for it */
+	bool answers;     /* the program has sent since data last came */
 	/* bytes of credit kept back since receive_buffer was made smaller */
 	int32_t window_withheld;
 	uint64_t give_up; /* orphan, or connect under way: end it then */

@@ -164,6 +164,16 @@ static err_t received_fin(struct socket *s)
 	return ERR_OK;
 }
 
+/*
+ * Nagle's algorithm (RFC 9293, 3.7.4) holds a peer's next small write back until this one is
+ * acknowledged.  A program that answers takes the acknowledgement along; one that only listens
+ * would make each such write as slow as lwIP's timer, a quarter of a second.
+ */
+static bool peer_may_wait(const struct socket *s, u16_t length)
+{
+	return length < tcp_mss(s->tcp.pcb) && !s->tcp.answers;
+}
+
 /* lwIP: data in order, or (p NULL) the peer's FIN. */
 static err_t on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
 {
@@ -195,11 +205,12 @@ static err_t on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t er
 	s->publish_receive = true;
 	/* One acknowledgement for all the frames that came together (acknowledge), as if they had
 	 * been one: each more would cost both ends as much as a frame of data. */
-	if (pcb->flags & TF_ACK_NOW) {
+	if (pcb->flags & TF_ACK_NOW || peer_may_wait(s, length)) {
 		tcp_clear_flags(pcb, TF_ACK_NOW);
 		tcp_set_flags(pcb, TF_ACK_DELAY);
 		s->tcp.acknowledge = true;
 	}
+	s->tcp.answers = false;
 	socket_mark(s);
 	return ERR_OK;
 }
@@ -286,8 +297,10 @@ static bool take_data(struct socket *s)
 		count_buffers(s);
 		wrote = true;
 	}
-	if (wrote)
+	if (wrote) {
+		t->answers = true;
 		tcp_output(t->pcb);
+	}
 	return all;
 }
 

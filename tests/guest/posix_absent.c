@@ -374,6 +374,12 @@ static void sockets(void)
 	      EPROTONOSUPPORT);
 	judge("socket AF_INET IPPROTO_MPTCP", socket(AF_INET, SOCK_STREAM, 262), EPROTONOSUPPORT);
 	judge("socket AF_INET IPPROTO_UDPLITE", socket(AF_INET, SOCK_DGRAM, 136), EPROTONOSUPPORT);
+	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	judge("connect of a TCP socket to AF_UNSPEC", connect(fd, &nowhere, sizeof(nowhere)),
+	      EAFNOSUPPORT);
+	close(fd);
 	judge("socket SOCK_RAW of another protocol than ICMP",
 	      socket(AF_INET, SOCK_RAW, IPPROTO_RAW), EPROTONOSUPPORT);
 	fails(socket(AF_INET, SOCK_STREAM, IPPROTO_UDP), EPROTONOSUPPORT,

@@ -358,6 +358,33 @@ static void small_writes_become_full_segments(void **state)
 	host_drop_sent();
 }
 
+/* A peer that sends small writes without an answer waits for each acknowledgement (Nagle). */
+static void a_peer_that_only_talks_is_acknowledged_at_once(void **state)
+{
+	struct program p;
+	struct peer peer;
+	char text[16];
+
+	(void)state;
+	connected(&p, &peer, 113);
+	host_drop_sent();
+	for (int i = 0; i < 3; i++) {
+		peer_send(&peer, ACK | PSH, "ab", 2);
+		assert_true(next_tcp(&peer.last, 113));
+		assert_int_equal(peer.last.acknowledgement, peer.sequence);
+		assert_int_equal(program_receive(&p, text, sizeof(text)), 2);
+	}
+	host_drop_sent();
+	assert_int_equal(program_send(&p, "answer", 6), 6);
+	assert_true(next_tcp(&peer.last, 113));
+	peer.acknowledgement += 6;
+	peer_send(&peer, ACK | PSH, "ab", 2);
+	assert_int_equal(host_sent_count(), 0); /* the next answer may take it along */
+	peer_send(&peer, RST, NULL, 0);
+	program_close(&p);
+	host_drop_sent();
+}
+
 static void icmp_errors_end_a_connect(void **state)
 {
 	static const struct {
@@ -491,6 +518,7 @@ int tcp_tests(void)
 	        cmocka_unit_test(out_of_order_segments),
 	        cmocka_unit_test(lost_segments_are_sent_again),
 	        cmocka_unit_test(small_writes_become_full_segments),
+	        cmocka_unit_test(a_peer_that_only_talks_is_acknowledged_at_once),
 	        cmocka_unit_test(icmp_errors_end_a_connect),
 	        cmocka_unit_test(nobody_answers),
 	        cmocka_unit_test(dead_peers_are_noticed),

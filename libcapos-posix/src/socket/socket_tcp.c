@@ -72,6 +72,8 @@ static int tcp_connect(struct file *f, const struct sockaddr *address, unsigned 
 
 	if (!address || length < sizeof(address->sa_family))
 		return -EINVAL;
+	if (address->sa_family == AF_UNSPEC)
+		return (int)absent(ABSENT_TCP_DISCONNECT);
 	result = inet_parse(address, length, &peer);
 	if (result)
 		return result;
