@@ -50,7 +50,7 @@ interface Process {
   kill @10 (status :UInt32) -> ();
   setName @11 (name :Text) -> ();
   # Cut at 31 bytes.  Letters, digits and "-_.+@[]" stay, any other byte becomes '_'; a name that looks like the
-  # kernel's in the log gets a '_' in front (capos/text.h, text_clean_name).  So do the names of spawn and exec.
+  # kernel's in the log (capos/text.h, text_clean_name), or is a service's, gets a '_' in front.  So do the names of spawn and exec.
   sleepForever @12 () -> ();
   # Gone: answers CAP_EMETHOD.  Its ordinal is not used again.
 

@@ -29,9 +29,30 @@ void process_init(void)
 
 /* ---- Creation ---- */
 
+#define NAMES_PER_STEP 4u /* compared */
+
+static bool service_has_name(const char *name)
+{
+	for (struct list *node = all_processes.next; node != &all_processes; node = node->next) {
+		const struct process *other = list_entry(node, struct process, of_all);
+		if (other->service && strcmp(other->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A program that has a service's name gets a '_' in front: the log names processes by it. */
 void process_set_name(struct process *p, const char *name, uint32_t length)
 {
+	char marked[PROCESS_NAME_MAX + 1];
 	text_clean_name(p->name, sizeof(p->name), name, length);
+	if (p->service)
+		return;
+	steps_spend(p->account->items[ACCOUNT_PROCESSES] / NAMES_PER_STEP);
+	if (!service_has_name(p->name))
+		return;
+	fmt_snprintf(marked, sizeof(marked), "_%s", p->name);
+	text_clean_name(p->name, sizeof(p->name), marked, (uint32_t)strlen(marked));
 }
 
 static void lists_init(struct process *p)

@@ -375,6 +375,23 @@ static void log_budget_is_the_familys(void **state)
 	assert_non_null(strstr(fake_serial, "were dropped from the log"));
 }
 
+/* A program named as a service is wrote lines that looked like that service's. */
+static void no_program_has_a_services_name(void **state)
+{
+	(void)state;
+	struct process *p = user_create("program");
+	struct process *service = user_create("netstack");
+	service->service = true;
+	process_set_name(p, "netstack", 8);
+	assert_string_equal(p->name, "_netstack");
+	process_set_name(p, "netstack2", 9);
+	assert_string_equal(p->name, "netstack2");
+	process_set_name(service, "netstack", 8);
+	assert_string_equal(service->name, "netstack");
+	user_end(service);
+	user_end(p);
+}
+
 /* A process that waits for the end of another is answered when nothing of it is left. */
 static void end_is_told_when_all_is_given_back(void **state)
 {
@@ -428,6 +445,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(signal_goes_on_as_work, start, finish),
 	        cmocka_unit_test_setup_teardown(log_has_a_budget, start, finish),
 	        cmocka_unit_test_setup_teardown(log_budget_is_the_familys, start, finish),
+	        cmocka_unit_test_setup_teardown(no_program_has_a_services_name, start, finish),
 	        cmocka_unit_test_setup_teardown(end_is_told_when_all_is_given_back, start, finish),
 	};
 	fake_start(FAKE_ARENA_PAGES);
