@@ -63,7 +63,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/object/slicejob.c \
 	kernel/object/spawner.c \
 	kernel/object/status.c \
-	kernel/submit.c kernel/submit.h \
+	kernel/submit.c \
 	kernel/tree.c kernel/tree.h \
 	kernel/work.c kernel/work.h \
 	kernel/process/thread.c kernel/process/thread.h \

@@ -4,7 +4,6 @@
  * result, or with OP_PENDING when it has made a struct op that completes later; nothing in a
  * submission can do more than fail.
  */
-#include "submit.h"
 #include "object/cap.h"
 #include "object/endpoint.h"
 #include "object/event.h"

@@ -13,7 +13,6 @@
 #include "process/process.h"
 #include "process/thread.h"
 #include "process/timeout.h"
-#include "submit.h"
 #include "work.h"
 
 struct cpu the_cpu;

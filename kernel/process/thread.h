@@ -103,6 +103,11 @@ static inline struct thread *current_thread(void)
 	return this_cpu()->current;
 }
 
+/* Provided by submit.c, above: goes on with the submissions of the current thread, which is in
+ * cap_enter, as far as the budget goes; after the last one it waits as it was asked to.  It may
+ * end. */
+void submit_go_on(struct thread *t);
+
 /* ---- Operations in flight ---- */
 
 /* Where what is received goes, in the space of the thread's process. */
