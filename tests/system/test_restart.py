@@ -18,7 +18,9 @@ def killable(manifest):
     return manifest(text.replace("  program = [", f"  program = [ {PROCESSES}", 1))
 
 
-def test_output_goes_on_when_the_console_driver_ends(capos, guest_program, killable):
+@pytest.mark.parametrize("attempt", range(3))
+def test_output_goes_on_when_the_console_driver_ends(capos, guest_program, killable, attempt):
+    """More than once: a driver that ends awake and one that ends asleep are noticed in different ways."""
     run = capos(guest_program("restart", native=True), "console", options=killable)
     assert run.returncode == 0, run.stderr
     lines = run.stdout.decode().splitlines()

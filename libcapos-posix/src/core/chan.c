@@ -165,6 +165,15 @@ static void test_server(struct chan *c)
 		cap_submit(&sqe, &c->test);
 }
 
+bool chan_gone_now(struct chan *c)
+{
+	uint64_t era;
+
+	if (c->served && !c->test.done && (cap_test(c->served, &era) || era != c->era))
+		c->test.done = true;
+	return chan_gone(c);
+}
+
 void chan_put(struct chan *c)
 {
 	if (!queue_publish_put(&c->channel.send))

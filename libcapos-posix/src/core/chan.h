@@ -44,6 +44,9 @@ static inline uint32_t chan_status(struct chan *c)
 /* The Status of the last error that was not returned before; 0: none. */
 uint32_t chan_take_error(struct chan *c);
 bool chan_has_error(struct chan *c);
+/* The same as chan_gone, asked of the kernel now. */
+bool chan_gone_now(struct chan *c);
+
 /* Whether the server has ended; known at the latest when sleeping for the channel has ended. */
 static inline bool chan_gone(const struct chan *c)
 {

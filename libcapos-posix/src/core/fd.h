@@ -55,6 +55,9 @@ struct file_ops {
 	/* A child is about to be made that has the description too: what both move is made
 	 * common.  May be called again for one that is common already.  0 or -errno. */
 	int (*fork)(struct file *f, const struct membership *child);
+	/* The process ends with the description open: what was written must still arrive.  NULL:
+	 * it does. */
+	void (*leave)(struct file *f);
 	/* Writes down for the next image of this process what it needs to have the same
 	 * description.  0 or -errno.  NULL: it cannot be carried over exec. */
 	int (*carry)(struct file *f, struct carried *out);

@@ -6,6 +6,7 @@
 #include <capos/object.h>
 
 #include "core/family.h"
+#include "core/fd.h"
 #include "core/self.h"
 
 static uint64_t id; /* 0: not asked for yet */
@@ -48,8 +49,17 @@ uint64_t process_id(void)
 	return id;
 }
 
+static int leave_file(int fd, struct file *f, bool close_on_exec, void *context)
+{
+	(void)fd, (void)close_on_exec, (void)context;
+	if (f->ops->leave)
+		f->ops->leave(f);
+	return 0;
+}
+
 _Noreturn void posix_exit(int code, int signal)
 {
+	(void)fd_each(leave_file, NULL);
 	family_leave(family_self());
 	family_wake();      /* readers of its pipes, for whom this may be the end */
 	cap_poll(false, 0); /* quiet signals to servers may still be queued */

@@ -231,10 +231,24 @@ static int stream_ioctl(struct file *f, unsigned long request, void *argument)
 	}
 }
 
+/* A server that ended while it was awake asked for no signal, so no put has tested whether it is
+ * gone: what it had not taken is given to the next one. */
+static void stream_leave(struct file *f)
+{
+	struct stream *s = f->data;
+	const struct queue *send = &s->chan.channel.send;
+
+	chan_look(&s->chan);
+	if (send->capacity && queue_writable(&s->chan.channel.send) < send->capacity &&
+	    chan_gone_now(&s->chan))
+		(void)follow(s);
+}
+
 static void stream_close(struct file *f)
 {
 	struct stream *s = f->data;
 
+	stream_leave(f);
 	chan_close(&s->chan);
 	cap_release(s->object);
 	posix_free(s);
@@ -273,6 +287,7 @@ static const struct file_ops write_ops = {
         .stat = stream_stat,
         .ioctl = stream_ioctl,
         .close = stream_close,
+        .leave = stream_leave,
         .fork = stream_fork,
         .carry = stream_carry,
 };
