@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What init's IPC files share: its state, of which there is one, and one function set per file.  A
- * file calls only those above it: call.c sends calls, spawn.c starts processes, session.c keeps the
- * program's sessions, service.c keeps the services running, stream.c sends through the console, control.c talks to the host, end.c turns
- * the machine off, program.c runs the program, names.c writes the files under etc/, inventory.c
- * lists capabilities, boot.c reads what is to be started, main.c starts it.
+ * What init's IPC files share: its state, of which there is one, and one function set per file.
+ * A file calls only those above it: call.c sends calls, spawn.c starts processes, session.c
+ * keeps the program's sessions, service.c keeps the services running, stream.c sends through
+ * the console, control.c talks to the host, end.c turns the machine off, program.c runs the
+ * program, names.c writes the files under etc/, inventory.c lists capabilities, boot.c reads
+ * what is to be started, main.c starts it.
  */
 #ifndef INIT_INIT_H
 #define INIT_INIT_H
@@ -147,9 +148,9 @@ int service_make_exports(uint32_t index);
 int service_start(uint32_t index);
 /* It has ended and will not be started again. */
 bool service_is_over(uint32_t index);
-/* Opens the program's session with the service that exports the interface, by session_begin(); it is
- * opened again whenever that service is started again.  s->object stays CAP_NULL when there is no
- * such service. */
+/* Opens the program's session with the service that exports the interface, by session_begin();
+ * it is opened again whenever that service is started again.  s->object stays CAP_NULL when
+ * there is no such service. */
 int service_open_session(struct init_session *s, uint64_t interface, uint16_t method,
                          uint32_t length);
 /* The object that init calls of the first service that exports this; CAP_NULL: there is none.

@@ -298,7 +298,8 @@ void program_finish(unsigned code, unsigned signal, const char *reason)
 	output_send();
 	init_flush_log();
 	control_send("exit %u %u %s", code, signal, reason);
-	/* The emulator's network may still hold what the program sent, and ends with the machine. */
+	/* The emulator's network may still hold what the program sent, and ends with the
+	 * machine. */
 	control_await_end();
 	init_power_off();
 }

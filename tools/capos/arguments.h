@@ -11,8 +11,8 @@
 
 /*
  * The descriptors that QEMU inherits, from CHILD_FD on in this order: its ends of the
- * virtio-serial ports, of the serial port, of its own stderr, and of its monitor (QMP; only with its
- * user network); the archive; the socket of the network's helper process.
+ * virtio-serial ports, of the serial port, of its own stderr, and of its monitor (QMP; only
+ * with its user network); the archive; the socket of the network's helper process.
  */
 enum machine_line {
 	LINE_STDIN,

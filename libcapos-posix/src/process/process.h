@@ -10,7 +10,7 @@
 
 #include <capos/abi.h>
 
-#include "signal/signal_state.h"
+#include "signal/signal.h"
 
 /* execve's other half: takes up what the image before this one left in that memory. */
 void exec_restore(cap_t memory);
