@@ -2,6 +2,7 @@
 """The host command `capos`, as the tests of whole machines run it."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,12 @@ CAPOS = os.environ.get("CAPOS", str(BUILD / "capos"))
 # The limit on one machine, in seconds: many times what it takes here, under software emulation on a busy host.
 LIMIT = 120
 HOST = "10.0.2.2"  # this host, as QEMU's user network shows it to the guest
+
+
+def signals_by_default():
+    """In the child: a test started by nohup, or behind a shell's &, inherits signals that are ignored."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Capos:
@@ -40,4 +47,5 @@ class Capos:
     def start(self, *program, options=(), env=None, **popen):
         """Starts and returns the process; use as a context manager through `background`."""
         popen = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen}
-        return subprocess.Popen(self.argv(*program, options=options), env={**os.environ, **(env or {})}, **popen)
+        return subprocess.Popen(self.argv(*program, options=options), env={**os.environ, **(env or {})},
+                                preexec_fn=signals_by_default, **popen)
