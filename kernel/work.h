@@ -59,7 +59,7 @@ static inline void steps_renew(void)
 
 struct work {
 	struct list queue; /* private */
-	/* A piece of at most some hundred steps, told to steps_spend.  It adds the work again while
+	/* A piece of at most some hundred steps, counted by steps_spend.  It adds the work again if
 	 * something is left, and may free what the work is part of otherwise. */
 	void (*step)(struct work *work);
 };

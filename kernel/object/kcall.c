@@ -28,7 +28,7 @@ uint16_t kcall_give(struct kcall *call, enum cap_kind kind, struct object_header
 	return (uint16_t)call->nout++;
 }
 
-/* Whether the reply will find room: capabilities, memory that is there, slots in the table. */
+/* Whether the reply will find room: capabilities, present memory, slots in the table. */
 static int check_reply(struct process *p, const struct capos_sqe *sqe, const struct method *m)
 {
 	uint32_t length = MESSAGE_ROOT + m->words * 8u;

@@ -15,7 +15,7 @@
 struct fork_job {
 	struct job job; /* first */
 	struct account *account;
-	struct process *child; /* as nobody else knows it, one count: its being alive */
+	struct process *child; /* not visible yet to others; one count: its being alive */
 	struct space_fork space;
 	bool space_done, clock_done;
 };

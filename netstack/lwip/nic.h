@@ -38,7 +38,7 @@ unsigned nic_transmit_space(void);
 /* True when there is not room for so many frames (or half of all buffers): whoever asked waits for
  * nic_was_starved(). */
 bool nic_transmit_short(unsigned frames);
-/* Forgets that somebody found no transmit buffer; true when there was one and there is space
+/* Forgets that a sender found no transmit buffer; true when there was one and there is space
  * again. */
 bool nic_was_starved(void);
 

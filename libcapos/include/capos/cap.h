@@ -44,7 +44,7 @@ struct cap_op {
 	bool done;
 	bool abandoned; /* cap_cancel was called for it */
 	struct capos_cqe cqe;
-	/* may be NULL; called by whoever reaps; may submit, must not wait */
+	/* may be NULL; called by the thread that reaps; may submit, must not wait */
 	void (*complete)(struct cap_op *op);
 	void *context;
 };

@@ -27,7 +27,7 @@ enum channel_status {
 struct channel_shared {
 	_Atomic uint32_t status; /* server */
 	_Atomic uint32_t error;  /* server: Status of the last error */
-	/* server: errors so far; the client has told the first N of them */
+	/* server: errors so far; the client has reported the first N of them */
 	_Atomic uint32_t error_count;
 	_Atomic uint32_t pending; /* server: connections to accept */
 	uint32_t receive_size;    /* bytes, power of two */

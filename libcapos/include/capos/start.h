@@ -36,7 +36,7 @@ struct start_params {
 	uint8_t random[16]; /* AT_RANDOM */
 };
 
-/* Spawner: where the image and the stack go, by random numbers that nobody else knows. */
+/* Spawner: where the image and the stack go, by random numbers that no other process knows. */
 struct start_place {
 	uint64_t load_bias; /* 0 for an image that is linked for fixed addresses */
 	uint64_t stack_top;
@@ -66,7 +66,7 @@ struct start_expected {
 void start_check(const struct start_expected *expected);
 /* Makes all of the process's own data present, and as much of its stack as a service needs: pages
  * appear when first touched, and a process that touches one when the machine has no memory left is
- * ended.  A service calls it at its start, when a failure harms nobody. */
+ * ended.  A service calls it at its start, when a failure harms no client. */
 void memory_commit(void);
 /* The index-th, for listing; false past the end. */
 bool start_cap_at(uint32_t index, struct start_cap *out);
