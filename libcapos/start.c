@@ -75,17 +75,13 @@ static uint64_t put_bytes(struct block *b, const void *bytes, uint32_t length)
 	return address;
 }
 
-static uint64_t put_strings(struct block *b, uint64_t *place, const char *const *strings)
+static void put_strings(struct block *b, uint64_t *place, const char *const *strings)
 {
-	uint64_t first = b->address + b->used;
-
 	for (; strings && *strings; strings++)
 		put_word(b, place, put_bytes(b, *strings, (uint32_t)strlen(*strings) + 1));
 	put_word(b, place, 0);
-	return first;
 }
 
-/* AT_EXECFN is argv[0]'s copy, or the final NULL's address' neighbour when there is no argument. */
 static void write_aux(struct block *b, uint64_t *place, const struct start_params *p,
                       uint64_t random, uint64_t execfn, uint64_t info, uint32_t info_length)
 {
@@ -147,7 +143,10 @@ int start_block_build(const struct start_params *params, void *buffer, uint32_t 
 {
 	uint32_t nargs = count_strings(params->args), nenv = count_strings(params->env);
 	uint64_t vectors = 8 * (1 + (uint64_t)nargs + 1 + nenv + 1) + 16 * AUX_ENTRIES;
-	uint64_t strings = strings_size(params->args) + strings_size(params->env) + RANDOM_SIZE + 1;
+	const char *executed = params->executed ? params->executed : "";
+	uint32_t executed_size = (uint32_t)strlen(executed) + 1;
+	uint64_t strings = strings_size(params->args) + strings_size(params->env) + RANDOM_SIZE +
+	                   executed_size;
 	struct block b = {.buffer = buffer, .size = size & ~15u};
 	uint64_t place = 0, total, info, random, execfn;
 	uint32_t info_length;
@@ -167,10 +166,9 @@ int start_block_build(const struct start_params *params, void *buffer, uint32_t 
 	info = b.address + vectors;
 	random = put_bytes(&b, params->random, RANDOM_SIZE);
 	put_word(&b, &place, nargs);
-	execfn = put_strings(&b, &place, params->args);
+	put_strings(&b, &place, params->args);
 	put_strings(&b, &place, params->env);
-	if (!nargs) /* there is no argv[0]: an empty string, the byte kept for it at the end */
-		execfn = b.address + b.used;
+	execfn = put_bytes(&b, executed, executed_size);
 	write_aux(&b, &place, params, random, execfn, info, info_length);
 	*length = (uint32_t)total;
 	return CAP_OK;

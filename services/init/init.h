@@ -117,6 +117,7 @@ int given_add_holdings(struct given *given, const struct plan_holding *holdings,
 void given_drop(struct given *given);
 struct spawn {
 	const char *name;
+	const char *path; /* as it was found, before links are followed */
 	const struct archive_file *image;
 	const char *const *args, *const *env;
 	cap_t account; /* that it draws on; CAP_NULL: one of its own */

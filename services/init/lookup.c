@@ -142,19 +142,18 @@ static int find_executable(const struct archive *archive, const char *path,
 	return CAP_OK;
 }
 
-/* An executable found in a directory of search_path; one that may not be executed is remembered
- * only. */
+/* An executable found in a directory of search_path, its path in path; one that may not be
+ * executed is remembered only. */
 static int search(const struct archive *archive, const char *name, const char *search_path,
-                  struct archive_file *file, char *resolved)
+                  struct archive_file *file, char *path, char *resolved)
 {
 	int answer = CAP_ENOENT;
 
 	for (const char *p = search_path;; p++) {
 		size_t length = strcspn(p, ":");
-		char path[LOOKUP_PATH_MAX];
 		int result = CAP_ETOOBIG;
 
-		if (length + 1 + strlen(name) < sizeof(path)) {
+		if (length + 1 + strlen(name) < LOOKUP_PATH_MAX) {
 			memcpy(path, p, length);
 			path[length] = '/';
 			strcpy(path + length + 1, name);
@@ -233,6 +232,7 @@ static int through_script(const struct archive *archive, struct program *p, uint
 	if (!archive_intact(&p->image))
 		return CAP_EMESSAGE;
 	strcpy(p->name, p->path);
+	strcpy(p->executed, p->interpreter);
 	p->prefix[(*n)++] = p->interpreter;
 	if (p->option[0])
 		p->prefix[(*n)++] = p->option;
@@ -278,8 +278,9 @@ int lookup_program(const struct archive *archive, const char *name, const char *
 	int result;
 
 	memset(out, 0, sizeof(*out));
-	result = strchr(name, '/') ? find_executable(archive, name, &out->image, found)
-	                           : search(archive, name, search_path, &out->image, found);
+	result = strchr(name, '/')
+	                 ? find_executable(archive, name, &out->image, found)
+	                 : search(archive, name, search_path, &out->image, out->executed, found);
 	if (result)
 		return result;
 	if (strlen(found) + 2 > sizeof(out->path))
@@ -288,6 +289,8 @@ int lookup_program(const struct archive *archive, const char *name, const char *
 		return CAP_EMESSAGE;
 	out->path[0] = '/';
 	strcpy(out->path + 1, found);
+	if (strchr(name, '/')) /* a relative one was found from the root */
+		strcpy(out->executed, name[0] == '/' ? name : out->path);
 	result = through_script(archive, out, &n);
 	return result ? result : through_linker(archive, name, out, n);
 }

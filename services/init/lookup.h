@@ -12,8 +12,10 @@
 #define LOOKUP_EXTRA_MAX 8 /* arguments put before those of the caller */
 
 struct program {
-	struct archive_file image;                /* what is started */
-	char path[LOOKUP_PATH_MAX];               /* of the program, absolute; through no links */
+	struct archive_file image;  /* what is started */
+	char path[LOOKUP_PATH_MAX]; /* of the program, absolute; through no links */
+	/* AT_EXECFN: the program's path as it was found, or that of its script's interpreter. */
+	char executed[LOOKUP_PATH_MAX];
 	const char *prefix[LOOKUP_EXTRA_MAX + 1]; /* argv begins with these; NULL-terminated */
 	uint32_t skip;                            /* and goes on with the caller's from here */
 	/* where prefix's texts are */

@@ -241,6 +241,7 @@ void program_start(void)
 	int result;
 
 	find_program(&program);
+	what.path = program.executed;
 	what.args = program_arguments(&program);
 	what.env = program_environment();
 	program_give(&given);

@@ -50,6 +50,7 @@ static int spawn_service(uint32_t index)
 	const char *args[PLAN_ARGS_MAX + 2] = {plan->path};
 	static const char *const no_env[] = {NULL};
 	struct spawn what = {.name = plan->name,
+	                     .path = plan->path,
 	                     .image = &plan->image,
 	                     .args = args,
 	                     .env = no_env,

@@ -221,6 +221,7 @@ int spawn_process(const struct spawn *what, struct given *given, struct init_pro
 {
 	static _Alignas(8) uint8_t block[START_BLOCK_MAX];
 	struct start_params params = {.process_name = what->name,
+	                              .executed = what->path,
 	                              .args = what->args,
 	                              .env = what->env,
 	                              .caps = given->caps,

@@ -30,6 +30,30 @@ def test_status_of_a_signal(capos, number):
     assert run.returncode == 128 + number
 
 
+def test_a_program_knows_the_path_that_it_was_executed_by(capos):
+    """AT_EXECFN, which /proc/self/exe is read from, is no word that the caller chose."""
+    run = capos("readlink", "/proc/self/exe")
+    assert run.stdout == b"/usr/bin/readlink\n", run.stderr
+    run = capos("sh", "-c", "readlink /proc/self/exe; cd /usr && bin/readlink /proc/self/exe")
+    assert run.stdout == b"/usr/bin/readlink\n"
+    assert run.returncode == 1, "a path that is not absolute is none that another process could use"
+
+
+@pytest.mark.parametrize("limit", ["1s", "1"])
+def test_a_time_limit_with_a_unit(capos, limit):
+    run = capos.raw("run", "--timeout", limit, "--", "sleep", "60")
+    assert run.returncode == 125
+    assert b"timed out after 1 seconds" in run.stderr
+
+
+@pytest.mark.parametrize("option", ["--timeout", "--drain"])
+@pytest.mark.parametrize("value", ["0s", "5x", "s", "9000h", "1.5m"])
+def test_a_time_that_makes_no_sense_is_refused(capos, option, value):
+    run = capos.raw("run", option, value, "--", "true")
+    assert run.returncode == 125
+    assert f"{option} {value}: must be".encode() in run.stderr
+
+
 def test_stdout_and_stderr_stay_apart(capos):
     run = capos("busybox", "sh", "-c", "echo out; echo err >&2; echo out2")
     assert (run.stdout, run.stderr) == (b"out\nout2\n", b"err\n")

@@ -147,6 +147,28 @@ static void sizes(void **state)
 		assert_false(parse_size(wrong[i], 0, UINT64_MAX, &value));
 }
 
+static void durations(void **state)
+{
+	static const char *const wrong[] = {"",   "s",   "m",    "5 s", "5S", "5d", "5ms",
+	                                    "-5", "5ss", "1.5h", "0",   "0s", "0h", "5s "};
+	uint64_t value;
+
+	(void)state;
+	assert_true(parse_duration("5", 1, 86400, &value));
+	assert_int_equal(value, 5);
+	assert_true(parse_duration("5s", 1, 86400, &value));
+	assert_int_equal(value, 5);
+	assert_true(parse_duration("1m", 1, 86400, &value));
+	assert_int_equal(value, 60);
+	assert_true(parse_duration("24h", 1, 86400, &value));
+	assert_int_equal(value, 86400);
+	assert_false(parse_duration("25h", 1, 86400, &value));
+	assert_false(parse_duration("1441m", 1, 86400, &value));
+	assert_false(parse_duration("99999999999999999h", 1, UINT64_MAX, &value));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(parse_duration(wrong[i], 1, 86400, &value));
+}
+
 static void near_names(void **state)
 {
 	static const char *const names[] = {"allow", "memory", "timeout", "net"};
@@ -169,7 +191,7 @@ int main(void)
 	        cmocka_unit_test(numbers),      cmocka_unit_test(good_grants),
 	        cmocka_unit_test(wrong_grants), cmocka_unit_test(forwards),
 	        cmocka_unit_test(publications), cmocka_unit_test(sizes),
-	        cmocka_unit_test(near_names),
+	        cmocka_unit_test(durations),    cmocka_unit_test(near_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

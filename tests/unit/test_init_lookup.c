@@ -88,13 +88,17 @@ static void test_by_name_and_by_path(void **state)
 	assert_int_equal(lookup_program(&archive, "wget", PATH, &found), CAP_OK);
 	assert_memory_equal(image(), "BB", 2);
 	assert_string_equal(found.path, "/bin/busybox");
+	assert_string_equal(found.executed, "/bin/wget");
 	assert_null(found.prefix[0]);
 	assert_int_equal(found.skip, 0);
 	assert_int_equal(lookup_program(&archive, "ping", PATH, &found), CAP_OK);
 	assert_int_equal(lookup_program(&archive, "httpd", "/none:/sbin", &found), CAP_OK);
 	assert_string_equal(found.path, "/usr/sbin/httpd");
+	assert_string_equal(found.executed, "/sbin/httpd");
 	assert_int_equal(lookup_program(&archive, "/bin/../usr/./bin//ping", PATH, &found), CAP_OK);
+	assert_string_equal(found.executed, "/bin/../usr/./bin//ping");
 	assert_int_equal(lookup_program(&archive, "../../bin/wget", PATH, &found), CAP_OK);
+	assert_string_equal(found.executed, "/bin/busybox");
 	assert_int_equal(lookup_program(&archive, "ping", "/bin", &found), CAP_ENOENT);
 	assert_int_equal(lookup_program(&archive, "nothing", PATH, &found), CAP_ENOENT);
 	assert_int_equal(lookup_program(&archive, "/bin/busybox/x", PATH, &found), CAP_ENOENT);
@@ -190,6 +194,7 @@ static void test_scripts_name_their_interpreter(void **state)
 	assert_memory_equal(image(), "SH", 2);
 	assert_string_equal(found.prefix[0], "/bin/sh");
 	assert_string_equal(found.prefix[1], "/bin/one");
+	assert_string_equal(found.executed, "/bin/sh");
 	assert_null(found.prefix[2]);
 	assert_int_equal(found.skip, 1);
 	assert_int_equal(lookup_program(&archive, "two", PATH, &found), CAP_OK);

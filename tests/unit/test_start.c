@@ -27,6 +27,7 @@ static struct start_params sample(void)
 {
 	return (struct start_params){
 	        .process_name = "wget",
+	        .executed = "/bin/wget",
 	        .args = args,
 	        .env = env,
 	        .caps = caps,
@@ -106,7 +107,7 @@ static void test_a_block_is_laid_out_as_on_linux(void **state)
 	assert_int_equal(*aux(&v, AT_GID), *aux(&v, AT_EGID));
 	assert_int_equal(*aux(&v, AT_SECURE), 0);
 	assert_memory_equal(at(&v, *aux(&v, AT_RANDOM), 16), params.random, 16);
-	assert_string_equal(text_at(&v, *aux(&v, AT_EXECFN)), "wget");
+	assert_string_equal(text_at(&v, *aux(&v, AT_EXECFN)), "/bin/wget");
 	assert_int_equal(*aux(&v, AT_CAPOS_START) % 8, 0);
 }
 

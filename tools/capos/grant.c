@@ -153,6 +153,20 @@ bool parse_size(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *
 	return *out >= minimum && *out <= maximum;
 }
 
+bool parse_duration(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *out)
+{
+	static const char units[] = "smh";
+	static const uint64_t seconds[] = {1, 60, 3600};
+	size_t length = strlen(text);
+	const char *unit = length > 0 ? strchr(units, text[length - 1]) : NULL;
+	uint64_t factor = unit ? seconds[unit - units] : 1;
+
+	if (!number_of(text, length - (unit ? 1 : 0), 0, maximum / factor, out))
+		return false;
+	*out *= factor;
+	return *out >= minimum;
+}
+
 #define NAME_MAX_LENGTH 32
 
 static size_t least(size_t a, size_t b)

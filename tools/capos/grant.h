@@ -22,6 +22,9 @@ const char *parse_publish(const char *text, struct forward *out);
 /* A number of bytes: digits, and K, M or G (powers of 1024) for more. */
 bool parse_size(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *out);
 
+/* A time in whole seconds: digits, and s, m or h for seconds, minutes, hours. */
+bool parse_duration(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *out);
+
 /* Of the names, the one that text most likely meant, or NULL when none is near. */
 const char *nearest_name(const char *text, const char *const *names, size_t count);
 

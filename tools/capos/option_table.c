@@ -221,8 +221,9 @@ static const char *set_seconds(const char *value, uint32_t *out)
 {
 	uint64_t seconds;
 
-	if (!parse_number(value, 1, TIMEOUT_MAX, &seconds))
-		return "must be a number of seconds, at least 1";
+	if (!parse_duration(value, 1, TIMEOUT_MAX, &seconds))
+		return "must be a number of seconds, at least 1, or of minutes or hours with m or "
+		       "h behind it";
 	*out = (uint32_t)seconds;
 	return NULL;
 }
@@ -305,9 +306,10 @@ const struct option_entry option_table[] = {
          "the machine's memory (256); at least 18."},
         {"accel", 0, "auto|kvm|tcg", RUN | CAPS, "auto kvm tcg", set_accel,
          "how the processor is made. auto: KVM where it works, else TCG."},
-        {"timeout", 0, "SECONDS", RUN | CAPS, NULL, set_timeout,
-         "ends the machine after that time, with exit status 125."},
-        {"drain", 0, "SECONDS", RUN, NULL, set_drain,
+        {"timeout", 0, "TIME", RUN | CAPS, NULL, set_timeout,
+         "ends the machine after that time, with exit status 125: a number of seconds, or 5s, 1m, "
+         "1h."},
+        {"drain", 0, "TIME", RUN, NULL, set_drain,
          "how long after the program's end its output may take to be read (60); then the rest is "
          "dropped, and the exit status is 125."},
         {"pcap", 0, "FILE", RUN, "<file>", set_pcap,

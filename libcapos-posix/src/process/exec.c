@@ -234,6 +234,7 @@ static int build_block(const char *path, char *const *args, char *const *env,
 {
 	struct start_cap caps[CAPS_MAX];
 	struct start_params params = {.process_name = name_of(path),
+	                              .executed = path,
 	                              .args = (const char *const *)args,
 	                              .env = (const char *const *)env,
 	                              .caps = caps,

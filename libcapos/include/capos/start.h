@@ -27,6 +27,7 @@ struct start_image { /* facts of the ELF image, for the auxiliary vector */
 
 struct start_params {
 	const char *process_name;
+	const char *executed;    /* AT_EXECFN: the path of the image; NULL: there is none */
 	const char *const *args; /* NULL-terminated */
 	const char *const *env;  /* NULL-terminated */
 	const struct start_cap *caps;
