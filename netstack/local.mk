@@ -15,21 +15,23 @@ $(LWIP_C): work/lwip/.unpacked
 	@test -f $@
 
 # Know nothing of calls and capabilities: the unit tests link them, too (heap.c has a test of its own).
-NETSTACK_PURE_C = netstack/lwip/checksum.c netstack/lwip/handshake.c netstack/socket/datagram.c netstack/socket/dns_message.c netstack/socket/icmp.c \
-	netstack/lwip/loop.c netstack/lwip/nic.c netstack/socket/policy.c netstack/lwip/random.c netstack/socket/resolver.c \
-	netstack/socket/socket.c netstack/lwip/stack.c netstack/lwip/syn_cookie.c netstack/socket/tcp.c netstack/socket/tcp_listen.c netstack/socket/tcp_open.c netstack/socket/tcp_options.c \
-	netstack/lwip/timers.c
-NETSTACK_H = netstack/lwip/checksum.h netstack/lwip/handshake.h netstack/lwip/syn_cookie.h netstack/socket/datagram.h netstack/socket/dns_message.h netstack/lwip/heap.h \
-	netstack/lwip/loop.h netstack/lwip/nic.h netstack/lwip/platform.h netstack/socket/policy.h netstack/lwip/random.h \
-	netstack/socket/resolver.h netstack/service/service.h netstack/socket/socket.h netstack/lwip/stack.h netstack/socket/tcp.h \
-	netstack/socket/tcp_internal.h netstack/lwip/timers.h netstack/lwip/port/arch/cc.h netstack/lwip/port/hooks.h \
-	netstack/lwip/port/lwipopts.h
+NETSTACK_PURE_C = netstack/lwip/checksum.c netstack/lwip/handshake.c netstack/lwip/nic.c netstack/lwip/random.c \
+	netstack/lwip/stack.c netstack/lwip/syn_cookie.c netstack/lwip/timers.c netstack/socket/datagram.c \
+	netstack/socket/datagram_queue.c netstack/socket/dns_message.c netstack/socket/icmp.c netstack/socket/icmp_echo.c \
+	netstack/socket/loop.c netstack/socket/policy.c netstack/socket/resolver.c netstack/socket/socket.c \
+	netstack/socket/tcp.c netstack/socket/tcp_listen.c netstack/socket/tcp_open.c netstack/socket/tcp_options.c \
+	netstack/socket/tcp_stream.c
+NETSTACK_SERVICE_C = netstack/service/service.c netstack/service/service_call.c netstack/service/service_datagram.c \
+	netstack/service/service_driver.c netstack/service/service_holder.c netstack/service/service_manager.c \
+	netstack/service/service_resolver.c netstack/service/service_session.c netstack/service/service_socket.c \
+	netstack/service/service_tcp.c
+NETSTACK_H = $(NETSTACK_PURE_C:.c=.h) $(NETSTACK_SERVICE_C:.c=.h) netstack/lwip/heap.h netstack/lwip/platform.h \
+	netstack/lwip/port/arch/cc.h netstack/lwip/port/hooks.h netstack/lwip/port/lwipopts.h
 
 noinst_PROGRAMS += netstack/netstack
 IMAGE_SBIN += netstack/netstack
-netstack_netstack_SOURCES = $(NETSTACK_PURE_C) $(NETSTACK_H) netstack/lwip/heap.c netstack/main.c netstack/platform.c \
-	netstack/service/service.c netstack/service/service_datagram.c netstack/service/service_manager.c \
-	netstack/service/service_resolver.c netstack/service/service_session.c netstack/service/service_tcp.c
+netstack_netstack_SOURCES = $(NETSTACK_PURE_C) $(NETSTACK_SERVICE_C) $(NETSTACK_H) netstack/lwip/heap.c \
+	netstack/lwip/platform.c netstack/main.c
 nodist_netstack_netstack_SOURCES = $(LWIP_C)
 netstack_netstack_CPPFLAGS = $(NATIVE_CPPFLAGS) $(LWIP_CPPFLAGS)
 netstack_netstack_CFLAGS = $(NATIVE_CFLAGS)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The netstack process: what it holds ("nic", "entropy", "log", the endpoint "serve"), what the
- * pure files need of the system, and the start.  It holds no device and no memory but its own, its
+ * The netstack process: what it holds ("nic", "entropy", "log", the endpoint "serve"), and the
+ * start.  It holds no device and no memory but its own, its
  * clients' channels and the driver's buffers.
  */
 #include <string.h>
@@ -9,32 +9,25 @@
 #include <capos/cap.h>
 #include <capos/clock.h>
 #include <capos/log.h>
-#include <capos/nicqueue.h>
 #include <capos/schema/kernel.h>
 #include <capos/schema/kernel_client.h>
 #include <capos/schema/network.h>
-#include <capos/schema/network_client.h>
 #include <capos/server.h>
 #include <capos/start.h>
 
-#include "netstack/socket/datagram.h"
-#include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
-#include "netstack/socket/policy.h"
 #include "netstack/lwip/random.h"
+#include "netstack/lwip/stack.h"
+#include "netstack/service/service.h"
+#include "netstack/service/service_call.h"
+#include "netstack/service/service_driver.h"
+#include "netstack/socket/icmp.h"
+#include "netstack/socket/policy.h"
 #include "netstack/socket/resolver.h"
 #include "netstack/socket/socket.h"
-#include "netstack/lwip/stack.h"
 
-#define BIT_NIC 0x1u /* as in service.h */
-/* A driver that does not answer for so long at start is not there. */
-#define ATTACH_TIMEOUT_NS (10 * SECOND_NS)
 /* Channels together take at most this share of the machine's memory. */
 #define CHANNEL_SHARE 4u
-
-extern struct server service;
-extern const struct server_ops service_ops;
-void service_start(void);
 
 /* The endpoint to serve, random numbers for what must not be guessed, the log, and the network
  * interface, if the machine has one. */
@@ -62,73 +55,6 @@ static void seed_random(void)
 		log_fatal("no entropy: too few bytes");
 	random_seed(results.data.ptr);
 	memset(buffer, 0, sizeof(buffer));
-}
-
-/* Maps what the driver answered to attach. */
-static int map_nic(const struct nic_attach_results *results, struct capos_call *call,
-                   struct nic_setup *setup)
-{
-	uint64_t size;
-
-	if (results->memory_index >= call->ncaps || results->event_index >= call->ncaps ||
-	    results->buffer_size != NICQUEUE_BUFFER_SIZE ||
-	    results->receive_buffers > NICQUEUE_ENTRIES ||
-	    results->transmit_buffers > NICQUEUE_ENTRIES || results->mac_address.len != 6)
-		return CAP_EMESSAGE;
-	*setup = (struct nic_setup){.receive_buffers = results->receive_buffers,
-	                            .transmit_buffers = results->transmit_buffers,
-	                            .mtu = results->mtu,
-	                            .driver_event = call->caps[results->event_index],
-	                            .driver_bits = results->event_bits};
-	memcpy(setup->mac, results->mac_address.ptr, 6);
-	size = NICQUEUE_MEMORY_SIZE(results->receive_buffers, results->transmit_buffers);
-	return cap_memory_map(call->caps[results->memory_index], 0, size,
-	                      CAP_RIGHT_READ | CAP_RIGHT_WRITE, &setup->memory);
-}
-
-static cap_t nic_cap;
-static uint64_t nic_era; /* of the driver's process, by cap_test */
-
-/* The driver's end signals every bit of the event; a client may do that too.  With the driver the
- * frames' memory lost its meaning: netstack starts anew beside the next driver. */
-void platform_check_driver(uint64_t bits)
-{
-	uint64_t era;
-
-	if (nic_era && bits == UINT64_MAX && (cap_test(nic_cap, &era) || era != nic_era))
-		log_fatal("the network driver has ended");
-}
-
-static void attach_nic(cap_t nic)
-{
-	_Alignas(8) uint8_t buffer[512];
-	struct capos_send_cap wake = {.rights = CAP_RIGHT_SIGNAL | CAP_RIGHT_COPY,
-	                              .flags = CAPOS_SEND_HANGUP};
-	struct capos_call call = {.send_caps = &wake,
-	                          .send_ncaps = 1,
-	                          .buffer = buffer,
-	                          .size = sizeof(buffer),
-	                          .timeout_ns = ATTACH_TIMEOUT_NS};
-	struct nic_attach_params params = {.wake_index = 0, .wake_bits = BIT_NIC};
-	struct nic_attach_results results;
-	struct nic_setup setup;
-	int result;
-
-	wake.cap = service.event;
-	nic_cap = nic;
-	(void)cap_test(nic, &nic_era); /* first: a driver that ends meanwhile is noticed */
-	result = nic_attach(nic, &params, &results, &call);
-	if (!result)
-		result = map_nic(&results, &call, &setup);
-	if (result == CAP_EGONE)
-		log_fatal("the network driver has ended");
-	if (result) {
-		log_line("no network interface: %s", cap_error_text(result));
-		nic_era = 0;
-		return;
-	}
-	if (nic_open(&setup))
-		log_line("no network interface: the driver's answer makes no sense");
 }
 
 static uint64_t machine_memory(void)
@@ -163,7 +89,7 @@ int main(int argc, char **argv)
 	if (icmp_init())
 		log_fatal("out of memory at start");
 	if (nic != CAP_NULL)
-		attach_nic(nic);
+		driver_attach(nic, service.event);
 	else
 		log_line("no network interface was given");
 	stack_configure(&config);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What netstack's pure files need of their surroundings.  main.c and service.c provide it over
+ * What netstack's pure files need of their surroundings.  platform.c provides it over
  * capabilities, the unit tests over the host's memory and a clock that they move.
  */
 #ifndef NETSTACK_PLATFORM_H
@@ -23,13 +23,10 @@ uint64_t platform_now(void);
 void *platform_memory_create(uint64_t account, uint64_t size, uint64_t *handle);
 void platform_memory_destroy(void *memory, uint64_t size, uint64_t handle);
 
-/* Wakes another process; told to the kernel when netstack next enters it. */
+/* Wakes another process, when netstack next enters the kernel. */
 void platform_signal(uint64_t event, uint64_t bits);
 /* Gives up an event or account that a client sent. */
 void platform_release(uint64_t handle);
-
-/* bits: what netstack's event was signalled.  Ends netstack when the driver has ended. */
-void platform_check_driver(uint64_t bits);
 
 void platform_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

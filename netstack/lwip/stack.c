@@ -89,7 +89,7 @@ void stack_init(void)
 
 	timers_init();
 	lwip_init();
-	loop = netif_find("lo0");
+	loop = netif_list; /* the first interface, and the only one yet */
 	/* What never leaves this process needs no sums, but for those that programs see and
 	 * check. */
 	if (loop)

@@ -6,7 +6,6 @@
  */
 #include <stdbool.h>
 
-#include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/timers.h"
 
@@ -75,9 +74,8 @@ static void tick(struct timer *t, uint64_t now, uint64_t interval, void (*run)(v
 
 static struct dhcp *dhcp_of_nic(void)
 {
-	struct netif *netif = nic_netif();
-
-	return netif ? netif_dhcp_data(netif) : NULL;
+	/* The default interface is the NIC, if the machine has one (nic.c). */
+	return netif_default ? netif_dhcp_data(netif_default) : NULL;
 }
 
 /* Coarse ticks until DHCP has to do something; 0: never. */

@@ -4,21 +4,14 @@
  */
 #include <string.h>
 
-#include "netstack/socket/datagram.h"
-#include "netstack/service/service.h"
 #include "netstack/lwip/stack.h"
+#include "netstack/service/service_call.h"
+#include "netstack/service/service_datagram.h"
+#include "netstack/service/service_socket.h"
+#include "netstack/socket/datagram.h"
+#include "netstack/socket/datagram_queue.h"
 
 #define MESSAGE_OVERHEAD 96u
-
-static int address_of(const struct endpoint *e, struct socket_address *out)
-{
-	static ip4_addr_t address; /* until the message is built */
-
-	address = e->address;
-	out->addr = service_address_data(&address);
-	out->port = e->port;
-	return STATUS_OK;
-}
 
 /* ---- By message ---- */
 
@@ -27,11 +20,9 @@ static int take_datagram(struct socket *s, uint32_t most, uint32_t reply_size,
 {
 	static uint8_t data[UDP_PAYLOAD_MAX];
 	static struct channel_datagram header;
-	uint32_t room = reply_size > MESSAGE_OVERHEAD ? reply_size - MESSAGE_OVERHEAD : 0;
 	int taken;
 
-	if (most > room)
-		most = room;
+	most = service_room(most, reply_size, MESSAGE_OVERHEAD);
 	if (most > sizeof(data))
 		most = sizeof(data);
 	taken = channel_take_datagram(&s->client.receive, &header, data, most, false);
@@ -98,12 +89,10 @@ static int udp_recv_from(void *object, struct msg_call *call,
                          struct udp_socket_recv_from_results *out)
 {
 	struct socket *s = object;
-	int status;
+	int status = service_may_receive(s);
 
-	if (!s->by_message)
-		return STATUS_NOT_SUPPORTED;
-	if (s->calls[WAIT_RECEIVE].waiting)
-		return STATUS_BUSY;
+	if (status)
+		return status;
 	status = take_datagram(s, in->max_len, call->out_size, out);
 	return status == STATUS_WOULD_BLOCK ? service_wait(call, s, WAIT_RECEIVE, in->max_len, 0)
 	                                    : status;
@@ -118,15 +107,6 @@ static int udp_close(void *object, struct msg_call *call)
 	return STATUS_OK;
 }
 
-static int bind_to(struct socket *s, const struct msg_data *addr, uint16_t port)
-{
-	struct endpoint to = {.port = port};
-	bool unspecified;
-	int status = service_address(addr, &to.address, &unspecified);
-
-	return status ? status : datagram_bind(s, to);
-}
-
 static int connect_to(struct socket *s, const struct msg_data *addr, uint16_t port)
 {
 	struct endpoint to = {.port = port};
@@ -139,7 +119,7 @@ static int connect_to(struct socket *s, const struct msg_data *addr, uint16_t po
 static int udp_bind(void *object, struct msg_call *call, const struct udp_socket_bind_params *in)
 {
 	(void)call;
-	return bind_to(object, &in->addr, in->port);
+	return service_bind(object, &in->addr, in->port);
 }
 
 static int udp_connect(void *object, struct msg_call *call,
@@ -152,26 +132,22 @@ static int udp_connect(void *object, struct msg_call *call,
 static int udp_local_address(void *object, struct msg_call *call,
                              struct udp_socket_local_address_results *out)
 {
-	struct endpoint local = datagram_local(object);
-
 	(void)call;
-	return address_of(&local, &out->address);
+	return service_local_address(object, &out->address);
 }
 
 static int udp_peer_address(void *object, struct msg_call *call,
                             struct udp_socket_peer_address_results *out)
 {
-	struct socket *s = object;
-
 	(void)call;
-	return s->datagram.connected ? address_of(&s->peer, &out->address) : STATUS_NOT_CONNECTED;
+	return service_peer_address(object, &out->address);
 }
 
 static int udp_set_option(void *object, struct msg_call *call,
                           const struct udp_socket_set_option_params *in)
 {
 	(void)call;
-	return datagram_set_option(object, in->option, in->value);
+	return service_set_option(object, in->option, in->value);
 }
 
 static int udp_get_option(void *object, struct msg_call *call,
@@ -179,7 +155,7 @@ static int udp_get_option(void *object, struct msg_call *call,
                           struct udp_socket_get_option_results *out)
 {
 	(void)call;
-	return datagram_get_option(object, in->option, &out->value);
+	return service_get_option(object, in->option, &out->value);
 }
 
 const struct udp_socket_ops udp_ops = {
@@ -199,7 +175,7 @@ const struct udp_socket_ops udp_ops = {
 static int raw_bind(void *object, struct msg_call *call, const struct raw_socket_bind_params *in)
 {
 	(void)call;
-	return bind_to(object, &in->addr, 0);
+	return service_bind(object, &in->addr, 0);
 }
 
 static int raw_connect(void *object, struct msg_call *call,
@@ -212,17 +188,15 @@ static int raw_connect(void *object, struct msg_call *call,
 static int raw_local_address(void *object, struct msg_call *call,
                              struct raw_socket_local_address_results *out)
 {
-	struct endpoint local = datagram_local(object);
-
 	(void)call;
-	return address_of(&local, &out->address);
+	return service_local_address(object, &out->address);
 }
 
 static int raw_set_option(void *object, struct msg_call *call,
                           const struct raw_socket_set_option_params *in)
 {
 	(void)call;
-	return datagram_set_option(object, in->option, in->value);
+	return service_set_option(object, in->option, in->value);
 }
 
 static int raw_get_option(void *object, struct msg_call *call,
@@ -230,7 +204,7 @@ static int raw_get_option(void *object, struct msg_call *call,
                           struct raw_socket_get_option_results *out)
 {
 	(void)call;
-	return datagram_get_option(object, in->option, &out->value);
+	return service_get_option(object, in->option, &out->value);
 }
 
 const struct raw_socket_ops raw_ops = {

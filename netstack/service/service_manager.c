@@ -2,12 +2,14 @@
 /*
  * NetworkManager, TcpConnectAuthority and TcpListenAuthority: every method begins with the policy.
  */
-#include <string.h>
-
-#include "netstack/socket/datagram.h"
 #include "netstack/lwip/platform.h"
-#include "netstack/service/service.h"
 #include "netstack/lwip/stack.h"
+#include "netstack/service/service_call.h"
+#include "netstack/service/service_holder.h"
+#include "netstack/service/service_manager.h"
+#include "netstack/service/service_session.h"
+#include "netstack/service/service_socket.h"
+#include "netstack/socket/datagram.h"
 #include "netstack/socket/tcp.h"
 
 #define WAITING_MAX 64u
@@ -123,12 +125,12 @@ bool service_network_cancel(uint64_t call_id)
 		nwaiting--;
 		return true;
 	}
-	return service_resolver_cancel(call_id);
+	return false;
 }
 
 uint64_t service_network_deadline(void)
 {
-	uint64_t deadline = service_linger_deadline();
+	uint64_t deadline = UINT64_MAX;
 
 	for (struct waiting *w = waiting; nwaiting && w < waiting + WAITING_MAX; w++)
 		if (w->used && w->deadline < deadline)

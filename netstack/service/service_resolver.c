@@ -2,8 +2,9 @@
 /*
  * DnsResolver: each call is one lookup of resolver.h.
  */
+#include "netstack/service/service_call.h"
+#include "netstack/service/service_resolver.h"
 #include "netstack/socket/resolver.h"
-#include "netstack/service/service.h"
 
 #define CALLS_MAX 64u
 

@@ -3,7 +3,9 @@
  * Sessions: NetworkManagers whose objects init minted, each with a word of its own.  They outlive
  * netstack's process, so init opens each of them again with the next one.
  */
-#include "netstack/service/service.h"
+#include <capos/schema/status.h>
+
+#include "netstack/service/service_session.h"
 
 /* Programs that run at the same time. */
 #define SESSIONS_MAX 32u

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TcpSocket and TcpListener: calls into tcp.h, and those that wait.  A socket that is used by
- * message is one whose channel has both ends here.
+ * TcpSocket and TcpListener: calls into socket/tcp*.h, and those that wait for their answer.
  */
-#include <string.h>
-
-#include "netstack/socket/datagram.h"
 #include "netstack/lwip/platform.h"
-#include "netstack/service/service.h"
+#include "netstack/service/service_call.h"
+#include "netstack/service/service_socket.h"
+#include "netstack/service/service_tcp.h"
 #include "netstack/socket/tcp.h"
+#include "netstack/socket/tcp_listen.h"
+#include "netstack/socket/tcp_open.h"
+#include "netstack/socket/tcp_stream.h"
 
-#define LISTENER_BACKLOG 128u
 /* Of a message to receive: what stands around the data. */
 #define MESSAGE_OVERHEAD 64u
 /* A call to send is answered when no more than this is left in the queue, so that the next one
@@ -18,129 +18,6 @@
 #define SEND_LEFT (SERVER_MESSAGE_MAX / 2)
 
 static unsigned nlingering; /* closes that wait */
-
-/* ---- Making sockets ---- */
-
-int service_create(enum socket_kind kind, struct policy *policy, struct socket **out)
-{
-	struct socket *s;
-	int status = socket_create(kind, policy, &s);
-
-	if (status)
-		return status;
-	if (channel_open(&s->client, s->channel.shared, s->channel.memory_size) != CAP_OK)
-		status = STATUS_NO_MEMORY;
-	if (!status && kind != SOCKET_TCP)
-		status = datagram_open(s);
-	if (status) {
-		socket_destroy(s);
-		return status;
-	}
-	s->by_message = true;
-	*out = s;
-	return STATUS_OK;
-}
-
-int service_give_channel(struct server_call *call, struct socket *s, uint16_t wake_index,
-                         uint64_t wake_bits, uint16_t *socket_index, struct channel_ref *channel)
-{
-	cap_t wake = server_take(call, wake_index);
-	int memory, event, object;
-
-	if (wake == CAP_NULL || !wake_bits) {
-		if (wake != CAP_NULL)
-			(void)cap_release(wake);
-		return STATUS_INVALID_ARGUMENT;
-	}
-	socket_set_wake(s, wake, wake_bits);
-	/* COPY: to map it, the client sends it with a call. */
-	memory = server_give(call, s->memory_handle,
-	                     CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_CALL | CAP_RIGHT_COPY,
-	                     false);
-	event = server_give(call, service.event, CAP_RIGHT_SIGNAL | CAP_RIGHT_COPY, false);
-	object = server_give_object(call, service_interface(s), socket_word(s));
-	if (memory < 0 || event < 0 || object < 0)
-		return STATUS_NO_MEMORY;
-	*channel = (struct channel_ref){.memory_index = (uint16_t)memory,
-	                                .event_index = (uint16_t)event,
-	                                .event_bits = socket_bits(s)};
-	*socket_index = (uint16_t)object;
-	socket_mark(s); /* asks to be woken for what is sent */
-	return STATUS_OK;
-}
-
-int service_open(struct msg_call *call, enum socket_kind kind, struct policy *policy,
-                 uint16_t wake_index, uint64_t wake_bits, uint16_t *socket_index,
-                 struct channel_ref *channel)
-{
-	struct socket *s;
-	int status = socket_create(kind, policy, &s);
-
-	if (status)
-		return status;
-	if (kind != SOCKET_TCP)
-		status = datagram_open(s);
-	if (!status)
-		status = service_give_channel(server_call_of(call), s, wake_index, wake_bits,
-		                              socket_index, channel);
-	if (!status)
-		return STATUS_OK;
-	if (kind != SOCKET_TCP && (s->datagram.udp || s->datagram.raw))
-		datagram_close(s);
-	else
-		socket_destroy(s);
-	return status;
-}
-
-int service_listen(struct msg_call *call, struct policy *policy, uint16_t port, uint16_t *index)
-{
-	struct socket *s;
-	int position, status = policy_listen(policy, port) ? STATUS_OK : STATUS_ACCESS_DENIED;
-
-	if (!status)
-		status = service_create(SOCKET_TCP, policy, &s);
-	if (status)
-		return status;
-	s->listener_object = true;
-	/* Connections of a former listener that are ending do not hold the port; another listener
-	 * does. */
-	s->options.reuse_address = true;
-	if (port)
-		status = tcp_socket_bind(s, (struct endpoint){.port = port});
-	if (!status)
-		status = tcp_socket_listen(s, LISTENER_BACKLOG);
-	position = status ? -1
-	                  : server_give_object(server_call_of(call), TCP_LISTENER_INTERFACE,
-	                                       socket_word(s));
-	if (position < 0) {
-		service_close(s);
-		return status ? status : STATUS_NO_MEMORY;
-	}
-	*index = (uint16_t)position;
-	return STATUS_OK;
-}
-
-int service_connect(struct msg_call *call, struct policy *policy, const uint32_t *address,
-                    const char *host, uint16_t port)
-{
-	struct socket *s;
-	int status = service_create(SOCKET_TCP, policy, &s);
-
-	if (status)
-		return status;
-	s->makes_object = true;
-	status = address ? tcp_socket_connect(s, address, 1, port)
-	                 : tcp_socket_connect_name(s, host, port);
-	if (!status && s->tcp.connect_status > 0)
-		status = s->tcp.connect_status;
-	if (!status)
-		status = service_wait(call, s, WAIT_CONNECT, 0, 0);
-	if (status != MSG_DEFERRED)
-		service_close(s);
-	else
-		socket_mark(s);
-	return status;
-}
 
 /* ---- Answers ---- */
 
@@ -206,12 +83,10 @@ static int take_error(struct socket *s)
 static int take_data(struct socket *s, uint32_t most, uint32_t reply_size, struct msg_data *out)
 {
 	static uint8_t data[SERVER_MESSAGE_MAX];
-	uint32_t room = reply_size > MESSAGE_OVERHEAD ? reply_size - MESSAGE_OVERHEAD : 0;
 	uint32_t status = atomic_load(&s->channel.shared->status);
 	int error;
 
-	if (most > room)
-		most = room;
+	most = service_room(most, reply_size, MESSAGE_OVERHEAD);
 	if (most > sizeof(data))
 		most = sizeof(data);
 	*out = MSG_DATA(data, queue_take(&s->client.receive, data, most));
@@ -271,19 +146,6 @@ static void progress_send(struct socket *s)
 	service_answer(s, WAIT_SEND, status, &builder, NULL, 0);
 }
 
-/* The accepted connection as an object used by message. */
-static int export_accepted(struct socket *taken, cap_t *cap)
-{
-	if (channel_open(&taken->client, taken->channel.shared, taken->channel.memory_size) !=
-	    CAP_OK)
-		return STATUS_NO_MEMORY;
-	taken->by_message = true;
-	socket_mark(taken);
-	return cap_mint(service.endpoint, TCP_SOCKET_INTERFACE, socket_word(taken), cap)
-	               ? STATUS_NO_MEMORY
-	               : STATUS_OK;
-}
-
 static void progress_accept(struct socket *s)
 {
 	struct tcp_listener_accept_results results = {0};
@@ -294,7 +156,7 @@ static void progress_accept(struct socket *s)
 
 	if (status)
 		return;
-	status = export_accepted(taken, &give.cap);
+	status = service_export(taken, &give.cap);
 	service_message(&builder, s->calls[WAIT_ACCEPT].reply_size);
 	results.peer_addr = service_address_data(&taken->peer.address);
 	results.peer_port = taken->peer.port;
@@ -312,7 +174,7 @@ static bool progress_close(struct socket *s)
 	struct msg_builder builder;
 	int status;
 
-	if (!tcp_socket_flushed(s) && s->calls[WAIT_CLOSE].deadline > platform_now())
+	if (!tcp_stream_flushed(s) && s->calls[WAIT_CLOSE].deadline > platform_now())
 		return true;
 	service_message(&builder, s->calls[WAIT_CLOSE].reply_size);
 	status = tcp_socket_close_results_write(&builder, &results);
@@ -384,12 +246,10 @@ static int tcp_recv(void *object, struct msg_call *call, const struct tcp_socket
                     struct tcp_socket_recv_results *out)
 {
 	struct socket *s = object;
-	int status;
+	int status = service_may_receive(s);
 
-	if (!s->by_message)
-		return STATUS_NOT_SUPPORTED;
-	if (s->calls[WAIT_RECEIVE].waiting)
-		return STATUS_BUSY;
+	if (status)
+		return status;
 	status = take_data(s, in->max_len, call->out_size, &out->data);
 	return status == STATUS_WOULD_BLOCK ? service_wait(call, s, WAIT_RECEIVE, in->max_len, 0)
 	                                    : status;
@@ -400,7 +260,7 @@ static int tcp_close(void *object, struct msg_call *call)
 	struct socket *s = object;
 	int status;
 
-	if (s->options.linger > 0 && !tcp_socket_flushed(s)) {
+	if (s->options.linger > 0 && !tcp_stream_flushed(s)) {
 		status = service_wait(call, s, WAIT_CLOSE, 0,
 		                      platform_now() + (uint64_t)s->options.linger * SECOND_NS);
 		if (status != MSG_DEFERRED)
@@ -453,12 +313,8 @@ static int tcp_connect(void *object, struct msg_call *call,
 
 static int tcp_bind(void *object, struct msg_call *call, const struct tcp_socket_bind_params *in)
 {
-	struct endpoint to = {.port = in->port};
-	bool unspecified;
-	int status = service_address(&in->addr, &to.address, &unspecified);
-
 	(void)call;
-	return status ? status : tcp_socket_bind(object, to);
+	return service_bind(object, &in->addr, in->port);
 }
 
 static int tcp_listen(void *object, struct msg_call *call,
@@ -477,8 +333,7 @@ static int tcp_accept(void *object, struct msg_call *call,
 
 	if (status)
 		return status;
-	out->peer.addr = service_address_data(&taken->peer.address);
-	out->peer.port = taken->peer.port;
+	service_endpoint(taken->peer, &out->peer);
 	status = service_give_channel(server_call_of(call), taken, in->wake_index, in->wake_bits,
 	                              &out->socket_index, &out->channel);
 	if (status)
@@ -496,32 +351,22 @@ static int tcp_shutdown(void *object, struct msg_call *call,
 static int tcp_local_address(void *object, struct msg_call *call,
                              struct tcp_socket_local_address_results *out)
 {
-	struct socket *s = object;
-
 	(void)call;
-	out->address.addr = service_address_data(&s->local.address);
-	out->address.port = s->local.port;
-	return STATUS_OK;
+	return service_local_address(object, &out->address);
 }
 
 static int tcp_peer_address(void *object, struct msg_call *call,
                             struct tcp_socket_peer_address_results *out)
 {
-	struct socket *s = object;
-
 	(void)call;
-	if (s->tcp.phase != TCP_OPEN)
-		return STATUS_NOT_CONNECTED;
-	out->address.addr = service_address_data(&s->peer.address);
-	out->address.port = s->peer.port;
-	return STATUS_OK;
+	return service_peer_address(object, &out->address);
 }
 
 static int tcp_set_option(void *object, struct msg_call *call,
                           const struct tcp_socket_set_option_params *in)
 {
 	(void)call;
-	return tcp_socket_set_option(object, in->option, in->value);
+	return service_set_option(object, in->option, in->value);
 }
 
 static int tcp_get_option(void *object, struct msg_call *call,
@@ -529,7 +374,7 @@ static int tcp_get_option(void *object, struct msg_call *call,
                           struct tcp_socket_get_option_results *out)
 {
 	(void)call;
-	return tcp_socket_get_option(object, in->option, &out->value);
+	return service_get_option(object, in->option, &out->value);
 }
 
 const struct tcp_socket_ops tcp_ops = {
@@ -561,7 +406,7 @@ static int listener_accept(void *object, struct msg_call *call,
 		return service_wait(call, object, WAIT_ACCEPT, 0, 0);
 	if (status)
 		return status;
-	status = export_accepted(taken, &cap);
+	status = service_export(taken, &cap);
 	if (status) {
 		service_close(taken);
 		return status;

@@ -10,11 +10,13 @@
 #include <capos/schema/network.h>
 #include <capos/schema/status.h>
 
-#include "netstack/socket/datagram.h"
 #include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/random.h"
 #include "netstack/lwip/stack.h"
+#include "netstack/socket/datagram.h"
+#include "netstack/socket/datagram_queue.h"
+#include "netstack/socket/icmp_echo.h"
 
 #include "lwip/ip4.h"
 #include "lwip/pbuf.h"
@@ -27,42 +29,9 @@
 /* Room in the transmit queue for the pieces of the largest datagram. */
 #define PIECES_MAX 45u
 
-static uint8_t payload[UDP_PAYLOAD_MAX]; /* of the datagram under way; single thread */
-
-int datagram_status(int error)
-{
-	switch (error) {
-	case ERR_OK:
-		return STATUS_OK;
-	case ERR_RTE:
-		return STATUS_NETWORK_UNREACHABLE;
-	case ERR_VAL: /* a broadcast without the option */
-		return STATUS_ACCESS_DENIED;
-	case ERR_IF:
-		return STATUS_MESSAGE_TOO_LONG;
-	default:
-		return STATUS_NO_BUFFERS;
-	}
-}
+static uint8_t payload[UDP_PAYLOAD_MAX]; /* of the datagram that is being sent */
 
 /* ---- Receiving ---- */
-
-void datagram_deliver(struct socket *s, struct channel_datagram *header, const struct pbuf *p)
-{
-	const void *bytes = p->payload;
-
-	if (p->len != p->tot_len) { /* put together from fragments */
-		pbuf_copy_partial(p, payload, sizeof(payload), 0);
-		bytes = payload;
-	}
-	if (p->tot_len > UDP_PAYLOAD_MAX)
-		return;
-	header->length = p->tot_len;
-	if (channel_put_datagram(&s->channel.receive, header, bytes) != CAP_OK)
-		s->datagram.dropped++;
-	s->publish_receive = true;
-	socket_mark(s);
-}
 
 /* lwIP: a datagram to the socket's port. */
 static void on_receive(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *address,
@@ -91,30 +60,13 @@ static int ensure_port(struct socket *s)
 	return STATUS_OK;
 }
 
-/* Where it goes: as it says, or to the connected peer. */
-static int destination(const struct socket *s, const struct channel_datagram *header,
-                       struct endpoint *to)
-{
-	if (header->address_length == 16)
-		return STATUS_ADDRESS_FAMILY;
-	if (header->address_length == 0) {
-		*to = s->peer;
-		return s->datagram.connected ? STATUS_OK : STATUS_DESTINATION_REQUIRED;
-	}
-	memcpy(&to->address, header->address, 4);
-	if (ip4_addr_isany_val(to->address)) /* this host */
-		to->address.addr = PP_HTONL(IPADDR_LOOPBACK);
-	to->port = header->port;
-	return STATUS_OK;
-}
-
 int udp_send_one(struct socket *s, const struct channel_datagram *header, const void *bytes)
 {
 	struct udp_pcb *pcb = s->datagram.udp;
 	struct endpoint to;
 	ip_addr_t address;
 	struct pbuf *p;
-	int status = destination(s, header, &to);
+	int status = datagram_destination(s, header, &to);
 
 	if (!status && !to.port)
 		status = STATUS_INVALID_ARGUMENT;
@@ -138,7 +90,7 @@ static bool must_hold(struct socket *s, const struct channel_datagram *header)
 {
 	struct endpoint to;
 
-	if (stack_state() != STACK_WAITING || destination(s, header, &to) != STATUS_OK ||
+	if (stack_state() != STACK_WAITING || datagram_destination(s, header, &to) != STATUS_OK ||
 	    address_is_loopback(to.address)) {
 		s->datagram.hold_until = 0;
 		return false;

@@ -8,10 +8,6 @@
 
 #include "netstack/socket/socket.h"
 
-struct pbuf;
-
-#define UDP_PAYLOAD_MAX 65507u /* 65535 - 20 - 8 */
-
 /* For a socket that was just created: lwIP's control block. */
 int datagram_open(struct socket *s);
 void datagram_close(struct socket *s); /* s is freed */
@@ -26,21 +22,12 @@ int datagram_get_option(const struct socket *s, uint16_t option, int32_t *value)
 
 /* One datagram, by message; what the policy and the network say to it. */
 int udp_send_one(struct socket *s, const struct channel_datagram *header, const void *bytes);
-/* The same of an ICMP socket (icmp.c). */
-int icmp_send_one(struct socket *s, const struct channel_datagram *header, const void *bytes);
 
 /* Sends what is in the queue: called for marked sockets. */
 void datagram_work(struct socket *s);
 uint64_t datagram_deadline(const struct socket *s);
 
-/* Puts one into the receive queue, or drops it when that is full. */
-void datagram_deliver(struct socket *s, struct channel_datagram *header, const struct pbuf *p);
-/* lwIP's result of sending as a Status. */
-int datagram_status(int error);
-
 /* An ICMP error quoted a datagram of ours. */
 void datagram_icmp_error(uint16_t local_port, struct endpoint peer, int status);
-/* Starts listening to ICMP for all sockets. */
-int icmp_init(void);
 
 #endif

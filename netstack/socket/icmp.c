@@ -1,81 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ICMP: echo requests of programs out; in, what answers them, and errors about TCP and UDP.  A
- * socket sees an answer only when it carries the identifier of a request that this socket sent.
+ * ICMP messages that arrive: echo replies, and errors about echo requests, TCP and UDP.  Nothing in
+ * a message is used before its length and checksum were checked.
  */
 #include <string.h>
 
 #include <capos/schema/status.h>
 
 #include "netstack/lwip/checksum.h"
-#include "netstack/socket/datagram.h"
-#include "netstack/socket/resolver.h"
 #include "netstack/lwip/stack.h"
-#include "netstack/socket/tcp.h"
+#include "netstack/socket/datagram.h"
+#include "netstack/socket/icmp.h"
+#include "netstack/socket/icmp_echo.h"
+#include "netstack/socket/resolver.h"
+#include "netstack/socket/tcp_open.h"
 
-#include "lwip/icmp.h"
 #include "lwip/ip4.h"
 #include "lwip/pbuf.h"
 #include "lwip/raw.h"
 
-#define ICMP_HEADER    8u
-#define ICMP_REPLY     0u
-#define ICMP_UNREACH   3u
-#define ICMP_REQUEST   8u
-#define ICMP_EXCEEDED  11u
-#define ICMP_PARAMETER 12u
-#define IDENTIFIERS    (sizeof(((struct datagram_socket *)0)->identifiers) / sizeof(uint16_t))
 /* Of an error: outer header with options, ICMP header, quoted header with options, 8 bytes of what
  * it carried. */
 #define LOOK_MOST 160u
-
-static uint16_t read16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-/* ---- Out ---- */
-
-static bool sent_identifier(const struct socket *s, uint16_t identifier)
-{
-	unsigned n =
-	        s->datagram.nidentifiers < IDENTIFIERS ? s->datagram.nidentifiers : IDENTIFIERS;
-
-	for (unsigned i = 0; i < n; i++)
-		if (s->datagram.identifiers[i] == identifier)
-			return true;
-	return false;
-}
-
-int icmp_send_one(struct socket *s, const struct channel_datagram *header, const void *bytes)
-{
-	struct datagram_socket *d = &s->datagram;
-	const uint8_t *message = bytes;
-	ip_addr_t address = s->peer.address;
-	struct pbuf *p;
-	int status;
-
-	if (header->address_length == 16)
-		return STATUS_ADDRESS_FAMILY;
-	if (header->address_length == 0 && !d->connected)
-		return STATUS_DESTINATION_REQUIRED;
-	if (header->length < ICMP_HEADER || message[0] != ICMP_REQUEST || message[1] != 0)
-		return STATUS_ACCESS_DENIED;
-	if (header->address_length == 4)
-		memcpy(&address.addr, header->address, 4);
-	if (ip_addr_isany_val(address))
-		address.addr = PP_HTONL(IPADDR_LOOPBACK);
-	p = pbuf_alloc_reference((void *)(uintptr_t)bytes, header->length, PBUF_REF);
-	if (!p)
-		return STATUS_NO_BUFFERS;
-	if (!sent_identifier(s, read16(message + 4)))
-		d->identifiers[d->nidentifiers++ % IDENTIFIERS] = read16(message + 4);
-	status = datagram_status(raw_sendto(d->raw, p, &address));
-	pbuf_free(p);
-	return status;
-}
-
-/* ---- In ---- */
 
 static int status_of_unreachable(uint8_t type, uint8_t code)
 {
@@ -98,25 +44,6 @@ static int status_of_unreachable(uint8_t type, uint8_t code)
 	}
 }
 
-/* Hands the whole packet to the sockets that asked with this identifier; from_peer: of connected
- * ones only if it comes from their peer (an error comes from anywhere on the way). */
-static void deliver(const struct pbuf *p, uint16_t identifier, bool from_peer)
-{
-	struct channel_datagram header = {.address_length = 4};
-	struct socket *s;
-
-	header.time_to_live = IPH_TTL(ip4_current_header());
-	memcpy(header.address, &ip_current_src_addr()->addr, 4);
-	for (unsigned i = 0; (s = socket_next(&i));) {
-		if (s->kind != SOCKET_ICMP || !sent_identifier(s, identifier))
-			continue;
-		if (from_peer && s->datagram.connected &&
-		    memcmp(&s->peer.address, header.address, 4) != 0)
-			continue;
-		datagram_deliver(s, &header, p);
-	}
-}
-
 /* An error: quoted is the packet it is about, of `length` bytes. */
 static void handle_error(const struct pbuf *p, uint8_t type, uint8_t code, const uint8_t *quoted,
                          size_t length)
@@ -130,21 +57,21 @@ static void handle_error(const struct pbuf *p, uint8_t type, uint8_t code, const
 	if (header < 20 || length < header + 8 || quoted[0] >> 4 != 4)
 		return;
 	memcpy(&peer.address, quoted + 16, 4);
-	peer.port = read16(carried + 2);
+	peer.port = icmp_read16(carried + 2);
 	switch (quoted[9]) {
 	case IP_PROTO_ICMP:
 		if (carried[0] == ICMP_REQUEST)
-			deliver(p, read16(carried + 4), false);
+			icmp_echo_deliver(p, icmp_read16(carried + 4), false);
 		break;
 	case IP_PROTO_TCP:
-		sequence = (uint32_t)read16(carried + 4) << 16 | read16(carried + 6);
+		sequence = (uint32_t)icmp_read16(carried + 4) << 16 | icmp_read16(carried + 6);
 		if (status)
-			tcp_socket_icmp_error(read16(carried), peer, sequence, status);
+			tcp_socket_icmp_error(icmp_read16(carried), peer, sequence, status);
 		break;
 	case IP_PROTO_UDP:
 		if (status) {
-			datagram_icmp_error(read16(carried), peer, status);
-			resolver_icmp_error(read16(carried), peer);
+			datagram_icmp_error(icmp_read16(carried), peer, status);
+			resolver_icmp_error(icmp_read16(carried), peer);
 		}
 		break;
 	}
@@ -186,7 +113,7 @@ static u8_t on_icmp(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_add
 		return 0;
 	switch (message[0]) {
 	case ICMP_REPLY:
-		deliver(p, read16(message + 4), true);
+		icmp_echo_deliver(p, icmp_read16(message + 4), true);
 		break;
 	case ICMP_UNREACH:
 	case ICMP_EXCEEDED:

@@ -11,8 +11,8 @@
 #include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/random.h"
-#include "netstack/socket/resolver.h"
 #include "netstack/lwip/stack.h"
+#include "netstack/socket/resolver.h"
 
 #include "lwip/pbuf.h"
 #include "lwip/udp.h"

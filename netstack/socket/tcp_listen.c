@@ -10,8 +10,9 @@
 
 #include "netstack/lwip/handshake.h"
 #include "netstack/lwip/random.h"
-#include "netstack/socket/tcp.h"
-#include "netstack/socket/tcp_internal.h"
+#include "netstack/socket/tcp_listen.h"
+#include "netstack/socket/tcp_open.h"
+#include "netstack/socket/tcp_stream.h"
 
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
@@ -59,7 +60,7 @@ static err_t on_early(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t erro
 	return ERR_OK;
 }
 
-void tcp_internal_drop_early(struct socket *s)
+static void drop_early(struct socket *s)
 {
 	if (s->tcp.early)
 		pbuf_free(s->tcp.early);
@@ -74,7 +75,7 @@ static void deliver_early(struct socket *s)
 	for (struct pbuf *p = s->tcp.early; p; p = p->next)
 		s->tcp.receive_held += queue_put(&s->channel.receive, p->payload, p->len);
 	s->publish_receive = true;
-	tcp_internal_drop_early(s);
+	drop_early(s);
 }
 
 /* lwIP: a SYN has come, and is about to be answered with this window. */
@@ -136,9 +137,9 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
 	if (socket_create_waiting(listener->policy, &s) != STATUS_OK)
 		return ERR_MEM; /* lwIP resets the connection */
 	s->options = listener->options;
-	tcp_internal_adopt(s, pcb);
+	tcp_stream_adopt(s, pcb);
 	tcp_recv(pcb, on_early);
-	tcp_internal_established(s);
+	tcp_stream_established(s);
 	append_pending(listener, s);
 	publish_pending(listener);
 	return ERR_OK;
@@ -175,7 +176,7 @@ static int make_listener(struct socket *s)
 	/* lwIP counts half-open connections alone, which handshake.c bounds. */
 	listening = tcp_listen_with_backlog_and_err(t->pcb, UINT8_MAX, &error);
 	if (!listening) {
-		tcp_internal_adopt(s, t->pcb);
+		tcp_stream_adopt(s, t->pcb);
 		return error == ERR_USE ? STATUS_ADDRESS_IN_USE : STATUS_NO_BUFFERS;
 	}
 	t->pcb = listening;
@@ -197,7 +198,7 @@ int tcp_socket_listen(struct socket *s, uint32_t backlog)
 			return STATUS_INVALID_ARGUMENT;
 		if (!may_listen(s))
 			return STATUS_ACCESS_DENIED;
-		status = tcp_internal_bind_any(s);
+		status = tcp_socket_bind_any(s);
 		if (!status)
 			status = make_listener(s);
 		if (status)
@@ -223,29 +224,29 @@ int tcp_socket_accept(struct socket *s, struct socket **out)
 		return status; /* it goes on waiting */
 	(void)take_pending(s);
 	deliver_early(taken);
-	tcp_internal_accepted(taken);
+	tcp_stream_accepted(taken);
 	publish_pending(s);
 	*out = taken;
 	return STATUS_OK;
 }
 
-void tcp_internal_close_listener(struct socket *s)
+void tcp_socket_close_listener(struct socket *s)
 {
 	while (s->tcp.pending) {
 		struct socket *pending = take_pending(s);
 
-		tcp_internal_abort(pending);
-		tcp_internal_drop_early(pending);
+		tcp_stream_abort(pending);
+		drop_early(pending);
 		socket_destroy(pending);
 	}
-	tcp_internal_disown(s->tcp.pcb);
+	tcp_stream_disown(s->tcp.pcb);
 	tcp_close(s->tcp.pcb);
 	s->tcp.pcb = NULL;
 }
 
-void tcp_internal_stop_listening(struct socket *s)
+void tcp_socket_stop_listening(struct socket *s)
 {
-	tcp_internal_close_listener(s);
+	tcp_socket_close_listener(s);
 	s->tcp.phase = TCP_IDLE;
 	s->local = (struct endpoint){0};
 	publish_pending(s);

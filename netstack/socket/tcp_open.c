@@ -13,15 +13,17 @@
 #include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/random.h"
-#include "netstack/socket/resolver.h"
 #include "netstack/lwip/stack.h"
-#include "netstack/socket/tcp.h"
-#include "netstack/socket/tcp_internal.h"
+#include "netstack/socket/resolver.h"
+#include "netstack/socket/tcp_open.h"
+#include "netstack/socket/tcp_stream.h"
 
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 
 #define PORT_TRIES 128u
+/* A neighbour that did not answer for so long does not exist; as long as Linux waits. */
+#define NEIGHBOUR_NS (3 * SECOND_NS)
 
 static void connect_step(struct socket *s);
 
@@ -36,7 +38,7 @@ static int ensure_pcb(struct socket *s)
 	pcb = tcp_new();
 	if (!pcb)
 		return STATUS_NO_BUFFERS;
-	tcp_internal_adopt(s, pcb);
+	tcp_stream_adopt(s, pcb);
 	return STATUS_OK;
 }
 
@@ -56,7 +58,7 @@ static int bind_to(struct socket *s, struct endpoint to)
 	return STATUS_ADDRESS_IN_USE;
 }
 
-int tcp_internal_bind_any(struct socket *s)
+int tcp_socket_bind_any(struct socket *s)
 {
 	int status = ensure_pcb(s);
 
@@ -87,7 +89,7 @@ static void drop_pcb(struct socket *s)
 
 	if (!pcb)
 		return;
-	tcp_internal_disown(pcb);
+	tcp_stream_disown(pcb);
 	s->tcp.pcb = NULL;
 	tcp_close(pcb); /* SYN sent or less: freed without a word */
 }
@@ -107,13 +109,14 @@ static void connect_ended(struct socket *s, int status)
 	socket_mark(s);
 }
 
-void tcp_internal_end_connect(struct socket *s, int status)
+void tcp_socket_end_connect(struct socket *s, int status)
 {
 	resolver_cancel(s);
 	connect_ended(s, status);
 }
 
-void tcp_internal_connect_failed(struct socket *s, int status)
+/* The attempt under way has failed (pcb is gone or unused): the next address, or the end. */
+static void connect_failed(struct socket *s, int status)
 {
 	struct tcp_socket *t = &s->tcp;
 
@@ -133,8 +136,37 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t error)
 	struct socket *s = arg;
 
 	(void)pcb, (void)error;
-	tcp_internal_established(s);
+	tcp_stream_established(s);
 	connect_ended(s, STATUS_OK);
+	return ERR_OK;
+}
+
+/* lwIP: the attempt has failed and its control block is gone. */
+static void on_connect_error(void *arg, err_t error)
+{
+	struct socket *s = arg;
+
+	s->tcp.pcb = NULL;
+	connect_failed(s, error == ERR_RST ? STATUS_CONNECTION_REFUSED : STATUS_TIMED_OUT);
+}
+
+/* lwIP, each half second until the peer has answered. */
+static err_t on_connect_poll(void *arg, struct tcp_pcb *pcb)
+{
+	struct socket *s = arg;
+
+	/* RFC 6298: each SYN waits twice as long as the one before; lwIP leaves that to us. */
+	pcb->rto = (s16_t)((LWIP_TCP_RTO_TIME << pcb->nrtx) / TCP_SLOW_INTERVAL);
+	if (platform_now() - s->tcp.started >= NEIGHBOUR_NS &&
+	    !stack_neighbour_known(s->peer.address)) {
+		/* Freed here, which only a callback that returns ERR_ABRT may do. */
+		tcp_stream_disown(pcb);
+		s->tcp.pcb = NULL;
+		tcp_abort(pcb);
+		connect_failed(s, STATUS_HOST_UNREACHABLE);
+		return ERR_ABRT;
+	}
+	socket_mark(s);
 	return ERR_OK;
 }
 
@@ -151,6 +183,8 @@ static int send_syn(struct socket *s)
 		return status;
 	t->phase = TCP_CONNECTING;
 	t->started = platform_now();
+	tcp_err(t->pcb, on_connect_error);
+	tcp_poll(t->pcb, on_connect_poll, 1);
 	switch (tcp_connect(t->pcb, &address, s->peer.port, on_connected)) {
 	case ERR_OK:
 		s->local = (struct endpoint){*ip_2_ip4(&t->pcb->local_ip), t->pcb->local_port};
@@ -191,7 +225,7 @@ static bool allowed(struct socket *s)
 	case POLICY_ALLOW:
 		return true;
 	case POLICY_DENY:
-		tcp_internal_connect_failed(s, STATUS_ACCESS_DENIED);
+		connect_failed(s, STATUS_ACCESS_DENIED);
 		return false;
 	case POLICY_ASK:
 		break;
@@ -200,7 +234,7 @@ static bool allowed(struct socket *s)
 	status = resolver_lookup(name, strlen(name), name_found, s);
 	if (status) {
 		t->looking_up = false;
-		tcp_internal_connect_failed(s, STATUS_NO_BUFFERS);
+		connect_failed(s, STATUS_NO_BUFFERS);
 	}
 	return false;
 }
@@ -226,12 +260,12 @@ static void connect_step(struct socket *s)
 	if (!address_is_loopback(s->peer.address) && stack_state() == STACK_WAITING)
 		return; /* until tcp_socket_network_changed() or tcp_socket_timeout() */
 	if (!reachable_address(s->peer.address)) {
-		tcp_internal_connect_failed(s, STATUS_NETWORK_UNREACHABLE);
+		connect_failed(s, STATUS_NETWORK_UNREACHABLE);
 		return;
 	}
 	status = send_syn(s);
 	if (status)
-		tcp_internal_connect_failed(s, status);
+		connect_failed(s, status);
 }
 
 static int may_connect(const struct socket *s)
@@ -341,7 +375,7 @@ void tcp_socket_icmp_error(uint16_t local_port, struct endpoint peer, uint32_t s
 		    !ip4_addr_eq(&s->peer.address, &peer.address) || sequence != pcb->lastack)
 			continue;
 		drop_pcb(s);
-		tcp_internal_connect_failed(s, status);
+		connect_failed(s, status);
 		return;
 	}
 }

@@ -6,15 +6,14 @@
 #include <capos/schema/network.h>
 #include <capos/schema/status.h>
 
-#include "netstack/socket/tcp.h"
-#include "netstack/socket/tcp_internal.h"
+#include "netstack/socket/tcp_options.h"
 
 #include "lwip/tcp.h"
 
 #define KEEP_SECONDS_MAX 32767
 #define KEEP_COUNT_MAX   127
 
-void tcp_internal_apply_options(struct socket *s)
+void tcp_options_apply(struct socket *s)
 {
 	const struct socket_options *o = &s->options;
 	struct tcp_pcb *pcb = s->tcp.pcb;
@@ -109,7 +108,7 @@ int tcp_socket_set_option(struct socket *s, uint16_t option, int32_t value)
 		return STATUS_NOT_SUPPORTED;
 	}
 	if (!status)
-		tcp_internal_apply_options(s);
+		tcp_options_apply(s);
 	return status;
 }
 

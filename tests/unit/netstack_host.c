@@ -14,15 +14,17 @@
 #include <capos/schema/status.h>
 
 #include "netstack/lwip/checksum.h"
-#include "netstack/socket/datagram.h"
 #include "netstack/lwip/handshake.h"
-#include "netstack/lwip/loop.h"
 #include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/random.h"
-#include "netstack/socket/resolver.h"
 #include "netstack/lwip/stack.h"
+#include "netstack/socket/datagram.h"
+#include "netstack/socket/icmp.h"
+#include "netstack/socket/loop.h"
+#include "netstack/socket/resolver.h"
 #include "netstack/socket/tcp.h"
+#include "netstack/socket/tcp_listen.h"
 #include "tests/unit/netstack_host.h"
 
 #define EVENTS_MAX   64

@@ -15,11 +15,13 @@
 #include <capos/schema/network.h>
 #include <capos/schema/status.h>
 
-#include "netstack/socket/datagram.h"
-#include "netstack/lwip/loop.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/stack.h"
+#include "netstack/socket/datagram.h"
+#include "netstack/socket/loop.h"
 #include "netstack/socket/tcp.h"
+#include "netstack/socket/tcp_listen.h"
+#include "netstack/socket/tcp_open.h"
 #include "tests/unit/netstack_host.h"
 #include "tests/unit/netstack_peer.h"
 

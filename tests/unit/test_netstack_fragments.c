@@ -17,6 +17,7 @@
 
 #include "netstack/lwip/checksum.h"
 #include "netstack/socket/datagram.h"
+#include "netstack/socket/datagram_queue.h"
 #include "tests/unit/netstack_host.h"
 #include "tests/unit/netstack_peer.h"
 

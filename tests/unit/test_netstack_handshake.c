@@ -16,6 +16,7 @@
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/syn_cookie.h"
 #include "netstack/socket/tcp.h"
+#include "netstack/socket/tcp_listen.h"
 #include "tests/unit/netstack_host.h"
 #include "tests/unit/netstack_peer.h"
 

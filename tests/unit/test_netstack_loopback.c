@@ -16,6 +16,9 @@
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/stack.h"
 #include "netstack/socket/tcp.h"
+#include "netstack/socket/tcp_listen.h"
+#include "netstack/socket/tcp_open.h"
+#include "netstack/socket/tcp_options.h"
 #include "tests/unit/netstack_host.h"
 #include "tests/unit/netstack_peer.h"
 

@@ -14,9 +14,10 @@
 #include <capos/schema/status.h>
 
 #include "netstack/lwip/platform.h"
-#include "netstack/socket/resolver.h"
 #include "netstack/lwip/stack.h"
+#include "netstack/socket/resolver.h"
 #include "netstack/socket/tcp.h"
+#include "netstack/socket/tcp_open.h"
 #include "tests/unit/netstack_host.h"
 #include "tests/unit/netstack_peer.h"
 

@@ -3,15 +3,16 @@
  * The order of work: time, frames, then the sockets that either of them (or a program) marked. Each
  * step is bounded, so that calls are answered under any load.
  */
-#include "netstack/socket/datagram.h"
-#include "netstack/lwip/loop.h"
 #include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
+#include "netstack/lwip/stack.h"
+#include "netstack/lwip/timers.h"
+#include "netstack/socket/datagram.h"
+#include "netstack/socket/loop.h"
 #include "netstack/socket/resolver.h"
 #include "netstack/socket/socket.h"
-#include "netstack/lwip/stack.h"
 #include "netstack/socket/tcp.h"
-#include "netstack/lwip/timers.h"
+#include "netstack/socket/tcp_open.h"
 
 #include "lwip/netif.h"
 #include "lwip/priv/tcp_priv.h"
