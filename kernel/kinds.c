@@ -23,8 +23,8 @@ static const struct method process_methods[] = {
         [PROCESS_CREATE_ENDPOINT] = {.rights = MANAGE, .words = 1, .caps = 1},
         [PROCESS_CREATE_THREAD] = {.rights = MANAGE, .words = 2},
         [PROCESS_EXIT_THREAD] = {.rights = MANAGE, .no_reply = true},
-        [PROCESS_WAIT] = {.rights = WATCH},
-        [PROCESS_STATUS] = {.rights = WATCH},
+        [PROCESS_WAIT] = {.rights = WATCH, .more = true},
+        [PROCESS_STATUS] = {.rights = WATCH, .more = true},
         [PROCESS_KILL] = {.rights = CAP_RIGHT_KILL},
         [PROCESS_SET_NAME] = {.rights = MANAGE},
         [PROCESS_SLEEP_FOREVER] = {.no_reply = true},
@@ -42,7 +42,7 @@ static const struct method memory_methods[] = {
         [MEMORY_OBJECT_SIZE] = {.words = 1},
         [MEMORY_OBJECT_SLICE] = {.rights = READ, .words = 1, .caps = 1},
         [MEMORY_OBJECT_RESIZE] = {.rights = CAP_RIGHT_WRITE | MANAGE},
-        [MEMORY_OBJECT_READ] = {.rights = READ},
+        [MEMORY_OBJECT_READ] = {.rights = READ, .more = true},
 };
 
 static const struct method event_methods[] = {
@@ -66,24 +66,24 @@ static const struct method code_maker_methods[] = {
         [CODE_MAKER_MAKE] = {.words = 1, .caps = 1},
 };
 
-static const struct method entropy_methods[] = {[ENTROPY_SOURCE_READ] = {.rights = 0}};
+static const struct method entropy_methods[] = {[ENTROPY_SOURCE_READ] = {.more = true}};
 static const struct method log_methods[] = {[LOG_WRITE] = {.rights = 0}};
 static const struct method power_methods[] = {
         [POWER_CONTROL_SHUTDOWN] = {.rights = 0}, [POWER_CONTROL_FLUSH_LOG] = {.rights = 0}};
 
 static const struct method status_methods[] = {
-        [SYSTEM_STATUS_PROCESSES] = {.rights = 0},   [SYSTEM_STATUS_CAPABILITIES] = {.rights = 0},
-        [SYSTEM_STATUS_MEMORY] = {.rights = 0},      [SYSTEM_STATUS_LATENCY] = {.words = 3},
-        [SYSTEM_STATUS_PROTECTIONS] = {.rights = 0},
+        [SYSTEM_STATUS_PROCESSES] = {.more = true},   [SYSTEM_STATUS_CAPABILITIES] = {.more = true},
+        [SYSTEM_STATUS_MEMORY] = {.rights = 0},       [SYSTEM_STATUS_LATENCY] = {.words = 3},
+        [SYSTEM_STATUS_PROTECTIONS] = {.more = true},
 };
 
 static const struct method device_manager_methods[] = {
-        [DEVICE_MANAGER_LIST] = {.rights = 0},
+        [DEVICE_MANAGER_LIST] = {.more = true},
         [DEVICE_MANAGER_OPEN] = {.words = 1, .caps = 3},
 };
 
 static const struct method mmio_methods[] = {
-        [DEVICE_MMIO_INFO] = {.rights = 0},
+        [DEVICE_MMIO_INFO] = {.more = true},
         [DEVICE_MMIO_MAP] = {.words = 2},
         [DEVICE_MMIO_READ_CONFIG] = {.words = 1},
 };
@@ -95,7 +95,7 @@ static const struct method interrupt_methods[] = {
 };
 
 static const struct method dma_methods[] = {
-        [DMA_POOL_ALLOCATE] = {.words = 2, .caps = 1},
+        [DMA_POOL_ALLOCATE] = {.words = 2, .more = true, .caps = 1},
 };
 
 #define METHODS(table) .methods = (table), .nmethods = sizeof(table) / sizeof((table)[0])

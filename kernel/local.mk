@@ -60,6 +60,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/object/processcall.c \
 	kernel/ring.c kernel/ring.h \
 	kernel/process/sched.c \
+	kernel/process/spawn.c \
 	kernel/object/slicejob.c \
 	kernel/object/spawner.c \
 	kernel/object/status.c \

@@ -142,7 +142,10 @@ static void start_init(struct capos_archive_header *h)
 	                            .service = true,
 	                            .caps = caps,
 	                            .ncaps = sizeof(caps) / sizeof(caps[0])};
-	int error = process_spawn(&spawn, &init_process);
+	struct job *job = NULL;
+	int error;
+	while ((error = process_spawn(&job, &spawn, &init_process)) == WORK_AGAIN)
+		steps_renew();
 	if (error)
 		panic("%s cannot be started: error %d", INIT_NAME, error);
 	memobj_put(image);

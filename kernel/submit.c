@@ -206,13 +206,25 @@ static void complete(struct thread *t, const struct capos_cqe *cqe)
 		ring_complete(&t->ring, cqe);
 }
 
+/* Frames that the work of one budget frees at least, whatever the attempt before it spent. */
+#define FRAMES_PER_TRY 32u
+#define TRIES_MIN      64u
+
+/* What programs that ended had is free as soon as it is needed: a submission that finds no memory
+ * waits for the work that is pending.  Each attempt may add work of its own by what it gives up, so
+ * there are no more of them than it takes to free all the memory that there is. */
+static bool may_try_again(struct thread *t)
+{
+	return work_pending() && t->tries++ < TRIES_MIN + page_total() / FRAMES_PER_TRY;
+}
+
 /* Takes and performs submissions.  true: all that can be taken; false: the budget is spent, or the
  * thread ended. */
 static bool submit_some(struct thread *t)
 {
 	while (t->holds || ring_take(&t->ring, &t->sqe)) {
 		if (!t->holds)
-			t->progress[0] = t->progress[1] = 0;
+			t->progress[0] = t->progress[1] = t->tries = 0;
 		t->holds = true;
 		bool large = t->sqe.send_len > MESSAGE_LARGE || t->sqe.recv_len > MESSAGE_LARGE;
 		if (steps_over() || (large && steps_begun()))
@@ -226,8 +238,7 @@ static bool submit_some(struct thread *t)
 		steps_spend(STEPS_OPERATION);
 		if (cqe.result == OP_AGAIN)
 			continue;
-		/* What programs that ended had is free as soon as it is needed. */
-		if (cqe.result == CAP_ENOMEM && work_pending())
+		if (cqe.result == CAP_ENOMEM && may_try_again(t))
 			work_run();
 		else
 			complete(t, &cqe);

@@ -14,12 +14,15 @@
 #include "device/pci.h"
 #include "process/process.h"
 #include "memory/slab.h"
+#include "work.h"
 
 #define ALLOCATE_MAX \
 	512u /* pages a call: their addresses fill the page that the reply is made from */
 
 /* Bytes of the reply beside the addresses: root, a word of data, the list's pointer. */
 #define ALLOCATE_REPLY 24u
+
+#define ADDRESSES_PER_STEP 2u /* of pages, looked up for the reply */
 
 /* Memory of the pool. */
 struct dma_block {
@@ -70,6 +73,13 @@ static void revoke(struct memobj *m)
 	memobj_put(m);
 }
 
+static void free_block(struct dma_block *block)
+{
+	if (block->object)
+		memobj_put(block->object);
+	account_free(block->account, &blocks, block);
+}
+
 void device_last(struct object_header *header)
 {
 	struct device *d = device_of(header);
@@ -84,8 +94,7 @@ void device_last(struct object_header *header)
 	while (d->blocks) {
 		struct dma_block *block = d->blocks;
 		d->blocks = block->next;
-		memobj_put(block->object);
-		account_free(block->account, &blocks, block);
+		free_block(block);
 	}
 	d->function->open = NULL;
 	account_free(d->account, &devices, d);
@@ -266,43 +275,93 @@ int interrupt_call(struct object_header *header, struct msg_call *msg)
 
 /* ---- DMAPool ---- */
 
+/* Memory that is being made for the pool. */
+struct allocation {
+	struct job job; /* first */
+	struct dma_block *block;
+	uint64_t present; /* pages */
+};
+
+static struct slab allocations = SLAB_INIT(struct allocation);
+
+static void abandon(struct job *job)
+{
+	struct allocation *a = (struct allocation *)job;
+	struct account *account = a->block->account;
+	free_block(a->block);
+	account_free(account, &allocations, a);
+}
+
+/* The first look decides how many pages it is about. */
+static int begin(struct thread *t, uint32_t pages, struct allocation **out)
+{
+	struct account *account = t->process->account;
+	if (pages == 0 || pages > ALLOCATE_MAX)
+		return CAP_EINVAL;
+	struct allocation *a = account_alloc(account, &allocations);
+	if (!a)
+		return CAP_ENOMEM;
+	a->job.abandon = abandon;
+	a->block = account_alloc(account, &blocks);
+	if (!a->block) {
+		account_free(account, &allocations, a);
+		return CAP_ENOMEM;
+	}
+	a->block->account = account;
+	a->block->object = memobj_create_dma(pages, account);
+	if (!a->block->object) {
+		abandon(&a->job);
+		return CAP_ENOMEM;
+	}
+	t->job = &a->job;
+	*out = a;
+	return CAP_OK;
+}
+
+/* The block is whole: the pool's from now on. */
+static void add_block(struct device *d, struct thread *t, struct dma_block *block)
+{
+	struct allocation *a = (struct allocation *)t->job;
+	t->job = NULL;
+	account_free(block->account, &allocations, a);
+	if (!d->blocks)
+		pci_set_active(d->function, true, true);
+	block->next = d->blocks;
+	d->blocks = block;
+	d->dma_pages += block->object->npages;
+}
+
 static int allocate(void *device, struct msg_call *msg,
                     const struct dma_pool_allocate_params *params,
                     struct dma_pool_allocate_results *results)
 {
 	struct device *d = device;
 	struct kcall *call = kcall_of(msg);
+	struct allocation *a = (struct allocation *)call->caller->job;
 	uint64_t *addresses = (uint64_t *)this_cpu()->data;
 	_Static_assert(ALLOCATE_MAX * sizeof(*addresses) <= sizeof(this_cpu()->data),
 	               "addresses fit");
-	if (params->pages == 0 || params->pages > ALLOCATE_MAX)
-		return CAP_EINVAL;
-	if (msg->out_size < ALLOCATE_REPLY + params->pages * sizeof(*addresses))
+	int error = a ? CAP_OK : begin(call->caller, params->pages, &a);
+	if (error)
+		return error;
+	struct dma_block *block = a->block;
+	uint32_t pages = (uint32_t)block->object->npages;
+	if (msg->out_size < ALLOCATE_REPLY + pages * sizeof(*addresses))
 		return CAP_ETOOBIG;
-	if (d->dma_limit != 0 && params->pages > d->dma_limit - d->dma_pages)
+	if (d->dma_limit != 0 && pages > d->dma_limit - d->dma_pages)
 		return CAP_ENOMEM;
-	struct account *account = call->caller->process->account;
-	struct dma_block *block = account_alloc(account, &blocks);
-	if (!block)
-		return CAP_ENOMEM;
-	block->account = account;
-	block->object = memobj_create_dma(params->pages, account);
-	if (!block->object) {
-		account_free(account, &blocks, block);
-		return CAP_ENOMEM;
-	}
-	if (!d->blocks)
-		pci_set_active(d->function, true, true);
-	block->next = d->blocks;
-	d->blocks = block;
-	d->dma_pages += params->pages;
-	for (uint32_t i = 0; i < params->pages; i++)
+	error = memobj_commit_some(block->object, &a->present);
+	if (error)
+		return error;
+	add_block(d, call->caller, block);
+	for (uint32_t i = 0; i < pages; i++)
 		addresses[i] = memobj_peek(block->object, i);
+	steps_spend(pages / ADDRESSES_PER_STEP);
 	memobj_get(block->object);
 	results->memory_index =
 	        kcall_give(call, KIND_MEMORY, &block->object->header,
 	                   CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_CALL | CAP_RIGHT_COPY);
-	results->device_addresses = (struct msg_list){.count = params->pages, .items = addresses};
+	results->device_addresses = (struct msg_list){.count = pages, .items = addresses};
 	return CAP_OK;
 }
 

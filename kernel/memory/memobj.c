@@ -261,15 +261,7 @@ static paddr_t install_zeroed(struct memobj *m, uint64_t index)
 
 struct memobj *memobj_create_dma(uint32_t npages, struct account *account)
 {
-	struct memobj *m = new_object(MEMOBJ_DMA, npages * PAGE_SIZE, account);
-
-	for (uint64_t i = 0; m && i < npages; i++) {
-		if (install_zeroed(m, i) == PADDR_NONE) {
-			memobj_put(m);
-			return NULL;
-		}
-	}
-	return m;
+	return new_object(MEMOBJ_DMA, npages * PAGE_SIZE, account);
 }
 
 struct memobj *memobj_adopt(paddr_t start, uint64_t size)
@@ -439,16 +431,15 @@ static bool commit_page(struct memobj *copy, uint64_t index)
 	return page_refs(frame_in(slot)) == 1 || reserve(slot, copy->account);
 }
 
-/* Goes on with it as far as the budget goes. */
-static int commit_some(struct memobj *copy, uint64_t *present)
+int memobj_commit_some(struct memobj *m, uint64_t *present)
 {
-	for (; *present < copy->npages; ++*present) {
+	for (; *present < m->npages; ++*present) {
 		if (steps_over())
 			return WORK_AGAIN;
-		if (!commit_page(copy, *present))
+		if (!commit_page(m, *present))
 			return CAP_ENOMEM;
 	}
-	copy->committed = true;
+	m->committed = true;
 	return CAP_OK;
 }
 
@@ -485,7 +476,7 @@ int slice_go_on(struct slice *s)
 		if (error)
 			return error;
 	}
-	int error = s->committed ? commit_some(s->copy, &s->present) : CAP_OK;
+	int error = s->committed ? memobj_commit_some(s->copy, &s->present) : CAP_OK;
 	if (error)
 		return error;
 	/* The holder of the copy must not see what the source has after the range. */
@@ -540,7 +531,7 @@ struct memobj *memobj_create_committed(uint64_t size, struct account *account)
 
 	if (!m)
 		return NULL;
-	while ((error = commit_some(m, &present)) == WORK_AGAIN)
+	while ((error = memobj_commit_some(m, &present)) == WORK_AGAIN)
 		steps_renew();
 	if (!error)
 		return m;

@@ -54,8 +54,12 @@ struct memobj *memobj_create(uint64_t size, struct account *account); /* refs 1;
 /* A committed one; NULL: no memory, and nothing was charged. */
 struct memobj *memobj_create_committed(uint64_t size, struct account *account);
 struct memobj *memobj_create_device(paddr_t base, uint64_t size);
-struct memobj *memobj_create_dma(uint32_t npages,
-                                 struct account *account); /* frames present and zeroed */
+/* Its frames are absent until it is committed, which is before a device or a program has it. */
+struct memobj *memobj_create_dma(uint32_t npages, struct account *account);
+/* Makes the pages of an anonymous or DMA object present, zeroed, as far as the budget goes;
+ * *present, 0 at first: how many are.  CAP_OK: it is committed; WORK_AGAIN; CAP_ENOMEM, and it may
+ * be tried again. */
+int memobj_commit_some(struct memobj *m, uint64_t *present);
 /* The boot archive, which is code: takes over its frames. */
 struct memobj *memobj_adopt(paddr_t start, uint64_t size);
 void memobj_get(struct memobj *m);

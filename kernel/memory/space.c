@@ -795,13 +795,20 @@ int space_copy_across(struct space *to_space, uint64_t to, struct space *from_sp
 
 int space_prepare(struct space *s, uint64_t address, uint64_t length)
 {
+	bool made = false;
 	int error = CAP_OK;
 
 	if (!user_range(address, length))
 		return CAP_EFAULT;
 	for (uint64_t end = address + length; address < end; address += left_in_page(address)) {
+		if (arch_table_lookup(s->root, address, true) != PADDR_NONE)
+			continue;
+		/* A page that is shared is taken out of all mappings of its object. */
+		if (made && steps_begun())
+			return WORK_AGAIN;
 		if (!reach(s, address, true, &error))
 			return error;
+		made = true;
 	}
 	return CAP_OK;
 }

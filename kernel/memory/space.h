@@ -104,7 +104,8 @@ enum copy_side { COPY_TARGET, COPY_SOURCE };
 int space_copy_across(struct space *to_space, uint64_t to, struct space *from_space, uint64_t from,
                       uint64_t length, enum copy_side *side);
 /* Makes a range present and writable, so that a copy to it does not fail as long as it stays
- * mapped.  CAP_OK, CAP_EFAULT, CAP_ENOMEM. */
+ * mapped and is not shared.  CAP_OK, CAP_EFAULT, CAP_ENOMEM; WORK_AGAIN: a page is present that was
+ * not, and it is to be called again. */
 int space_prepare(struct space *s, uint64_t address, uint64_t length);
 /* A user word for futexes: identity (object and offset) and value.  4-byte aligned. */
 int space_futex_key(struct space *s, uint64_t address, struct memobj **object, uint64_t *offset,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Calls of the kernel's own objects: the message is copied in before it is looked at, the reply out
- * when it is whole.  Rights and the room for the reply are checked before a handler acts, so that
- * what has been done does not look as if it had failed.
+ * when it is whole.  Rights and the room for the reply are checked before a handler acts, and again
+ * by one that shares its caller's pages, so that what has been done does not look as if it had
+ * failed.
  */
 #include "object/kcall.h"
 #include "kernel.h"
 #include "process/process.h"
+#include "work.h"
 
 int kcall_arg(struct kcall *call, uint16_t index, enum cap_kind kind, uint32_t rights,
               struct cap *out)
@@ -28,17 +30,23 @@ uint16_t kcall_give(struct kcall *call, enum cap_kind kind, struct object_header
 	return (uint16_t)call->nout++;
 }
 
-/* Whether the reply will find room: capabilities, present memory, slots in the table. */
-static int check_reply(struct process *p, const struct capos_sqe *sqe, const struct method *m)
+int kcall_reply_room(struct kcall *call)
 {
+	const struct capos_sqe *sqe = call->sqe;
+	const struct method *m = call->method;
+	struct process *p = call->caller->process;
 	uint32_t length = MESSAGE_ROOT + m->words * 8u;
 	if (m->no_reply)
 		return CAP_OK;
 	if (sqe->recv_ncaps < m->caps || sqe->recv_len < length)
 		return CAP_ETOOBIG;
+	if (m->more)
+		length = call->msg.out_size;
 	int error = space_prepare(&p->space, sqe->recv_addr, length);
 	if (error || m->caps == 0)
 		return error;
+	if (steps_over())
+		return WORK_AGAIN;
 	error = space_prepare(&p->space, sqe->recv_caps, m->caps * sizeof(cap_t));
 	return error ? error : cap_room(&p->caps, m->caps);
 }
@@ -108,7 +116,7 @@ int kcall_submit(struct thread *t, const struct capos_sqe *sqe, struct cap targe
 		return CAP_ETOOBIG;
 	uint32_t out_size =
 	        sqe->recv_len < sizeof(cpu->message_out) ? sqe->recv_len : sizeof(cpu->message_out);
-	struct kcall call = {.caller = t, .sqe = sqe, .rights = target.rights};
+	struct kcall call = {.caller = t, .sqe = sqe, .method = method, .rights = target.rights};
 	call.msg = (struct msg_call){.method = sqe->method,
 	                             .in = cpu->message_in,
 	                             .in_len = sqe->send_len,
@@ -121,7 +129,7 @@ int kcall_submit(struct thread *t, const struct capos_sqe *sqe, struct cap targe
 		return error;
 	error = transfer_check(&call.in, p, p);
 	if (!error)
-		error = check_reply(p, sqe, method);
+		error = kcall_reply_room(&call);
 	if (!error) {
 		cap_get(target); /* the call may end the process that holds it */
 		error = perform(&call, target, cqe);

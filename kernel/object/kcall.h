@@ -16,11 +16,14 @@
 #include <capos/msg.h>
 #include <capos/schema/kernel_server.h>
 
+struct method;
+
 struct kcall {
 	struct msg_call msg; /* first: a handler's struct msg_call is one of these */
 	struct thread *caller;
 	const struct capos_sqe *sqe;
-	uint32_t rights; /* of the capability called */
+	const struct method *method; /* called */
+	uint32_t rights;             /* of the capability called */
 	struct transfer in;
 	struct cap out[CAPOS_MESSAGE_CAPS_MAX];
 	uint32_t nout;
@@ -39,6 +42,12 @@ int kcall_arg(struct kcall *call, uint16_t index, enum cap_kind kind, uint32_t r
 uint16_t kcall_give(struct kcall *call, enum cap_kind kind, struct object_header *object,
                     uint32_t rights);
 
+/* Makes room for the reply: its memory is present and the caller's alone, its capabilities have
+ * slots.  Every handler is called with it.  One that has shared pages of its caller since, with a
+ * slice or a copy, may have shared those of the reply, and makes the room again before it does what
+ * cannot be undone.  CAP_OK, OP_AGAIN, CAP_ETOOBIG, CAP_EFAULT, CAP_ENOMEM, CAP_ENOSLOT. */
+int kcall_reply_room(struct kcall *call);
+
 /* A slice that a method makes, in pieces when it is large.  The first call of the handler for a
  * submission says what of; what that was counts until it is done, whatever the message says
  * then. */
@@ -51,7 +60,7 @@ struct slice_request {
 	struct memobj *copy;
 	bool code;
 };
-/* CAP_OK, OP_AGAIN, CAP_ENOMEM. */
+/* CAP_OK, and there is room for the reply; OP_AGAIN; CAP_ENOMEM or what kcall_reply_room says. */
 int kcall_slice(struct kcall *call, struct slice_request *what);
 
 /* CALL on an object of the kernel: its result, or OP_PENDING. */
@@ -64,7 +73,8 @@ int kcall_submit(struct thread *t, const struct capos_sqe *sqe, struct cap targe
 /* What a call of a method needs before its handler acts. */
 struct method {
 	uint16_t rights; /* of the capability called, beside CALL */
-	uint8_t words;   /* of the results, of fixed size; text, data and lists come on top */
+	uint8_t words;   /* of the results, of fixed size */
+	bool more;       /* text, data or lists come on top: as much as the buffer takes */
 	uint8_t caps;    /* that come with the results */
 	bool no_reply;   /* on success */
 };

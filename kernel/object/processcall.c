@@ -275,7 +275,11 @@ static int fork_method(void *object, struct msg_call *msg, const struct process_
 	                    .argument = params->argument,
 	                    .end_event = event.object ? event_of(event.object) : NULL,
 	                    .end_bits = params->end_bits};
-	error = process_fork(kcall_of(msg)->caller, &what, &child);
+	error = process_fork_copy(kcall_of(msg)->caller);
+	if (!error) /* the copy shares the pages that the reply goes to */
+		error = kcall_reply_room(kcall_of(msg));
+	if (!error)
+		error = process_fork_start(kcall_of(msg)->caller, &what, &child);
 	if (!error)
 		results->process_index =
 		        kcall_give(kcall_of(msg), KIND_PROCESS, &child->header, CAP_RIGHTS_ALL);

@@ -52,6 +52,8 @@ int kcall_slice(struct kcall *call, struct slice_request *what)
 	int error = j ? CAP_OK : begin(t, what, &j);
 	if (!error)
 		error = slice_go_on(&j->slice);
+	if (!error)
+		error = kcall_reply_room(call);
 	if (error)
 		return error;
 	what->copy = j->slice.copy;

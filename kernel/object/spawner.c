@@ -6,13 +6,15 @@
 #include "kernel.h"
 #include "process/process.h"
 
-/* The account that the process is to draw on, one reference; *ncaps: capabilities before the image,
- * of which the account is taken off. */
+/* The account that the process is to draw on, one reference, unless it has one already; *ncaps:
+ * capabilities before the image, of which the account is taken off. */
 static int find_account(struct kcall *call, const struct process_spawner_spawn_params *params,
                         uint32_t *ncaps, struct account **out)
 {
 	struct cap account;
 	if (!params->in_account) {
+		if (call->caller->job)
+			return CAP_OK;
 		*out = account_create(&(struct account_limits){.pages = params->memory_limit_pages},
 		                      !params->service);
 		return *out ? CAP_OK : CAP_ENOMEM;
@@ -45,7 +47,8 @@ static int spawn(void *object, struct msg_call *msg,
 	if (memobj_of(image.object)->kind != MEMOBJ_ANON)
 		return CAP_ETYPE;
 	uint32_t ncaps = call->in.count - 1;
-	struct account *account;
+	struct job **job = &call->caller->job;
+	struct account *account = NULL;
 	error = find_account(call, params, &ncaps, &account);
 	if (error)
 		return error;
@@ -60,7 +63,7 @@ static int spawn(void *object, struct msg_call *msg,
 	                     .service = params->service,
 	                     .caps = call->in.caps,
 	                     .ncaps = ncaps};
-	error = process_spawn(&what, &p);
+	error = process_spawn(job, &what, &p);
 	account_put(account);
 	if (error)
 		return error;

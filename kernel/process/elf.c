@@ -211,15 +211,3 @@ void elf_end(struct elf *elf)
 	memobj_put(elf->image);
 	account_free(elf->account, &loads, elf);
 }
-
-int elf_load(struct space *space, struct memobj *image, uint64_t bias, uint64_t *entry)
-{
-	int error;
-	struct elf *elf = elf_begin(space->account, image, bias, &error);
-	if (!elf)
-		return error;
-	while ((error = elf_go_on(elf, space, entry)) == WORK_AGAIN)
-		steps_renew();
-	elf_end(elf);
-	return error;
-}

@@ -21,7 +21,7 @@ struct exec_job {
 	struct elf *elf; /* NULL: the image is mapped */
 	uint64_t entry, block, stack_top;
 	uint32_t block_length, copied;
-	bool furnished;
+	uint8_t furnished; /* parts that process_furnish made */
 };
 
 static struct slab jobs = SLAB_INIT(struct exec_job);
@@ -94,21 +94,16 @@ static int copy_block(struct exec_job *j, struct space *old)
 static int build(struct exec_job *j, struct space *old)
 {
 	if (j->elf) {
-		int error = elf_go_on(j->elf, &j->space, &j->entry);
-		if (error)
-			return error;
+		int image_error = elf_go_on(j->elf, &j->space, &j->entry);
+		if (image_error)
+			return image_error;
 		elf_end(j->elf);
 		j->elf = NULL;
 	}
-	if (!j->furnished) {
-		int error = process_furnish(&j->space, j->stack_top);
-		if (error == CAP_EEXIST || error == CAP_EINVAL)
-			return CAP_ENOEXEC; /* an image where the stack is */
-		if (error)
-			return error;
-		j->furnished = true;
-	}
-	return copy_block(j, old);
+	int error = process_furnish(&j->space, j->stack_top, &j->furnished);
+	if (error == CAP_EEXIST || error == CAP_EINVAL)
+		return CAP_ENOEXEC; /* an image where the stack is */
+	return error ? error : copy_block(j, old);
 }
 
 /* A thread that runs in the fresh space; the process has its old one again afterwards. */

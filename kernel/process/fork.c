@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Process.fork: a second process with the memory and capabilities of the first.  All of it is made
- * before any of it can be seen, or nothing is.  Both draw on one
- * account from then on.
+ * before any of it can be seen, or nothing is.  Both draw on one account from then on.
  */
 #include "object/event.h"
 #include "kernel.h"
@@ -64,9 +63,7 @@ static int copy_some(struct fork_job *j, const struct process *p)
 		return error;
 	j->space_done = true;
 	if (!j->clock_done) {
-		uint64_t clock = CAPOS_CLOCK_ADDR;
-		error = space_map(&j->child->space, arch_clock_object(), 0, PAGE_SIZE,
-		                  CAP_RIGHT_READ, false, true, &clock);
+		error = process_map_clock(&j->child->space);
 		if (error)
 			return error;
 		j->clock_done = true;
@@ -74,21 +71,26 @@ static int copy_some(struct fork_job *j, const struct process *p)
 	return cap_table_fork(&j->child->caps, &p->caps);
 }
 
-int process_fork(struct thread *caller, const struct fork *fork, struct process **out)
+int process_fork_copy(struct thread *caller)
 {
 	struct fork_job *j = (struct fork_job *)caller->job;
-	struct thread *t;
 	assert(kernel_locked() && caller == current_thread());
 	int error = j ? CAP_OK : begin(caller, &j);
 	if (!error)
 		error = copy_some(j, caller->process);
-	if (!error) {
-		arch_thread_save(&caller->arch); /* they are in the processor */
-		error = thread_create(j->child, fork->entry, fork->stack, fork->argument,
-		                      caller->arch.fs_base, &t);
-	}
+	return error == CAP_ENOSLOT ? CAP_ENOMEM : error;
+}
+
+int process_fork_start(struct thread *caller, const struct fork *fork, struct process **out)
+{
+	struct fork_job *j = (struct fork_job *)caller->job;
+	struct thread *t;
+	assert(kernel_locked() && caller == current_thread());
+	arch_thread_save(&caller->arch); /* they are in the processor */
+	int error = thread_create(j->child, fork->entry, fork->stack, fork->argument,
+	                          caller->arch.fs_base, &t);
 	if (error)
-		return error == CAP_ENOSLOT ? CAP_ENOMEM : error;
+		return error;
 	memcpy(t->arch.fpu, caller->arch.fpu, sizeof(caller->arch.fpu));
 	struct process *child = j->child;
 	caller->job = NULL;

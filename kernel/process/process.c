@@ -113,7 +113,7 @@ int process_create(const char *name, uint32_t name_length, struct account *accou
 	return CAP_OK;
 }
 
-int process_furnish(struct space *space, uint64_t stack_top)
+static int map_stack(struct space *space, uint64_t stack_top)
 {
 	if (stack_top > CAPOS_STACK_TOP || stack_top < CAPOS_USER_MIN + CAPOS_STACK_SIZE)
 		return CAP_EINVAL;
@@ -124,52 +124,23 @@ int process_furnish(struct space *space, uint64_t stack_top)
 	int error = space_map(space, stack, 0, CAPOS_STACK_SIZE, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
 	                      true, false, &address);
 	memobj_put(stack);
-	if (error)
-		return error;
+	return error;
+}
+
+int process_map_clock(struct space *space)
+{
 	uint64_t clock = CAPOS_CLOCK_ADDR;
 	return space_map(space, arch_clock_object(), 0, PAGE_SIZE, CAP_RIGHT_READ, false, true,
 	                 &clock);
 }
 
-/* Everything but the image. */
-static int furnish(struct process *p, const struct spawn *spawn, uint64_t stack_top)
+int process_furnish(struct space *space, uint64_t stack_top, uint8_t *parts)
 {
-	int error = process_furnish(&p->space, stack_top);
-	if (error)
-		return error;
-	error = space_copy_out(&p->space, stack_top - spawn->start_length, spawn->start_block,
-	                       spawn->start_length);
-	if (error)
-		return error;
-	return cap_room(&p->caps, spawn->ncaps);
-}
-
-int process_spawn(const struct spawn *spawn, struct process **out)
-{
-	struct process *p;
-	uint64_t entry, stack_top = spawn->stack_top ? spawn->stack_top : CAPOS_STACK_TOP;
-	struct thread *t;
-	int error =
-	        process_create(spawn->name, spawn->name_length, spawn->account, spawn->service, &p);
-	if (error)
-		return error;
-	error = elf_load(&p->space, spawn->image, spawn->load_bias, &entry);
-	if (!error)
-		error = furnish(p, spawn, stack_top);
-	if (!error)
-		error = thread_create(p, entry, stack_top - spawn->start_length, 0, 0, &t);
-	if (error) {
-		process_end(p, 0, NULL);
-		return error == CAP_EEXIST || error == CAP_EINVAL ? CAP_ENOEXEC : error;
+	for (; *parts < 2; ++*parts) {
+		int error = *parts == 0 ? map_stack(space, stack_top) : process_map_clock(space);
+		if (error)
+			return error;
 	}
-	for (uint32_t i = 0; i < spawn->ncaps; i++) {
-		cap_t id;
-		int inserted = cap_insert(&p->caps, spawn->caps[i], &id);
-		assert(!inserted && id == CAP_GIVEN(i)); /* furnish made room */
-	}
-	sched_wake(t);
-	process_get(p);
-	*out = p;
 	return CAP_OK;
 }
 

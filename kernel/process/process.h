@@ -79,11 +79,15 @@ struct spawn {
 	const struct cap *caps; /* CAP_GIVEN(0), ...: their counts pass to the process on success */
 	uint32_t ncaps;
 };
-/* Starts it.  CAP_OK with one count in *out, or CAP_ENOEXEC, CAP_ENOMEM, CAP_ENOSLOT,
- * CAP_EAGAIN. */
-int process_spawn(const struct spawn *spawn, struct process **out);
-/* What every space of a process has: stack and clock page.  CAP_OK, CAP_ENOMEM, CAP_EINVAL. */
-int process_furnish(struct space *space, uint64_t stack_top);
+struct job;
+/* spawn.c: starts it, in pieces; *job, NULL at first, is what was made so far, the caller's to give
+ * up after an error.  CAP_OK with one count in *out; WORK_AGAIN; CAP_ENOMEM or CAP_EAGAIN, and it
+ * may be tried again; CAP_ENOEXEC, CAP_ENOSLOT. */
+int process_spawn(struct job **job, const struct spawn *spawn, struct process **out);
+/* What every space of a process has: stack and clock page; *parts, 0 at first: how many it has.
+ * CAP_OK; CAP_ENOMEM, and it may be tried again; CAP_EINVAL, CAP_EEXIST. */
+int process_furnish(struct space *space, uint64_t stack_top, uint8_t *parts);
+int process_map_clock(struct space *space);
 
 /* fork.c: a process like the caller's, with one thread that runs on from its registers given
  * here. */
@@ -92,8 +96,11 @@ struct fork {
 	struct event *end_event; /* NULL: none; borrowed */
 	uint64_t end_bits;
 };
-/* CAP_OK with one count in *out, WORK_AGAIN, CAP_ENOMEM, CAP_EAGAIN. */
-int process_fork(struct thread *caller, const struct fork *fork, struct process **out);
+/* Copies the caller's memory and capabilities: CAP_OK, WORK_AGAIN, CAP_ENOMEM, CAP_EAGAIN.  The
+ * caller's private pages are shared then, and a store to one takes a frame. */
+int process_fork_copy(struct thread *caller);
+/* Lets the copy run.  CAP_OK with one count in *out; CAP_ENOMEM, CAP_EAGAIN, and none runs. */
+int process_fork_start(struct thread *caller, const struct fork *fork, struct process **out);
 
 /* exec.c: the caller's process, whose one thread it is, becomes another program's. */
 struct exec {
@@ -122,7 +129,5 @@ struct elf;
 struct elf *elf_begin(struct account *account, struct memobj *image, uint64_t bias, int *error);
 int elf_go_on(struct elf *elf, struct space *space, uint64_t *entry);
 void elf_end(struct elf *elf); /* when it is done, or given up */
-/* All of it at once.  CAP_OK, CAP_ENOEXEC, CAP_ENOMEM. */
-int elf_load(struct space *space, struct memobj *image, uint64_t bias, uint64_t *entry);
 
 #endif

@@ -50,6 +50,7 @@ struct thread {
 	struct capos_sqe sqe; /* the program cannot change it any more */
 	uint64_t progress[2]; /* of it: 0 when it is begun; what else is its operation's affair */
 	struct job *job;      /* of it, too; NULL: none; owned */
+	uint64_t tries;       /* of it that found no memory while work was pending */
 	uint64_t timeout_ns;
 	uint32_t wanted; /* completions it waits for */
 	struct timeout timeout;

@@ -70,7 +70,12 @@ static int spawn(uint64_t bias, uint64_t address, uint8_t *byte)
 	                        .load_bias = bias,
 	                        .start_block = block,
 	                        .start_length = sizeof(block)};
-	int result = process_spawn(&s, &p);
+	struct job *job = NULL;
+	int result;
+	while ((result = process_spawn(&job, &s, &p)) == WORK_AGAIN)
+		steps_renew();
+	if (job)
+		job->abandon(job);
 	if (!result) {
 		if (byte && space_copy_in(&p->space, byte, address, 1) != CAP_OK)
 			result = CAP_EFAULT;

@@ -85,8 +85,8 @@ static void give_back(paddr_t taken)
 	}
 }
 
-/* How often process_fork was called for the last fork, and how often it may be before the fork is
- * given up. */
+/* How often process_fork_copy was called for the last fork, and how often it may be before the fork
+ * is given up. */
 static unsigned fork_pieces, fork_patience = UINT32_MAX;
 
 /* What the kernel does when a submission that was under way fails. */
@@ -107,7 +107,9 @@ static int try_fork(struct process *p, struct event *event, struct process **chi
 	do {
 		fork_pieces++;
 		steps_spent = 0;
-		error = process_fork(thread_of(p), &fork, child);
+		error = process_fork_copy(thread_of(p));
+		if (!error)
+			error = process_fork_start(thread_of(p), &fork, child);
 	} while (error == WORK_AGAIN && fork_pieces < fork_patience);
 	if (error)
 		give_up_job(thread_of(p));

@@ -150,6 +150,18 @@ static void slices_show_nothing_behind_their_end(void **state)
 	memobj_put(m);
 }
 
+/* With all its frames, or NULL. */
+static struct memobj *create_dma(uint32_t npages, struct account *account)
+{
+	struct memobj *m = memobj_create_dma(npages, account);
+	uint64_t present = 0;
+	int error = m ? memobj_commit_some(m, &present) : CAP_ENOMEM;
+	assert_int_not_equal(error, WORK_AGAIN);
+	if (m && error)
+		memobj_put(m);
+	return error ? NULL : m;
+}
+
 static void limits_hold(void **state)
 {
 	(void)state;
@@ -162,7 +174,7 @@ static void limits_hold(void **state)
 	assert_int_equal(payer.pages, 3);
 	memobj_discard(m, 1, 1);
 	assert_int_not_equal(memobj_frame(m, 3, true), PADDR_NONE);
-	assert_null(memobj_create_dma(2, &payer));
+	assert_null(create_dma(2, &payer));
 	memobj_put(m);
 	payer.limits.pages = 1000;
 }
@@ -180,7 +192,7 @@ static void memory_running_out_leaves_nothing_behind(void **state)
 		i++;
 	assert_int_equal(page_free_count(), 0);
 	memobj_discard(hog, 0, 1);
-	assert_null(memobj_create_dma(10, NULL));
+	assert_null(create_dma(10, NULL));
 	struct memobj *s = memobj_slice(m, 0, 64 * PAGE_SIZE, NULL);
 	if (s) { /* the table fitted: copies do not */
 		assert_int_equal(memobj_frame(s, 0, true), PADDR_NONE);
@@ -195,7 +207,7 @@ static void memory_running_out_leaves_nothing_behind(void **state)
 static void dma_and_device_memory(void **state)
 {
 	(void)state;
-	struct memobj *dma = memobj_create_dma(20, &payer);
+	struct memobj *dma = create_dma(20, &payer);
 	uint64_t word = 7, back;
 
 	for (unsigned i = 0; i < 20; i++)
