@@ -75,7 +75,7 @@ class LinuxGuest:
              "-append", "console=ttyS0 quiet loglevel=0 mitigations=off nokaslr tsc=reliable panic=-1",
              "-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0,disable-legacy=on"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log)
-        process.initrd = prepared  # the file goes when nobody refers to it
+        process.initrd = prepared  # the file goes with the last reference
         return process
 
     @staticmethod

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Mixes bytes into the key.  Never makes it weaker, whatever they are. */
+/* Mixes bytes into the key.  No bytes make it weaker. */
 void entropy_mix(const void *bytes, size_t length);
 void entropy_read(void *buffer, size_t length);
 /* Overwrites what must not be found in memory later. */

@@ -78,7 +78,7 @@ static const char *entry_fault(const struct capos_archive_entry *entry, uint64_t
 		return entry->type == CAPOS_ARCHIVE_SYMLINK ? "a symlink has no target" : NULL;
 	if (entry->offset % CAPOS_PAGE_SIZE || entry->offset < start || entry->offset > end ||
 	    entry->size > end - entry->offset)
-		return "an entry's data lies outside the archive";
+		return "an entry's data is outside the archive";
 	return NULL;
 }
 

@@ -45,14 +45,14 @@ int channel_open(struct channel *c, void *memory, uint64_t memory_size)
 	    CHANNEL_MEMORY_SIZE(receive_size, send_size) > memory_size)
 		return CAP_EMESSAGE;
 	lay_out(c, memory, receive_size, send_size);
-	/* A channel may be opened again by whoever inherits it: go on where the last client
+	/* A channel may be opened again by a process that inherits it: go on where the last client
 	 * stopped.  The server's own index is checked against this at every look, as always. */
 	c->receive.local = atomic_load(&shared->receive.head);
 	c->send.local = atomic_load(&shared->send.tail);
 	return CAP_OK;
 }
 
-/* After a change that the client may wait for: did it ask to be told? */
+/* After a change that the client may wait for: did it ask to be woken? */
 static bool client_asked(struct channel_shared *shared)
 {
 	atomic_thread_fence(memory_order_seq_cst);

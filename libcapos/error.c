@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Words for results: a negative enum cap_error or a positive Status, as they are told in logs.
+ * Words for results: a negative enum cap_error or a positive Status, as logs show them.
  */
 #include <stddef.h>
 

@@ -34,7 +34,7 @@ static void log_arguments(const char *format, va_list args)
 	params.text.ptr = line;
 	params.text.len =
 	        length < (int)sizeof(line) ? (uint32_t)length : (uint32_t)sizeof(line) - 1;
-	/* A log that fails cannot be told to anybody. */
+	/* There is no second log to report it in. */
 	(void)log_write(log, &params, &call);
 }
 

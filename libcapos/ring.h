@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The library's own state in a ring: the last words of user_word, so that it is per thread and
- * needs no thread-local storage.  Words below RING_WORD_FIRST belong to whoever links the library.
+ * needs no thread-local storage.  Words below RING_WORD_FIRST belong to the
+ * program that links the library.
  */
 #ifndef LIBCAPOS_RING_H
 #define LIBCAPOS_RING_H

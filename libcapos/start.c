@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The start block, both ways: built for a new process, and read by the process that finds it at its
- * stack pointer.  Everything in a block that is built lies within the caller's buffer; of a block
+ * stack pointer.  Everything in a block that is built is within the caller's buffer; of a block
  * that is read, the StartInfo message goes through the checking reader like any other.
  */
 #include <string.h>

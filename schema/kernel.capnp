@@ -22,7 +22,7 @@ interface Process {
   # CAP_ERIGHTS: EXEC of an object that is not code, or a shared mapping with WRITE of one that is.
 
   unmap @2 (address :UInt64, size :UInt64) -> ();
-  # Takes out whatever is mapped in the range; parts of mappings too; nothing mapped is no error.
+  # Takes out all that is mapped in the range; parts of mappings too; nothing mapped is no error.
 
   protect @3 (address :UInt64, size :UInt64, access :UInt32) -> ();
   # The whole range must be mapped, else CAP_EFAULT and nothing is changed.  CAP_ERIGHTS: a shared mapping would get
@@ -67,7 +67,7 @@ interface Process {
   # Of the calling process alone, when the caller is its one thread (else CAP_EBUSY): replaces its memory and thread by
   # the image's, as ProcessSpawner.spawn starts it, and does not answer.  The start block is read from the caller's
   # memory: at most 1 MiB (CAP_ETOOBIG), a multiple of 16.  name: its new name; empty: the old one.  Capabilities stay, but
-  # for those sent to be moved.  What the caller had in flight is withdrawn; signals that it was not told of stay in
+  # for those sent to be moved.  What the caller had in flight is withdrawn; signals that it has not collected stay in
   # their event.  On an error nothing is changed.
 
   account @15 () -> (accountIndex :UInt16);

@@ -61,7 +61,7 @@ interface NetworkManager {
   listenAuthority @10 (port :UInt16) -> (authorityIndex :UInt16);
   settle @11 () -> ();
   # Answers when the peers of all TCP sockets whose capabilities are gone have acknowledged what was sent and its end, at most
-  # after five seconds (timedOut).  Whoever turns the machine off asks this first, or what a program sent last is lost.
+  # after five seconds (timedOut).  A process that turns the machine off asks this first, or what a program sent last is lost.
   # @12 stays reserved
   reserved12 @12 () -> ();
   openSession @13 (word :UInt64, accountIndex :UInt16, grants :List(NetworkGrant)) -> ();

@@ -263,7 +263,7 @@ void net_count_buffers(struct net *n, uint32_t receive_size, uint32_t transmit_s
 	n->nreceive = receive_size < NET_RECEIVE_BUFFERS ? receive_size : NET_RECEIVE_BUFFERS;
 	n->ntransmit = transmit_size < NET_TRANSMIT_BUFFERS ? transmit_size : NET_TRANSMIT_BUFFERS;
 	nicqueue_init(&n->client, n->memory, n->nreceive, n->ntransmit);
-	/* Nobody has seen the transmit buffers: they are a future client's. */
+	/* No client has seen the transmit buffers: they are for a future one. */
 	for (uint32_t i = 0; i < n->ntransmit; i++)
 		n->transmit_owner[i] = NET_OWNER_CLIENT;
 }

@@ -314,7 +314,7 @@ int virtio_queue_setup(struct virtio_device *d, struct virtqueue *q, uint16_t in
 	                    d->layout.notify_multiplier;
 
 	if (doorbell + sizeof(uint16_t) > d->layout.notify.length)
-		return give_up(d, "a queue's doorbell lies outside its registers");
+		return give_up(d, "a queue's doorbell is outside its registers");
 	virtqueue_init(q, memory, size, slots, index, d->features & VIRTIO_F_EVENT_IDX,
 	               (volatile uint16_t *)(d->notify + doorbell));
 	put16(d->common, COMMON_QUEUE_SIZE, size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Walks a PCI function's capability list for virtio's structures.  The first usable capability of
- * each kind counts, as the standard asks; one that lies outside every region is passed over.
+ * each kind counts, as the standard asks; one outside every region is passed over.
  */
 #include <capos/abi.h>
 

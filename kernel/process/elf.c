@@ -62,7 +62,7 @@ struct elf {
 
 static struct slab loads = SLAB_INIT(struct elf);
 
-/* Where a segment lies. */
+/* A segment's place. */
 struct extent {
 	uint64_t start, file_end, file_pages_end, memory_end;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls that are under way while init does other things.  The message lies in the call itself, so
+ * Calls that are under way while init does other things.  The message is in the call itself, so
  * there may be any number.
  */
 #include <string.h>

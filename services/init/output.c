@@ -29,7 +29,7 @@ static uint32_t depth;
 
 /* Of Directory.list: its names are in use while other calls are made. */
 static _Alignas(8) uint8_t list_buffer[16384];
-/* Of File.read: what is sent of it lies here until it is sent. */
+/* Of File.read: what is being sent is kept here until it is sent. */
 static _Alignas(8) uint8_t file_buffer[CAPOS_MESSAGE_MAX];
 
 struct name {

@@ -350,7 +350,7 @@ static void garbage(void)
 
 	for (uint32_t i = 0; i < GARBAGE_STEPS; i++) {
 		switch (random_below(8)) {
-		case 0: /* an index, or somebody's wish */
+		case 0: /* an index, or a request to be woken */
 			((volatile uint8_t *)
 			         nic_memory)[random_below(sizeof(struct nicqueue_shared))] =
 			        (uint8_t)random_below(256);

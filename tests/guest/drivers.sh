@@ -31,7 +31,7 @@ expect "20 MiB of output arrive as they were written" \
 expect "10 MB of input arrive, then their end" \
 	"$(yes | head -c 10000000 | machine input)" "10000000 655000000"
 expect "no input is its end" "$(machine input </dev/null)" "0 0"
-# Ends soon, though nobody reads: the program is told.
+# Ends soon, though nothing reads: the program gets an error.
 machine output 1000000000 </dev/null | head -c 100000 | cksum >/dev/null
-expect "output that nobody reads any more does not hang" $? 0
+expect "output that nothing reads any more does not hang" $? 0
 exit $failed

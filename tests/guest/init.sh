@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What init must refuse, each in a machine of its own: the host is told what is wrong, and the exit status says
+# What init must refuse, each in a machine of its own: the host's output names what is wrong, and the exit status says
 # whose fault it is.  Runs in the build directory.
 
 : "${srcdir:=.}"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Where the kernel lies: it panics for want of a boot archive, says where it was, and no two boots of any machine agree.
+# Where the kernel is loaded: it panics for want of a boot archive, says where it was, and no two boots of any machine agree.
 # Runs in the build directory.
 
 failed=0

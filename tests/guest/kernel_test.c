@@ -111,7 +111,7 @@ uint32_t wait_for(cap_t process, char *reason, uint32_t size)
 	struct process_wait_results results = {};
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
 	int error = process_wait(process, &results, &call);
-	tap_equal(error, CAP_OK, "the end of a process is told");
+	tap_equal(error, CAP_OK, "the end of a process is reported");
 	if (reason && results.reason.ptr) {
 		uint32_t length = results.reason.len < size ? results.reason.len : size - 1;
 		memcpy(reason, results.reason.ptr, length);

@@ -67,7 +67,7 @@ static void test_objects_in_calls(void)
 	cap_release(endpoint);
 }
 
-/* Each endpoint lies in a message that is queued on the next. */
+/* Each endpoint is in a message that is queued on the next. */
 static void test_endpoints_in_calls(void)
 {
 	static struct cap_op ops[LINKS];

@@ -16,7 +16,7 @@ enum {
 	STOP,
 };
 
-static cap_t endpoint, told;
+static cap_t endpoint, learnt;
 static volatile uint64_t released, cancelled, held, last_object, released_count;
 static volatile int resume_result;
 
@@ -48,7 +48,7 @@ static void serve_call(const struct capos_received *r, const cap_t *caps)
 		break;
 	case HOLD:
 		held = r->call_id;
-		cap_signal(told, 1);
+		cap_signal(learnt, 1);
 		break;
 	case RESUME:
 		resume_result = answer(held, 0, NULL, 0, NULL, 0);
@@ -88,11 +88,11 @@ static void server(uint64_t argument)
 		if (r->kind == CAPOS_RECEIVED_RELEASE) {
 			released = r->object;
 			released_count++;
-			cap_signal(told, 2);
+			cap_signal(learnt, 2);
 		} else if (r->kind == CAPOS_RECEIVED_CANCEL) {
 			cancelled = r->call_id;
 			answer(r->call_id, 0, NULL, 0, NULL, 0);
-			cap_signal(told, 4);
+			cap_signal(learnt, 4);
 		} else {
 			serve_call(r, caps);
 		}
@@ -195,17 +195,17 @@ static void test_cancel(cap_t object)
 	struct cap_op op = {0};
 	struct capos_sqe sqe = call_of(object, HOLD, NULL, 0);
 	cap_submit(&sqe, &op);
-	cap_wait(told, 1, CAPOS_FOREVER, &bits);
+	cap_wait(learnt, 1, CAPOS_FOREVER, &bits);
 	tap_equal(simple(object, RESUME), CAP_OK, "a server answers in any order");
 	tap_equal(cap_await(&op, CAPOS_FOREVER), CAP_OK, "the call that was held is answered");
 	tap_equal(resume_result, CAP_OK, "and its answer succeeds");
 	sqe = call_of(object, HOLD, NULL, 0);
 	cap_submit(&sqe, &op);
-	cap_wait(told, 1, CAPOS_FOREVER, &bits);
+	cap_wait(learnt, 1, CAPOS_FOREVER, &bits);
 	uint64_t call = held;
 	cap_cancel(&op);
 	tap_equal(op.cqe.result, CAP_ECANCELED, "a call that was delivered is cancelled");
-	tap_equal(cap_wait(told, 4, 1000000000, &bits), CAP_OK, "the server is told");
+	tap_equal(cap_wait(learnt, 4, 1000000000, &bits), CAP_OK, "the server learns of it");
 	tap_equal((int64_t)cancelled, (int64_t)call, "which call it was");
 }
 
@@ -217,11 +217,11 @@ static void test_release(void)
 	          "an object is minted");
 	cap_copy(object, CAP_RIGHTS_ALL, &copy);
 	cap_release(object);
-	tap_equal(cap_wait(told, 2, 1000000, &bits), CAP_ETIMEDOUT,
-	          "while a capability is left nothing is told");
+	tap_equal(cap_wait(learnt, 2, 1000000, &bits), CAP_ETIMEDOUT,
+	          "while a capability is left nothing is reported");
 	cap_release(copy);
-	tap_equal(cap_wait(told, 2, 1000000000, &bits), CAP_OK,
-	          "the server is told of the last release");
+	tap_equal(cap_wait(learnt, 2, 1000000000, &bits), CAP_OK,
+	          "the server learns of the last release");
 	tap_ok(released == 0x2222 && released_count == before + 1, "of that object, once");
 }
 
@@ -235,7 +235,7 @@ static void test_gone(cap_t object)
 	tap_equal(cap_await(&op, 1000000), CAP_ETIMEDOUT, "a call waits for a server");
 	cap_release(endpoint);
 	tap_equal(cap_await(&op, CAPOS_FOREVER), CAP_EGONE,
-	          "when nobody can receive any more it fails");
+	          "when no process can receive any more it fails");
 	tap_equal(simple(object, ECHO), CAP_EGONE, "as do later calls");
 	cap_endpoint_create(&lonely);
 	cap_mint(lonely, TEST_INTERFACE, 1, &orphan);
@@ -256,7 +256,7 @@ void test_ipc(void)
 {
 	cap_t object;
 	cap_endpoint_create(&endpoint);
-	cap_event_create(&told);
+	cap_event_create(&learnt);
 	start_thread(server, 0);
 	tap_equal(cap_mint(endpoint, TEST_INTERFACE, 0x1111, &object), CAP_OK,
 	          "an object is minted");
@@ -266,5 +266,5 @@ void test_ipc(void)
 	test_release();
 	test_gone(object);
 	cap_release(object);
-	cap_release(told);
+	cap_release(learnt);
 }

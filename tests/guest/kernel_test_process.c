@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes and their ends, and devices: children are the program "kernel_child", told by their
- * argument what to do.
+ * Processes and their ends, and devices: children are the program "kernel_child", whose
+ * argument says what to do.
  */
 #include <string.h>
 
@@ -13,10 +13,10 @@ static void ends_with(cap_t image, const char *argument, uint32_t status, const 
                       const char *what)
 {
 	cap_t process;
-	char told[128] = "";
+	char reason_given[128] = "";
 	tap_equal(start_process(image, argument, log_only, 1, &process), CAP_OK, what);
-	tap_equal(wait_for(process, told, sizeof(told)), status, argument);
-	tap_ok(strncmp(told, reason, strlen(reason)) == 0, reason);
+	tap_equal(wait_for(process, reason_given, sizeof(reason_given)), status, argument);
+	tap_ok(strncmp(reason_given, reason, strlen(reason)) == 0, reason);
 }
 
 static void test_ends(cap_t image)
@@ -53,13 +53,13 @@ static void test_faults_end(cap_t image)
 	static const char *const arguments[] = {"iret", "iret unseen"};
 	for (unsigned i = 0; i < 2; i++) {
 		cap_t process;
-		char told[128] = "";
+		char reason_given[128] = "";
 		tap_equal(start_process(image, arguments[i], log_only, 1, &process), CAP_OK,
 		          "a process returns from no interrupt");
-		uint32_t status = wait_for(process, told, sizeof(told));
+		uint32_t status = wait_for(process, reason_given, sizeof(reason_given));
 		tap_ok(status == CAPOS_EXIT_STATUS(9, 0) || status == CAPOS_EXIT_STATUS(0, 11),
 		       "it goes on, or its fault ends it: it does not fault for ever");
-		tap_note("%s: %s", arguments[i], told);
+		tap_note("%s: %s", arguments[i], reason_given);
 	}
 	ends_with(image, "wild data", CAPOS_EXIT_STATUS(0, 11), "general protection fault (rip ",
 	          "a process touches a non-canonical address");
@@ -95,7 +95,7 @@ static void test_last_memory(cap_t image)
 	const uint64_t size = 64 * CAPOS_PAGE_SIZE;
 	struct process_kill_params kill = {.status = CAPOS_EXIT_STATUS(0, 9)};
 	cap_t event, process, memory;
-	uint64_t told = 0;
+	uint64_t reason_given = 0;
 	uint8_t *a;
 	cap_event_create(&event);
 	struct capos_send_cap caps[] = {{LOG, CAP_RIGHTS_ALL, 0},
@@ -103,8 +103,8 @@ static void test_last_memory(cap_t image)
 	start_limit_pages = 0;
 	start_process(image, "hoard", caps, 2, &process);
 	start_limit_pages = START_LIMIT_PAGES;
-	cap_wait(event, UINT64_MAX, CAPOS_FOREVER, &told);
-	tap_equal((int64_t)told, 1, "a program takes memory until it is told that there is none");
+	cap_wait(event, UINT64_MAX, CAPOS_FOREVER, &reason_given);
+	tap_equal((int64_t)reason_given, 1, "a program takes memory until none is left");
 	cap_memory_create(size, &memory);
 	cap_memory_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, (void **)&a);
 	for (uint64_t i = 0; i < size; i += CAPOS_PAGE_SIZE)

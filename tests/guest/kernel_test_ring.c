@@ -87,7 +87,7 @@ static void test_bad_entries(void)
 	sqe = (struct capos_sqe){.op = CAP_OP_RETURN, .arg = 1ull << 40};
 	tap_equal(run(&sqe, NULL), CAP_ENOENT, "an answer to no call is refused");
 	sqe = (struct capos_sqe){.op = CAP_OP_CANCEL, .arg = 12345};
-	tap_equal(run(&sqe, NULL), CAP_ENOENT, "a cancel of nothing is told so");
+	tap_equal(run(&sqe, NULL), CAP_ENOENT, "a cancel of nothing answers so");
 }
 
 static void test_capabilities(void)
@@ -135,7 +135,7 @@ static void test_events(void)
 	cap_cancel(&op);
 	tap_equal(op.cqe.result, CAP_ECANCELED, "a WAIT is cancelled");
 	tap_equal(cap_wait(event, 1 | 16, 0, &bits), CAP_OK,
-	          "the bits that nobody took are still there");
+	          "the bits that were not taken are still there");
 	tap_equal((int64_t)bits, 17, "all of them");
 	cap_release(event);
 }
@@ -173,7 +173,7 @@ static void test_futex(void)
 	cap_signal(ready, 1);
 	tap_equal(cap_await(&op, CAPOS_FOREVER), CAP_OK, "a futex is woken by another thread");
 	cap_wait(ready, 2, CAPOS_FOREVER, &(uint64_t){0});
-	tap_equal(word, 3, "which is told how many it woke");
+	tap_equal(word, 3, "whose result is how many it woke");
 	cap_release(ready);
 }
 

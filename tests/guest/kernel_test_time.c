@@ -117,7 +117,7 @@ static void test_preemption(void)
 	uint64_t start = cap_now();
 	cap_sleep(30 * MS);
 	tap_ok(cap_now() - start < 300 * MS && spins > 0,
-	       "a thread that never waits holds nobody up");
+	       "a thread that never waits delays no other");
 	spin_end = true;
 	while (spin_end)
 		cap_sleep(MS);

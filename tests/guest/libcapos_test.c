@@ -226,7 +226,7 @@ static void test_late_answers(void)
 	tap_equal(call(HOLD, 0, sizeof(buffer), &c, NULL), CAP_ETIMEDOUT,
 	          "a call with a bound ends");
 	tap_ok(cap_now() - before >= 30 * MILLISECOND, "not too soon");
-	tap_equal(read_counts().cancelled, 1, "and its server is told");
+	tap_equal(read_counts().cancelled, 1, "and its server learns of it");
 	tap_equal(call(RESUME, 0, sizeof(buffer), NULL, NULL), CAP_OK, "which goes on");
 }
 

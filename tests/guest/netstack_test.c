@@ -127,7 +127,7 @@ static void test_tcp(void)
 	uint32_t got = 0;
 
 	tap_equal(connect_to(network, loopback, 4, PORT, &none), STATUS_CONNECTION_REFUSED,
-	          "nobody listens");
+	          "nothing listens");
 	tap_equal(listen_on(network, PORT, &listener), CAP_OK, "createTcpListener");
 	tap_equal(listen_on(network, PORT, &none), STATUS_ADDRESS_IN_USE, "not twice");
 	tap_equal(accept_from(listener, 20 * MILLISECOND, &none), CAP_ETIMEDOUT,
@@ -162,7 +162,7 @@ static void test_tcp(void)
 	cap_sleep(20 * MILLISECOND);
 	cap_release(client);
 	tap_equal(receive_bytes(server, 100, 5000 * MILLISECOND, &data),
-	          -1000 - STATUS_CONNECTION_RESET, "a reset is told");
+	          -1000 - STATUS_CONNECTION_RESET, "a reset is reported");
 	tap_equal(receive_bytes(server, 100, 0, &data), 0, "once");
 	close_socket(server);
 	cap_release(listener);
@@ -187,7 +187,7 @@ static void test_backpressure(void)
 			break;
 		sent += out.bytes_sent;
 	}
-	tap_ok(sent > 200000 && sent < (1u << 20), "send waits when nobody reads");
+	tap_ok(sent > 200000 && sent < (1u << 20), "send waits when the peer does not read");
 	close_socket(client);
 	for (;;) {
 		int64_t n = receive_bytes(server, LARGE, 5000 * MILLISECOND, &data);

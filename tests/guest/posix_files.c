@@ -128,7 +128,7 @@ static void data(void)
 	ok(write(second, "end", 3) == 3 && lseek(second, 0, SEEK_CUR) == 100007, "O_APPEND");
 	ok(lseek(second, 0, SEEK_SET) == 0 && write(second, "!", 1) == 1 && fstat(fd, &st) == 0 &&
 	           st.st_size == 100008,
-	   "O_APPEND appends whatever the offset");
+	   "O_APPEND appends at any offset");
 	ok(pread(fd, back, 10, 100004) == 4 && !memcmp(back, "end!", 4),
 	   "another description sees it");
 	int copy = dup(fd);
@@ -303,7 +303,7 @@ static void attributes(void)
 	int fd = open("f", O_RDONLY);
 	ok(fchmod(fd, 0600) == 0 && fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0600, "fchmod");
 	ok(access("f", R_OK | W_OK) == 0, "access");
-	fails(access("f", X_OK), EACCES, "access to run what nobody may");
+	fails(access("f", X_OK), EACCES, "access to run a file that no user may run");
 	ok(access(".", X_OK) == 0 && access("f", F_OK) == 0, "access to a directory");
 	fails(access("none", F_OK), ENOENT, "access to nothing");
 	fails(access("f", 1000), EINVAL, "access of an unknown kind");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fork, execve and wait: what a child has of its parent's and what not, what crosses execve, how
- * ends are told.  Started with an argument it is what execve made of it, and says by its exit
+ * ends are reported.  Started with an argument it is what execve made of it, and says by its exit
  * status which check failed first.
  */
 #define _GNU_SOURCE
@@ -99,7 +99,7 @@ static void ends(void)
 		_exit(42);
 	ok(wait4(child, &status, 0, &usage) == child && WIFEXITED(status) &&
 	           WEXITSTATUS(status) == 42,
-	   "an exit status is told");
+	   "an exit status is reported");
 	fails(waitpid(child, NULL, 0), ECHILD, "once");
 	fails(wait(NULL), ECHILD, "without children there is nothing to wait for");
 	child = fork();
@@ -127,7 +127,7 @@ static void ends(void)
 	}
 	ok(waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
 	           WTERMSIG(status) == SIGSEGV,
-	   "a fault is told as SIGSEGV");
+	   "a fault is reported as SIGSEGV");
 	child = fork();
 	if (!child)
 		_exit(5);
@@ -263,7 +263,7 @@ static void signals(void)
 	child = fork();
 	if (!child)
 		_exit(0);
-	fails(waitpid(child, NULL, 0), ECHILD, "with SIGCHLD ignored nobody is left to wait for");
+	fails(waitpid(child, NULL, 0), ECHILD, "with SIGCHLD ignored no child is left to wait for");
 	handle(SIGCHLD, SIG_DFL);
 }
 
@@ -441,7 +441,7 @@ static void killed_at_work(void)
 		waitpid(reader, NULL, 0);
 		close(fds[0]);
 	}
-	ok(!wrong && !stuck, "who is killed at a pipe harms nobody else");
+	ok(!wrong && !stuck, "a process killed at a pipe harms no other");
 }
 
 /* ---- execve ---- */

@@ -3,7 +3,7 @@
  * Where a program's parts lie, over a thousand starts: the program notes its addresses in a file,
  * starts itself anew, and at last counts the bits that chance decides.  An address's bit counts
  * when it is 1 in 40 to 60 of a hundred starts; what only depends on another address, or is chosen
- * from few, shows as values that come twice.  The image lies at one place for all starts but the
+ * from few, shows as values that come twice.  The image is at one place for all starts but the
  * first, which init made; "posix_layout image" prints that place, for a test over many machines.
  */
 #include <fcntl.h>
@@ -110,7 +110,7 @@ int main(int argc, char **argv)
 	ok(pread(fd, records, sizeof(records), 0) == sizeof(records), "a thousand starts");
 	for (int part = 0; part < PARTS; part++)
 		count(part);
-	ok(one_place(), "the image lies at one place once a program has started it");
+	ok(one_place(), "the image is at one place once a program has started it");
 	independent(STACK, MAPPING);
 	unlink(RECORD_AT);
 	return tap_finish();

@@ -225,7 +225,7 @@ static void endings(void)
 	poll(&p, 1, 3000);
 	n = recv(fd, buffer, 10, 0);
 	/* User-mode networking may pass a reset on as an end. */
-	ok((n < 0 && errno == ECONNRESET) || n == 0, "a reset is told");
+	ok((n < 0 && errno == ECONNRESET) || n == 0, "a reset is reported");
 	ok(option_of(fd, SOL_SOCKET, SO_ERROR) == 0, "once");
 	close(fd);
 }
@@ -237,20 +237,20 @@ static void refused(void)
 
 	fails(connect(fd, (struct sockaddr *)&to, sizeof(to)), ECONNREFUSED,
 	      "connect to a closed port");
-	ok(option_of(fd, SOL_SOCKET, SO_ERROR) == 0, "its error is told once");
+	ok(option_of(fd, SOL_SOCKET, SO_ERROR) == 0, "its error is returned once");
 	close(fd);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	int result = connect(fd, (struct sockaddr *)&to, sizeof(to));
-	/* The refusal may be back before connect is: then it is told there, and nowhere again. */
-	int told = result < 0 && errno == ECONNREFUSED;
-	ok(told || (result < 0 && errno == EINPROGRESS), "without waiting");
+	/* The refusal may be back before connect is: connect returns it, no later call does. */
+	int at_once = result < 0 && errno == ECONNREFUSED;
+	ok(at_once || (result < 0 && errno == EINPROGRESS), "without waiting");
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	ok(told ? poll(&p, 1, 0) >= 0 && !(p.revents & POLLERR)
-	        : poll(&p, 1, 3000) == 1 && p.revents & POLLERR,
+	ok(at_once ? poll(&p, 1, 0) >= 0 && !(p.revents & POLLERR)
+	           : poll(&p, 1, 3000) == 1 && p.revents & POLLERR,
 	   "poll tells of the failure that connect did not tell");
 	p.events = POLLRDHUP;
-	ok(told || (poll(&p, 1, 0) == 1 && p.revents & POLLRDHUP), "and that nothing comes");
-	ok(option_of(fd, SOL_SOCKET, SO_ERROR) == (told ? 0 : ECONNREFUSED) &&
+	ok(at_once || (poll(&p, 1, 0) == 1 && p.revents & POLLRDHUP), "and that nothing comes");
+	ok(option_of(fd, SOL_SOCKET, SO_ERROR) == (at_once ? 0 : ECONNREFUSED) &&
 	           option_of(fd, SOL_SOCKET, SO_ERROR) == 0,
 	   "SO_ERROR, once");
 	close(fd);
@@ -276,7 +276,7 @@ static void in_progress(void)
 	close(fd);
 }
 
-/* An address of the card's own network that no host has: nothing answers, whatever the test machine
+/* An address of the card's own network that no host has: nothing answers, however the test machine
  * is connected to.  (For one outside, QEMU may refuse at once.) */
 static void shut_down_while_connecting(void)
 {
@@ -466,7 +466,7 @@ static void server(int forwarded)
 	t = (struct timeval){0};
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	ok(poll(&p, 1, 100) == 0, "nobody connects by himself");
+	ok(poll(&p, 1, 100) == 0, "no connection comes by itself");
 	fprintf(control, "connect %d 20\n", forwarded);
 	fflush(control);
 	ok(poll(&p, 1, 5000) == 1 && p.revents & POLLIN, "poll tells of a connection");

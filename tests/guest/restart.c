@@ -76,7 +76,7 @@ static void test_files(void)
 	tap_equal(open_file("/etc/manifest", OPEN_READ, &again), CAP_OK,
 	          "what the archive holds is opened anew");
 	tap_equal(read_file(again), CAP_OK, "and read");
-	tap_equal(read_file(archived), CAP_EGONE, "the old file leads to nobody else's");
+	tap_equal(read_file(archived), CAP_EGONE, "the old file leads to no other");
 	cap_release(again);
 	cap_release(written);
 	cap_release(archived);

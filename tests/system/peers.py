@@ -106,7 +106,7 @@ class TcpPeer:
                 with connection:
                     connection.settimeout(60)
                     self.results.append(handle(connection))
-        except BaseException as error:  # told by result() and close()
+        except BaseException as error:  # raised again by result() and close()
             self.failure = error
 
     def result(self, seconds=60):
@@ -125,7 +125,7 @@ class TcpPeer:
 
 
 def read_all(connection):
-    """Everything up to the end, and how that was told: b"..." and "FIN" or "RST"."""
+    """Everything up to the end, and which end that was: b"..." and "FIN" or "RST"."""
     data = bytearray()
     while True:
         try:

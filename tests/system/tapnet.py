@@ -23,7 +23,7 @@ numbers = itertools.count()
 
 
 class TapNetwork:
-    """A network namespace with a tap device, dnsmasq for DHCP and DNS, and whatever else a test starts in it."""
+    """A network namespace with a tap device, dnsmasq for DHCP and DNS, and all else that a test starts in it."""
 
     ADDRESS = "192.168.77.1"
     POOL = ("192.168.77.50", "192.168.77.99")  # each machine has a MAC address, and so a lease, of its own

@@ -19,7 +19,7 @@ GUEST = "192.168.77.60"
 FORGED = "192.168.77.200"  # whose frames these pretend to be
 FORGED_MAC = "02:00:00:00:00:77"
 PORT = 80
-ECHO = 7  # nobody listens
+ECHO = 7  # nothing listens
 
 
 class Machine:
@@ -234,7 +234,7 @@ def test_many_neighbours(machine):
 
 
 def test_ip_options(machine):
-    """Source routes are refused; whatever an option's length says, nothing happens."""
+    """Source routes are refused; no option's length makes anything happen."""
     for option in (b"\x83\x07\x04\xc0\xa8\x4d\x01\x00", b"\x89\x07\x04\xc0\xa8\x4d\x01\x00", b"\x07\xff\x04\x00",
                    b"\x44\x00\x00\x00", b"\x01" * 40, b"\x00" * 40, b"\xff" * 40, b"\x94\x04\x00\x00"):
         machine.send(with_options(machine, option))
@@ -297,7 +297,7 @@ def test_connections_that_are_never_completed(machine):
 
 
 def test_segments_out_of_the_window(machine):
-    """Nobody who does not know the sequence numbers can end or feed the open connection."""
+    """A peer that does not know the sequence numbers cannot end or feed the open connection."""
     local = machine.open.getsockname()
     for flags in ("R", "RA", "S", "SA", "FA", "PA"):
         for seq in range(0, 1 << 32, 1 << 29):

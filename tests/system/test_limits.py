@@ -40,7 +40,7 @@ def test_image_that_hardly_fits_or_does_not(capos, tmp_path, size):
 
 
 def test_memory_that_is_used_up(capos):
-    """The program that asks for more is told or ended; the machine goes on to tell how."""
+    """The program that asks for more gets an error or is ended; the machine goes on and says which."""
     begin = time.monotonic()
     run = capos("busybox", "sh", "-c", "a=xxxxxxxxxxxxxxxx; while :; do a=$a$a; done", options=["--memory", "32"])
     quickly(begin)
@@ -177,7 +177,7 @@ def test_output_that_nobody_can_take(capos):
     assert run.returncode != 0
 
 
-# ---- Streams that nobody takes or closes, machines side by side ----
+# ---- Streams that no process takes or closes, machines side by side ----
 
 
 def test_input_that_is_not_read(capos):
@@ -234,7 +234,7 @@ def test_host_that_is_not_there(tap_network):
 
 
 def test_network_that_is_unreachable(tap_network, guest_program):
-    """No route leads there: told, in time."""
+    """No route leads there: an error, in time."""
     begin = time.monotonic()
     run = tap_network.capos(guest_program("attempt"), "tcp:10.9.9.9:80", options=["--address", "192.168.77.60/24"])
     assert run.returncode == 0, run.stderr

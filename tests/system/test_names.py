@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""DHCP and DNS against real servers, silent ones, and ones that lie about lengths and places."""
+"""DHCP and DNS against real servers, silent ones, and ones with false lengths and places."""
 
 import re
 import struct
@@ -56,7 +56,7 @@ def test_wget_by_a_name_that_does_not_exist(names):
 
 
 def test_name_server_is_silent(tap_network, guest_program):
-    """Nobody answers: told after a while, as a failure that may pass."""
+    """No server answers: after a while, a failure that may pass."""
     options = ["--address", f"{GUEST}/24,dns={tap_network.ADDRESS}"]
     with tap_network.udp(53):
         begin = time.monotonic()
@@ -101,7 +101,7 @@ def test_second_name_server_is_asked(names, guest_program):
     assert resolve(names, guest_program("attempt"), "known.test", options=options) == ["192.168.77.1"]
 
 
-# ---- DNS answers that lie ----
+# ---- False DNS answers ----
 
 
 def encode(name):
@@ -121,7 +121,7 @@ def record(name=b"\xc0\x0c", type_=1, class_=1, ttl=60, length=None, data=bytes(
 
 
 # Each is sent before the right answer.  None may be believed, and none may do more than make the look-up fail.
-LIES = {
+FALSE_ANSWERS = {
     "empty": lambda q: b"",
     "one byte": lambda q: q[:1],
     "header cut": lambda q: header(q)[:11],
@@ -158,7 +158,7 @@ LIES = {
 
 
 class LyingNameServer:
-    """Answers first by the lie that the name's number chooses, then rightly."""
+    """Answers first by the false answer that the name's number chooses, then rightly."""
 
     def __init__(self, socket_, right):
         self.socket = socket_
@@ -167,7 +167,7 @@ class LyingNameServer:
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
-        lies = list(LIES.values())
+        false_answers = list(FALSE_ANSWERS.values())
         while True:
             try:
                 query, address = self.socket.recvfrom(2000)
@@ -175,8 +175,8 @@ class LyingNameServer:
                 return
             label = query[13:13 + query[12]].decode()
             self.asked.append(label)
-            if label.startswith("lie"):
-                self.socket.sendto(lies[int(label[3:])](query), address)
+            if label.startswith("false"):
+                self.socket.sendto(false_answers[int(label[5:])](query), address)
             self.socket.sendto(header(query) + question(query) + record(data=self.right), address)
 
 
@@ -184,17 +184,17 @@ def test_dns_answers_that_lie(tap_network, guest_program):
     right = "192.168.77.5"
     with tap_network.udp(53) as socket_:
         server = LyingNameServer(socket_, right)
-        asked = [name for i in range(len(LIES)) for name in (f"lie{i}.test", f"good{i}.test")]
+        asked = [name for i in range(len(FALSE_ANSWERS)) for name in (f"false{i}.test", f"good{i}.test")]
         answers = resolve(tap_network, guest_program("attempt"), *asked,
                           options=["--address", f"{GUEST}/24,dns={tap_network.ADDRESS}"])
     print(dict(zip(asked, answers)))
     assert set(server.asked) == {name.split(".")[0] for name in asked}
-    for i, lie in enumerate(LIES):
-        assert answers[2 * i] in (right, "EAI_FAIL", "EAI_AGAIN", "EAI_NONAME", "EAI_NODATA"), lie
-        assert answers[2 * i + 1] == right, f"after {lie}"
+    for i, false_answer in enumerate(FALSE_ANSWERS):
+        assert answers[2 * i] in (right, "EAI_FAIL", "EAI_AGAIN", "EAI_NONAME", "EAI_NODATA"), false_answer
+        assert answers[2 * i + 1] == right, f"after {false_answer}"
 
 
-# ---- DHCP answers that lie ----
+# ---- False DHCP answers ----
 
 
 def option(code, data, length=None):
@@ -212,7 +212,7 @@ SERVER = option(54, bytes([192, 168, 77, 1]))
 GOOD = SERVER + option(51, struct.pack("!I", 3600)) + option(1, bytes([255, 255, 255, 0])) + option(
     3, bytes([192, 168, 77, 1])) + option(6, bytes([192, 168, 77, 1])) + b"\xff"
 
-DHCP_LIES = {
+FALSE_DHCP = {
     "empty": lambda r, k: b"",
     "cut in the header": lambda r, k: dhcp(r, k, GOOD)[:100],
     "cut before the options": lambda r, k: dhcp(r, k, GOOD)[:236],
@@ -239,12 +239,12 @@ DHCP_LIES = {
 
 
 class DhcpServer:
-    """Answers each request first by the lie, then rightly."""
+    """Answers each request first by the false answer, then rightly."""
 
     OFFER, ACK = 2, 5
 
-    def __init__(self, socket_, lie):
-        self.socket, self.lie, self.kinds = socket_, lie, []
+    def __init__(self, socket_, false_answer):
+        self.socket, self.false_answer, self.kinds = socket_, false_answer, []
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
@@ -258,15 +258,15 @@ class DhcpServer:
             answer = {1: self.OFFER, 3: self.ACK}.get(kind)
             if answer is None:
                 continue
-            for message in (self.lie(request, answer), dhcp(request, answer, GOOD)):
+            for message in (self.false_answer(request, answer), dhcp(request, answer, GOOD)):
                 self.socket.sendto(message, ("255.255.255.255", 68))
 
 
-@pytest.mark.parametrize("lie", DHCP_LIES.values(), ids=[name.replace(" ", "-") for name in DHCP_LIES])
-def test_dhcp_answer_that_lies(tap_network, lie):
+@pytest.mark.parametrize("false_answer", FALSE_DHCP.values(), ids=[name.replace(" ", "-") for name in FALSE_DHCP])
+def test_false_dhcp_answer(tap_network, false_answer):
     """The guest gets its address all the same, in time, and the network works."""
     with tap_network.udp(67) as socket_:
-        server = DhcpServer(socket_, lie)
+        server = DhcpServer(socket_, false_answer)
         run = tap_network.capos("busybox", "ping", "-c", "1", tap_network.ADDRESS, options=["--timeout", "40"])
     assert run.returncode == 0, (run.stderr, server.kinds)
     assert b"1 packets received" in run.stdout

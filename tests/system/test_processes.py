@@ -106,7 +106,7 @@ def test_httpd_at_the_same_time(web):
 
 
 def test_httpd_says_what_is_not_there(web):
-    with pytest.raises(urllib.error.HTTPError) as told:
+    with pytest.raises(urllib.error.HTTPError) as raised:
         web.get("/nothing")
-    assert told.value.code == 404
-    told.value.close()
+    assert raised.value.code == 404
+    raised.value.close()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the guest sends for --output, honest and hostile: nothing outside the named path is ever
- * touched, whatever the stream says and however it is cut into pieces.
+ * touched, by any stream, however it is cut into pieces.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Channels: the client checks the header that the server wrote, datagrams come out as they went in,
- * and a record that lies ends its queue and is never believed.
+ * and a malformed record ends its queue and is never believed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,18 +75,18 @@ static void test_a_second_client_goes_on_where_the_first_stopped(void **state)
 
 static void test_a_header_that_lies_is_refused(void **state)
 {
-	static const uint32_t lies[] = {3,           1023,      2048, CHANNEL_QUEUE_MAX * 2,
-	                                0x80000000u, UINT32_MAX};
+	static const uint32_t false_sizes[] = {3,           1023,      2048, CHANNEL_QUEUE_MAX * 2,
+	                                       0x80000000u, UINT32_MAX};
 	struct fixture f;
 	struct channel c;
 
 	(void)state;
 	open_channel(&f);
-	for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
-		f.server.shared->receive_size = lies[i];
+	for (unsigned i = 0; i < sizeof(false_sizes) / sizeof(false_sizes[0]); i++) {
+		f.server.shared->receive_size = false_sizes[i];
 		assert_int_equal(channel_open(&c, f.memory, f.size), CAP_EMESSAGE);
 		f.server.shared->receive_size = SIZE;
-		f.server.shared->send_size = lies[i];
+		f.server.shared->send_size = false_sizes[i];
 		assert_int_equal(channel_open(&c, f.memory, f.size), CAP_EMESSAGE);
 		f.server.shared->send_size = SIZE;
 	}
@@ -107,7 +107,7 @@ static void test_status_wakes_a_client_that_asked(void **state)
 	assert_false(channel_set_status(&f.server, CHANNEL_CONNECTING, 0)); /* nothing new */
 	assert_true(channel_set_status(&f.server, CHANNEL_CONNECTED, CHANNEL_CONNECTING));
 	assert_int_equal(atomic_load(&f.client.shared->status), CHANNEL_CONNECTED);
-	assert_false(channel_set_status(&f.server, CHANNEL_EOF, 0)); /* asked once, told once */
+	assert_false(channel_set_status(&f.server, CHANNEL_EOF, 0)); /* asked once, woken once */
 	atomic_store(&f.client.shared->client_wants_status, 1);
 	assert_true(channel_set_error(&f.server, 8));
 	assert_int_equal(atomic_load(&f.client.shared->error), 8);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * DNS messages and ICMP echo messages of libcapos-posix: what is well formed is read and answered
- * right, and no length or pointer in a message, however it lies, leads outside of it.
+ * right, and no length or pointer in a message, however malformed, leads outside of it.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -168,7 +168,7 @@ static void test_sparse_and_bounds(void **state)
 	data_free(&data, &source);
 }
 
-/* Whatever allocation fails, what was written before stays and all memory comes back. */
+/* Whichever allocation fails, what was written before stays and all memory comes back. */
 static void test_no_memory(void **state)
 {
 	static uint8_t bytes[10 * PAGE_SIZE];

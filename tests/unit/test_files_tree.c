@@ -365,7 +365,7 @@ static void test_listing_survives_changes(void **state)
 		snprintf(path, sizeof(path), "f%d", i);
 		assert_int_equal(make_file(path), STATUS_OK);
 	}
-	/* Every second one is removed while the list is read; none of the others is missed or told
+	/* Every second one is removed while the list is read; no other is missed or listed
 	 * twice. */
 	for (struct name *name; (name = tree_next(tree.top, position)); seen++) {
 		position = name->position;

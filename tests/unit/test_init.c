@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * init's plan: a sound manifest becomes what it says, and whatever is wrong with one (or with a
- * request) is told by name and never followed.
+ * init's plan: a sound manifest becomes what it says, and each fault in one (or with a
+ * request) is reported by name and never followed.
  */
 #include <setjmp.h>
 #include <stdarg.h>

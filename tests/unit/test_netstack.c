@@ -71,7 +71,7 @@ static void getting_an_address(void **state)
 	assert_true(next_udp(&discover, 67));
 	assert_int_equal(((const uint8_t *)discover.payload)[242], 1);
 	assert_int_equal(host_sent_count(), 0);
-	/* An offer that lies about its options' lengths, in every byte. */
+	/* An offer with false lengths of options, in every byte. */
 	dhcp_reply(&f, &discover, 2);
 	for (size_t i = 42; i < f.length; i++) {
 		struct frame bad = f;

@@ -81,7 +81,7 @@ static void datagrams(void **state)
 	assert_int_equal(datagram_set_option(p.socket, SOCKET_OPTION_BROADCAST, 1), STATUS_OK);
 	send_datagram(&p, "10.0.2.255", 9, "x", 1);
 	assert_true(next_udp(&q, 9));
-	/* A fixed peer: others are not heard, and its refusal is told. */
+	/* A fixed peer: others are not heard, and its refusal is reported. */
 	assert_int_equal(datagram_connect(p.socket, at("10.0.2.2", 1234)), STATUS_OK);
 	s.length = 4;
 	build_udp(&f, &s);
@@ -194,7 +194,7 @@ static void echo(void **state)
 	build_icmp(&f, 0, 0, 0, 0xabcd0001, request + 8, 8);
 	host_receive(&f);
 	host_run();
-	/* The whole packet, to who asked, and to nobody else. */
+	/* The whole packet, to the socket that asked, and to no other. */
 	assert_int_equal(take_datagram(&a, &header), 20 + 16);
 	assert_int_equal(received[0], 0x45);
 	assert_int_equal(received[20], 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * UDP datagrams of every size, in as many fragments as they take, both ways: a datagram arrives
- * whole whatever the size of its last fragment and the order in which the fragments come.
+ * whole for any size of its last fragment and the order in which the fragments come.
  */
 #include <setjmp.h>
 #include <stdarg.h>

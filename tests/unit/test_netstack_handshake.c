@@ -173,7 +173,7 @@ static void cookies_cannot_be_made_up(void **state)
 	host_drop_sent();
 }
 
-/* A full queue of connections is told by silence, so that the peer tries again. */
+/* A full queue of connections answers nothing, so that the peer tries again. */
 static void full_queues_answer_nothing(void **state)
 {
 	struct program listener, server;

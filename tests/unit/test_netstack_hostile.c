@@ -147,8 +147,8 @@ static err_t input_while_device_writes(struct pbuf *p, struct netif *netif)
 	return real_input(p, netif);
 }
 
-/* What was delivered is what is parsed, acknowledged and read, whatever the device writes into the
- * buffers afterwards. */
+/* What was delivered is what is parsed, acknowledged and read, no matter what the device writes
+ * into the buffers afterwards. */
 static void device_that_writes_after_delivery(void **state)
 {
 	struct program p;

@@ -196,7 +196,7 @@ static void grants_by_name(void **state)
 	connect_to(&p, "10.0.2.4", 80);
 	assert_int_equal(p.socket->tcp.connect_status, STATUS_ACCESS_DENIED);
 	assert_false(next_tcp(&q, 80));
-	/* A TcpConnectAuthority's way: whatever address the host has. */
+	/* A TcpConnectAuthority's way: any address that the host has. */
 	assert_int_equal(tcp_socket_connect_name(p.socket, "web.example", 80), STATUS_OK);
 	host_run();
 	assert_true(next_tcp(&q, 80));
@@ -206,7 +206,7 @@ static void grants_by_name(void **state)
 	host_drop_sent();
 }
 
-/* A program that may connect to one address has nothing asked, whatever name it chooses. */
+/* A program that may connect to one address has no question sent, for any name it chooses. */
 static void no_question_without_the_right(void **state)
 {
 	struct policy *parent = policy_create(policy_root()), *child = policy_create(parent);
@@ -237,7 +237,7 @@ static void no_question_without_the_right(void **state)
 	policy_put(parent);
 }
 
-/* DNS rebinding: whoever answers for a granted name cannot point it at this machine, nor at
+/* DNS rebinding: a server that answers for a granted name cannot point it at this machine, nor at
  * many. */
 static void names_never_mean_this_machine(void **state)
 {

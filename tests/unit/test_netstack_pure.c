@@ -527,7 +527,7 @@ static void names_are_asked_once(void **state)
 	policy_learn("one.example", &answer);
 	/* Both levels have that name. */
 	assert_int_equal(policy_connect(q, A(10, 0, 0, 1), 80, &asked, &name), POLICY_ALLOW);
-	/* Another address: ask, and be told no. */
+	/* Another address: ask, and be refused. */
 	asked = 0;
 	assert_int_equal(policy_connect(q, A(10, 0, 0, 2), 80, &asked, &name), POLICY_ASK);
 	assert_int_equal(policy_connect(q, A(10, 0, 0, 2), 80, &asked, &name), POLICY_DENY);

@@ -232,7 +232,7 @@ static void windows_close_and_open(void **state)
 	assert_in_range(sent, p.channel.receive.capacity - 4 * 1460, p.channel.receive.capacity);
 	assert_int_equal(host_driver_buffers(), HOST_RECEIVE_BUFFERS); /* and pins no buffer */
 	host_drop_sent();
-	/* It is told, without being asked, when there is room again. */
+	/* It is signalled, without being asked, when there is room again. */
 	assert_int_equal(program_receive(&p, received, sizeof(received)), sent);
 	assert_memory_equal(received, pattern, sent);
 	assert_true(next_tcp(&peer.last, 87));

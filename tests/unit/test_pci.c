@@ -159,7 +159,7 @@ static void regions(void **state)
 	}
 	assert_int_equal(seen, 0xff & ~(1 << 3 | 1 << 5));
 	assert_int_equal(pci_regions(pci_find(16), r),
-	                 1); /* the page that the small BAR lies in is out */
+	                 1); /* the page that holds the small BAR is out */
 	assert_int_equal(r[0].offset, 0);
 	assert_int_equal(r[0].size, 4096);
 }

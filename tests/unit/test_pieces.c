@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Long operations in pieces: between two of them the kernel lets interrupts in, each is bounded by
- * count, and whatever happens in between, all that an operation made is given back or whole.
+ * count, and no matter what happens in between, all that an operation made is given back or whole.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shared queues: what goes in comes out in order, an index that lies breaks its queue and nothing
+ * Shared queues: what goes in comes out in order, a false index breaks its queue and nothing
  * else, and two threads that follow the documented rule for sleeping never miss a wake-up.
  */
 #include <setjmp.h>
@@ -129,22 +129,23 @@ static void test_indices_run_over_2_to_32(void **state)
 static void test_an_index_that_lies_breaks_the_queue(void **state)
 {
 	/* Of the producer beyond the capacity; of the consumer beyond what was put in. */
-	static const uint32_t lies[] = {17, 1000, UINT32_MAX, UINT32_MAX - 15, 0x80000000u};
+	static const uint32_t false_indices[] = {17, 1000, UINT32_MAX, UINT32_MAX - 15,
+	                                         0x80000000u};
 	uint8_t byte = 0;
 	uint32_t n;
 
 	(void)state;
-	for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+	for (unsigned i = 0; i < sizeof(false_indices) / sizeof(false_indices[0]); i++) {
 		struct pair p;
 
 		pair_init(&p, 16, 1);
-		atomic_store(&p.shared.tail, lies[i]);
+		atomic_store(&p.shared.tail, false_indices[i]);
 		assert_int_equal(queue_readable(&p.consumer), 0);
 		assert_true(p.consumer.broken);
 		atomic_store(&p.shared.tail, 1); /* telling the truth later does not mend it */
 		assert_int_equal(queue_take(&p.consumer, &byte, 1), 0);
 		assert_null(queue_read_run(&p.consumer, 0, &n));
-		atomic_store(&p.shared.head, -lies[i]);
+		atomic_store(&p.shared.head, -false_indices[i]);
 		assert_int_equal(queue_writable(&p.producer), 0);
 		assert_true(p.producer.broken);
 		assert_int_equal(queue_put(&p.producer, &byte, 1), 0);

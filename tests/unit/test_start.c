@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The start block: what is built is what a new process reads, everything lies inside the block, and
+ * The start block: what is built is what a new process reads, everything is inside the block, and
  * a buffer or an image that is too small or wrong is refused.
  */
 #include <setjmp.h>
@@ -210,7 +210,7 @@ static void test_facts_of_an_image(void **state)
 	assert_int_equal(facts.phdr, 0x700040);
 	i.segments[0].p_type = i.segments[1].p_type = PT_NULL;
 	assert_int_equal(start_image_facts(&i, sizeof(i), 0, &facts), CAP_OK);
-	assert_int_equal(facts.phnum, 0); /* not loaded: not told */
+	assert_int_equal(facts.phnum, 0); /* not loaded: not passed on */
 }
 
 static void test_places_are_in_their_ranges(void **state)

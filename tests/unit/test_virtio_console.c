@@ -253,7 +253,7 @@ static void bad_messages(void **state)
 	assert_int_equal(console_run(&console), 0);
 }
 
-/* A device that does not take what is told: the driver stops listening, and goes on later. */
+/* A device that does not take notices: the driver stops listening, and goes on later. */
 static void congestion(void **state)
 {
 	struct console_message m;
@@ -420,7 +420,7 @@ static void input(void **state)
 	/* The host closes; everything is still there, and only then the end. */
 	host_opens(CONSOLE_STDIN + 1, false);
 	while (got < sent) {
-		/* The end is told once all the rest is in the channel. */
+		/* The end is shown once all the rest is in the channel. */
 		if (atomic_load(&clients[CONSOLE_STDIN].shared->status) & CHANNEL_EOF)
 			assert_int_equal(got + queue_readable(q), sent);
 
@@ -537,7 +537,7 @@ static void device_lies(void **state)
 	assert_true(console_run(&console) & CONSOLE_DEVICE_BROKEN);
 	start_device();
 	plug_all();
-	/* Not told in a run, but before sleep. */
+	/* Not signalled in a run, but before sleep. */
 	atomic_store(&to_port(CONSOLE_STDIN)->q->used->index, 100);
 	assert_true(console_prepare_sleep(&console));
 	assert_true(console_run(&console) & CONSOLE_DEVICE_BROKEN);

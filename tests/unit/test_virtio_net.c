@@ -2,7 +2,7 @@
 /*
  * The network driver's frames between a fake device and a fake netstack: both ways, through client
  * changes and device resets, with frames that are short, long or in pieces, and with a device and a
- * netstack that write whatever they like.
+ * netstack that write anything.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -272,7 +272,7 @@ static void clients_come_and_go(void **state)
 	uint8_t mark;
 
 	(void)state;
-	arrive(1, 60, 1); /* nobody is there */
+	arrive(1, 60, 1); /* no client is attached */
 	net_run(&net);
 	assert_int_equal(net.statistics.dropped, 1);
 	for (uint32_t i = 0; i < 5; i++) {

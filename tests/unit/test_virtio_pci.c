@@ -93,7 +93,7 @@ static void first_usable_counts(void **state)
 	put_cap(0x88, 0, 1, 4, 0x2000, 0x100, 0); /* a second common */
 	assert_int_equal(find(&l), CAP_OK);
 	assert_int_equal(l.common.offset, 0);
-	/* The first lies in a BAR that is not ours: the second counts. */
+	/* The first is in a BAR that is not ours: the second counts. */
 	space[0x40 + 4] = 2;
 	assert_int_equal(find(&l), CAP_OK);
 	assert_int_equal(l.common.offset, 0x2000);

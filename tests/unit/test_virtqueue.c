@@ -177,7 +177,7 @@ static void interrupts(void **state)
 	for (uint32_t i = 0; i < 8; i++)
 		add(1, i, true);
 	virtqueue_kick(&fx.q);
-	/* Wanted by nobody: the event lies behind. */
+	/* Not wanted: the event index is behind. */
 	assert_int_equal(fake_used_event(&fx.device), 0xffff);
 	assert_false(virtqueue_want_interrupt(&fx.q, 1));
 	assert_int_equal(fake_used_event(&fx.device), 0);
@@ -225,7 +225,7 @@ static void expect_broken(void)
 	assert_false(virtqueue_want_interrupt(&fx.q, 1));
 }
 
-static void lies(void **state)
+static void false_indices(void **state)
 {
 	uint32_t token, length;
 
@@ -259,7 +259,7 @@ static void lies(void **state)
 	assert_int_equal(virtqueue_take(&fx.q, &token, &length), CAP_OK);
 	atomic_store(&fx.q.used->index, 0);
 	expect_broken();
-	with_chains(); /* the lie is found by whoever looks first */
+	with_chains(); /* the false index is found at the first look */
 	atomic_store(&fx.q.used->index, 900);
 	assert_false(virtqueue_want_interrupt(&fx.q, 1));
 	assert_true(fx.q.broken);
@@ -297,7 +297,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(layout),     cmocka_unit_test(room_and_arguments),
 	        cmocka_unit_test(traffic),    cmocka_unit_test(doorbell),
-	        cmocka_unit_test(interrupts), cmocka_unit_test(lies),
+	        cmocka_unit_test(interrupts), cmocka_unit_test(false_indices),
 	        cmocka_unit_test(garbage),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reads a boot archive (archive.h): every field is checked once, when it is opened, and what is
- * handed out afterwards lies inside the archive.  Pure: works on bytes that the caller mapped and
+ * handed out afterwards is inside the archive.  Pure: works on bytes that the caller mapped and
  * keeps unchanged, makes no calls and allocates nothing.
  */
 #ifndef CAPOS_ARCHIVE_READER_H
@@ -12,7 +12,7 @@
 #include <capos/abi.h>
 #include <capos/archive.h>
 
-/* More entries than any image has; bounds the work on a header that lies. */
+/* More entries than any image has; bounds the work on a false header. */
 #define ARCHIVE_COUNT_MAX 65536u
 
 struct archive {

@@ -52,7 +52,7 @@ struct cap_op {
 /* Queues a submission (enters the kernel only when the queue is full).  CAP_OK or CAP_EAGAIN: too
  * much in flight.  With CAPOS_SQE_QUIET in its flags the op becomes done only by failing. */
 int cap_submit(struct capos_sqe *sqe, struct cap_op *op);
-/* Queues a QUIET submission that needs no completion; failures of those are counted, not told. */
+/* Queues a QUIET submission that needs no completion; failures are counted, not returned. */
 int cap_submit_quiet(struct capos_sqe *sqe);
 /* Enters once: submits what is queued, waits for at least one completion (or wait=false: none) up
  * to timeout_ns, and reaps all there are.  CAP_OK, CAP_ETIMEDOUT, CAP_EINTR (signals pending), each

@@ -18,7 +18,7 @@ enum channel_status {
 	CHANNEL_EOF =
 	        1u << 1, /* nothing will be added to the receive queue: FIN, or the stream's end */
 	CHANNEL_CLOSED = 1u << 2, /* the send side takes nothing more: RST, shut down, host gone */
-	CHANNEL_ERROR = 1u << 3,  /* `error` holds a Status not yet told (SO_ERROR); the client
+	CHANNEL_ERROR = 1u << 3,  /* `error` holds a Status not yet returned (SO_ERROR); the client
 	                           * clears it by  remembering error_count */
 	CHANNEL_LISTENING = 1u << 4,  /* `pending` counts connections to accept */
 	CHANNEL_CONNECTING = 1u << 5, /* connect is under way */
@@ -78,7 +78,7 @@ bool channel_set_error(struct channel *c, uint32_t status);
 
 /* Datagrams.  put: CAP_OK or CAP_EAGAIN (no space) or CAP_ETOOBIG (never fits).  take: payload
  * bytes copied (at most size; the rest is dropped, header->length tells), CAP_EAGAIN when empty,
- * CAP_EMESSAGE when the record lies. */
+ * CAP_EMESSAGE when the record is malformed. */
 int channel_put_datagram(struct queue *q, const struct channel_datagram *header,
                          const void *payload);
 int channel_take_datagram(struct queue *q, struct channel_datagram *header, void *payload,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cap'n Proto messages for generated code: bounds-checked reading of bytes that somebody else
+ * Cap'n Proto messages for generated code: bounds-checked reading of bytes that another process
  * wrote, and building into a buffer of the caller's.  Nothing here allocates, blocks or knows of
  * IPC; the kernel, processes and host tools use the same code.
  *
@@ -21,7 +21,7 @@
 #define MSG_DEPTH_MAX    16
 #define MSG_WORDS_FACTOR 8
 
-/* Bytes owned by whoever owns the message (when read) or by the caller (when built). */
+/* Bytes owned by the owner of the message (when read) or by the caller (when built). */
 struct msg_data {
 	const uint8_t *ptr;
 	uint32_t len;
@@ -88,7 +88,7 @@ static inline uint32_t msg_builder_length(const struct msg_builder *b)
 
 /*
  * One call for a generated NAME_dispatch(): which method, the parameters' message, where the
- * results' message goes.  context belongs to whoever dispatches (the kernel's call, a server's
+ * results' message goes.  context belongs to the dispatcher (the kernel's call, a server's
  * call).
  */
 struct msg_call {

@@ -40,8 +40,8 @@ struct queue {
 	bool broken;       /* the other side's index made no sense */
 };
 
-/* shared must be zeroed by whoever makes the memory.  Both sides use the same capacity, agreed
- * outside the memory. */
+/* shared must be zeroed by the side that makes the memory.  Both sides use the same
+ * capacity, agreed outside the memory. */
 void queue_init(struct queue *q, struct queue_shared *shared, void *data, uint32_t capacity,
                 uint32_t element);
 
