@@ -23,6 +23,7 @@ static const struct method process_methods[] = {
         [PROCESS_CREATE_ENDPOINT] = {.rights = MANAGE, .words = 1, .caps = 1},
         [PROCESS_CREATE_THREAD] = {.rights = MANAGE, .words = 2},
         [PROCESS_EXIT_THREAD] = {.rights = MANAGE, .no_reply = true},
+        [PROCESS_END_THREADS] = {.rights = MANAGE},
         [PROCESS_WAIT] = {.rights = WATCH, .more = true},
         [PROCESS_STATUS] = {.rights = WATCH, .more = true},
         [PROCESS_KILL] = {.rights = CAP_RIGHT_KILL},

@@ -49,6 +49,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/process/fault.c \
 	kernel/process/fork.c \
 	kernel/process/futex.c kernel/process/futex.h \
+	kernel/process/robust.c kernel/process/robust.h \
 	kernel/object/kcall.c kernel/object/kcall.h \
 	kernel/list.h \
 	kernel/logbuffer.c kernel/logbuffer.h \

@@ -152,6 +152,18 @@ static int op_futex_wake(struct thread *t, const struct capos_sqe *sqe, struct c
 	return futex_wake(t, sqe, &cqe->value);
 }
 
+static int op_watch(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	struct cap cap;
+	int error = find(t, sqe->cap, KIND_EVENT, CAP_RIGHT_WAIT, &cap);
+	return error ? error : event_watch(event_of(cap.object), t, sqe, &cqe->value);
+}
+
+static int op_futex_requeue(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	return futex_requeue(t, sqe, &cqe->value);
+}
+
 static int (*const handlers[CAP_OP_COUNT])(struct thread *, const struct capos_sqe *,
                                            struct capos_cqe *) = {
         [CAP_OP_NOP] = op_nop,
@@ -166,6 +178,8 @@ static int (*const handlers[CAP_OP_COUNT])(struct thread *, const struct capos_s
         [CAP_OP_WAIT] = op_wait,
         [CAP_OP_FUTEX_WAIT] = op_futex_wait,
         [CAP_OP_FUTEX_WAKE] = op_futex_wake,
+        [CAP_OP_WATCH] = op_watch,
+        [CAP_OP_FUTEX_REQUEUE] = op_futex_requeue,
 };
 
 static int perform(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)

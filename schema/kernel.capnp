@@ -73,6 +73,10 @@ interface Process {
   account @15 () -> (accountIndex :UInt16);
   # The process's account, to draw on and to look at (rights CALL, WATCH, COPY).  To be handed to servers, with CALL
   # alone, when a session is opened with them.
+
+  endThreads @16 () -> ();
+  # Ends all threads of the calling process but the caller (on another's capability CAP_ETYPE).  Answers when they have
+  # ended and what they held is given up.
 }
 
 interface ProcessSpawner {

@@ -813,24 +813,44 @@ int space_prepare(struct space *s, uint64_t address, uint64_t length)
 	return CAP_OK;
 }
 
+/* NULL with *error. */
+static uint32_t *futex_word(struct space *s, uint64_t address, bool write, struct memobj **object,
+                            uint64_t *offset, int *error)
+{
+	*error = CAP_EINVAL;
+	if (address % sizeof(uint32_t) != 0)
+		return NULL;
+	*error = CAP_EFAULT;
+	if (!user_range(address, sizeof(uint32_t)))
+		return NULL;
+	char *word = reach(s, address, write, error);
+	if (!word)
+		return NULL;
+	const struct mapping *m = find(s, address);
+	assert(m); /* what the page tables show is mapped */
+	*object = m->object;
+	*offset = m->offset + (address - m->start);
+	return (uint32_t *)(void *)word;
+}
+
 int space_futex_key(struct space *s, uint64_t address, struct memobj **object, uint64_t *offset,
                     uint32_t *value)
 {
-	int error = CAP_OK;
+	int error;
+	const uint32_t *word = futex_word(s, address, false, object, offset, &error);
 
-	if (address % sizeof(uint32_t) != 0)
-		return CAP_EINVAL;
-	if (!user_range(address, sizeof(uint32_t)))
-		return CAP_EFAULT;
-	const char *word = reach(s, address, false, &error);
 	if (!word)
 		return error;
-	const struct mapping *m = find(s, address);
-	assert(m); /* what the page tables show is mapped */
 	*value = *(const volatile uint32_t *)word;
-	*object = m->object;
-	*offset = m->offset + (address - m->start);
 	return CAP_OK;
+}
+
+uint32_t *space_futex_word(struct space *s, uint64_t address, struct memobj **object,
+                           uint64_t *offset)
+{
+	int error;
+
+	return futex_word(s, address, true, object, offset, &error);
 }
 
 /* ---- When frames change under mappings ---- */

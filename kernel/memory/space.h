@@ -110,6 +110,10 @@ int space_prepare(struct space *s, uint64_t address, uint64_t length);
 /* A user word for futexes: identity (object and offset) and value.  4-byte aligned. */
 int space_futex_key(struct space *s, uint64_t address, struct memobj **object, uint64_t *offset,
                     uint32_t *value);
+/* The word itself, present and writable, with its identity: good until something else of the space
+ * is touched.  NULL: it cannot be reached. */
+uint32_t *space_futex_word(struct space *s, uint64_t address, struct memobj **object,
+                           uint64_t *offset);
 
 /* memobj.c calls these when frames of an object change under its mappings. */
 void space_forget_frame(struct memobj *object, uint64_t index); /* unmap that page everywhere */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Events.  A bit is in one place at a time: in the event's word until an operation waits for it,
- * or, once the event is bound, in the thread's upcall_bits.
+ * or, once the event is bound, in the thread's upcall_bits.  Operations that watch take nothing:
+ * they compare how many times the event was signalled.
  */
 #include "object/event.h"
 #include "object/kcall.h"
@@ -16,7 +17,9 @@ struct event {
 	struct object_header header;
 	struct account *account;
 	uint64_t bits;
-	struct list waiters;  /* struct op, in order of arrival */
+	uint64_t signals;     /* how many times it was signalled */
+	struct list waiters;  /* struct op, in order of arrival: of WAIT and of WATCH */
+	uint32_t watching;    /* those of WATCH */
 	struct thread *bound; /* it holds one count of this */
 	/* While bits are offered to the waiters, piece by piece: work, which holds one count, and
 	 * a node among the waiters, before it those that have been asked. */
@@ -62,29 +65,59 @@ void event_last(struct object_header *header)
 
 static void offer_on(struct work *work);
 
+static void withdraw(struct op *op)
+{
+	event_put(op->target);
+}
+
+static void withdraw_watch(struct op *op)
+{
+	struct event *e = op->target;
+	e->watching--;
+	event_put(e);
+}
+
+/* Whether anything that waits may be served. */
+static bool may_serve(const struct event *e)
+{
+	return e->bits != 0 || e->watching > 0;
+}
+
+/* Completes the operation if it waits for what there is. */
+static bool serve(struct event *e, struct op *op)
+{
+	bool watch = op->withdraw == withdraw_watch;
+	uint64_t taken = e->bits & op->arg;
+	if (watch ? op->arg == e->signals : taken == 0)
+		return false;
+	if (watch)
+		e->watching--;
+	else
+		e->bits &= ~taken;
+	op_complete(op, CAP_OK, 0, watch ? e->signals : taken, 0);
+	event_put(e);
+	return true;
+}
+
 /* Offers the bits to those waiters that were not asked, as far as the budget goes. */
 static void offer(struct event *e)
 {
-	while (e->bits != 0 && e->asked.next != &e->waiters) {
+	while (may_serve(e) && e->asked.next != &e->waiters) {
 		if (steps_over()) {
 			work_add_rest(&e->work, offer_on);
 			return;
 		}
 		struct op *op = list_entry(e->asked.next, struct op, queue);
-		uint64_t taken = e->bits & op->arg;
 		steps_spend(1);
-		if (taken == 0) {
-			list_remove(&e->asked);
-			list_prepend(&op->queue, &e->asked);
+		if (serve(e, op)) {
+			steps_spend(STEPS_WAKE);
 			continue;
 		}
-		e->bits &= ~taken;
-		steps_spend(STEPS_WAKE);
-		op_complete(op, CAP_OK, 0, taken, 0);
-		event_put(e);
+		list_remove(&e->asked);
+		list_prepend(&op->queue, &e->asked);
 	}
 	list_remove(&e->asked);
-	if (e->again && e->bits != 0) {
+	if (e->again && may_serve(e)) {
 		e->again = false;
 		list_prepend(&e->waiters, &e->asked);
 		work_add_rest(&e->work, offer_on);
@@ -101,6 +134,7 @@ static void offer_on(struct work *work)
 void event_signal(struct event *e, uint64_t bits)
 {
 	assert(kernel_locked());
+	e->signals++;
 	if (e->bound) {
 		thread_signal(e->bound, bits);
 		return;
@@ -118,11 +152,6 @@ void event_signal(struct event *e, uint64_t bits)
 	offer(e);
 }
 
-static void withdraw(struct op *op)
-{
-	event_put(op->target);
-}
-
 int event_wait(struct event *e, struct thread *t, const struct capos_sqe *sqe, uint64_t *bits)
 {
 	if (sqe->arg == 0)
@@ -138,6 +167,21 @@ int event_wait(struct event *e, struct thread *t, const struct capos_sqe *sqe, u
 		return CAP_ENOMEM;
 	event_get(e);
 	op->target = e;
+	list_append(&e->waiters, &op->queue);
+	return OP_PENDING;
+}
+
+int event_watch(struct event *e, struct thread *t, const struct capos_sqe *sqe, uint64_t *signals)
+{
+	*signals = e->signals;
+	if (sqe->arg != e->signals)
+		return CAP_OK;
+	struct op *op = op_create(t, sqe, withdraw_watch);
+	if (!op)
+		return CAP_ENOMEM;
+	event_get(e);
+	op->target = e;
+	e->watching++;
 	list_append(&e->waiters, &op->queue);
 	return OP_PENDING;
 }

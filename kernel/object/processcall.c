@@ -175,12 +175,45 @@ static int exit_thread(void *object, struct msg_call *msg)
 	int error = managed(object, msg, &p);
 	if (error)
 		return error;
-	if (kcall_of(msg)->caller->process != p)
+	struct thread *t = kcall_of(msg)->caller;
+	if (t->process != p)
 		return CAP_ETYPE;
-	thread_end(kcall_of(msg)->caller);
+	robust_begin(&t->robust, t);
+	if (!robust_go_on(&t->robust, &p->space))
+		return WORK_AGAIN;
+	thread_end(t);
 	if (p->nthreads == 0)
 		process_end(p, 0, NULL);
 	return MSG_DEFERRED;
+}
+
+static void stop_others(struct process *p, const struct thread *caller)
+{
+	for (struct list *node = p->threads.next; node != &p->threads; node = node->next) {
+		struct thread *t = list_entry(node, struct thread, of_process);
+		if (t != caller && t->state != THREAD_DEAD)
+			thread_stop(t);
+		steps_spend(1);
+	}
+}
+
+static int end_threads(void *object, struct msg_call *msg)
+{
+	struct process *p;
+	struct thread *caller = kcall_of(msg)->caller;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	if (caller->process != p)
+		return CAP_ETYPE;
+	stop_others(p, caller);
+	for (struct list *node = p->threads.next, *next; node != &p->threads; node = next) {
+		struct thread *t = list_entry(node, struct thread, of_process);
+		next = node->next;
+		if (t != caller && (steps_over() || !thread_free(t)))
+			return WORK_AGAIN;
+	}
+	return CAP_OK;
 }
 
 static void withdraw_wait(struct op *op)
@@ -345,6 +378,7 @@ int process_call(struct object_header *header, struct msg_call *msg)
 	        .create_endpoint = create_endpoint,
 	        .create_thread = create_thread,
 	        .exit_thread = exit_thread,
+	        .end_threads = end_threads,
 	        .wait = wait,
 	        .status = status,
 	        .kill = kill,

@@ -16,6 +16,7 @@
 struct exec_job {
 	struct job job; /* first */
 	struct work work;
+	struct robust robust; /* of the thread that ran in the old space, once that is left */
 	struct account *account;
 	struct space space;
 	struct elf *elf; /* NULL: the image is mapped */
@@ -29,7 +30,7 @@ static struct slab jobs = SLAB_INIT(struct exec_job);
 static void drop_space(struct work *work)
 {
 	struct exec_job *j = container_of(work, struct exec_job, work);
-	if (!space_destroy(&j->space)) {
+	if (!robust_go_on(&j->robust, &j->space) || !space_destroy(&j->space)) {
 		work_add_rest(work, drop_space);
 		return;
 	}
@@ -130,6 +131,9 @@ int process_exec(struct thread *caller, const struct exec *exec)
 	if (error)
 		return error;
 	caller->job = NULL;
+	robust_begin(&caller->robust, caller);
+	j->robust = caller->robust; /* its locks are given up with the old space, piece by piece */
+	caller->robust.stage = ROBUST_DONE;
 	thread_end(caller); /* its ring is in the old space */
 	space_swap(&p->space, &j->space);
 	work_add(&j->work, drop_space);

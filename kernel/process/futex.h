@@ -17,5 +17,9 @@ struct thread;
 int futex_wait(struct thread *t, const struct capos_sqe *sqe);
 /* CAP_OK with *woken, OP_AGAIN, or an error. */
 int futex_wake(struct thread *t, const struct capos_sqe *sqe, uint64_t *woken);
+int futex_requeue(struct thread *t, const struct capos_sqe *sqe, uint64_t *moved);
+/* The caller holds a count of the object, in a mapping or otherwise. */
+struct memobj;
+void futex_wake_one(struct memobj *object, uint64_t offset);
 
 #endif

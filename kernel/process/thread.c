@@ -97,6 +97,9 @@ bool thread_free(struct thread *t)
 {
 	struct list *node;
 	assert(kernel_locked() && t->state == THREAD_DEAD);
+	robust_begin(&t->robust, t);
+	if (!robust_go_on(&t->robust, &t->process->space))
+		return false;
 	while ((node = list_first(&t->ops))) {
 		if (steps_over())
 			return false;

@@ -14,6 +14,7 @@
 #include "list.h"
 #include "memory/memobj.h"
 #include "ring.h"
+#include "process/robust.h"
 #include "process/timeout.h"
 #include "work.h"
 
@@ -51,6 +52,7 @@ struct thread {
 	uint64_t progress[2]; /* of it: 0 when it is begun; what else is its operation's affair */
 	struct job *job;      /* of it, too; NULL: none; owned */
 	uint64_t tries;       /* of it that found no memory while work was pending */
+	struct robust robust; /* at its end */
 	uint64_t timeout_ns;
 	uint32_t wanted; /* completions it waits for */
 	struct timeout timeout;

@@ -177,6 +177,146 @@ static void test_futex(void)
 	cap_release(ready);
 }
 
+static uint64_t signals_of(cap_t event, uint64_t seen, struct cap_op *op)
+{
+	struct capos_sqe watch = {.op = CAP_OP_WATCH, .cap = event, .arg = seen};
+	cap_submit(&watch, op);
+	cap_poll(false, 0);
+	return op->done ? op->cqe.value : seen;
+}
+
+static void test_watch(void)
+{
+	struct cap_op first = {}, second = {};
+	uint64_t bits;
+	cap_t event;
+	cap_event_create(&event);
+	tap_ok(signals_of(event, 0, &first) == 0 && signals_of(event, 0, &second) == 0 &&
+	               !first.done && !second.done,
+	       "an event that was not signalled since is watched");
+	cap_signal(event, 2);
+	cap_poll(false, 0);
+	tap_ok(first.done && second.done && first.cqe.value == 1 && second.cqe.value == 1,
+	       "one signal reaches all that watch");
+	tap_equal(cap_wait(event, 2, 0, &bits), CAP_OK, "and they take nothing of it");
+	tap_equal((int64_t)signals_of(event, 0, &first), 1, "a signal before the watch counts");
+	signals_of(event, 1, &first);
+	cap_cancel(&first);
+	tap_equal(first.cqe.result, CAP_ECANCELED, "a watch is cancelled");
+	cap_signal(event, 1);
+	cap_release(event);
+}
+
+/* ---- What a thread leaves behind ---- */
+
+static struct {
+	uint32_t held, other, exit;
+	struct capos_robust_list list;
+	struct {
+		uint64_t next;
+		uint32_t lock;
+	} entries[2];
+} left;
+
+static void owner(uint64_t argument)
+{
+	struct capos_thread_end *end = &cap_ring()->end;
+	uint32_t self = (uint32_t)cap_ring()->thread_id & CAPOS_LOCK_OWNER;
+	(void)argument;
+	left.held = self | CAPOS_LOCK_WAITED;
+	left.other = self + 1;
+	left.exit = 1;
+	end->held[0] = (uint64_t)&left.held;
+	end->held[1] = (uint64_t)&left.other;
+	end->held[2] = 8; /* nothing is mapped there */
+	left.entries[0].lock = left.entries[1].lock = 77;
+	left.entries[0].next = (uint64_t)&left.entries[1];
+	left.entries[1].next = (uint64_t)&left.entries[0]; /* a circle without the list's head */
+	left.list.next = (uint64_t)&left.entries[0];
+	left.list.offset = sizeof(uint64_t);
+	end->robust_list = (uint64_t)&left.list;
+	end->robust_owner = 77;
+	end->exit_word = (uint64_t)&left.exit;
+	cap_signal(ready, 2);
+	cap_wait(ready, 1, CAPOS_FOREVER, &(uint64_t){0});
+	end_thread();
+}
+
+static void test_thread_end(void)
+{
+	struct cap_op lock = {}, end = {};
+	cap_event_create(&ready);
+	start_thread(owner, 0);
+	cap_wait(ready, 2, CAPOS_FOREVER, &(uint64_t){0});
+	uint32_t self = left.other - 1;
+	struct capos_sqe wait = {.op = CAP_OP_FUTEX_WAIT,
+	                         .send_addr = (uint64_t)&left.held,
+	                         .arg = self | CAPOS_LOCK_WAITED};
+	cap_submit(&wait, &lock);
+	wait = (struct capos_sqe){
+	        .op = CAP_OP_FUTEX_WAIT, .send_addr = (uint64_t)&left.exit, .arg = 1};
+	cap_submit(&wait, &end);
+	cap_signal(ready, 1);
+	tap_equal(cap_await(&end, CAPOS_FOREVER), CAP_OK, "a thread's end is waited for");
+	tap_ok(left.exit == 0 && cap_await(&lock, CAPOS_FOREVER) == CAP_OK &&
+	               left.held == (CAPOS_LOCK_WAITED | CAPOS_LOCK_DIED),
+	       "one that waits for its lock is woken, and the lock is marked");
+	tap_equal(left.other, self + 1, "a lock that it did not get stays its owner's");
+	tap_ok(left.entries[0].lock == CAPOS_LOCK_DIED && left.entries[1].lock == CAPOS_LOCK_DIED,
+	       "a list of locks without an end is gone through once in bounded time");
+	cap_release(ready);
+}
+
+static void waits_for_ever(uint64_t argument)
+{
+	(void)argument;
+	cap_signal(ready, 2);
+	for (;;)
+		cap_wait(ready, 1, CAPOS_FOREVER, &(uint64_t){0});
+}
+
+static void test_end_threads(void)
+{
+	struct process_status_results status;
+	uint64_t buffer[32];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	cap_event_create(&ready);
+	start_thread(waits_for_ever, 0);
+	start_thread(waits_for_ever, 0);
+	cap_wait(ready, 2, CAPOS_FOREVER, &(uint64_t){0});
+	tap_equal(process_end_threads(CAP_SELF, NULL), CAP_OK, "the other threads are ended");
+	process_status(CAP_SELF, &status, &call);
+	tap_equal(status.threads, 1, "one is left");
+	cap_release(ready);
+}
+
+static void test_requeue(void)
+{
+	static uint32_t words[2];
+	struct cap_op ops[3] = {};
+	struct capos_cqe cqe;
+	for (unsigned i = 0; i < 3; i++) {
+		struct capos_sqe wait = {.op = CAP_OP_FUTEX_WAIT, .send_addr = (uint64_t)words};
+		cap_submit(&wait, &ops[i]);
+	}
+	struct capos_sqe move = {.op = CAP_OP_FUTEX_REQUEUE,
+	                         .send_addr = (uint64_t)words,
+	                         .recv_addr = (uint64_t)words};
+	tap_equal(run(&move, NULL), CAP_EINVAL, "waiters do not move to the word they wait for");
+	move = (struct capos_sqe){.op = CAP_OP_FUTEX_REQUEUE,
+	                          .send_addr = (uint64_t)words,
+	                          .arg = 1,
+	                          .recv_addr = (uint64_t)&words[1],
+	                          .recv_len = 1};
+	tap_ok(run(&move, &cqe) == CAP_OK && cqe.value == 2 && ops[0].done && !ops[1].done,
+	       "the oldest waiter is woken, the next moved");
+	struct capos_sqe wake = {
+	        .op = CAP_OP_FUTEX_WAKE, .send_addr = (uint64_t)&words[1], .arg = 9};
+	tap_ok(run(&wake, &cqe) == CAP_OK && cqe.value == 1 && ops[1].done && !ops[2].done,
+	       "one is woken where it was moved to");
+	cap_cancel(&ops[2]);
+}
+
 static volatile uint64_t upcalls, upcall_seen;
 
 /*
@@ -248,6 +388,10 @@ void test_ring(void)
 	test_capabilities();
 	test_events();
 	test_futex();
+	test_requeue();
+	test_watch();
+	test_thread_end();
+	test_end_threads();
 	if (!bound) /* an event stays bound to its thread */
 		test_upcalls();
 	bound = true;

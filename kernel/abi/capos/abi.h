@@ -158,7 +158,16 @@ enum capos_op {
 	CAP_OP_FUTEX_WAIT = 10,
 	CAP_OP_FUTEX_WAKE =
 	        11, /* send_addr: word; arg: most to wake.  Completes with value: woken */
-	CAP_OP_COUNT = 12,
+	/* cap: Event with WAIT right; arg: how many times it had been signalled when the program
+	 * looked last.  Completes with value: that number now, as soon as it is another.  Nothing
+	 * is taken from the event, so any number of threads and processes can watch it, and none
+	 * misses a signal between two watches. */
+	CAP_OP_WATCH = 12,
+	/* send_addr, recv_addr: two words; arg: most to wake of those that wait for the first;
+	 * recv_len: most to let wait for the second instead.  Completes with value: both numbers
+	 * together. */
+	CAP_OP_FUTEX_REQUEUE = 13,
+	CAP_OP_COUNT = 14,
 };
 
 /* sqe.flags */
@@ -241,6 +250,42 @@ struct capos_upcall_frame {
 	uint64_t rip, rflags;
 };
 
+/* ---- The end of a thread ----
+ *
+ * What others wait for that a thread has in memory is given up when the thread ends, however it
+ * ends.  The thread registers it in its ring; the kernel reads that when the thread runs no more,
+ * and what makes no sense there has no effect on anybody else.
+ *
+ * A lock is a 4-byte aligned word: its owner's number in the bits of CAPOS_LOCK_OWNER (0: free),
+ * and CAPOS_LOCK_WAITED while threads sleep for it.  When the owner ends, the word becomes
+ * CAPOS_LOCK_DIED, with WAITED kept, and one thread that waits is woken.  This is Linux's layout of
+ * a robust futex. */
+#define CAPOS_LOCK_OWNER  0x3fffffffu
+#define CAPOS_LOCK_DIED   0x40000000u
+#define CAPOS_LOCK_WAITED 0x80000000u
+
+#define CAPOS_LOCKS_HELD 4u    /* locks that hold each other, at most */
+#define CAPOS_ROBUST_MAX 2048u /* entries of a list that are looked at, as on Linux */
+
+struct capos_thread_end {
+	/* Addresses of words of which it is the owner, or tries to become it, as number thread_id &
+	 * CAPOS_LOCK_OWNER; 0: none. */
+	uint64_t held[CAPOS_LOCKS_HELD];
+	uint64_t robust_list;  /* a struct capos_robust_list; 0: none */
+	uint32_t robust_owner; /* its number in the words of that list */
+	uint32_t reserved;
+	/* Set to 0 at the very end, and one thread that waits is woken; 0: none. */
+	uint64_t exit_word;
+};
+
+/* As set_robust_list() has it on Linux. */
+struct capos_robust_list {
+	uint64_t next;    /* address of the first entry, whose first word is that of the next; the
+	                 * last has the list's own */
+	int64_t offset;   /* from an entry to its word */
+	uint64_t pending; /* an entry that is just being put in or taken out; 0: none */
+};
+
 struct capos_ring {
 	uint64_t self; /* own address; written once by the kernel, never read back by it */
 	uint64_t thread_id;
@@ -253,7 +298,8 @@ struct capos_ring {
 	uint64_t upcall_bits;
 	uint64_t user_word[10]; /* the library's own, e.g. its per-thread state */
 	struct capos_upcall_frame upcall_frame;
-	uint8_t reserved1[CAPOS_PAGE_SIZE - 272];
+	struct capos_thread_end end;
+	uint8_t reserved1[CAPOS_PAGE_SIZE - 328];
 	struct capos_sqe sq[CAPOS_SQ_ENTRIES];
 	struct capos_cqe cq[CAPOS_CQ_ENTRIES];
 };
@@ -262,6 +308,8 @@ _Static_assert(sizeof(struct capos_sqe) == 128, "submission layout");
 _Static_assert(sizeof(struct capos_cqe) == 32, "completion layout");
 _Static_assert(sizeof(struct capos_send_cap) == 16, "capability transfer layout");
 _Static_assert(sizeof(struct capos_received) == 64, "received header layout");
+_Static_assert(sizeof(struct capos_thread_end) == 56, "layout of a thread's end");
+_Static_assert(sizeof(struct capos_robust_list) == 24, "layout of a robust list");
 _Static_assert(offsetof(struct capos_ring, sq) == CAPOS_PAGE_SIZE, "submissions on their own page");
 _Static_assert(offsetof(struct capos_ring, cq) == 2 * (size_t)CAPOS_PAGE_SIZE, "completions too");
 _Static_assert(sizeof(struct capos_ring) == CAPOS_RING_SIZE, "ring layout");
