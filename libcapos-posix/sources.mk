@@ -21,7 +21,7 @@ POSIX_H = \
 	libcapos-posix/src/process/children.h \
 	libcapos-posix/src/process/exec_state.h \
 	libcapos-posix/src/process/process.h \
-	libcapos-posix/src/process/relatives.h \
+	libcapos-posix/src/process/world.h \
 	libcapos-posix/src/signal/signal.h \
 	libcapos-posix/src/signal/signal_state.h \
 	libcapos-posix/src/socket/dnspacket.h \
@@ -64,8 +64,10 @@ POSIX_C = \
 	libcapos-posix/src/process/exec.c \
 	libcapos-posix/src/process/exec_state.c \
 	libcapos-posix/src/process/fork.c \
+	libcapos-posix/src/process/group.c \
 	libcapos-posix/src/process/process.c \
-	libcapos-posix/src/process/relatives.c \
+	libcapos-posix/src/process/wait.c \
+	libcapos-posix/src/process/world.c \
 	libcapos-posix/src/signal/signal.c \
 	libcapos-posix/src/signal/signal_calls.c \
 	libcapos-posix/src/signal/signal_state.c \

@@ -263,7 +263,8 @@ static int kill(void *object, struct msg_call *msg, const struct process_kill_pa
 	bool self = call->caller->process == p;
 	char reason[PROCESS_REASON_MAX];
 	fmt_snprintf(reason, sizeof(reason), "ended by %s", call->caller->process->name);
-	process_end(p, params->status & 0xffff, reason);
+	/* A signal says enough: it is how processes end each other. */
+	process_end(p, params->status & 0xffff, CAPOS_EXIT_SIGNAL(params->status) ? NULL : reason);
 	return self ? MSG_DEFERRED : CAP_OK;
 }
 

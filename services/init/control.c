@@ -8,13 +8,19 @@
 
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
+#include <capos/schema/process.h>
 #include <capos/text.h>
 
 #include "stream.h"
 
 #define LINE_MAX   512
 #define SIGNAL_MAX 64
+#define SIGHUP     1
+#define SIGINT     2
+#define SIGQUIT    3
 #define SIGKILL    9
+#define SIGTSTP    20
+#define SIGWINCH   28
 
 static struct {
 	struct stream stream;
@@ -51,6 +57,56 @@ void control_send(const char *format, ...)
 
 /* ---- Receiving ---- */
 
+/* What the user's keyboard sends goes to the foreground group. */
+static const uint64_t of_the_keyboard = 1ull << (SIGHUP - 1) | 1ull << (SIGINT - 1) |
+                                        1ull << (SIGQUIT - 1) | 1ull << (SIGTSTP - 1) |
+                                        1ull << (SIGWINCH - 1);
+
+static struct {
+	struct init_call call;
+	unsigned number;  /* of the signal that is under way; 0: none */
+	uint64_t waiting; /* to be sent after it */
+} to_world;
+
+/* A program that is no member of a world (it has not begun, or knows nothing of signals by number)
+ * has its event. */
+static void world_answered(void)
+{
+	if (to_world.call.op.cqe.result)
+		cap_signal(init.signals, 1ull << (to_world.number - 1));
+	else
+		init_call_release(&to_world.call);
+	to_world.number = 0;
+}
+
+static void send_to_world(void)
+{
+	struct process_world_signal_params params;
+	struct msg_builder builder;
+	int result;
+
+	if (to_world.number && to_world.call.op.done)
+		world_answered();
+	while (!to_world.number && to_world.waiting) {
+		to_world.number = (unsigned)__builtin_ctzll(to_world.waiting) + 1;
+		to_world.waiting &= to_world.waiting - 1;
+		params = (struct process_world_signal_params){
+		        .signal = to_world.number,
+		        .foreground = of_the_keyboard >> (to_world.number - 1) & 1};
+		msg_builder_init(&builder, to_world.call.buffer, sizeof(to_world.call.buffer));
+		result = process_world_signal_params_write(&builder, &params);
+		if (!result)
+			result = init_call_submit(&to_world.call,
+			                          init.sessions[SESSION_PROCESSES].object,
+			                          PROCESS_WORLD_INTERFACE, PROCESS_WORLD_SIGNAL,
+			                          msg_builder_length(&builder));
+		if (!result)
+			return;
+		to_world.call.op.cqe.result = result;
+		world_answered();
+	}
+}
+
 static void send_signal(unsigned number)
 {
 	if (!init.program.name)
@@ -61,7 +117,8 @@ static void send_signal(unsigned number)
 
 		process_kill(init.program.process, &params, &call);
 	} else {
-		cap_signal(init.signals, 1ull << (number - 1));
+		to_world.waiting |= 1ull << (number - 1);
+		send_to_world();
 	}
 }
 
@@ -121,6 +178,7 @@ void control_step(void)
 {
 	stream_follow(&control.stream);
 	receive();
+	send_to_world();
 }
 
 bool control_drain(void)

@@ -64,7 +64,7 @@ struct init_service {
 };
 
 /* A session of the program with a service; what it makes there is charged to its account. */
-enum init_session_kind { SESSION_FILES, SESSION_NETWORK, SESSION_COUNT };
+enum init_session_kind { SESSION_FILES, SESSION_NETWORK, SESSION_PROCESSES, SESSION_COUNT };
 struct init_session {
 	bool wanted; /* the service's next process is to be asked, too */
 	bool renew;  /* the service's process has ended since it was asked */
@@ -101,9 +101,9 @@ struct given {
 	struct start_cap caps[CAPOS_MESSAGE_CAPS_MAX];
 	struct capos_send_cap send[CAPOS_MESSAGE_CAPS_MAX];
 	uint32_t n;
-	/* Not CAP_NULL: in place of the Directory that the files service exports, since what is
-	 * written through this one is charged to the holder's account. */
-	cap_t session;
+	/* Not CAP_NULL: in place of the Directory that the files service exports, and of the
+	 * ProcessWorld, since what is made through these is charged to the holder's account. */
+	cap_t session, world;
 };
 /* Adds one; CAP_ENOSLOT when there is no place (a moved one is released). */
 int given_add(struct given *given, const char *name, uint64_t interface, cap_t cap, uint32_t rights,

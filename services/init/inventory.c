@@ -12,6 +12,7 @@
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
 #include <capos/schema/network.h>
+#include <capos/schema/process.h>
 #include <capos/schema/service.h>
 
 #include "init.h"
@@ -50,6 +51,8 @@ static const char *capability_name(const struct capability_entry *e)
 
 	if (!name)
 		name = service_interface_name(e->interface);
+	if (!name)
+		name = process_interface_name(e->interface);
 	if (e->kind != CAPABILITY_ENTRY_KIND_OBJECT || !name)
 		name = kernel_interface_name(e->interface);
 	if (!name && e->kind < sizeof(kind_names) / sizeof(kind_names[0]))

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <capos/log.h>
+#include <capos/schema/process.h>
 #include <capos/schema/service.h>
 
 #include "plan.h"
@@ -48,6 +49,7 @@ static const struct {
         {"ByteStream", BYTE_STREAM_INTERFACE},
         {"Directory", DIRECTORY_INTERFACE},
         {"File", FILE_INTERFACE},
+        {"ProcessWorld", PROCESS_WORLD_INTERFACE},
 };
 
 uint64_t plan_interface_id(const char *name)

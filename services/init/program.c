@@ -8,6 +8,7 @@
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
 #include <capos/schema/network.h>
+#include <capos/schema/process.h>
 #include <capos/schema/service_client.h>
 
 #include "init.h"
@@ -105,6 +106,20 @@ static int open_files(void)
 	result = directory_open_session_params_write(&builder, &params);
 	return result ? result
 	              : service_open_session(s, DIRECTORY_INTERFACE, DIRECTORY_OPEN_SESSION,
+	                                     msg_builder_length(&builder));
+}
+
+static int open_world(void)
+{
+	struct init_session *s = &init.sessions[SESSION_PROCESSES];
+	struct process_world_open_session_params params = {.word = SESSION_WORD};
+	struct msg_builder builder;
+	int result;
+
+	msg_builder_init(&builder, s->message, sizeof(s->message));
+	result = process_world_open_session_params_write(&builder, &params);
+	return result ? result
+	              : service_open_session(s, PROCESS_WORLD_INTERFACE, PROCESS_WORLD_OPEN_SESSION,
 	                                     msg_builder_length(&builder));
 }
 
@@ -208,7 +223,10 @@ void program_give(struct given *given)
 
 	if (!result)
 		result = open_files();
+	if (!result)
+		result = open_world();
 	given->session = init.sessions[SESSION_FILES].object;
+	given->world = init.sessions[SESSION_PROCESSES].object;
 	if (!result)
 		result = given_add_holdings(given, init.plan.program, init.plan.nprogram);
 	if (!result)

@@ -15,6 +15,7 @@
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
 #include <capos/schema/network.h>
+#include <capos/schema/process.h>
 #include <capos/schema/service.h>
 
 #include "init.h"
@@ -27,7 +28,7 @@ struct init_state init;
 static bool init_calls(uint64_t interface)
 {
 	return interface == BYTE_STREAM_INTERFACE || interface == DIRECTORY_INTERFACE ||
-	       interface == NETWORK_MANAGER_INTERFACE;
+	       interface == NETWORK_MANAGER_INTERFACE || interface == PROCESS_WORLD_INTERFACE;
 }
 
 int service_make_exports(uint32_t index)

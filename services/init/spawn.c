@@ -7,6 +7,7 @@
 
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
+#include <capos/schema/process.h>
 #include <capos/schema/service.h>
 
 #include "init.h"
@@ -49,6 +50,8 @@ int given_add_export(struct given *given, const char *name, uint32_t service, ui
 
 	if (e->interface == DIRECTORY_INTERFACE && given->session != CAP_NULL)
 		return given_add(given, name, e->interface, given->session, CAP_RIGHTS_ALL, false);
+	if (e->interface == PROCESS_WORLD_INTERFACE && given->world != CAP_NULL)
+		return given_add(given, name, e->interface, given->world, CAP_RIGHTS_ALL, false);
 	result = cap_mint(init.services[service].endpoint, e->interface, e->word, &object);
 	return result ? result : given_add(given, name, e->interface, object, CAP_RIGHTS_ALL, true);
 }

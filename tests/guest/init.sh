@@ -20,7 +20,8 @@ image()
 			file:sbin/init:0755:image/sbin/init \
 			file:sbin/virtio-console:0755:image/sbin/virtio-console \
 			file:sbin/virtio-net:0755:image/sbin/virtio-net \
-			file:sbin/netstack:0755:image/sbin/netstack "$@"
+			file:sbin/netstack:0755:image/sbin/netstack \
+			file:sbin/process:0755:image/sbin/process "$@"
 }
 
 # refused WHAT STATUS TEXT OPTION...: `capos run OPTION...` ends with that status and says that.

@@ -222,6 +222,43 @@ static void files(void)
 	close(fd);
 }
 
+/* ---- Processes ---- */
+
+/* 0: the wait that was under way failed for lack of a child that anything knows. */
+static int sleep_in_wait(int unused)
+{
+	(void)unused;
+	if (!fork())
+		for (;;)
+			pause();
+	return wait(NULL) == -1 && errno == ECHILD ? 0 : 1;
+}
+
+static void processes(void)
+{
+	pid_t self = getpid(), waiter = fork(), stranger, child;
+	int status;
+
+	if (!waiter)
+		_exit(sleep_in_wait(0));
+	stranger = fork();
+	if (!stranger)
+		for (;;)
+			pause();
+	usleep(300000);
+	end_service("processes-process");
+	ok(kill(stranger, SIGTERM) == -1 && errno == ESRCH, "kill finds no process then");
+	ok(waitpid(stranger, &status, 0) == -1 && errno == ECHILD, "nor wait a child");
+	ok(getpid() == self, "the process keeps its number");
+	child = fork();
+	if (!child)
+		_exit(getppid() == self ? 7 : 8);
+	ok(child > 0 && child != self, "fork works on");
+	ok(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7,
+	   "and wait");
+	ok(kill(self, 0) == 0 && getpgrp() > 0, "the process is there for others");
+}
+
 /* Standard output goes over to the console's next process. */
 static void console(void)
 {
@@ -248,6 +285,7 @@ int main(int argc, char **argv)
 	network_again();
 	network("driver-process");
 	network_again();
+	processes();
 	console();
 	return tap_finish();
 }

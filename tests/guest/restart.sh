@@ -20,6 +20,7 @@ image()
 			file:sbin/virtio-net:0755:image/sbin/virtio-net \
 			file:sbin/netstack:0755:image/sbin/netstack \
 			file:sbin/files:0755:image/sbin/files \
+			file:sbin/process:0755:image/sbin/process \
 			file:bin/restart:0755:tests/guest/restart \
 			file:bin/posix_restart:0755:tests/guest/posix_restart
 }
@@ -36,6 +37,7 @@ expect() # WHAT GOT WANTED
 
 processes='(name = "console-process", process = "virtio-console"), (name = "driver-process", process = "virtio-net"), (name = "netstack-process", process = "netstack"), (name = "files-process", process = "files"), (name = "whole-network", service = "netstack.network"),'
 sed -e '/"stderr", service/d' -e '/^    (name = "entropy", kernel/d' -e "s/^  program = \[/  program = [ $processes/" "$srcdir/manifests/default.txt" >$work/every.txt
+sed -i '/"world", service/d' $work/every.txt
 image $work/every $work/every.txt
 expect "stdout before and behind the console's end" \
 	"$(./capos run --image $work/every --timeout 120 --log $log -- restart </dev/null; echo $?)" "before
@@ -64,7 +66,11 @@ while True:
 ' >"$work/port" &
 peer=$!
 read -r port <"$work/port"
-./capos run --image $work/every --timeout 200 --log $log -- posix_restart "$port" </dev/null >$work/out
+processes='(name = "console-process", process = "virtio-console"), (name = "driver-process", process = "virtio-net"), (name = "netstack-process", process = "netstack"), (name = "files-process", process = "files"), (name = "processes-process", process = "process"),'
+sed -e '/"stdin", service/d' -e '/"stderr", service/d' -e '/^    (name = "entropy", kernel/d' \
+	-e "s/^  program = \[/  program = [ $processes/" "$srcdir/manifests/default.txt" >$work/posix.txt
+image $work/posix $work/posix.txt
+./capos run --image $work/posix --timeout 200 --log $log -- posix_restart "$port" </dev/null >$work/out
 expect "a POSIX program after the services' ends" $? 0
 cat $work/out
 kill "$peer"

@@ -77,6 +77,10 @@ def test_files_hold_the_archive_and_no_more(held):
     assert not [rights for rights in accounts if "manage" in rights], "its own to watch, clients' to draw on"
 
 
+def test_process_service_holds_no_process_before_one_joins(held):
+    assert names(held["process"], OWN) == sorted(["Process", "Endpoint", "Log", "Account"])
+
+
 def test_data_becomes_code_only_by_the_files_service(held):
     assert {process for process, entries in held.items() if "CodeMaker" in names(entries)} == {"init", "files"}
 
@@ -102,7 +106,7 @@ def test_only_who_serves_an_endpoint_receives_on_it(held):
             assert len(endpoints) == (0 if process == "program" else 1), process
 
 
-GIVEN = ["ByteStream"] * 3 + ["Directory", "EntropySource", "Log", "Timer"]
+GIVEN = ["ByteStream"] * 3 + ["Directory", "EntropySource", "Log", "ProcessWorld", "Timer"]
 
 
 @pytest.mark.parametrize("grants, network, resolver", [
@@ -126,7 +130,7 @@ def test_program_is_given_exactly_its_grants(capos, grants, network, resolver):
 
 
 def test_machine_without_a_card_has_no_network_process(capos):
-    assert set(holdings(capos, "--net", "none")) == {"init", "virtio-console", "files", "program"}
+    assert set(holdings(capos, "--net", "none")) == {"init", "virtio-console", "files", "process", "program"}
 
 
 # ---- No grant, no access ----

@@ -22,6 +22,7 @@ include $(srcdir)/tests/unit/kernel_parts.mk
 include $(srcdir)/tests/unit/libcapos.mk
 include $(srcdir)/tests/unit/netstack.mk
 include $(srcdir)/tests/unit/posix.mk
+include $(srcdir)/tests/unit/process.mk
 include $(srcdir)/tests/unit/schema.mk
 include $(srcdir)/tests/unit/tools.mk
 

@@ -9,7 +9,7 @@
 #include "core/fd.h"
 #include "core/self.h"
 
-static uint64_t id; /* 0: not asked for yet */
+static uint64_t id; /* 0: not known yet */
 
 static bool none(void)
 {
@@ -35,9 +35,9 @@ void core_set_hooks(const struct core_hooks *hooks)
 	core_hooks = *hooks;
 }
 
-void process_forked(void)
+void process_set_id(uint64_t number)
 {
-	id = 0;
+	id = number;
 }
 
 uint64_t process_id(void)

@@ -12,8 +12,9 @@
 /* From musl (overlay/src/env/capos_auxv.c): NULL until it is known. */
 const size_t *__capos_auxv(void);
 
+/* Its number in its world; the kernel's number of a process that is in none. */
 uint64_t process_id(void);
-void process_forked(void); /* in the child: its number is another */
+void process_set_id(uint64_t number);
 /* Ends the process after handing over what the ring still holds. */
 _Noreturn void posix_exit(int code, int signal);
 

@@ -148,6 +148,8 @@
 	SYSCALL(getpgrp, 0, ONCE, process)         \
 	SYSCALL(getpgid, 1, ONCE, process)         \
 	SYSCALL(getsid, 1, ONCE, process)          \
+	SYSCALL(setpgid, 2, ONCE, process)         \
+	SYSCALL(setsid, 0, ONCE, process)          \
 	SYSCALL(getuid, 0, ONCE, process)          \
 	SYSCALL(geteuid, 0, ONCE, process)         \
 	SYSCALL(getgid, 0, ONCE, process)          \

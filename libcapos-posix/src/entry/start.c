@@ -60,8 +60,13 @@ static void connect_rooms(void)
 	                                        .signal_no_restart = signal_no_restart,
 	                                        .children_look = children_look};
 
+	static const struct signal_world world = {.take = world_take_signals,
+	                                          .stop = world_stop,
+	                                          .child_ended = children_changed,
+	                                          .child_action = world_child_action};
+
 	core_set_hooks(&hooks);
-	signal_set_relay(children_relay, children_changed, children_origin);
+	signal_set_world(&world);
 }
 
 void posix_start(void)
@@ -85,6 +90,7 @@ void posix_start(void)
 		exec_restore(carried);
 		return;
 	}
+	world_start();
 	open_standard(0, "stdin", O_RDONLY);
 	open_standard(1, "stdout", O_WRONLY);
 	open_standard(2, "stderr", O_WRONLY);

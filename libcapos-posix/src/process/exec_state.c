@@ -14,6 +14,7 @@
 #include "file/file.h"
 #include "process/children.h"
 #include "process/exec_state.h"
+#include "process/process.h"
 #include "signal/signal.h"
 #include "socket/socket.h"
 #include "terminal/terminal.h"
@@ -100,7 +101,7 @@ static int write_state(struct exec_state *state, uint32_t descriptors)
 	state->magic = EXEC_STATE_MAGIC;
 	state->event = process_event();
 	state->timer = itimer_timer();
-	state->group = process_group();
+	world_save(&state->world);
 	path_state(&state->directory, &mask);
 	state->umask = mask;
 	state->image_secret = exec_image_secret();
@@ -216,11 +217,12 @@ void exec_restore(cap_t memory)
 		log_fatal("posix: execve: no memory for what relatives share");
 	wait_restore(state->event);
 	itimer_restore(state->timer);
-	process_set_group(state->group);
+	world_restore(&state->world);
 	path_restore(state->directory, (unsigned)state->umask);
 	exec_set_image_secret(state->image_secret);
 	children_restore(&state->children);
 	restore_signals(state);
+	world_child_action();
 	restore_files(state);
 	cap_memory_unmap(address, size);
 	cap_release(memory);

@@ -11,6 +11,7 @@
 
 #include "core/core.h"
 #include "process/children.h"
+#include "process/world.h"
 
 #define EXEC_STATE_NAME  "posix.state"
 #define EXEC_STATE_MAGIC 0x31434558454f5043ull
@@ -22,12 +23,12 @@ struct exec_state {
 	cap_t event;           /* that servers wake the process by */
 	cap_t directory;       /* working directory; CAP_NULL: the root */
 	cap_t timer;           /* ITIMER_REAL goes on */
-	uint64_t group;
 	uint64_t blocked, pending, ignored; /* signals */
 	uint64_t umask;
 	uint64_t image_secret; /* where images begin: exec.c */
 	struct family_state family;
 	struct children_state children;
+	struct world_state world;
 };
 
 struct carried_descriptor {

@@ -13,13 +13,15 @@
 
 #include "core/core.h"
 #include "process/children.h"
+#include "process/process.h"
+#include "process/world.h"
 #include "signal/signal.h"
 #include "time/time.h"
 
 /* What the child finds in its copy of the parent's stack. */
 struct birth {
 	struct membership membership;
-	struct parent parent;
+	struct world_birth world;
 	cap_t signals; /* the child's event */
 	cap_t process; /* the result */
 };
@@ -34,8 +36,8 @@ static long make_child(uint64_t stack, void *argument)
 {
 	struct birth *birth = argument;
 
-	return errno_of(cap_process_fork((uint64_t)posix_fork_entry, stack, signal_event(),
-	                                 SIGNAL_BIT(SIGCHLD), &birth->process));
+	return errno_of(
+	        cap_process_fork((uint64_t)posix_fork_entry, stack, CAP_NULL, 0, &birth->process));
 }
 
 /* Everything that can fail but the making itself. */
@@ -45,18 +47,10 @@ static long prepare(struct birth *birth)
 
 	if (!result)
 		result = family_join(&birth->membership);
-	if (result)
-		return result;
-	result = errno_of(cap_event_create(&birth->signals));
 	if (!result)
-		result = errno_of(cap_copy(CAP_SELF,
-		                           CAP_RIGHT_WATCH | CAP_RIGHT_CALL | CAP_RIGHT_COPY,
-		                           &birth->parent.process));
+		result = errno_of(cap_event_create(&birth->signals));
 	if (!result)
 		result = fd_each(share_file, birth);
-	birth->parent.pid = process_id();
-	birth->parent.signals = signal_event();
-	process_group();
 	return result;
 }
 
@@ -64,31 +58,18 @@ static void give_up(struct birth *birth)
 {
 	family_leave(birth->membership);
 	cap_release(birth->signals);
-	cap_release(birth->parent.process);
+	world_abandon(&birth->world);
 }
 
 static long begin_child(const struct birth *birth)
 {
-	process_forked();
 	wait_forked();
 	family_become(birth->membership);
 	signal_forked(birth->signals);
 	itimer_forked();
-	children_forked(&birth->parent);
+	children_forked();
+	world_join(&birth->world, birth->signals);
 	return 0;
-}
-
-static long record_child(struct birth *birth, struct child *c)
-{
-	struct cap_process status = {0};
-
-	cap_process_status_of(birth->process, &status);
-	*c = (struct child){.pid = status.id,
-	                    .process = birth->process,
-	                    .signals = birth->signals,
-	                    .membership = birth->membership};
-	cap_release(birth->parent.process);
-	return (long)status.id;
 }
 
 long sys_fork(void)
@@ -101,6 +82,9 @@ long sys_fork(void)
 	place = children_new();
 	if (!place)
 		return -EAGAIN;
+	result = world_prepare(&birth.world);
+	if (result)
+		return result;
 	result = prepare(&birth);
 	if (!result)
 		result = posix_fork_here(make_child, &birth);
@@ -110,7 +94,10 @@ long sys_fork(void)
 		give_up(&birth);
 		return result;
 	}
-	return record_child(&birth, place);
+	*place = (struct child){.process = birth.process, .membership = birth.membership};
+	cap_release(birth.signals);
+	world_made(&birth.world);
+	return (long)birth.world.number;
 }
 
 /* The child has its own memory, so the parent need not wait for its exec. */

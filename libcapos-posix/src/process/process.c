@@ -35,21 +35,6 @@ long sys_exit(long status)
 	posix_exit((int)status & 0xff, 0);
 }
 
-static uint64_t group;
-
-/* Children are in their parent's group. */
-uint64_t process_group(void)
-{
-	if (!group)
-		group = process_id();
-	return group;
-}
-
-void process_set_group(uint64_t carried)
-{
-	group = carried;
-}
-
 long sys_getpid(void)
 {
 	return (long)process_id();
@@ -64,23 +49,6 @@ long sys_set_tid_address(long address)
 {
 	(void)address; /* cleared when a thread ends and others go on: there are none */
 	return (long)process_id();
-}
-
-/* A program and its descendants are one group and one session. */
-long sys_getpgrp(void)
-{
-	return (long)process_group();
-}
-
-long sys_getpgid(long pid)
-{
-	return !pid || pid == (long)process_id() || child_known(pid) ? (long)process_group()
-	                                                             : -ESRCH;
-}
-
-long sys_getsid(long pid)
-{
-	return sys_getpgid(pid);
 }
 
 long sys_getuid(void)

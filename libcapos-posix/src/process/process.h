@@ -15,14 +15,20 @@
 /* execve's other half: takes up what the image before this one left in that memory. */
 void exec_restore(cap_t memory);
 
+/* The first image of a program: becomes a member of its world. */
+void world_start(void);
+/* What this image is called; args as it has them. */
+void world_describe(const char *name, char *const *args);
+/* What the process service keeps of signals that came by these bits: arrived is called for each. */
+void world_take_signals(uint64_t bits, signal_arrived *arrived);
+/* Stopped by that signal; comes back when it is continued. */
+void world_stop(int signal, bool own);
+/* SIGCHLD's action has changed. */
+void world_child_action(void);
+
 /* SIGCHLD came: a child may have ended. */
 void children_changed(void);
-/* Fills in the child that a SIGCHLD came for, once for each; changes nothing when there is none. */
-void children_origin(struct signal_origin *origin);
 /* Takes note of ends since the last look; true: SIGCHLD came since then. */
 bool children_look(void);
-/* Passes on to the children what the user's keyboard means for the whole group: of the bits that
- * came by the signals event those that are for this process. */
-uint64_t children_relay(uint64_t bits);
 
 #endif

@@ -38,16 +38,16 @@ struct signal_stack signal_stack = {.flags = SS_DISABLE};
 static cap_t event;
 
 /* Of the process room, once it takes part. */
-static uint64_t (*relay_bits)(uint64_t bits);
-static void (*child_ended)(void);
-static void (*child_origin)(struct signal_origin *origin);
+static struct signal_world world;
 
-void signal_set_relay(uint64_t (*relay)(uint64_t bits), void (*ended)(void),
-                      void (*origin)(struct signal_origin *origin))
+void signal_set_world(const struct signal_world *of_process)
 {
-	relay_bits = relay;
-	child_ended = ended;
-	child_origin = origin;
+	world = *of_process;
+}
+
+void signal_child_action(void)
+{
+	world.child_action();
 }
 
 /* Of the running call. */
@@ -57,22 +57,47 @@ static bool no_restart;
 
 /* ---- What is pending ---- */
 
+/* Those whose sender matters: what is ignored leaves no trace. */
+static uint64_t of_interest(uint64_t bits)
+{
+	uint64_t interest = bits & signals.blocked;
+
+	for (uint64_t rest = bits & ~interest; rest; rest &= rest - 1) {
+		int signal = __builtin_ctzll(rest) + 1;
+
+		if (signal_disposition(&signals, signal) != SIGNAL_IGNORE)
+			interest |= SIGNAL_BIT(signal);
+	}
+	return interest;
+}
+
+static uint64_t arrived; /* of the bits that are being collected */
+
+static void note_arrival(int signal, struct signal_origin origin)
+{
+	arrived |= SIGNAL_BIT(signal);
+	signal_state_add(&signals, signal, origin);
+}
+
 bool signal_collect(void)
 {
 	uint64_t *place = &cap_ring()->upcall_bits;
 	uint64_t bits = 0;
 
 	if (__atomic_load_n(place, __ATOMIC_RELAXED)) /* the exchange alone would cost every call */
-		bits = relay_bits(__atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL));
-	for (uint64_t rest = bits; rest; rest &= rest - 1) {
-		int signal = __builtin_ctzll(rest) + 1;
-		int code = signal == SIGALRM ? SI_KERNEL : SI_USER;
-
-		signal_state_add(&signals, signal, (struct signal_origin){.code = code});
-		if (signal == SIGCHLD)
-			child_ended();
-	}
-	return bits != 0;
+		bits = __atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL);
+	if (!bits)
+		return false;
+	arrived = 0;
+	if (of_interest(bits))
+		world.take(of_interest(bits), note_arrival);
+	/* Of timers and of the machine's owner nothing is known. */
+	for (uint64_t rest = bits & ~arrived; rest; rest &= rest - 1)
+		signal_state_add(&signals, __builtin_ctzll(rest) + 1,
+		                 (struct signal_origin){.code = SI_KERNEL});
+	if (bits & SIGNAL_BIT(SIGCHLD))
+		world.child_ended();
+	return true;
 }
 
 void signal_raise(int signal)
@@ -81,10 +106,23 @@ void signal_raise(int signal)
 	                 (struct signal_origin){.code = SI_KERNEL, .pid = (int)process_id()});
 }
 
+static void stop(int signal)
+{
+	signals.pending &= ~SIGNAL_BIT(signal);
+	world.stop(signal, signals.origins[signal].own);
+	signal_collect();
+}
+
 bool signal_waiting(void)
 {
+	int signal;
+
 	signal_collect();
-	return signal_state_next(&signals, UINT64_MAX) != 0;
+	/* A stop is not seen by the call that it came during. */
+	while ((signal = signal_state_next(&signals, UINT64_MAX)) != 0 &&
+	       signal_disposition(&signals, signal) == SIGNAL_STOP)
+		stop(signal);
+	return signal != 0;
 }
 
 int signal_mask_for_call(const uint64_t *set, uint64_t size)
@@ -185,16 +223,17 @@ void signal_fill_info(int signal, siginfo_t *info)
 {
 	struct signal_origin origin = signals.origins[signal];
 
-	/* The kernel's bit names no sender: it is a child's end, or a relative's kill. */
-	if (signal == SIGCHLD && !origin.pid)
-		child_origin(&origin);
 	memset(info, 0, sizeof(*info));
 	info->si_signo = signal;
 	info->si_code = origin.code;
 	info->si_pid = origin.pid;
 	info->si_uid = (uid_t)origin.uid;
-	if (signal == SIGCHLD) /* else it shares its place with si_value */
+	if (signal == SIGCHLD) { /* else they share their place with si_value */
 		info->si_status = origin.status;
+		info->si_utime = (clock_t)(origin.cpu_ns / 10000000);
+	} else {
+		info->si_value.sival_ptr = (void *)origin.value;
+	}
 }
 
 /* fxsave: floating-point state of an interrupted computation, NULL in a system call. */
@@ -240,6 +279,10 @@ static unsigned deliver(struct capos_upcall_frame *frame, void *fxsave, bool *re
 
 	signal_collect();
 	while ((signal = signal_state_next(&signals, UINT64_MAX)) != 0) {
+		if (signal_disposition(&signals, signal) == SIGNAL_STOP) {
+			stop(signal);
+			continue;
+		}
 		signals.pending &= ~SIGNAL_BIT(signal);
 		switch (signal_disposition(&signals, signal)) {
 		case SIGNAL_HANDLE:
@@ -252,8 +295,6 @@ static unsigned deliver(struct capos_upcall_frame *frame, void *fxsave, bool *re
 		case SIGNAL_TERMINATE:
 			signal_terminate(signal);
 		case SIGNAL_STOP:
-			absent(ABSENT_STOP);
-			break;
 		case SIGNAL_IGNORE:
 			break;
 		}

@@ -59,11 +59,18 @@ _Noreturn void signal_terminate(int signal);
 void signal_start(void);
 cap_t signal_event(void); /* where a Timer signals; CAP_NULL: none could be made */
 void signal_forked(cap_t own_event);
-/* The process room takes part in what comes: relay passes bits on to children and returns those
- * that are for this process; child_ended is called when SIGCHLD came; child_origin fills in which
- * child it came for, and changes nothing when no child has ended. */
-void signal_set_relay(uint64_t (*relay)(uint64_t bits), void (*child_ended)(void),
-                      void (*child_origin)(struct signal_origin *origin));
+typedef void signal_arrived(int signal, struct signal_origin origin);
+/* What the process room does for signals. */
+struct signal_world {
+	/* Calls arrived for each signal of these bits of which the sender is known. */
+	void (*take)(uint64_t bits, signal_arrived *arrived);
+	/* Stops the process; comes back when it goes on.  own: the signal came from itself. */
+	void (*stop)(int signal, bool own);
+	void (*child_ended)(void);  /* SIGCHLD came */
+	void (*child_action)(void); /* SIGCHLD's action has changed */
+};
+void signal_set_world(const struct signal_world *world);
+void signal_child_action(void);
 /* Fills in what siginfo says of a signal that is delivered now. */
 void signal_fill_info(int signal, siginfo_t *info);
 

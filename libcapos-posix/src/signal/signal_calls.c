@@ -42,6 +42,8 @@ long sys_rt_sigaction(long signal, long action, long old, long size)
 		return -EINVAL;
 	if (action)
 		note_fault_handler((int)signal, (const struct signal_action *)action);
+	if (action && signal == SIGCHLD)
+		signal_child_action();
 	if (old)
 		memcpy((void *)old, &previous, sizeof(previous));
 	return 0;
@@ -180,7 +182,8 @@ long signal_self(long signal, int code)
 		return -EINVAL;
 	if (signal)
 		signal_state_add(&signals, (int)signal,
-		                 (struct signal_origin){.code = code, .pid = (int)process_id()});
+		                 (struct signal_origin){
+		                         .code = code, .pid = (int)process_id(), .own = true});
 	return 0;
 }
 

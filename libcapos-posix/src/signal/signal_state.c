@@ -33,10 +33,18 @@ enum signal_disposition signal_disposition(const struct signal_state *s, int sig
 	}
 }
 
+#define STOPS \
+	(SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+
 void signal_state_add(struct signal_state *s, int signal, struct signal_origin origin)
 {
 	uint64_t bit = SIGNAL_BIT(signal);
 
+	/* Stopping and going on take each other back, also where they are ignored. */
+	if (bit & STOPS)
+		s->pending &= ~SIGNAL_BIT(SIGCONT);
+	if (signal == SIGCONT)
+		s->pending &= ~STOPS;
 	if (!(s->blocked & bit) && signal_disposition(s, signal) == SIGNAL_IGNORE)
 		return;
 	if (!(s->pending & bit))

@@ -28,6 +28,9 @@ struct signal_origin {
 	int pid;
 	int uid;
 	int status; /* of SIGCHLD: si_status */
+	bool own;   /* it did not come from outside the process */
+	uint64_t value;
+	uint64_t cpu_ns; /* of SIGCHLD: the child's */
 };
 
 struct signal_state {

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Becoming a member of a world, and staying one across fork, exec and the service's end.  The
+ * member's capability cannot be copied, so each process has its own.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include <capos/log.h>
+#include <capos/schema/process_client.h>
+#include <capos/schema/status.h>
+#include <capos/start.h>
+
+#include "core/core.h"
+#include "process/process.h"
+#include "process/world.h"
+#include "signal/signal.h"
+
+#define COMMAND_MAX 4096u /* of the arguments that others may read */
+
+static struct world_state self;
+
+cap_t world_member(void)
+{
+	return self.member;
+}
+
+bool world_exists(void)
+{
+	return self.member != CAP_NULL;
+}
+
+/* ---- Becoming a member ---- */
+
+/* What a member hands over of itself. */
+static int own_caps(struct capos_send_cap send[2], cap_t signals)
+{
+	send[0] = (struct capos_send_cap){
+	        .cap = CAP_SELF, .rights = CAP_RIGHT_WATCH | CAP_RIGHT_KILL | CAP_RIGHT_CALL};
+	send[1] = (struct capos_send_cap){.cap = signals, .rights = CAP_RIGHT_SIGNAL};
+	return 2;
+}
+
+static int enroll(cap_t signals)
+{
+	_Alignas(8) uint8_t buffer[WORLD_MESSAGE];
+	struct capos_send_cap send[2];
+	struct capos_call call = {.send_caps = send,
+	                          .send_ncaps = (uint32_t)own_caps(send, signals),
+	                          .buffer = buffer,
+	                          .size = sizeof(buffer)};
+	const struct process_world_enroll_params params = {
+	        .process_index = 0, .signals_index = 1, .number = (uint32_t)self.number};
+	struct process_world_enroll_results results;
+	int result = process_world_enroll(self.world, &params, &results, &call);
+
+	if (result)
+		return result;
+	if (results.member_index >= call.ncaps)
+		return CAP_EMESSAGE;
+	self.member = call.caps[results.member_index];
+	self.number = results.number;
+	process_set_id(self.number);
+	return CAP_OK;
+}
+
+static void send_child_action(void)
+{
+	const struct process_member_children_params params = {.forget = self.forgets,
+	                                                      .no_stops = self.no_stops};
+
+	(void)process_member_children(self.member, &params, NULL); /* an ended service: later */
+}
+
+void world_start(void)
+{
+	int result;
+
+	self.world = start_cap("world");
+	if (!self.world)
+		return;
+	result = enroll(signal_event());
+	if (result)
+		log_line("posix: not a member of a world: %s", cap_error_text(result));
+}
+
+bool world_again(int result)
+{
+	if (result != CAP_EGONE || !self.world)
+		return false;
+	cap_release(self.member);
+	self.member = CAP_NULL;
+	if (enroll(signal_event()))
+		return false;
+	if (self.forgets || self.no_stops)
+		send_child_action();
+	return true;
+}
+
+long world_errno(int result, long missing)
+{
+	switch (result) {
+	case STATUS_NO_ENTRY:
+	case CAP_EGONE:
+		return missing;
+	case STATUS_TRY_AGAIN:
+	case STATUS_NO_BUFFERS:
+		return -EAGAIN;
+	default:
+		return errno_of(result);
+	}
+}
+
+/* ---- fork ---- */
+
+static int prepare(struct world_birth *birth)
+{
+	_Alignas(8) uint8_t buffer[WORLD_MESSAGE];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct process_member_prepare_fork_results results;
+	int result = process_member_prepare_fork(self.member, &results, &call);
+
+	if (result)
+		return result;
+	if (results.birth_index >= call.ncaps)
+		return CAP_EMESSAGE;
+	birth->life = call.caps[results.birth_index];
+	birth->number = results.number;
+	return CAP_OK;
+}
+
+long world_prepare(struct world_birth *birth)
+{
+	int result;
+
+	if (!world_exists())
+		return -EPERM;
+	do {
+		result = prepare(birth);
+	} while (world_again(result));
+	return result ? world_errno(result, -EAGAIN) : 0;
+}
+
+void world_abandon(const struct world_birth *birth)
+{
+	const struct process_member_abandon_fork_params params = {.number =
+	                                                                  (uint32_t)birth->number};
+
+	(void)process_member_abandon_fork(self.member, &params, NULL);
+	cap_release(birth->life);
+}
+
+void world_made(const struct world_birth *birth)
+{
+	cap_release(birth->life);
+}
+
+static int join(const struct world_birth *birth, cap_t signals)
+{
+	_Alignas(8) uint8_t buffer[WORLD_MESSAGE];
+	struct capos_send_cap send[2];
+	struct capos_call call = {.send_caps = send,
+	                          .send_ncaps = (uint32_t)own_caps(send, signals),
+	                          .buffer = buffer,
+	                          .size = sizeof(buffer)};
+	const struct process_birth_join_params params = {.process_index = 0, .signals_index = 1};
+	struct process_birth_join_results results;
+	int result = process_birth_join(birth->life, &params, &results, &call);
+
+	if (result)
+		return result;
+	if (results.member_index >= call.ncaps)
+		return CAP_EMESSAGE;
+	self.member = call.caps[results.member_index];
+	return CAP_OK;
+}
+
+void world_join(const struct world_birth *birth, cap_t signals)
+{
+	int result;
+
+	self = (struct world_state){.world = self.world,
+	                            .number = birth->number,
+	                            .forgets = self.forgets,
+	                            .no_stops = self.no_stops};
+	process_set_id(self.number);
+	result = join(birth, signals);
+	if (result == CAP_EGONE)
+		result = enroll(signals);
+	cap_release(birth->life);
+	if (result)
+		log_line("posix: not a member of the world: %s", cap_error_text(result));
+	else if (self.forgets || self.no_stops)
+		send_child_action();
+}
+
+/* ---- What the service is to know ---- */
+
+void world_child_action(void)
+{
+	const struct signal_action *action = &signals.actions[SIGCHLD];
+	uint32_t forgets = action->handler == SIG_IGN || action->flags & SA_NOCLDWAIT;
+	uint32_t no_stops = (action->flags & SA_NOCLDSTOP) != 0;
+
+	if (forgets == self.forgets && no_stops == self.no_stops)
+		return;
+	self.forgets = forgets;
+	self.no_stops = no_stops;
+	if (world_exists())
+		send_child_action();
+}
+
+/* Sent along with the next call: nothing waits for the answer. */
+static struct {
+	struct cap_op op;
+	bool sent;
+	_Alignas(8) uint8_t message[COMMAND_MAX + WORLD_MESSAGE];
+} description;
+
+void world_describe(const char *name, char *const *args)
+{
+	struct process_member_describe_params params = {.name = MSG_TEXT(name), .executed = true};
+	struct msg_builder builder;
+	static char command[COMMAND_MAX];
+	size_t length = 0;
+
+	if (!world_exists() || (description.sent && !description.op.done))
+		return;
+	for (; *args && length < sizeof(command); args++) {
+		size_t part = strlen(*args) + 1;
+
+		if (part > sizeof(command) - length)
+			part = sizeof(command) - length;
+		memcpy(command + length, *args, part);
+		length += part;
+	}
+	params.command = MSG_DATA(command, (uint32_t)length);
+	msg_builder_init(&builder, description.message, sizeof(description.message));
+	if (process_member_describe_params_write(&builder, &params))
+		return;
+	struct capos_sqe sqe = {.op = CAP_OP_CALL,
+	                        .method = PROCESS_MEMBER_DESCRIBE,
+	                        .cap = self.member,
+	                        .interface = PROCESS_MEMBER_INTERFACE,
+	                        .send_addr = (uintptr_t)description.message,
+	                        .send_len = msg_builder_length(&builder),
+	                        .recv_addr = (uintptr_t)description.message,
+	                        .recv_len = sizeof(description.message)};
+	description.op = (struct cap_op){.done = false};
+	description.sent = !cap_submit(&sqe, &description.op);
+}
+
+/* ---- exec ---- */
+
+void world_save(struct world_state *state)
+{
+	*state = self;
+}
+
+void world_restore(const struct world_state *state)
+{
+	self = *state;
+	process_set_id(self.number);
+}

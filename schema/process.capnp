@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+# What the process service serves: worlds of processes, and the members of a world.  Index and Status conventions as
+# in network.capnp.
+#
+# Numbers: 1 is the world itself, the parent of its first process and of orphans, which it waits for; no process has
+# it.  The first process is 2, and numbers count up to 4194303 before one is used again.
+
+@0xd4a1c6b05e7f3928;
+
+interface ProcessWorld {
+  # One world.  A process sees, signals and waits within its own alone.
+
+  openSession @0 (word :UInt64, accountIndex :UInt16) -> ();
+  # As Directory.openSession: the object that the owner of the endpoint mints with this word is from now on a new
+  # world, and what the service keeps for it is drawn from the account.  exists, noBuffers, noMemory.
+
+  enroll @1 (processIndex :UInt16, signalsIndex :UInt16, number :UInt32) -> (memberIndex :UInt16, number :UInt32);
+  # Makes the process (a kernel's Process, rights WATCH and KILL) a member whose parent is the world, in a group and a
+  # session of its own.  Signals come as bits of the event (right SIGNAL), bit N-1 for signal N.  number: that it had
+  # with a service that has ended since, and gets again when it is free; 0: any.  The ProcessMember cannot be copied, so
+  # no child holds its parent's; it is given up by the process's end, which the service learns so.
+  # noBuffers: as many members as a world may have; noMemory.
+
+  signal @2 (signal :UInt32, foreground :Bool) -> ();
+  # From outside (the host's keyboard): to the foreground group of the first process's session, or to the first
+  # process alone.  noEntry: there is none.
+}
+
+interface ProcessMember {
+  # What a process may do as a member of its world.  Numbers that name no process of the world are noEntry.
+
+  prepareFork @0 () -> (number :UInt32, birthIndex :UInt16);
+  # A child of the caller's, which exists from now on.  birthIndex: a ProcessBirth, to be inherited by the new process
+  # and given up by both: when its last capability goes before the child has joined, the child has ended.
+  # tryAgain: RLIMIT_NPROC; noBuffers, noMemory.
+
+  abandonFork @1 (number :UInt32) -> ();
+  # No process was made for it: it never was.
+
+  wait @2 (which :Which, id :UInt32, options :UInt32) -> (number :UInt32, code :UInt32, status :UInt32,
+                                                         cpuNs :UInt64, childrenCpuNs :UInt64, pages :UInt64);
+  # Answers when a child matches; cancel it to stop waiting: then no child is taken.  options: waitExited.. or-ed.
+  # number 0: none yet (waitNoHang).  code: CLD_* of Linux; status: the exit code, or the signal's number.
+  # noEntry: no child matches.  id 0 with group: the caller's.
+
+  enum Which { any @0; process @1; group @2; }
+
+  kill @3 (target :Int64, signal :UInt32, code :Int32, value :UInt64) -> ();
+  # target as kill() has it: above 0 a process, 0 the caller's group, -1 all but the caller, below it a group.
+  # signal 0: whether one is there.  code: SI_USER or SI_QUEUE, value: its value.
+  # noEntry; tryAgain: as many are queued as may be (of SI_QUEUE or a real-time signal).  notPermitted: the world.
+
+  takeSignals @4 (bits :UInt64) -> (list :List(SignalInfo));
+  # What is known of the signals of these bits, in the order sent, as many as fit; they are forgotten here.  When more are
+  # left, their bits are signalled again.
+
+  stop @5 (signal :UInt32, own :Bool) -> ();
+  # The caller has stopped by this signal.  Answers when it is to go on; at once when it was sent SIGCONT since, unless
+  # the signal is its own and did not come from the service.
+
+  setGroup @6 (number :UInt32, group :UInt32) -> ();
+  # As setpgid(), 0 as there.  noEntry, notPermitted, accessDenied (the child has executed a program).
+  setSession @7 () -> (session :UInt32);
+  # notPermitted: the caller leads a group.
+  identity @8 (number :UInt32) -> (parent :UInt32, group :UInt32, session :UInt32);
+  # number 0: the caller.
+
+  children @9 (forget :Bool, noStops :Bool) -> ();
+  # What the caller wants of SIGCHLD: forget: children are not waited for; noStops: no signal when one stops or goes on.
+
+  describe @10 (name :Text, command :Data, executed :Bool) -> ();
+  # Its name (at most 15 bytes) and its arguments, each with a NUL behind it (cut at 4096 bytes), for others to read.
+
+  list @11 (from :UInt32) -> (processes :List(ProcessInfo), next :UInt32);
+  # In the order of their numbers, from this number on, as many as fit; next 0: these were the last.
+  command @12 (number :UInt32) -> (command :Data);
+
+  getLimit @13 (number :UInt32, resource :UInt32) -> (soft :UInt64, hard :UInt64);
+  setLimit @14 (number :UInt32, resource :UInt32, soft :UInt64, hard :UInt64) -> ();
+  # As prlimit(), UINT64_MAX for none.  number 0: the caller.  notPermitted: above the hard limit.
+
+  foreground @15 () -> (group :UInt32);
+  # The foreground group of the caller's session.
+  setForeground @16 (group :UInt32) -> ();
+  # notPermitted: no group of the caller's session.
+
+  usage @17 () -> (childrenCpuNs :UInt64, childrenPages :UInt64);
+  # Of the children that were waited for and theirs; of the largest.
+
+  load @18 () -> (one :UInt32, five :UInt32, fifteen :UInt32, processes :UInt32, lastNumber :UInt32);
+  # Processors that the world has used on average over the last minutes, times 65536; its processes.
+}
+
+interface ProcessBirth {
+  # A child that has not joined yet.
+
+  join @0 (processIndex :UInt16, signalsIndex :UInt16) -> (memberIndex :UInt16);
+  # Makes the process the member, as ProcessWorld.enroll does.  noEntry: it has joined, or was abandoned.
+}
+
+const waitExited :UInt32 = 1;
+const waitStopped :UInt32 = 2;
+const waitContinued :UInt32 = 4;
+const waitNoHang :UInt32 = 8;
+const waitKeep :UInt32 = 16;      # it can be waited for again
+
+struct SignalInfo {
+  signal @0 :UInt32;
+  code @1 :Int32;
+  number @2 :UInt32;      # of the sender, or of the child
+  status @3 :Int32;       # of a child
+  value @4 :UInt64;
+  cpuNs @5 :UInt64;       # of a child that ended
+}
+
+struct ProcessInfo {
+  number @0 :UInt32;
+  parent @1 :UInt32;
+  group @2 :UInt32;
+  session @3 :UInt32;
+  foreground @4 :UInt32;  # group of its session
+  state @5 :State;
+  name @6 :Text;
+  startNs @7 :UInt64;     # monotonic
+  cpuNs @8 :UInt64;
+  childrenCpuNs @9 :UInt64;
+  threads @10 :UInt32;
+  pages @11 :UInt64;
+
+  enum State { running @0; stopped @1; ended @2; }
+}

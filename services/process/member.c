@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The methods of a member.  Each works within the member's own world; what it names by number is
+ * looked for there.
+ */
+#include <string.h>
+
+#include <capos/schema/status.h>
+
+#include "process.h"
+
+#define SIGNALS_PER_REPLY 64u
+#define INFOS_PER_REPLY   128u /* with a name each they fit 16 KiB */
+
+/* number 0: the caller. */
+static struct member *find(struct member *caller, uint32_t number)
+{
+	return number ? world_find(caller->world, number) : caller;
+}
+
+/* ---- Children ---- */
+
+static int prepare_fork(void *object, struct msg_call *msg,
+                        struct process_member_prepare_fork_results *out)
+{
+	struct server_call *call = server_call_of(msg);
+	struct member *child;
+	int position, status = world_prepare(object, &child);
+
+	if (status)
+		return status;
+	position = server_give_object(call, PROCESS_BIRTH_INTERFACE, word_of(child, WORD_BIRTH));
+	if (position < 0) {
+		world_abandon(child);
+		return STATUS_NO_MEMORY;
+	}
+	out->number = child->number;
+	out->birth_index = (uint16_t)position;
+	return STATUS_OK;
+}
+
+static int abandon_fork(void *object, struct msg_call *msg,
+                        const struct process_member_abandon_fork_params *in)
+{
+	struct member *caller = object, *child = world_find(caller->world, in->number);
+
+	(void)msg;
+	if (!child || child->parent != caller || child->state != MEMBER_PREPARED)
+		return STATUS_NO_ENTRY;
+	world_abandon(child);
+	return STATUS_OK;
+}
+
+static int wait(void *object, struct msg_call *msg, const struct process_member_wait_params *in,
+                struct process_member_wait_results *out)
+{
+	const struct waiter w = {.which = (enum wait_which)in->which_,
+	                         .id = in->id,
+	                         .options = in->options,
+	                         .token = {server_call_of(msg)->call_id}};
+	int status;
+
+	(void)out; /* answered by answer_call, whose delivery is known */
+	if (in->which_ > PROCESS_MEMBER_WHICH_GROUP ||
+	    !(in->options & (WAIT_EXITED | WAIT_STOPPED | WAIT_CONTINUED)))
+		return STATUS_INVALID_ARGUMENT;
+	status = world_wait(object, &w);
+	return status ? status : MSG_DEFERRED;
+}
+
+static int children(void *object, struct msg_call *msg,
+                    const struct process_member_children_params *in)
+{
+	struct member *m = object;
+
+	(void)msg;
+	m->forgets = in->forget;
+	m->no_stops = in->no_stops;
+	return STATUS_OK;
+}
+
+static int usage(void *object, struct msg_call *msg, struct process_member_usage_results *out)
+{
+	const struct member *m = object;
+
+	(void)msg;
+	out->children_cpu_ns = m->usage.children_cpu_ns;
+	out->children_pages = m->usage.children_pages;
+	return STATUS_OK;
+}
+
+/* ---- Signals ---- */
+
+static int kill(void *object, struct msg_call *msg, const struct process_member_kill_params *in)
+{
+	struct member *sender = object;
+	const struct signal_note note = {.signal = in->signal,
+	                                 .code = in->code,
+	                                 .number = sender->number,
+	                                 .value = in->value};
+
+	(void)msg;
+	/* Codes above 0 are the kernel's and the service's. */
+	if (in->signal > WORLD_SIGNAL_MAX || in->code > 0)
+		return STATUS_INVALID_ARGUMENT;
+	return world_kill(sender, in->target, &note);
+}
+
+static int take_signals(void *object, struct msg_call *msg,
+                        const struct process_member_take_signals_params *in,
+                        struct process_member_take_signals_results *out)
+{
+	static struct signal_info list[SIGNALS_PER_REPLY];
+	struct member *m = object;
+	struct signal_note note;
+	uint32_t n = 0;
+
+	(void)msg;
+	while (n < SIGNALS_PER_REPLY && world_take_signal(m, in->bits, &note))
+		list[n++] = (struct signal_info){.signal = note.signal,
+		                                 .code = note.code,
+		                                 .number = note.number,
+		                                 .status = note.status,
+		                                 .value = note.value,
+		                                 .cpu_ns = note.cpu_ns};
+	out->list = (struct msg_list){.count = n, .items = list};
+	if (world_queued(m, in->bits))
+		m->world->ops->notify(m, world_queued(m, in->bits));
+	return STATUS_OK;
+}
+
+static int stop(void *object, struct msg_call *msg, const struct process_member_stop_params *in)
+{
+	struct member *m = object;
+
+	if (m->stop_call[0])
+		return STATUS_BUSY;
+	if (in->signal < 1 || in->signal > WORLD_SIGNAL_MAX)
+		return STATUS_INVALID_ARGUMENT;
+	if (!world_stopped(m, in->signal, in->own))
+		return STATUS_OK;
+	m->stop_call[0] = server_call_of(msg)->call_id;
+	return MSG_DEFERRED;
+}
+
+/* ---- Groups ---- */
+
+static int set_group(void *object, struct msg_call *msg,
+                     const struct process_member_set_group_params *in)
+{
+	(void)msg;
+	return world_set_group(object, in->number, in->group);
+}
+
+static int set_session(void *object, struct msg_call *msg,
+                       struct process_member_set_session_results *out)
+{
+	struct member *m = object;
+
+	(void)msg;
+	out->session = m->number;
+	return world_set_session(m);
+}
+
+static int identity(void *object, struct msg_call *msg,
+                    const struct process_member_identity_params *in,
+                    struct process_member_identity_results *out)
+{
+	const struct member *m = find(object, in->number);
+
+	(void)msg;
+	if (!m)
+		return STATUS_NO_ENTRY;
+	out->parent = m->parent ? m->parent->number : WORLD_NUMBER;
+	out->group = m->group;
+	out->session = m->session;
+	return STATUS_OK;
+}
+
+static int foreground(void *object, struct msg_call *msg,
+                      struct process_member_foreground_results *out)
+{
+	(void)msg;
+	out->group = world_foreground(object);
+	return STATUS_OK;
+}
+
+static int set_foreground(void *object, struct msg_call *msg,
+                          const struct process_member_set_foreground_params *in)
+{
+	(void)msg;
+	return world_set_foreground(object, in->group);
+}
+
+/* ---- What others may read ---- */
+
+static int describe(void *object, struct msg_call *msg,
+                    const struct process_member_describe_params *in)
+{
+	(void)msg;
+	return world_describe(object, in->name.ptr, in->name.len, in->command.ptr, in->command.len,
+	                      in->executed);
+}
+
+static void fill_info(const struct member *m, struct process_info *out)
+{
+	struct member_status status;
+
+	member_status(m, &status);
+	*out = (struct process_info){
+	        .number = m->number,
+	        .parent = m->parent ? m->parent->number : WORLD_NUMBER,
+	        .group = m->group,
+	        .session = m->session,
+	        .foreground = world_foreground(m),
+	        .state = m->state == MEMBER_STOPPED ? PROCESS_INFO_STATE_STOPPED
+	                 : m->state == MEMBER_ENDED ? PROCESS_INFO_STATE_ENDED
+	                                            : PROCESS_INFO_STATE_RUNNING,
+	        .name = MSG_TEXT(m->name),
+	        .start_ns = m->start_ns,
+	        .cpu_ns = status.cpu_ns,
+	        .children_cpu_ns = m->usage.children_cpu_ns,
+	        .threads = status.threads,
+	        .pages = status.pages};
+}
+
+static int list(void *object, struct msg_call *msg, const struct process_member_list_params *in,
+                struct process_member_list_results *out)
+{
+	static struct process_info infos[INFOS_PER_REPLY];
+	const struct member *m = ((struct member *)object)->world->first;
+	/* What fits the caller's buffer: an entry takes 14 words, and its name 2. */
+	uint32_t most = msg->out_size / 160, n = 0;
+
+	if (most > INFOS_PER_REPLY)
+		most = INFOS_PER_REPLY;
+	if (!most)
+		return STATUS_INVALID_ARGUMENT;
+	while (m && m->number < in->from)
+		m = m->after;
+	for (; m && n < most; m = m->after)
+		fill_info(m, &infos[n++]);
+	out->processes = (struct msg_list){.count = n, .items = infos};
+	out->next = m ? m->number : 0;
+	return STATUS_OK;
+}
+
+static int command(void *object, struct msg_call *msg,
+                   const struct process_member_command_params *in,
+                   struct process_member_command_results *out)
+{
+	const struct member *m = find(object, in->number);
+
+	(void)msg;
+	if (!m)
+		return STATUS_NO_ENTRY;
+	out->command = MSG_DATA(m->command, m->command_length);
+	return STATUS_OK;
+}
+
+/* ---- Limits ---- */
+
+static int get_limit(void *object, struct msg_call *msg,
+                     const struct process_member_get_limit_params *in,
+                     struct process_member_get_limit_results *out)
+{
+	const struct member *m = find(object, in->number);
+
+	(void)msg;
+	if (!m)
+		return STATUS_NO_ENTRY;
+	if (in->resource >= WORLD_LIMITS)
+		return STATUS_INVALID_ARGUMENT;
+	out->soft = m->limits[in->resource].soft;
+	out->hard = m->limits[in->resource].hard;
+	return STATUS_OK;
+}
+
+static int set_limit(void *object, struct msg_call *msg,
+                     const struct process_member_set_limit_params *in)
+{
+	struct member *m = find(object, in->number);
+
+	(void)msg;
+	return m ? world_set_limit(m, in->resource, &(struct limit){in->soft, in->hard})
+	         : STATUS_NO_ENTRY;
+}
+
+const struct process_member_ops member_ops = {.prepare_fork = prepare_fork,
+                                              .abandon_fork = abandon_fork,
+                                              .wait = wait,
+                                              .kill = kill,
+                                              .take_signals = take_signals,
+                                              .stop = stop,
+                                              .set_group = set_group,
+                                              .set_session = set_session,
+                                              .identity = identity,
+                                              .children = children,
+                                              .describe = describe,
+                                              .list = list,
+                                              .command = command,
+                                              .get_limit = get_limit,
+                                              .set_limit = set_limit,
+                                              .foreground = foreground,
+                                              .set_foreground = set_foreground,
+                                              .usage = usage};

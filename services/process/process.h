@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the service that know of calls share: its sessions, each with a world, and the
+ * words that name a member's objects.  effects.c does what a world asks for, member.c and birth.c
+ * hold the methods, service.c leads a call to its method.
+ */
+#ifndef PROCESS_PROCESS_H
+#define PROCESS_PROCESS_H
+
+#include <capos/schema/process_server.h>
+#include <capos/server.h>
+
+#include "services/files/store.h"
+#include "world.h"
+
+/* The word of the object that the manifest exports, by which sessions are opened. */
+#define WORD_ROOT 1u
+/* Words with this bit are of sessions. */
+#define WORD_SESSION_BIT (1ull << 63)
+/* Programs of one machine that have a world at a time. */
+#define SESSIONS_MAX 32u
+
+struct session {
+	uint64_t word;       /* 0: its last capability is gone, or it was never opened */
+	uint32_t generation; /* how many worlds were here before */
+	bool open;           /* there is a world, which lasts as long as it has members */
+	uint32_t first;      /* number of its first member */
+	struct store store;
+	struct slab slab;
+	struct world world;
+};
+
+extern struct session sessions[SESSIONS_MAX];
+extern struct server server;
+
+/* ---- Words ---- */
+enum word_kind { WORD_MEMBER = 1, WORD_BIRTH = 2 };
+uint64_t word_of(const struct member *m, enum word_kind kind);
+/* NULL: it names none. */
+struct member *word_member(uint64_t word, enum word_kind kind);
+struct session *session_of(const struct member *m);
+
+/* ---- effects.c ---- */
+extern const struct world_ops world_effects;
+/* A RETURN whose delivery is known: false when the caller has given up. */
+bool answer_call(uint64_t call_id, int status, const void *message, uint32_t length);
+/* The member's object is gone: it has ended, or is ended now. */
+void member_gone(struct member *m);
+/* What the kernel says of a living member, or said at its end. */
+struct member_status {
+	uint64_t cpu_ns, pages;
+	uint32_t threads;
+};
+void member_status(const struct member *m, struct member_status *out);
+/* Sends what limits on processor time ask for; how long until it is to be looked at again. */
+uint64_t watch_cpu_limits(void);
+
+/* ---- member.c, birth.c ---- */
+extern const struct process_member_ops member_ops; /* of a struct member */
+extern const struct process_birth_ops birth_ops;   /* of a struct member */
+/* Takes the process and its event from the call and gives the ProcessMember.  Status. */
+int member_begin(struct member *m, struct server_call *call, uint16_t process, uint16_t signals,
+                 uint16_t *member);
+
+#endif

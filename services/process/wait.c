@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting for children: a child is taken exactly when the answer that names it has been delivered.
+ */
+#include "world.h"
+
+#include <string.h>
+
+#include <capos/schema/process.h>
+#include <capos/schema/status.h>
+
+/* As Linux: why siginfo of SIGCHLD comes. */
+enum { CLD_EXITED = 1, CLD_KILLED = 2, CLD_STOPPED = 5, CLD_CONTINUED = 6 };
+
+#define EXIT_CODE(status)   ((status)&0xff)
+#define EXIT_SIGNAL(status) ((status) >> 8 & 0xff)
+
+static bool matches(const struct member *parent, const struct waiter *w, const struct member *child)
+{
+	switch (w->which) {
+	case WAIT_ANY:
+		return true;
+	case WAIT_PROCESS:
+		return child->number == w->id;
+	case WAIT_GROUP:
+		return child->group == (w->id ? w->id : parent->group);
+	}
+	return false;
+}
+
+static struct signal_note end_note(const struct member *m)
+{
+	uint32_t signal = EXIT_SIGNAL(m->status);
+
+	return (struct signal_note){
+	        .signal = WORLD_SIGCHLD,
+	        .code = signal ? CLD_KILLED : CLD_EXITED,
+	        .number = m->number,
+	        .status = (int32_t)(signal ? signal & 0x7f : EXIT_CODE(m->status)),
+	        .cpu_ns = m->usage.cpu_ns};
+}
+
+static struct signal_note change_note(const struct member *m)
+{
+	if (m->state == MEMBER_ENDED)
+		return end_note(m);
+	return (struct signal_note){.signal = WORLD_SIGCHLD,
+	                            .code = m->stopped_by ? CLD_STOPPED : CLD_CONTINUED,
+	                            .number = m->number,
+	                            .status =
+	                                    m->stopped_by ? (int32_t)m->stopped_by : WORLD_SIGCONT};
+}
+
+/* Whether there is something to be said of the child to one who waits so. */
+static bool reports(const struct waiter *w, const struct member *child)
+{
+	return (w->options & WAIT_EXITED && child->state == MEMBER_ENDED) ||
+	       (w->options & WAIT_STOPPED && child->stopped_by) ||
+	       (w->options & WAIT_CONTINUED && child->continued);
+}
+
+/* A child that matches and has something to report, the one with the lowest number; *any: a child
+ * that matches exists. */
+static struct member *find(const struct member *parent, const struct waiter *w, bool *any)
+{
+	struct member *found = NULL;
+
+	*any = false;
+	for (struct member *c = parent->child; c; c = c->sibling) {
+		if (!matches(parent, w, c))
+			continue;
+		*any = true;
+		if (reports(w, c) && (!found || c->number < found->number))
+			found = c;
+	}
+	return found;
+}
+
+static void take(struct member *parent, struct member *child, bool keep)
+{
+	struct usage *u = &parent->usage;
+
+	if (keep)
+		return;
+	if (child->state != MEMBER_ENDED) {
+		child->stopped_by = 0;
+		child->continued = false;
+		return;
+	}
+	u->children_cpu_ns += child->usage.cpu_ns + child->usage.children_cpu_ns;
+	if (child->usage.pages > u->children_pages)
+		u->children_pages = child->usage.pages;
+	if (child->usage.children_pages > u->children_pages)
+		u->children_pages = child->usage.children_pages;
+	world_forget(child);
+}
+
+/* True: the wait is answered. */
+static bool try(struct member *parent, const struct waiter *w)
+{
+	const struct world_ops *ops = parent->world->ops;
+	struct signal_note note;
+	struct member *child;
+	bool any;
+
+	child = find(parent, w, &any);
+	if (!any) {
+		ops->answer(w, STATUS_NO_ENTRY, NULL, NULL);
+		return true;
+	}
+	if (!child) {
+		if (w->options & WAIT_NO_HANG)
+			ops->answer(w, STATUS_OK, NULL, NULL);
+		return w->options & WAIT_NO_HANG;
+	}
+	note = change_note(child);
+	if (ops->answer(w, STATUS_OK, child, &note))
+		take(parent, child, w->options & WAIT_KEEP);
+	return true;
+}
+
+int world_wait(struct member *m, const struct waiter *like)
+{
+	struct waiter *w, **at = &m->waiters;
+
+	if (try(m, like))
+		return STATUS_OK;
+	if (m->nwaiters == WORLD_WAITERS_MAX)
+		return STATUS_NO_BUFFERS;
+	w = slab_get(m->world->slab, sizeof(*w));
+	if (!w)
+		return STATUS_NO_MEMORY;
+	*w = *like;
+	w->next = NULL;
+	while (*at)
+		at = &(*at)->next;
+	*at = w;
+	m->nwaiters++;
+	return STATUS_OK;
+}
+
+static void drop(struct member *m, struct waiter **at)
+{
+	struct waiter *w = *at;
+
+	*at = w->next;
+	m->nwaiters--;
+	slab_put(m->world->slab, w, sizeof(*w));
+}
+
+bool world_cancel_wait(struct world *world, uint64_t token)
+{
+	for (struct member *m = world->first; m; m = m->after) {
+		for (struct waiter **at = &m->waiters; *at; at = &(*at)->next) {
+			if ((*at)->token[0] != token)
+				continue;
+			drop(m, at);
+			return true;
+		}
+	}
+	return false;
+}
+
+void world_settle(struct member *parent)
+{
+	struct waiter **at = &parent->waiters;
+
+	while (*at) {
+		if (try(parent, *at))
+			drop(parent, at);
+		else
+			at = &(*at)->next;
+	}
+}
+
+void world_drop_waiters(struct member *m)
+{
+	while (m->waiters)
+		drop(m, &m->waiters);
+}
+
+void world_tell_parent(struct member *m)
+{
+	struct member *parent = m->parent;
+	struct signal_note note = change_note(m);
+	bool ended = m->state == MEMBER_ENDED;
+
+	if (!parent)
+		return;
+	if (ended && parent->forgets)
+		world_forget(m);
+	world_settle(parent);
+	if (ended || !parent->no_stops)
+		(void)world_send(parent, &note);
+}

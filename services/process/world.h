@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A world of processes as data: numbers, parents, groups, sessions, ends and what is said of them,
+ * signals that were sent, limits.  Pure: what has to happen outside goes by struct world_ops.
+ *
+ * States of a member:
+ *
+ *     PREPARED   its parent is making it            joins: RUNNING; never made, or gone: ENDED
+ *     RUNNING                                       stops: STOPPED; its process ends: ENDED
+ *     STOPPED    its stop call is open              SIGCONT: RUNNING; its process ends: ENDED
+ *     ENDED      its parent may wait for it         waited for, or nobody will: freed
+ *
+ * A member whose parent is NULL is the world's own child: nothing waits for its end.
+ */
+#ifndef PROCESS_WORLD_H
+#define PROCESS_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "services/files/pages.h"
+
+#define WORLD_NUMBER       1u /* of the world itself */
+#define WORLD_FIRST_NUMBER 2u
+#define WORLD_NUMBER_MAX   4194303u /* as Linux has it on large machines: PID_MAX_LIMIT - 1 */
+/* Members of one world, ended ones included: bounds how long one call takes. */
+#define WORLD_MEMBERS_MAX 32768u
+/* Signals that wait to be taken by one member; its sysconf(_SC_SIGQUEUE_MAX). */
+#define WORLD_QUEUE_MAX 1024u
+/* Waits of one member that are open: one for each of its threads. */
+#define WORLD_WAITERS_MAX 4096u
+#define WORLD_NAME_MAX    16u   /* as Linux: TASK_COMM_LEN */
+#define WORLD_COMMAND_MAX 4096u /* one page, as Linux once had it */
+#define WORLD_BUCKETS     512u  /* one page of pointers */
+#define WORLD_LIMITS      16u   /* RLIM_NLIMITS */
+#define WORLD_NO_LIMIT    UINT64_MAX
+/* Numbers of Linux: RLIMIT_CPU, RLIMIT_NPROC. */
+#define WORLD_LIMIT_CPU       0u
+#define WORLD_LIMIT_PROCESSES 6u
+
+enum member_state { MEMBER_PREPARED, MEMBER_RUNNING, MEMBER_STOPPED, MEMBER_ENDED };
+
+/* Numbers of Linux that the world itself knows. */
+enum world_signal {
+	WORLD_SIGHUP = 1,
+	WORLD_SIGKILL = 9,
+	WORLD_SIGCHLD = 17,
+	WORLD_SIGCONT = 18,
+	WORLD_SIGSTOP = 19,
+	WORLD_SIGTSTP = 20,
+	WORLD_SIGTTIN = 21,
+	WORLD_SIGTTOU = 22,
+	WORLD_SIGXCPU = 24,
+	WORLD_REALTIME = 32, /* the first that is queued */
+	WORLD_SIGNAL_MAX = 64,
+};
+#define WORLD_SIGNAL_BIT(n) (1ull << ((n)-1))
+
+struct signal_note { /* what siginfo says */
+	uint32_t signal;
+	int32_t code;
+	uint32_t number; /* of the sender, or of the child */
+	int32_t status;
+	uint64_t value;
+	uint64_t cpu_ns;
+};
+
+struct queued_signal {
+	struct queued_signal *next;
+	struct signal_note note;
+};
+
+enum wait_which { WAIT_ANY, WAIT_PROCESS, WAIT_GROUP };
+struct waiter {
+	struct waiter *next;
+	enum wait_which which;
+	uint32_t id;
+	uint32_t options;  /* WAIT_* of the schema */
+	uint64_t token[2]; /* the service's: which call it is */
+};
+
+struct usage {
+	uint64_t cpu_ns, children_cpu_ns, pages, children_pages;
+};
+
+struct limit {
+	uint64_t soft, hard;
+};
+
+struct member {
+	struct world *world;
+	uint32_t number, group, session;
+	enum member_state state;
+	uint32_t status;               /* ended: CAPOS_EXIT_STATUS */
+	struct member *parent;         /* NULL: the world */
+	struct member *child;          /* first child */
+	struct member *sibling, **up;  /* next child of the parent; where this one is linked */
+	struct member *after, *before; /* of all, by number */
+	struct member *bucket;         /* next of the same hash */
+	struct queued_signal *queue, **queue_end;
+	uint32_t queued;
+	uint64_t queued_bits;
+	struct waiter *waiters;
+	uint32_t nwaiters;
+	bool stop_wanted;    /* a stop signal was sent, and no SIGCONT since */
+	uint32_t stopped_by; /* 0: it is not to be waited for as stopped */
+	bool continued;      /* it is to be waited for as continued */
+	bool forgets, no_stops;
+	bool executed;
+	uint32_t
+	        foreground; /* group of its session, the same for all of it; 0: the session's own */
+	struct usage usage;
+	struct limit limits[WORLD_LIMITS];
+	uint64_t start_ns;
+	char name[WORLD_NAME_MAX];
+	uint8_t *command; /* NULL: none */
+	uint32_t command_length;
+	/* The service's. */
+	uint64_t process, signals; /* capabilities; 0: it has none yet, or no more */
+	uint64_t stop_call[2];     /* [0] is 0: no stop call is open */
+	uint64_t cpu_warned_at;    /* seconds of processor time at which SIGXCPU was sent last */
+};
+
+struct world_ops {
+	/* Bits became pending. */
+	void (*notify)(struct member *m, uint64_t bits);
+	void (*kill)(struct member *m);
+	/* Answers a wait; child NULL: none yet; status: a Status.  False: the caller has given up,
+	 * and the child is not waited for. */
+	bool (*answer)(const struct waiter *w, int status, const struct member *child,
+	               const struct signal_note *report);
+	/* Answers its stop call. */
+	void (*resume)(struct member *m);
+	/* It is freed next: what the service keeps of it goes. */
+	void (*forget)(struct member *m);
+};
+
+struct world {
+	const struct world_ops *ops;
+	struct slab *slab;
+	struct member **buckets;
+	struct member *first, *last; /* by number */
+	uint32_t nmembers, last_number;
+	bool cpu_limits; /* some member has had a limit on processor time */
+	bool wrapped;    /* numbers have been used once */
+};
+
+/* Status. */
+int world_open(struct world *world, const struct world_ops *ops, struct slab *slab);
+void world_close(struct world *world); /* all members are freed */
+
+/* NULL: none. */
+struct member *world_find(const struct world *world, uint32_t number);
+/* A process that came from outside the world.  number: wanted; 0: any.  Status. */
+int world_enroll(struct world *world, uint32_t number, struct member **out);
+/* A child that is being made.  Status: tryAgain (RLIMIT_NPROC), noBuffers, noMemory. */
+int world_prepare(struct member *parent, struct member **out);
+/* It runs from now on; what was sent to it until now is notified. */
+void world_joined(struct member *m);
+/* It was never made. */
+void world_abandon(struct member *m);
+/* It was waited for, or will not be. */
+void world_forget(struct member *m);
+/* Its process has ended. */
+void world_ended(struct member *m, uint32_t status, uint64_t cpu_ns, uint64_t pages);
+/* What it is called; command is copied.  Status. */
+int world_describe(struct member *m, const char *name, uint32_t name_length, const void *command,
+                   uint32_t length, bool executed);
+
+/* ---- group.c ---- */
+int world_set_group(struct member *caller, uint32_t number, uint32_t group);
+int world_set_session(struct member *m);
+bool world_has_group(const struct world *world, uint32_t session, uint32_t group);
+/* The foreground group of the member's session: the session's own unless another was set. */
+uint32_t world_foreground(const struct member *m);
+int world_set_foreground(struct member *m, uint32_t group);
+/* m is about to leave its parent's and children's sight: groups that lose their last member with a
+ * parent outside, and have a stopped one, are sent SIGHUP and SIGCONT. */
+void world_orphan_groups(struct member *m);
+
+/* ---- wait.c ---- */
+/* Answers now or when a child matches.  Status; ok: it will be answered. */
+int world_wait(struct member *m, const struct waiter *like);
+/* The caller of that wait gave up.  True: there was one. */
+bool world_cancel_wait(struct world *world, uint64_t token);
+/* A child has changed: answers those that wait for it. */
+void world_settle(struct member *parent);
+void world_drop_waiters(struct member *m);
+
+/* ---- signals.c ---- */
+/* target as kill() has it.  Status. */
+int world_kill(struct member *sender, int64_t target, const struct signal_note *note);
+/* Sends to one.  Status: tryAgain. */
+int world_send(struct member *m, const struct signal_note *note);
+/* To all of a group; how many there are. */
+uint32_t world_send_group(struct world *world, uint32_t group, const struct signal_note *note);
+/* Takes the first queued signal of these bits; false: there is none. */
+bool world_take_signal(struct member *m, uint64_t bits, struct signal_note *out);
+/* Whether some are left. */
+uint64_t world_queued(const struct member *m, uint64_t bits);
+void world_drop_queue(struct member *m);
+/* It has stopped: true; false: it was continued already. */
+bool world_stopped(struct member *m, uint32_t signal, bool own);
+/* Its parent hears of an end, a stop or a continuation: first those that wait, then SIGCHLD. */
+void world_tell_parent(struct member *m);
+
+/* ---- limits.c ---- */
+void world_first_limits(struct member *m);
+int world_set_limit(struct member *m, uint32_t resource, const struct limit *wanted);
+
+#endif
