@@ -70,13 +70,13 @@ bool world_take_signal(struct member *m, uint64_t bits, struct signal_note *out)
 /* False: the queue is full, or there is no memory for it. */
 static bool enqueue(struct member *m, const struct signal_note *note)
 {
-	struct queued_signal *q;
 	uint64_t bit = WORLD_SIGNAL_BIT(note->signal);
+	struct queued_signal *q = note->signal < WORLD_REALTIME ? *find(m, bit) : NULL;
 
 	/* Of a signal that is not queued the receiver has one at most; the last one sent counts,
 	 * since what it ignores it leaves here. */
-	if (note->signal < WORLD_REALTIME && m->queued_bits & bit) {
-		(*find(m, bit))->note = *note;
+	if (q) {
+		q->note = *note;
 		return true;
 	}
 	if (m->queued >= WORLD_QUEUE_MAX)

@@ -69,7 +69,7 @@ struct signal_world {
 	void (*child_ended)(void);  /* SIGCHLD came */
 	void (*child_action)(void); /* SIGCHLD's action has changed */
 };
-void signal_set_world(const struct signal_world *world);
+void signal_set_world(const struct signal_world *of_process);
 void signal_child_action(void);
 /* Fills in what siginfo says of a signal that is delivered now. */
 void signal_fill_info(int signal, siginfo_t *info);
