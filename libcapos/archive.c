@@ -76,8 +76,9 @@ static const char *entry_fault(const struct capos_archive_entry *entry, uint64_t
 		return entry->size ? "a directory has data" : NULL;
 	if (entry->size == 0)
 		return entry->type == CAPOS_ARCHIVE_SYMLINK ? "a symlink has no target" : NULL;
-	if (entry->offset % CAPOS_PAGE_SIZE || entry->offset < start || entry->offset > end ||
-	    entry->size > end - entry->offset)
+	if (entry->type == CAPOS_ARCHIVE_FILE && entry->offset % CAPOS_PAGE_SIZE)
+		return "a file does not begin on a page";
+	if (entry->offset < start || entry->offset > end || entry->size > end - entry->offset)
 		return "an entry's data is outside the archive";
 	return NULL;
 }

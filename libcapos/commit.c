@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory of a service, taken at its start.  What can be written of the image is found by its
- * program headers; pages that are read-only once the image is relocated (RELRO) are left alone.
+ * The memory of a service, taken at its start and as large as the machine's memory allows.  What
+ * can be written of the image is found by its program headers; pages that are read-only once the
+ * image is relocated (RELRO) are left alone.
  */
 #include <capos/abi.h>
+#include <capos/cap.h>
+#include <capos/clock.h>
 #include <capos/elf.h>
 #include <capos/start.h>
 
@@ -52,4 +55,25 @@ void memory_commit(void)
 			touch(base + from, base + end);
 	}
 	commit_stack();
+}
+
+int memory_make(uint64_t size, void **out)
+{
+	cap_t memory;
+	int result = cap_memory_create_committed(size, &memory);
+
+	if (result)
+		return result;
+	result = cap_memory_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, out);
+	(void)cap_release(memory); /* the mapping keeps it */
+	return result;
+}
+
+uint32_t memory_portion(uint32_t full, uint32_t least)
+{
+	const struct capos_clock_page *clock = (const void *)(uintptr_t)CAPOS_CLOCK_ADDR;
+	uint64_t pages = clock->memory_pages, of = MEMORY_FULL / CAPOS_PAGE_SIZE;
+	uint64_t portion = pages < of ? full * pages / of : full;
+
+	return portion > least ? (uint32_t)portion : least;
 }

@@ -19,7 +19,8 @@ void log_set(cap_t log)
 	log_cap = log;
 }
 
-static void log_arguments(const char *format, va_list args)
+/* error: its text goes behind; CAP_OK: nothing does. */
+static void log_arguments(int error, const char *format, va_list args)
 {
 	cap_t log = log_cap != CAP_NULL ? log_cap : start_cap("log");
 	_Alignas(8) uint8_t buffer[LINE_MAX + 64];
@@ -31,6 +32,9 @@ static void log_arguments(const char *format, va_list args)
 	if (log == CAP_NULL)
 		return;
 	length = fmt_vsnprintf(line, sizeof(line), format, args);
+	if (error && length < (int)sizeof(line))
+		length += fmt_snprintf(line + length, sizeof(line) - (size_t)length, ": %s",
+		                       cap_error_text(error));
 	params.text.ptr = line;
 	params.text.len =
 	        length < (int)sizeof(line) ? (uint32_t)length : (uint32_t)sizeof(line) - 1;
@@ -43,7 +47,7 @@ void log_line(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	log_arguments(format, args);
+	log_arguments(CAP_OK, format, args);
 	va_end(args);
 }
 
@@ -52,7 +56,17 @@ void log_fatal(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	log_arguments(format, args);
+	log_arguments(CAP_OK, format, args);
 	va_end(args);
 	cap_exit(CAPOS_EXIT_STATUS(1, 0));
+}
+
+void log_fatal_error(int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_arguments(error, format, args);
+	va_end(args);
+	cap_exit(CAPOS_EXIT_STATUS(error == CAP_ENOMEM ? LOG_EXIT_NO_MEMORY : 1, 0));
 }

@@ -14,9 +14,6 @@
 
 #include "libcapos/server_held.h"
 
-#define SLOT_IN_SIZE  (sizeof(struct capos_received) + SERVER_MESSAGE_MAX)
-#define SLOT_OUT_SIZE SERVER_MESSAGE_MAX
-
 struct server_slot {
 	struct cap_op receive_op; /* context: the slot */
 	struct cap_op return_op;  /* completes only when the RETURN failed; context: the slot */
@@ -33,6 +30,8 @@ struct server_slot {
 struct server_buffer {
 	struct server_slot slots[SERVER_RECEIVE_BUFFERS];
 	struct server_slot *ready[SERVER_RECEIVE_BUFFERS];
+	uint32_t nslots;      /* in use */
+	uint32_t message_max; /* bytes of each slot's in (behind its header) and out */
 	uint32_t nready;
 	uint32_t nfailed; /* slots that are failed */
 	uint64_t failures;
@@ -42,10 +41,13 @@ struct server_buffer {
 /* How long after a RECV that failed the next is made, in nanoseconds. */
 #define RETRY_NS 50000000ull
 
-#define PAGES(bytes)   (((bytes) + CAPOS_PAGE_SIZE - 1) / CAPOS_PAGE_SIZE * CAPOS_PAGE_SIZE)
-#define BUFFERS_SIZE   PAGES(sizeof(struct server_buffer))
-#define SLOT_AREA_SIZE (PAGES(SLOT_IN_SIZE) + PAGES(SLOT_OUT_SIZE))
-#define SERVER_MEMORY  (BUFFERS_SIZE + SERVER_RECEIVE_BUFFERS * SLOT_AREA_SIZE)
+#define PAGES(bytes) (((bytes) + CAPOS_PAGE_SIZE - 1) / CAPOS_PAGE_SIZE * CAPOS_PAGE_SIZE)
+#define BUFFERS_SIZE PAGES(sizeof(struct server_buffer))
+
+static uint32_t slot_in_size(const struct server_buffer *b)
+{
+	return (uint32_t)sizeof(struct capos_received) + b->message_max;
+}
 
 static void release_quietly(cap_t cap)
 {
@@ -117,7 +119,7 @@ static int submit_receive(struct server *server, struct server_slot *slot)
 	        .op = CAP_OP_RECV,
 	        .cap = server->endpoint,
 	        .recv_addr = (uintptr_t)slot->in,
-	        .recv_len = SLOT_IN_SIZE,
+	        .recv_len = slot_in_size(slot->owner),
 	        .recv_caps = (uintptr_t)slot->received_caps,
 	        .recv_ncaps = CAPOS_MESSAGE_CAPS_MAX,
 	};
@@ -178,7 +180,8 @@ static void handle_call(struct server *server, struct server_slot *slot,
 	        .in = slot->in + sizeof(*header),
 	        .in_len = header->length,
 	        .out = slot->out,
-	        .out_size = out_size < SLOT_OUT_SIZE ? out_size : SLOT_OUT_SIZE,
+	        .out_size =
+	                out_size < slot->owner->message_max ? out_size : slot->owner->message_max,
 	        .context = server->context,
 	};
 	result = server->ops->call(server, call);
@@ -240,7 +243,7 @@ static int receive_again(struct server *server)
 {
 	struct server_buffer *b = server->buffers;
 
-	for (int i = 0; i < SERVER_RECEIVE_BUFFERS && b->nfailed; i++) {
+	for (uint32_t i = 0; i < b->nslots && b->nfailed; i++) {
 		struct server_slot *slot = &b->slots[i];
 
 		if (!slot->failed)
@@ -310,7 +313,7 @@ static int start(struct server *server)
 {
 	struct server_buffer *b = server->buffers;
 
-	for (int i = 0; i < SERVER_RECEIVE_BUFFERS && server->endpoint != CAP_NULL; i++) {
+	for (uint32_t i = 0; i < b->nslots && server->endpoint != CAP_NULL; i++) {
 		int result = submit_receive(server, &b->slots[i]);
 		if (result)
 			return result;
@@ -318,10 +321,35 @@ static int start(struct server *server)
 	return server->event_waiting ? CAP_OK : submit_event_wait(server);
 }
 
+/* Makes the buffers: the slots, then what each receives into and answers from. */
+static int make_buffers(struct server *server)
+{
+	uint32_t most = server->ops->message_max ? server->ops->message_max : SERVER_MESSAGE_MAX;
+	uint64_t in = PAGES(sizeof(struct capos_received) + most), out = PAGES(most);
+	uint32_t nslots = memory_portion(SERVER_RECEIVE_BUFFERS, 1);
+	struct server_buffer *b;
+	void *base;
+	int result = memory_make(BUFFERS_SIZE + nslots * (in + out), &base);
+
+	if (result)
+		return result;
+	server->buffers = b = base;
+	b->nslots = nslots;
+	b->message_max = most;
+	for (uint32_t i = 0; i < nslots; i++) {
+		struct server_slot *slot = &b->slots[i];
+
+		slot->owner = b;
+		slot->in = (uint8_t *)base + BUFFERS_SIZE + i * (in + out);
+		slot->out = slot->in + in;
+		slot->receive_op = (struct cap_op){.complete = received, .context = slot};
+		slot->return_op = (struct cap_op){.complete = return_failed, .context = slot};
+	}
+	return CAP_OK;
+}
+
 int server_init(struct server *server, const struct server_ops *ops, cap_t endpoint, void *context)
 {
-	cap_t memory;
-	void *base;
 	int result;
 
 	*server = (struct server){.ops = ops, .endpoint = endpoint, .context = context};
@@ -329,25 +357,8 @@ int server_init(struct server *server, const struct server_ops *ops, cap_t endpo
 	if (result)
 		return result;
 	memory_commit();
-	result = cap_memory_create_committed(SERVER_MEMORY, &memory);
-	if (result)
-		return result;
-	result = cap_memory_map(memory, 0, SERVER_MEMORY, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &base);
-	(void)cap_release(memory); /* the mapping keeps it */
-	if (result)
-		return result;
-	server->buffers = base;
 	server->event_op = (struct cap_op){.complete = event_signalled, .context = server};
-	for (int i = 0; i < SERVER_RECEIVE_BUFFERS; i++) {
-		struct server_slot *slot = &server->buffers->slots[i];
-
-		slot->owner = server->buffers;
-		slot->in = (uint8_t *)base + BUFFERS_SIZE + (size_t)i * SLOT_AREA_SIZE;
-		slot->out = slot->in + PAGES(SLOT_IN_SIZE);
-		slot->receive_op = (struct cap_op){.complete = received, .context = slot};
-		slot->return_op = (struct cap_op){.complete = return_failed, .context = slot};
-	}
-	return CAP_OK;
+	return make_buffers(server);
 }
 
 int server_run(struct server *server)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <capos/schema/status.h>
+#include <capos/start.h>
 
 #include "libcapos/server_held.h"
 
@@ -35,14 +36,9 @@ int server_hold_start(struct server *server)
 {
 	uint64_t size = (sizeof(struct server_held) + CAPOS_PAGE_SIZE - 1) / CAPOS_PAGE_SIZE *
 	                CAPOS_PAGE_SIZE;
-	cap_t memory;
 	void *base;
-	int result = cap_memory_create_committed(size, &memory);
+	int result = memory_make(size, &base);
 
-	if (result)
-		return result;
-	result = cap_memory_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &base);
-	(void)cap_release(memory); /* the mapping keeps it */
 	if (!result)
 		server->held = base;
 	return result;

@@ -15,6 +15,7 @@
 #include <capos/server.h>
 #include <capos/start.h>
 
+#include "netstack/lwip/heap.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/random.h"
 #include "netstack/lwip/stack.h"
@@ -64,6 +65,18 @@ static uint64_t machine_memory(void)
 	return page->memory_pages * CAPOS_PAGE_SIZE;
 }
 
+static void start_heap(void)
+{
+	uint64_t size = heap_plan(machine_memory());
+	void *memory;
+	int result = memory_make((size + CAPOS_PAGE_SIZE - 1) & ~(CAPOS_PAGE_SIZE - 1ull), &memory);
+
+	if (result)
+		log_fatal_error(result, "cannot make the heap of %llu KiB",
+		                (unsigned long long)size >> 10);
+	heap_start(memory);
+}
+
 int main(int argc, char **argv)
 {
 	struct stack_config config;
@@ -76,12 +89,15 @@ int main(int argc, char **argv)
 		log_fatal("unknown or malformed argument: %s", wrong);
 	result = server_init(&service, &service_ops, start_cap("serve"), NULL);
 	if (result)
-		log_fatal("cannot serve: %s", cap_error_text(result));
+		log_fatal_error(result, "cannot serve");
 	result = server_hold_start(&service);
 	if (result)
-		log_fatal("cannot hold calls: %s", cap_error_text(result));
+		log_fatal_error(result, "cannot hold calls");
 	platform_start();
+	start_heap();
 	seed_random();
+	if (socket_start(memory_portion(SOCKETS_MAX, SOCKETS_LEAST)))
+		log_fatal_error(CAP_ENOMEM, "cannot make the table of sockets");
 	socket_set_budget(machine_memory() / CHANNEL_SHARE);
 	service_start();
 	resolver_on_answer(policy_learn);

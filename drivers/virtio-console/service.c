@@ -12,6 +12,7 @@
 #include <capos/schema/service_server.h>
 #include <capos/schema/status.h>
 #include <capos/server.h>
+#include <capos/start.h>
 
 #include "drivers/virtio-console/console.h"
 #include "drivers/virtio/driver.h"
@@ -27,6 +28,9 @@
 /* Calls of `drain` that wait at the same time, of all streams. */
 #define DRAINS_MAX 16u
 
+/* No method's message is as long. */
+#define MESSAGE_MAX 1024u
+
 /* A device that fails more often than this is not worth a driver. */
 #define RESETS_MAX 16u
 
@@ -36,8 +40,9 @@
 #define QUEUE_BYTES   VIRTQUEUE_MEMORY_SIZE(CONSOLE_QUEUE_SIZE)
 #define CONTROL_BYTES CAPOS_PAGE_SIZE /* control messages received; another page for those sent */
 
-/* What each stream is: its port, its channel, and buffers to receive into. */
-static const struct stream_shape {
+/* What each stream is: its port, its channel, and buffers to receive into.  All but the control
+ * stream's are made smaller for a machine with little memory (scale_shapes). */
+static struct stream_shape {
 	const char *name;
 	uint32_t receive_size, send_size; /* bytes of the channel's queues */
 	uint32_t buffer_size, nbuffers;
@@ -48,7 +53,9 @@ static const struct stream_shape {
         [CONSOLE_CONTROL] = {"capos.control", 4096, 4096, 1024, 4},
         [CONSOLE_OUTPUT] = {"capos.output", 0, 64u << 10, 0, 0},
 };
-#define BUFFERS_BYTES (16u * 4096u + 4u * 1024u)
+#define BUFFERS_BYTES (16u * 4096u + 4u * 1024u) /* at most */
+#define QUEUE_LEAST   4096u
+#define BUFFERS_LEAST 2u
 
 #define PRIVATE_PAGES_MAX                                                         \
 	((CONSOLE_QUEUES_MAX * QUEUE_BYTES + 2 * CONTROL_BYTES + BUFFERS_BYTES) / \
@@ -135,16 +142,47 @@ static void count_ports(void)
 
 /* ---- Memory ---- */
 
+/* The largest power of two up to this machine's part of the size. */
+static uint32_t scaled(uint32_t size)
+{
+	uint32_t part = size ? memory_portion(size, QUEUE_LEAST) : 0;
+
+	return part ? 1u << (31 - __builtin_clz(part)) : 0;
+}
+
+static void scale_shapes(void)
+{
+	for (uint32_t i = 0; i < CONSOLE_STREAMS; i++) {
+		struct stream_shape *shape = &shapes[i];
+
+		if (i == CONSOLE_CONTROL)
+			continue;
+		shape->receive_size = scaled(shape->receive_size);
+		shape->send_size = scaled(shape->send_size);
+		if (shape->nbuffers)
+			shape->nbuffers = memory_portion(shape->nbuffers, BUFFERS_LEAST);
+	}
+}
+
+static uint32_t buffers_bytes(void)
+{
+	uint32_t bytes = 0;
+
+	for (uint32_t i = 0; i < CONSOLE_STREAMS; i++)
+		bytes += shapes[i].buffer_size * shapes[i].nbuffers;
+	return bytes;
+}
+
 static void set_up_private_memory(void)
 {
 	uint32_t queues = CONSOLE_QUEUES(console.nports) * QUEUE_BYTES;
 	uint32_t at = (queues + CAPOS_PAGE_SIZE - 1) / CAPOS_PAGE_SIZE * CAPOS_PAGE_SIZE;
-	uint32_t pages = (at + 2 * CONTROL_BYTES + BUFFERS_BYTES) / CAPOS_PAGE_SIZE;
+	uint32_t pages = (at + 2 * CONTROL_BYTES + buffers_bytes()) / CAPOS_PAGE_SIZE;
 	void *base;
 	int result = virtio_dma_allocate(&device, pages, private_pages, &base, NULL);
 
 	if (result)
-		log_fatal("no memory for the queues: %s", cap_error_text(result));
+		log_fatal_error(result, "no memory for the queues");
 	private_memory = base;
 	console.control_in = private_memory + at;
 	console.control_in_address = private_pages[at / CAPOS_PAGE_SIZE];
@@ -196,11 +234,12 @@ static void set_up(void)
 	if (result)
 		log_fatal("no console device: %s", cap_error_text(result));
 	count_ports();
+	scale_shapes();
 	set_up_private_memory();
 	for (uint32_t i = 0; i < CONSOLE_STREAMS; i++) {
 		result = make_channel(i);
 		if (result)
-			log_fatal("no memory for %s: %s", shapes[i].name, cap_error_text(result));
+			log_fatal_error(result, "no memory for %s", shapes[i].name);
 	}
 }
 
@@ -411,6 +450,7 @@ static const struct server_ops server_ops = {
         .cancel = serve_cancel,
         .event = serve_event,
         .idle = serve_idle,
+        .message_max = MESSAGE_MAX,
 };
 
 static void started(void)

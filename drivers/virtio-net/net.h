@@ -19,6 +19,8 @@
  * network has in flight; each costs half a page of memory for good. */
 #define NET_RECEIVE_BUFFERS  256u
 #define NET_TRANSMIT_BUFFERS 192u
+/* In machines with little memory there are fewer (memory_portion), but so many of each. */
+#define NET_BUFFERS_LEAST 48u
 /* Private buffers of the call that sends one frame; together with those above they fit a queue. */
 #define NET_CALL_BUFFERS 8u
 

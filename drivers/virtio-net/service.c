@@ -11,6 +11,7 @@
 #include <capos/schema/network_server.h>
 #include <capos/schema/status.h>
 #include <capos/server.h>
+#include <capos/start.h>
 
 #include "drivers/virtio-net/net.h"
 #include "drivers/virtio/driver.h"
@@ -38,6 +39,10 @@
 
 /* Calls of `receive` that wait at the same time. */
 #define WAITING_MAX 8u
+
+/* A frame and what stands around it. */
+#define MESSAGE_MAX 2560u
+_Static_assert(NET_FRAME_MAX + 512 <= MESSAGE_MAX, "a frame fits");
 
 /* A device that fails more often than this is not worth a driver. */
 #define RESETS_MAX 16u
@@ -136,19 +141,22 @@ static void set_up(void)
 	transmit_size = queue_size(QUEUE_TRANSMIT);
 	result = virtio_dma_allocate(&device, PRIVATE_PAGES, private_pages, &base, NULL);
 	if (result)
-		log_fatal("no memory for the queues: %s", cap_error_text(result));
+		log_fatal_error(result, "no memory for the queues");
 	private_memory = base;
 	net.call_buffers = private_memory + 2ul * QUEUE_BYTES;
 	net.call_pages = private_pages + 2 * QUEUE_BYTES / CAPOS_PAGE_SIZE;
 
-	uint64_t bytes = NICQUEUE_MEMORY_SIZE(NET_RECEIVE_BUFFERS, NET_TRANSMIT_BUFFERS);
+	uint32_t receive = memory_portion(NET_RECEIVE_BUFFERS, NET_BUFFERS_LEAST);
+	uint32_t transmit = memory_portion(NET_TRANSMIT_BUFFERS, NET_BUFFERS_LEAST);
+	uint64_t bytes = NICQUEUE_MEMORY_SIZE(receive, transmit);
 	uint32_t pages = (uint32_t)((bytes + CAPOS_PAGE_SIZE - 1) / CAPOS_PAGE_SIZE);
 
 	result = virtio_dma_allocate(&device, pages, shared_pages, &net.memory, &shared_memory);
 	if (result)
-		log_fatal("no memory for %u pages of buffers: %s", pages, cap_error_text(result));
+		log_fatal_error(result, "no memory for %u pages of buffers", pages);
 	net.pages = shared_pages;
-	net_count_buffers(&net, receive_size, transmit_size);
+	net_count_buffers(&net, receive_size < receive ? receive_size : receive,
+	                  transmit_size < transmit ? transmit_size : transmit);
 }
 
 static bool link_is_up(void)
@@ -412,6 +420,7 @@ static const struct server_ops server_ops = {
         .cancel = serve_cancel,
         .event = serve_event,
         .idle = serve_idle,
+        .message_max = MESSAGE_MAX,
 };
 
 static void started(void)

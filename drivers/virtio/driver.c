@@ -30,7 +30,7 @@ void virtio_driver_main(const struct virtio_driver *driver)
 		result = virtio_bind_interrupt(driver->device, driver->server->event,
 		                               driver->interrupt_bit);
 	if (result)
-		log_fatal("cannot serve: %s", cap_error_text(result));
+		log_fatal_error(result, "cannot serve");
 	driver->start();
 	driver->started();
 	result = server_run(driver->server);

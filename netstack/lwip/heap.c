@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Size classes over one static area.  A block is free (linked through its first word), in use, or
+ * Size classes over one area.  A block is free (linked through its first word), in use, or
  * was never taken and lies past its class's `fresh`; its class follows from its address.
  */
 #include <stdbool.h>
@@ -8,20 +8,8 @@
 
 #include "netstack/lwip/heap.h"
 
-/*      bytes, blocks */
-#define HEAP_CLASSES(X)                                                                         \
-	X(64, 8192)  /* TCP segments, references to data, UDP and raw control blocks */         \
-	X(128, 4096) /* headers of segments to send, acknowledgements */                        \
-	X(320,                                                                                  \
-	  640) /* TCP connections; when they run out, lwIP recycles the oldest in TIME_WAIT */  \
-	X(640, 128)        /* DHCP and DNS messages, small datagrams */                         \
-	X(1664, 256)       /* frames to send that wait for a neighbour's address, loopback */   \
-	X(HEAP_FRAME, 384) /* received frames (nic.c): what they wait for cannot starve them */ \
-	X(8448, 8)                                                                              \
-	X(66048, 4) /* whole large datagrams: loopback, answers to large pings */
-
-#define AREA(size, count)  +(size_t)(size) * (count)
-#define CLASS(size, count) {size, count, 0, 0, 0, 0, NULL},
+/* A machine with less memory has so much less of each class, but at least a few. */
+#define WHOLE_MACHINE (64ull << 20)
 
 struct block {
 	struct block *next;
@@ -29,17 +17,52 @@ struct block {
 
 struct class
 {
-	uint32_t size, quota;
+	uint32_t size, most, least;
+	uint32_t quota;
 	uint32_t used, peak;
 	uint32_t fresh; /* blocks ever taken */
-	uint32_t reserved;
 	struct block *free;
 };
 
-static struct class classes[] = {HEAP_CLASSES(CLASS)};
+static struct class classes[] = {
+        /* TCP segments, references to data, UDP and raw control blocks */
+        {.size = 64, .most = 8192, .least = 512},
+        /* headers of segments to send, acknowledgements */
+        {.size = 128, .most = 4096, .least = 256},
+        /* TCP connections; when they run out, lwIP recycles the oldest in TIME_WAIT */
+        {.size = 320, .most = 640, .least = 64},
+        /* DHCP and DNS messages, small datagrams */
+        {.size = 640, .most = 128, .least = 16},
+        /* frames to send that wait for a neighbour's address, loopback */
+        {.size = 1664, .most = 256, .least = 32},
+        /* received frames (nic.c): what they wait for cannot starve them */
+        {.size = HEAP_FRAME, .most = 384, .least = 48},
+        {.size = 8448, .most = 8, .least = 2},
+        /* whole large datagrams: loopback, answers to large pings */
+        {.size = 66048, .most = 4, .least = 1},
+};
 #define NCLASSES (sizeof(classes) / sizeof(classes[0]))
 
-static _Alignas(64) uint8_t area[0 HEAP_CLASSES(AREA)];
+static uint8_t *area;
+
+size_t heap_plan(uint64_t machine)
+{
+	size_t bytes = 0;
+
+	for (struct class *c = classes; c < classes + NCLASSES; c++) {
+		c->quota = machine < WHOLE_MACHINE ? (uint32_t)(c->most * machine / WHOLE_MACHINE)
+		                                   : c->most;
+		if (c->quota < c->least)
+			c->quota = c->least;
+		bytes += (size_t)c->size * c->quota;
+	}
+	return bytes;
+}
+
+void heap_start(void *memory)
+{
+	area = memory;
+}
 
 void *heap_allocate(size_t size)
 {

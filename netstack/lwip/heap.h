@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * lwIP's memory: blocks of a few sizes, each with a quota, so that nothing that arrives or is asked
- * for can make netstack larger than HEAP_SIZE, and a run on one kind of object leaves the others
- * alone.  Taking and giving back take constant time; a page is touched when a block in it is first
- * used.
+ * for can make netstack larger than heap_plan says, and a run on one kind of object leaves the
+ * others alone.  Taking and giving back take constant time.
  */
 #ifndef NETSTACK_HEAP_H
 #define NETSTACK_HEAP_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* Sets the quotas for a machine of so many bytes of memory: the bytes that heap_start needs. */
+size_t heap_plan(uint64_t machine);
+/* Before anything is allocated.  memory: aligned to 64, and all there for good. */
+void heap_start(void *memory);
 
 /* Received frames have a class of their own: their blocks are of this size and no others are. */
 #define HEAP_FRAME 2048u

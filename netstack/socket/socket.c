@@ -25,13 +25,27 @@
 #define BIT_CLASSES (64u - SOCKET_BITS_FIRST)
 #define DEFAULT_TTL 64u
 
-static struct socket sockets[SOCKETS_MAX];
-static unsigned nsockets; /* slots ever used: the others' memory is never touched */
+static struct socket *sockets;
+static unsigned sockets_most; /* slots */
+static unsigned nsockets;     /* slots ever used: the others' memory is never touched */
 static struct socket *first_dirty, *last_dirty;
 static struct socket *to_flush[SOCKETS_MAX];
 static unsigned nto_flush;
 static uint64_t budget = UINT64_MAX, charged;
 static void (*on_progress)(struct socket *s);
+
+int socket_start(unsigned most)
+{
+	uint64_t handle, size = (most * sizeof(struct socket) + 4095) & ~4095ull;
+
+	sockets = platform_memory_create(0, size, &handle);
+	if (!sockets)
+		return STATUS_NO_MEMORY;
+	memset(sockets, 0, size);
+	sockets_most = most;
+	nsockets = 0;
+	return STATUS_OK;
+}
 
 void socket_set_budget(uint64_t bytes)
 {
@@ -106,9 +120,9 @@ static int take_slot(enum socket_kind kind, struct policy *policy, struct socket
 {
 	struct socket *s = sockets;
 
-	while (s < sockets + SOCKETS_MAX && s->kind != SOCKET_FREE)
+	while (s < sockets + sockets_most && s->kind != SOCKET_FREE)
 		s++;
-	if (s == sockets + SOCKETS_MAX || !policy_charge(policy))
+	if (s == sockets + sockets_most || !policy_charge(policy))
 		return STATUS_NO_BUFFERS;
 	if (s >= sockets + nsockets)
 		nsockets = (unsigned)(s - sockets) + 1;
@@ -186,7 +200,7 @@ struct socket *socket_of_word(uint64_t word)
 	uint64_t slot = (word & UINT32_MAX) >> SOCKET_WORD_SHIFT;
 	struct socket *s = &sockets[slot];
 
-	if (slot >= SOCKETS_MAX || s->kind == SOCKET_FREE || s->closed ||
+	if (slot >= sockets_most || s->kind == SOCKET_FREE || s->closed ||
 	    s->generation != word >> 32)
 		return NULL;
 	return s;

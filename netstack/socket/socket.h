@@ -19,7 +19,9 @@
 
 #include "lwip/ip4_addr.h"
 
-#define SOCKETS_MAX 512u /* heap.c has connections for all of them and some in TIME_WAIT */
+/* heap.c has connections for all of them and some in TIME_WAIT. */
+#define SOCKETS_MAX   512u /* in a machine with MEMORY_FULL */
+#define SOCKETS_LEAST 48u
 
 struct pbuf;
 struct tcp_pcb;
@@ -131,6 +133,8 @@ struct socket {
 /* ---- Table ---- */
 
 /* How much memory the channels of no session may take together. */
+/* Before any other: makes the table, for that many sockets. */
+int socket_start(unsigned most);
 void socket_set_budget(uint64_t bytes);
 
 /* A new socket under policy, whose reference it takes of its own; charged to the policy's account.

@@ -12,12 +12,12 @@ int handle_open(struct handle_table *table, struct inode *inode, struct inode *r
 {
 	uint32_t index;
 
-	if (table->of_session[session] >= HANDLES_PER_SESSION)
+	if (table->of_session[session] >= HANDLES_PER_SESSION(table))
 		return STATUS_NO_BUFFERS;
 	if (table->first_free) {
 		index = table->first_free - 1;
 		table->first_free = table->handles[index].next_free;
-	} else if (table->used < HANDLES_MAX) {
+	} else if (table->used < table->most) {
 		index = table->used++;
 	} else {
 		return STATUS_NO_BUFFERS;

@@ -13,11 +13,12 @@
 #define HANDLE_ROOT 1u
 /* Words with this bit are of sessions; no handle has it. */
 #define HANDLE_SESSION_BIT (1ull << 63)
-/* For all clients together; bounds the table, 48 bytes each. */
-#define HANDLES_MAX 8192u
+/* For all clients together, 32 bytes each; the first in a machine with MEMORY_FULL. */
+#define HANDLES_MAX   8192u
+#define HANDLES_LEAST 1024u
 /* A session is a program and the processes that it makes: several with their fill of descriptors
  * (FD_MAX is 1024), and half of the table is left for others. */
-#define HANDLES_PER_SESSION (HANDLES_MAX / 2)
+#define HANDLES_PER_SESSION(table) ((table)->most / 2)
 /* Sessions that are open, or have files left. */
 #define HANDLE_SESSIONS_MAX 32u
 
@@ -31,7 +32,8 @@ struct handle {
 };
 
 struct handle_table {
-	struct handle handles[HANDLES_MAX];
+	struct handle *handles; /* most, zeroed; set once by the owner */
+	uint32_t most;
 	uint32_t of_session[HANDLE_SESSIONS_MAX]; /* how many each has */
 	uint32_t used;                            /* places that were ever used */
 	uint32_t first_free;

@@ -89,7 +89,7 @@ static void load(void)
 	if (!result)
 		result = cap_memory_map(files.boot, 0, size.size, CAP_RIGHT_READ, &address);
 	if (result)
-		log_fatal("cannot map the boot archive: %s", cap_error_text(result));
+		log_fatal_error(result, "cannot map the boot archive");
 	if (archive_open(&archive, address, size.size, &why))
 		log_fatal("boot archive: %s", why);
 	files.archive = archive.base;
@@ -99,6 +99,8 @@ static void load(void)
 		status = load_archive(&files.tree, &archive, &culprit);
 	if (!status)
 		status = load_usual(&files.tree);
+	if (status == STATUS_NO_SPACE)
+		log_fatal_error(CAP_ENOMEM, "boot archive: \"%s\"", culprit);
 	if (status)
 		log_fatal("boot archive: \"%s\": %s", culprit, cap_error_text(status));
 }
@@ -111,6 +113,19 @@ static const struct start_expected expected[] = {
         {"log", LOG_INTERFACE, false},
         {NULL, 0, false},
 };
+
+static void make_handles(void)
+{
+	uint32_t most = memory_portion(HANDLES_MAX, HANDLES_LEAST);
+	uint64_t size = (most * sizeof(struct handle) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	void *memory;
+	int result = memory_make(size, &memory);
+
+	if (result)
+		log_fatal_error(result, "cannot make the table of handles");
+	files.handles.handles = memory;
+	files.handles.most = most;
+}
 
 int main(void)
 {
@@ -127,8 +142,11 @@ int main(void)
 	if (!result)
 		result = cap_account(&account);
 	if (result)
-		log_fatal("cannot serve: %s", cap_error_text(result));
-	store_init();
+		log_fatal_error(result, "cannot serve");
+	make_handles();
+	result = store_init();
+	if (result)
+		log_fatal_error(result, "cannot make the table of memory");
 	session_start(&files.sessions, account);
 	load();
 	result = server_run(&server);

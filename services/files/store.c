@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <capos/clock.h>
+#include <capos/start.h>
 
 #define CHUNK_PAGES 64u /* one bit of a word each; 256 KiB */
 #define CHUNK_SIZE  (CHUNK_PAGES * PAGE_SIZE)
@@ -19,6 +20,8 @@
 #define SMALL_PAGES 8u
 /* 2 GiB of files; the table takes 48 bytes a chunk. */
 #define CHUNKS_MAX 8192u
+/* In a small machine each page may be a chunk of its own, when no larger one is to be had. */
+#define CHUNKS_LEAST 1024u
 /* Chunk n is mapped at STORE_BASE + n * CHUNK_SIZE: far from where the kernel puts what is mapped
  * without an address. */
 #define STORE_BASE 0x0000200000000000ull
@@ -33,7 +36,8 @@ struct chunk {
 };
 
 static struct {
-	struct chunk chunks[CHUNKS_MAX];
+	struct chunk *chunks; /* nchunks: as many as the machine's memory may fill */
+	uint32_t nchunks;
 	uint32_t used;   /* places at higher indices were never in use */
 	uint32_t unused; /* index + 1 of the first place that was given back */
 	uint64_t pages;  /* in use, of all stores */
@@ -100,7 +104,7 @@ static struct chunk *chunk_make(struct store *store)
 {
 	struct chunk *chunk;
 
-	if (store->account == CAP_NULL || (!all.unused && all.used == CHUNKS_MAX))
+	if (store->account == CAP_NULL || (!all.unused && all.used == all.nchunks))
 		return NULL;
 	chunk = &all.chunks[all.unused ? all.unused - 1 : all.used];
 	if ((!store->chunks || !draw(chunk, store->account, CHUNK_PAGES)) &&
@@ -179,13 +183,30 @@ static void store_put(void *context, void *page)
 
 /* ---- Stores ---- */
 
-void store_init(void)
+/* Enough for pages_max pages in chunks of the smaller size. */
+static uint32_t places_for(uint64_t pages_max)
+{
+	uint64_t n = pages_max / SMALL_PAGES;
+
+	if (n < CHUNKS_LEAST)
+		n = CHUNKS_LEAST;
+	return n < CHUNKS_MAX ? (uint32_t)n : CHUNKS_MAX;
+}
+
+int store_init(void)
 {
 	const struct capos_clock_page *clock = (const void *)CAPOS_CLOCK_ADDR;
 
 	all.pages_max = clock->memory_pages / STORE_SHARE;
 	if (all.pages_max > (uint64_t)CHUNKS_MAX * CHUNK_PAGES)
 		all.pages_max = (uint64_t)CHUNKS_MAX * CHUNK_PAGES;
+	all.nchunks = places_for(all.pages_max);
+	uint64_t bytes = all.nchunks * sizeof(struct chunk);
+	void *table;
+	int result = memory_make((bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), &table);
+
+	all.chunks = table;
+	return result;
 }
 
 void store_open(struct store *store, cap_t account, uint64_t pages_max)

@@ -25,8 +25,8 @@ struct store {
 	                            * a file that comes and goes does not map and unmap */
 };
 
-/* Once, before the others. */
-void store_init(void);
+/* Once, before the others.  CAP_OK or an error. */
+int store_init(void);
 /* Takes the account over. */
 void store_open(struct store *store, cap_t account, uint64_t pages_max);
 /* Nothing more is drawn.  Pages in use stay, and stay charged, until they are put back. */

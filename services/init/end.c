@@ -4,6 +4,8 @@
  */
 #include <stdarg.h>
 
+#include <capos/archive.h>
+#include <capos/clock.h>
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
 
@@ -30,6 +32,17 @@ void init_flush_log(void)
 	(void)power_control_flush_log(INIT_CAP(POWER), &call);
 }
 
+/* kind: "fail", or "refuse" for what the text explains and the host's user can mend. */
+static _Noreturn void fail(const char *kind, int code, const char *text)
+{
+	log_line("%s", text);
+	init_flush_log();
+	if (control_ready())
+		control_send("%s %d %s", kind, code, text);
+	(void)control_drain(); /* there may be no host */
+	init_power_off();
+}
+
 void init_fail(int code, const char *format, ...)
 {
 	char text[320];
@@ -38,10 +51,20 @@ void init_fail(int code, const char *format, ...)
 	va_start(args, format);
 	fmt_vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	log_line("%s", text);
-	init_flush_log();
-	if (control_ready())
-		control_send("fail %d %s", code, text);
-	(void)control_drain(); /* there may be no host */
-	init_power_off();
+	fail("fail", code, text);
+}
+
+void init_fail_memory(const char *what)
+{
+	const struct capos_clock_page *clock = (const void *)(uintptr_t)CAPOS_CLOCK_ADDR;
+	uint32_t present = (uint32_t)(clock->memory_pages * CAPOS_PAGE_SIZE >> 20);
+	uint32_t needed = capos_memory_needed(init.archive.size);
+	char text[320];
+
+	/* What is added to the standard system may need more than that. */
+	if (needed <= present)
+		needed = present + present / 4 + 1;
+	fmt_snprintf(text, sizeof(text),
+	             "no memory for %s: the machine needs more, try --memory %u", what, needed);
+	fail("refuse", EXIT_SYSTEM, text);
 }

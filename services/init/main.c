@@ -66,6 +66,8 @@ static void start_services(void)
 		if (!init.plan.services[i].enabled || (int)i == init.console)
 			continue;
 		result = service_start(i);
+		if (result == CAP_ENOMEM)
+			init_fail_memory(init.plan.services[i].name);
 		if (result)
 			init_fail(EXIT_SYSTEM, "service %s: %s", init.plan.services[i].name,
 			          cap_error_text(result));

@@ -270,6 +270,8 @@ void program_start(void)
 		          cap_error_text(result));
 	if (result == CAP_ETOOBIG)
 		init_fail(EXIT_NO_PERMISSION, "%s: too many arguments", init.request.args[0]);
+	if (result == CAP_ENOMEM)
+		init_fail_memory(init.request.args[0]);
 	if (result)
 		init_fail(EXIT_SYSTEM, "%s: %s", init.request.args[0], cap_error_text(result));
 	if (control_ready())

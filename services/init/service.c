@@ -101,6 +101,20 @@ cap_t service_export(uint64_t interface, const char *name)
 
 /* ---- Ends ---- */
 
+/* All calls of it fail from now on. */
+static void give_up(uint32_t index)
+{
+	struct init_service *s = &init.services[index];
+
+	s->due_ns = 0;
+	for (uint32_t i = 0; i < init.plan.services[index].nexports; i++) {
+		cap_release(s->exports[i]);
+		s->exports[i] = CAP_NULL;
+	}
+	cap_release(s->endpoint);
+	s->endpoint = CAP_NULL;
+}
+
 /* Plans the next start, or gives the service up. */
 static void plan_restart(uint32_t index)
 {
@@ -112,13 +126,31 @@ static void plan_restart(uint32_t index)
 		return;
 	}
 	log_line("service %s is not started again", plan->name);
-	s->due_ns = 0;
-	for (uint32_t i = 0; i < plan->nexports; i++) {
-		cap_release(s->exports[i]);
-		s->exports[i] = CAP_NULL;
-	}
-	cap_release(s->endpoint);
-	s->endpoint = CAP_NULL;
+	give_up(index);
+}
+
+/* Whether the process ended because it found no memory. */
+static bool lacked_memory(uint32_t status, const char *reason)
+{
+	static const char killed[] = "out of memory";
+
+	return CAPOS_EXIT_CODE(status) == LOG_EXIT_NO_MEMORY ||
+	       (CAPOS_EXIT_SIGNAL(status) && !strncmp(reason, killed, sizeof(killed) - 1));
+}
+
+/* Before the program runs, all memory is the services': one that finds too little of it then would
+ * find no more when it is started again. */
+static void end_if_too_small(uint32_t index)
+{
+	static bool ending; /* init_fail waits too, and so comes here again */
+	const char *name = init.plan.services[index].name;
+
+	if (init.program.name || ending)
+		return;
+	ending = true;
+	if ((int)index == init.console)
+		give_up(index);
+	init_fail_memory(name);
 }
 
 static void note_ends(void)
@@ -135,6 +167,8 @@ static void note_ends(void)
 		log_line("service %s has ended: %s (status %u, signal %u)", name,
 		         reason[0] ? reason : "it exited", CAPOS_EXIT_CODE(status),
 		         CAPOS_EXIT_SIGNAL(status));
+		if (lacked_memory(status, reason))
+			end_if_too_small(i);
 		plan_restart(i);
 	}
 }

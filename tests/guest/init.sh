@@ -69,6 +69,15 @@ sed 's/name = "files"/name = "netstack"/' "$base" >$work/twice.txt
 image twice $work/twice.txt $files
 refused "a manifest that names a service twice" 125 "two services named netstack" \
 	--image $work/twice -- true
+# A service that finds too little memory at its start would not find more at the next.
+for service in virtio-console virtio-net netstack files; do
+	for pages in 40 100; do
+		sed "s|\\(name = \"$service\", path = [^ ]*\\),|\\1, memoryLimitPages = $pages,|" "$base" >$work/short.txt
+		image short $work/short.txt $files
+		refused "$service with $pages pages, which are too few" 125 "no memory for $service" \
+			--image $work/short -- true
+	done
+done
 echo "a mark of its own" >$work/mark
 image corrupt "$base" $files file:bin/marked:0755:$work/mark
 at=$(grep -abo "a mark of its own" $work/corrupt | head -n 1 | cut -d: -f1)

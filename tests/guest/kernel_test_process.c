@@ -47,6 +47,26 @@ static void test_ends(cap_t image)
 	          "a process ends with many threads");
 }
 
+/* Whatever is missing, a process that cannot be made is an error: what the attempt leaves to be
+ * freed is no reason to try for ever. */
+static void test_spawning_without_memory(cap_t image)
+{
+	uint32_t refused = 0;
+	int result = CAP_ENOMEM;
+	for (start_limit_pages = 1; result == CAP_ENOMEM && start_limit_pages < 200;
+	     start_limit_pages++) {
+		cap_t process;
+		result = start_process(image, "exit", log_only, 1, &process);
+		if (result == CAP_ENOMEM)
+			refused++;
+		else if (!result)
+			wait_for(process, NULL, 0);
+	}
+	start_limit_pages = START_LIMIT_PAGES;
+	tap_ok(refused > 4, "with too few pages a process is not made");
+	tap_equal(result, CAP_OK, "with enough of them it is");
+}
+
 /* A fault that resolving does not cure is not tried again: the process goes on or ends. */
 static void test_faults_end(cap_t image)
 {
@@ -244,6 +264,7 @@ void test_process(void)
 	cap_t image = find_file("sbin/kernel_child");
 	test_names();
 	test_ends(image);
+	test_spawning_without_memory(image);
 	test_faults_end(image);
 	test_kill(image);
 	test_last_memory(image);

@@ -112,6 +112,23 @@ def test_least_memory_boots(capos):
     assert run.stdout == b"x\n", run.stderr
 
 
+@pytest.mark.parametrize("memory", range(4, 25))
+def test_a_small_machine_works_or_says_that_it_is_too_small(capos, http_server, memory):
+    """At once, and with 8 MiB it works."""
+    http_server.files["/small"] = bytes(range(256)) * 40
+    begin = time.monotonic()
+    run = capos.raw("run", "--timeout", "60", "--memory", str(memory), "--",
+                    "wget", "-qO-", http_server.url("/small"))
+    if memory < 8:
+        assert run.returncode == 125
+        assert b"must be a number of MiB, at least 8" in run.stderr
+        assert time.monotonic() - begin < 3
+    else:
+        assert (run.returncode, run.stderr) == (0, b"")
+        assert run.stdout == http_server.files["/small"]
+
+
+
 # ---- Out ----
 
 

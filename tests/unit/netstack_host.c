@@ -145,6 +145,7 @@ void host_start(bool dhcp)
 	resolver_on_answer(policy_learn);
 	handshake_on_full(tcp_listener_full);
 	stack_init();
+	assert_int_equal(socket_start(SOCKETS_MAX), STATUS_OK);
 	assert_int_equal(icmp_init(), STATUS_OK);
 	memcpy(setup.mac, host_mac, 6);
 	setup.memory = platform_memory_create(

@@ -380,7 +380,8 @@ static void test_listing_survives_changes(void **state)
 
 static void test_handles(void **state)
 {
-	static struct handle_table table;
+	static struct handle places[HANDLES_MAX];
+	static struct handle_table table = {.handles = places, .most = HANDLES_MAX};
 	uint64_t first, second_word, word;
 
 	(void)state;
@@ -404,13 +405,13 @@ static void test_handles(void **state)
 	handle_close(&table, &tree, second_word);
 	assert_int_equal(f->held, 0);
 	/* One session cannot take what others need. */
-	static uint64_t words[HANDLES_PER_SESSION];
-	for (uint32_t i = 0; i < HANDLES_PER_SESSION; i++)
+	static uint64_t words[HANDLES_MAX / 2];
+	for (uint32_t i = 0; i < HANDLES_PER_SESSION(&table); i++)
 		assert_int_equal(handle_open(&table, f, NULL, 0, 1, &words[i]), STATUS_OK);
 	assert_int_equal(handle_open(&table, f, NULL, 0, 1, &word), STATUS_NO_BUFFERS);
 	assert_int_equal(handle_open(&table, f, NULL, 0, 2, &word), STATUS_OK);
 	handle_close(&table, &tree, word);
-	for (uint32_t i = 0; i < HANDLES_PER_SESSION; i++)
+	for (uint32_t i = 0; i < HANDLES_PER_SESSION(&table); i++)
 		handle_close(&table, &tree, words[i]);
 	assert_int_equal(f->held, 0);
 }

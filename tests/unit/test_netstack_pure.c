@@ -166,10 +166,32 @@ static void random_numbers_are_spread(void **state)
 
 static void heap_quotas(void **state)
 {
+	static const uint64_t machines[] = {1 << 20, 8 << 20, 1ull << 40};
 	struct heap_usage usage;
-	unsigned classes = 0;
+	size_t before = 0;
 
 	(void)state;
+	for (unsigned i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+		size_t size = heap_plan(machines[i]);
+
+		assert_true(size > before);
+		assert_true(size < 3u << 20);
+		before = size;
+	}
+	assert_true(heap_plan(8 << 20) < 512u << 10);
+	assert_true(heap_usage(0, &usage) && usage.quota >= 512);
+}
+
+static void heap_classes(void **state)
+{
+	struct heap_usage usage;
+	unsigned classes = 0;
+	void *area = aligned_alloc(64, /* kept: the tests after this use it too */
+	                           (heap_plan(UINT64_MAX) + 63) & ~63ul);
+
+	(void)state;
+	assert_non_null(area);
+	heap_start(area);
 	for (; heap_usage(classes, &usage); classes++) {
 		uint8_t **blocks = calloc(usage.quota, sizeof(*blocks));
 
@@ -687,6 +709,7 @@ int main(void)
 	        cmocka_unit_test(sequence_numbers),
 	        cmocka_unit_test(random_numbers_are_spread),
 	        cmocka_unit_test(heap_quotas),
+	        cmocka_unit_test(heap_classes),
 	        cmocka_unit_test(heap_zeroes),
 	        cmocka_unit_test(names),
 	        cmocka_unit_test(query_is_what_it_should_be),

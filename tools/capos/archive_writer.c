@@ -168,16 +168,27 @@ int archive_writer_add_archive(struct archive_writer *writer, const void *bytes,
 	return 0;
 }
 
+/* The item that is above the named one in the tree and no directory, or NULL. */
+static const struct archive_writer_item *obstacle_of(const struct archive_writer *writer,
+                                                     const char *name)
+{
+	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+		const struct archive_writer_item *above =
+		        find(writer, name, (size_t)(slash - name));
+		if (above && above->entry.type != CAPOS_ARCHIVE_DIRECTORY)
+			return above;
+	}
+	return NULL;
+}
+
 const char *archive_writer_obstacle(const struct archive_writer *writer)
 {
-	for (size_t i = 0; i < writer->count; i++) {
-		const char *name = writer->items[i].entry.name;
-		for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
-			const struct archive_writer_item *above =
-			        find(writer, name, (size_t)(slash - name));
-			if (above && above->entry.type != CAPOS_ARCHIVE_DIRECTORY)
-				return above->entry.name;
-		}
+	const struct archive_writer_item *end = writer->items + writer->count;
+
+	for (const struct archive_writer_item *item = writer->items; item < end; item++) {
+		const struct archive_writer_item *above = obstacle_of(writer, item->entry.name);
+		if (above)
+			return above->entry.name;
 	}
 	return NULL;
 }
@@ -190,12 +201,30 @@ static uint64_t table_length(const struct archive_writer *writer)
 	       writer->count * sizeof(struct capos_archive_entry);
 }
 
-uint64_t archive_writer_size(const struct archive_writer *writer)
+/* Whether the item's data stands behind the table and not in pages of its own. */
+static bool is_packed(const struct archive_writer_item *item)
 {
-	uint64_t size = page_up(table_length(writer));
+	return item->entry.type == CAPOS_ARCHIVE_SYMLINK && item->data;
+}
+
+/* The table, and the packed data behind it. */
+static uint64_t head_length(const struct archive_writer *writer)
+{
+	uint64_t length = table_length(writer);
 
 	for (size_t i = 0; i < writer->count; i++)
-		size += page_up(writer->items[i].entry.size);
+		if (is_packed(&writer->items[i]))
+			length += writer->items[i].entry.size;
+	return length;
+}
+
+uint64_t archive_writer_size(const struct archive_writer *writer)
+{
+	uint64_t size = page_up(head_length(writer));
+
+	for (size_t i = 0; i < writer->count; i++)
+		if (!is_packed(&writer->items[i]))
+			size += page_up(writer->items[i].entry.size);
 	return size;
 }
 
@@ -279,15 +308,32 @@ static int write_item(struct archive_writer *writer, struct archive_writer_item 
 	return error;
 }
 
-/* Header and table.  The items' offsets and checksums are known now. */
-static int write_table(const struct archive_writer *writer, int fd)
+/* Gives the packed items their places, behind the table. */
+static void pack(struct archive_writer *writer, uint8_t *head)
 {
-	uint64_t length = table_length(writer);
-	uint8_t *table = malloc(length);
+	uint64_t offset = table_length(writer);
 
-	if (!table)
+	for (size_t i = 0; i < writer->count; i++) {
+		struct archive_writer_item *item = &writer->items[i];
+		if (!is_packed(item))
+			continue;
+		memcpy(head + offset, item->data, item->entry.size);
+		item->entry.crc = archive_crc32(0, item->data, item->entry.size);
+		item->entry.offset = offset;
+		offset += item->entry.size;
+	}
+}
+
+/* Header, table and packed data.  The other items' offsets and checksums are known now. */
+static int write_head(struct archive_writer *writer, int fd)
+{
+	uint64_t length = head_length(writer), table_end = table_length(writer);
+	uint8_t *head = malloc(length);
+
+	if (!head)
 		return ENOMEM;
-	uint8_t *entries = table + sizeof(struct capos_archive_header);
+	pack(writer, head);
+	uint8_t *entries = head + sizeof(struct capos_archive_header);
 	for (size_t i = 0; i < writer->count; i++)
 		memcpy(entries + i * sizeof(struct capos_archive_entry), &writer->items[i].entry,
 		       sizeof(struct capos_archive_entry));
@@ -297,30 +343,32 @@ static int write_table(const struct archive_writer *writer, int fd)
 	        .version = CAPOS_ARCHIVE_VERSION,
 	        .count = (uint32_t)writer->count,
 	        .total_size = archive_writer_size(writer),
-	        .checksum = archive_crc32(0, entries, length - sizeof(header)),
+	        .checksum = archive_crc32(0, entries, table_end - sizeof(header)),
 	};
 	memcpy(header.seed, writer->seed, sizeof(header.seed));
-	memcpy(table, &header, sizeof(header));
-	int error = lseek(fd, 0, SEEK_SET) == 0 ? write_all(fd, table, length) : errno;
-	free(table);
+	memcpy(head, &header, sizeof(header));
+	int error = lseek(fd, 0, SEEK_SET) == 0 ? write_all(fd, head, length) : errno;
+	free(head);
 	return error;
 }
 
 int archive_writer_finish(struct archive_writer *writer, int fd)
 {
-	uint64_t offset = page_up(table_length(writer));
+	uint64_t offset = page_up(head_length(writer));
 	int error = lseek(fd, 0, SEEK_SET) == 0 ? write_zeros(fd, offset) : errno;
 
 	writer->culprit = NULL;
 	writer->total = archive_writer_size(writer);
 	for (size_t i = 0; error == 0 && i < writer->count; i++) {
 		struct archive_writer_item *item = &writer->items[i];
+		if (is_packed(item))
+			continue;
 		item->entry.offset = offset;
 		offset += page_up(item->entry.size);
 		error = write_item(writer, item, fd);
 		report(writer, offset);
 	}
-	return error != 0 ? error : write_table(writer, fd);
+	return error != 0 ? error : write_head(writer, fd);
 }
 
 void archive_writer_free(struct archive_writer *writer)

@@ -21,13 +21,6 @@
 #include "tools/capos/put.h"
 #include "tools/capos/request.h"
 
-/*
- * Memory that a machine needs beside its archive, measured with the standard image and archives of
- * 3 MiB to 1.5 GiB: what kernel and services use themselves, and the share of all memory that the
- * kernel keeps for services (kernel/process).
- */
-#define MEMORY_BESIDE  (13u << 20)
-#define SERVICES_SHARE 31u /* 1/32 of the whole is 1/31 of the rest */
 /* The emulator loads the archive below 2 GiB, where the kernel and a machine's tables are too. */
 #define ARCHIVE_MAX_MIB 2040u
 
@@ -199,7 +192,7 @@ static void end_progress(const struct progress *progress)
 /* Whether the machine can start from an archive of that size, before anything is written. */
 static void check_memory(const struct settings *settings, uint64_t size)
 {
-	uint32_t needed = image_memory_mib(size);
+	uint32_t needed = capos_memory_needed(size);
 
 	if (size >> 20 >= ARCHIVE_MAX_MIB)
 		die("the files are %" PRIu64 " MiB together; a machine starts from at most %u MiB",
@@ -207,13 +200,6 @@ static void check_memory(const struct settings *settings, uint64_t size)
 	/* `capos image` starts no machine. */
 	if (!settings->written_image && settings->memory_mib < needed)
 		die("the files need a machine of at least %u MiB: --memory %u", needed, needed);
-}
-
-uint32_t image_memory_mib(uint64_t archive_size)
-{
-	uint64_t bytes = archive_size + archive_size / SERVICES_SHARE + MEMORY_BESIDE;
-
-	return (uint32_t)((bytes + (1u << 20) - 1) >> 20);
 }
 
 void image_write(const struct settings *settings, int fd)

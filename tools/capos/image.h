@@ -19,7 +19,4 @@ char *image_kernel_path(const struct settings *settings);
  */
 void image_write(const struct settings *settings, int fd);
 
-/* The least memory of a machine that starts from an archive of so many bytes. */
-uint32_t image_memory_mib(uint64_t archive_size);
-
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What comes from the machine.  The control line's protocol: the guest sends "started", "caps
- * TEXT", "exit CODE SIGNAL [REASON]" or "fail STATUS TEXT"; we send "signal N", and
- * after "exit" when the machine may end, "end".  All text of the guest is cleaned before it is
- * printed (complain does it, and clean.h).
+ * TEXT", "exit CODE SIGNAL [REASON]", "fail STATUS TEXT" or, when the text explains all, "refuse
+ * STATUS TEXT"; we send "signal N", and after "exit" when the machine may end, "end".  All text of
+ * the guest is cleaned before it is printed (complain does it, and clean.h).
  */
 #include <errno.h>
 #include <signal.h>
@@ -118,7 +118,8 @@ static bool is_host_file(const struct session *s)
 	return !strchr(program, '/') && access(program, X_OK) == 0;
 }
 
-static void program_failed(struct session *s, char *line)
+/* explained: the line says all, and the log no more. */
+static void program_failed(struct session *s, char *line, bool explained)
 {
 	long code;
 
@@ -129,7 +130,7 @@ static void program_failed(struct session *s, char *line)
 		         s->settings->program[0]);
 	else
 		complain("%s", line);
-	if (code == EXIT_MACHINE)
+	if (code == EXIT_MACHINE && !explained)
 		log_show_tail(&s->log);
 	session_finish(s, (int)code);
 }
@@ -144,7 +145,9 @@ static void control_line(struct session *s, char *line)
 	} else if (strncmp(line, "exit ", 5) == 0) {
 		program_ended(s, line + 5);
 	} else if (strncmp(line, "fail ", 5) == 0) {
-		program_failed(s, line + 5);
+		program_failed(s, line + 5, false);
+	} else if (strncmp(line, "refuse ", 7) == 0) {
+		program_failed(s, line + 7, true);
 	}
 	/* Else: a later guest's word that this capos does not know, and does not need. */
 }

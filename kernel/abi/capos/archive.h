@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The boot archive: one header, a table of entries, then the files, each from the start of a page
- * so that its pages can be mapped as they lie.  All integers are little-endian; every offset and
- * size is checked against the archive's size before use.
+ * The boot archive: one header, a table of entries, the targets of symbolic links one behind the
+ * other (a page for each would be half of a small system), then the files, each from the start of a
+ * page so that its pages can be mapped as they lie.  All integers are little-endian; every offset
+ * and size is checked against the archive's size before use.
  */
 #ifndef CAPOS_ARCHIVE_H
 #define CAPOS_ARCHIVE_H
@@ -35,7 +36,7 @@ enum capos_archive_type {
 
 /* 256 bytes.  name: path without a leading slash, NUL-terminated; parents need no entries. */
 struct capos_archive_entry {
-	uint64_t offset; /* of the data, from the archive's start; a multiple of the page size */
+	uint64_t offset; /* of the data, from the archive's start; of a file: of whole pages */
 	uint64_t size;   /* bytes */
 	int64_t mtime;   /* Unix time, seconds */
 	uint32_t mode;   /* permission bits, 07777 */
@@ -44,6 +45,21 @@ struct capos_archive_entry {
 	uint32_t reserved[5];
 	char name[CAPOS_ARCHIVE_NAME];
 };
+
+/*
+ * The least memory in MiB of a machine that starts from an archive of so many bytes.  Beside the
+ * archive: the share of all memory that the kernel keeps for services (1/32 of the whole is 1/31
+ * of the rest), and what kernel, init and the standard services use themselves, which was measured.
+ * That grows with the machine up to 64 MiB (memory_portion in start.h): 4.5 MiB and 8.5 for each
+ * 64, so the whole is the rest times 64 / (64 - 8.5).
+ */
+static inline uint32_t capos_memory_needed(uint64_t archive_size)
+{
+	uint64_t rest = archive_size + archive_size / 31, mib = 1ull << 20;
+	uint64_t small = (rest + 9 * mib / 2) * 128 / 111, large = rest + 13 * mib;
+
+	return (uint32_t)(((small < large ? small : large) + mib - 1) / mib);
+}
 
 _Static_assert(sizeof(struct capos_archive_header) == 128, "archive header layout");
 _Static_assert(sizeof(struct capos_archive_entry) == 256, "archive entry layout");

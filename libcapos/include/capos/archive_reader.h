@@ -25,10 +25,11 @@ struct archive_file {
 	const char *name; /* path without a leading slash, with no empty, "." or ".." component */
 	enum capos_archive_type type;
 	const uint8_t *data; /* of a symlink: its target, without a final NUL */
-	uint64_t offset;     /* of data, from the archive's start; a multiple of the page size */
-	uint64_t size;       /* bytes */
-	int64_t mtime;       /* Unix time, seconds */
-	uint32_t mode;       /* permission bits */
+	/* Of data, from the archive's start; of a regular file a multiple of the page size. */
+	uint64_t offset;
+	uint64_t size; /* bytes */
+	int64_t mtime; /* Unix time, seconds */
+	uint32_t mode; /* permission bits */
 	uint32_t crc;
 };
 

@@ -14,5 +14,10 @@ void log_set(cap_t log);
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Logs and ends the process with status 1. */
 _Noreturn void log_fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Logs it with the error's text behind, and ends the process: with LOG_EXIT_NO_MEMORY if the error
+ * is CAP_ENOMEM, by which a process's parent can tell. */
+_Noreturn void log_fatal_error(int error, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+#define LOG_EXIT_NO_MEMORY 71 /* as EX_OSERR of other systems */
 
 #endif

@@ -8,7 +8,7 @@
 
 #include <capos/cap.h>
 
-#define SERVER_RECEIVE_BUFFERS 4
+#define SERVER_RECEIVE_BUFFERS 4 /* in a machine with MEMORY_FULL; at least one */
 #define SERVER_MESSAGE_MAX     CAPOS_MESSAGE_MAX
 
 struct server;
@@ -84,6 +84,9 @@ struct server_ops {
 	/* Before it sleeps: last look at shared queues.  Returns how long to sleep at most in
 	 * nanoseconds (CAPOS_FOREVER), 0 when there is more to do.  May be NULL. */
 	uint64_t (*idle)(struct server *server);
+	/* Bytes of the largest message that it takes or answers with; longer ones fail with
+	 * CAP_ETOOBIG for who sent them.  0: SERVER_MESSAGE_MAX. */
+	uint32_t message_max;
 };
 
 struct server {

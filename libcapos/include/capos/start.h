@@ -69,6 +69,12 @@ void start_check(const struct start_expected *expected);
  * appear when first touched, and a process that touches one when the machine has no memory left is
  * ended.  A service calls it at its start, when a failure harms no client. */
 void memory_commit(void);
+/* Committed memory of a service's own, mapped for good; size: whole pages.  CAP_OK or an error. */
+int memory_make(uint64_t size, void **out);
+/* A machine with less memory than this has less of what services keep ready: buffers, tables. */
+#define MEMORY_FULL (64ull << 20)
+/* How much this machine has of what a machine with MEMORY_FULL has `full` of; at least `least`. */
+uint32_t memory_portion(uint32_t full, uint32_t least);
 /* The index-th, for listing; false past the end. */
 bool start_cap_at(uint32_t index, struct start_cap *out);
 
