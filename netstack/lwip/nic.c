@@ -13,6 +13,7 @@
 #include "netstack/lwip/checksum.h"
 #include "netstack/lwip/handshake.h"
 #include "netstack/lwip/heap.h"
+#include "netstack/lwip/neighbour.h"
 #include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/timers.h"
@@ -136,19 +137,10 @@ static err_t output_frame(struct netif *netif, struct pbuf *p)
 	return ERR_OK;
 }
 
-/*
- * lwIP: sends one IP packet.  Data of a TCP segment is referenced where the program put it, and
- * goes away with the socket: should the packet have to wait for a neighbour's address, then as a
- * copy.
- */
+/* lwIP: sends one IP packet. */
 static err_t output_packet(struct netif *netif, struct pbuf *p, const ip4_addr_t *address)
 {
-	if (handshake_is_silent())
-		return ERR_OK;
-	for (struct pbuf *q = p; q; q = q->next)
-		if (q->type_internal == PBUF_ROM)
-			q->type_internal |= PBUF_TYPE_FLAG_DATA_VOLATILE;
-	return etharp_output(netif, p, address);
+	return handshake_is_silent() ? ERR_OK : neighbour_output(netif, p, address);
 }
 
 /* ---- In ---- */
@@ -198,11 +190,18 @@ static struct pbuf *copy_frame(const uint8_t *frame, uint16_t length)
 	return p;
 }
 
+static unsigned ethertype(const struct pbuf *p)
+{
+	const uint8_t *frame = p->payload;
+
+	return (unsigned)(frame[12] << 8 | frame[13]);
+}
+
 static bool is_fragment(const struct pbuf *p)
 {
 	const uint8_t *frame = p->payload;
 
-	return (frame[12] << 8 | frame[13]) == ETHERTYPE_IPV4 &&
+	return ethertype(p) == ETHERTYPE_IPV4 &&
 	       ((frame[ETHERNET_HEADER + 6] << 8 | frame[ETHERNET_HEADER + 7]) & 0x3fff) != 0;
 }
 
@@ -216,7 +215,7 @@ static void set_checks(bool good)
 
 static void input_frame(struct pbuf *p, bool checksum_good)
 {
-	bool fragment = is_fragment(p);
+	bool fragment = is_fragment(p), arp = ethertype(p) == ETHERTYPE_ARP;
 
 	if (fragment)
 		timers_fragment_received();
@@ -226,6 +225,8 @@ static void input_frame(struct pbuf *p, bool checksum_good)
 	if (nic.netif.input(p, &nic.netif) != ERR_OK)
 		pbuf_free(p);
 	set_checks(false);
+	if (arp)
+		neighbour_flush(&nic.netif);
 	handshake_resume(&nic.netif);
 }
 

@@ -12,7 +12,6 @@
 
 #include "lwip/dhcp.h"
 #include "lwip/dns.h"
-#include "lwip/etharp.h"
 #include "lwip/init.h"
 #include "lwip/ip4.h"
 #include "lwip/netif.h"
@@ -188,18 +187,4 @@ ip4_addr_t stack_source_for(ip4_addr_t destination)
 	struct netif *netif = ip4_route(&destination);
 
 	return netif ? *netif_ip4_addr(netif) : (ip4_addr_t){0};
-}
-
-bool stack_neighbour_known(ip4_addr_t destination)
-{
-	struct netif *netif = ip4_route(&destination);
-	struct eth_addr *ethernet;
-	const ip4_addr_t *found;
-	ip4_addr_t next = destination;
-
-	if (!netif || netif != nic_netif() || ip4_addr_eq(&destination, netif_ip4_addr(netif)))
-		return true;
-	if (!ip4_addr_net_eq(&destination, netif_ip4_addr(netif), netif_ip4_netmask(netif)))
-		next = *netif_ip4_gw(netif);
-	return etharp_find_addr(netif, &next, &ethernet, &found) >= 0;
 }

@@ -55,8 +55,6 @@ unsigned stack_name_servers(ip4_addr_t servers[STACK_NAME_SERVERS]);
 bool stack_is_local(ip4_addr_t address);
 /* The address that packets to it leave from; unspecified when there is no way to it. */
 ip4_addr_t stack_source_for(ip4_addr_t destination);
-/* The neighbour that packets to it go through is known (or none is needed). */
-bool stack_neighbour_known(ip4_addr_t destination);
 
 static inline bool address_is_loopback(ip4_addr_t a)
 {

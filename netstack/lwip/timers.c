@@ -6,24 +6,25 @@
  */
 #include <stdbool.h>
 
+#include "netstack/lwip/neighbour.h"
 #include "netstack/lwip/platform.h"
+#include "netstack/lwip/reassembly.h"
 #include "netstack/lwip/timers.h"
 
 #include "lwip/dhcp.h"
 #include "lwip/etharp.h"
-#include "lwip/ip4_frag.h"
 #include "lwip/prot/dhcp.h"
 #include "lwip/priv/tcp_priv.h"
 
 #define ARP_INTERVAL    (ARP_TMR_INTERVAL * MS_NS)
-#define REASS_INTERVAL  (IP_TMR_INTERVAL * MS_NS)
+#define REASS_INTERVAL  SECOND_NS
 #define TCP_INTERVAL    (TCP_TMR_INTERVAL * MS_NS)
 #define FINE_INTERVAL   (DHCP_FINE_TIMER_MSECS * MS_NS)
 #define COARSE_INTERVAL (DHCP_COARSE_TIMER_SECS * SECOND_NS)
 
-/* lwIP asks a neighbour again for this long, and forgets a datagram's fragments after that. */
+/* A neighbour is asked again for this long, and a datagram's fragments are kept for that long. */
 #define ARP_ACTIVE   (10 * SECOND_NS)
-#define REASS_ACTIVE ((IP_REASS_MAXAGE + 1) * SECOND_NS)
+#define REASS_ACTIVE ((REASSEMBLY_SECONDS + 1) * SECOND_NS)
 /* Ticks to make up for at most: what is older is gone from every table by then (ARP: 300 s). */
 #define CATCH_UP_MOST 400u
 
@@ -72,6 +73,12 @@ static void tick(struct timer *t, uint64_t now, uint64_t interval, void (*run)(v
 		run();
 }
 
+static void arp_tick(void)
+{
+	etharp_tmr();
+	neighbour_expire();
+}
+
 static struct dhcp *dhcp_of_nic(void)
 {
 	/* The default interface is the NIC, if the machine has one (nic.c). */
@@ -104,10 +111,10 @@ void timers_run(void)
 		tcp_running = tcp_active_pcbs || tcp_tw_pcbs;
 	}
 	if (now - arp.last >= ARP_INTERVAL)
-		tick(&arp, now, ARP_INTERVAL, etharp_tmr);
+		tick(&arp, now, ARP_INTERVAL, arp_tick);
 	if (now - reassembly.last >= REASS_INTERVAL) {
 		if (reassembly.last < reassembly.until)
-			tick(&reassembly, now, REASS_INTERVAL, ip_reass_tmr);
+			tick(&reassembly, now, REASS_INTERVAL, reassembly_expire);
 		else
 			reassembly.last = now;
 	}

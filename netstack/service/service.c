@@ -32,6 +32,7 @@ static int call_socket(struct server_call *call)
 
 	if (!s || service_interface(s) != call->interface)
 		return STATUS_CLOSED;
+	socket_sends(s);
 	switch (call->interface) {
 	case TCP_SOCKET_INTERFACE:
 		return tcp_socket_dispatch(&tcp_ops, s, &call->msg);

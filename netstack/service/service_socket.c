@@ -27,6 +27,7 @@ uint64_t service_interface(const struct socket *s)
 
 void service_close(struct socket *s)
 {
+	socket_sends(s);
 	for (int i = 0; i < WAIT_COUNT; i++)
 		if (s->calls[i].waiting)
 			service_answer(s, (enum socket_wait)i, STATUS_CLOSED, NULL, NULL, 0);
@@ -146,6 +147,7 @@ int service_connect(struct msg_call *call, struct policy *policy, const uint32_t
 	if (status)
 		return status;
 	s->makes_object = true;
+	socket_sends(s);
 	status = address ? tcp_socket_connect(s, address, 1, port)
 	                 : tcp_socket_connect_name(s, host, port);
 	if (!status && s->tcp.connect_status > 0)

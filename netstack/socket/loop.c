@@ -67,6 +67,7 @@ static void end_waits(void)
 
 static void work(struct socket *s)
 {
+	socket_sends(s);
 	if (s->kind == SOCKET_TCP)
 		tcp_socket_work(s);
 	else
@@ -78,6 +79,7 @@ bool loop_turn(void)
 	unsigned frames, worked = 0;
 	struct socket *s;
 
+	socket_sends(NULL);
 	timers_run();
 	frames = nic_take_frames(FRAMES_PER_TURN);
 	netif_poll_all();
@@ -92,6 +94,7 @@ bool loop_turn(void)
 	}
 	for (; worked < SOCKETS_MAX && (s = socket_take_marked()); worked++)
 		work(s);
+	socket_sends(NULL);
 	netif_poll_all();
 	return frames == FRAMES_PER_TURN || worked;
 }

@@ -8,6 +8,7 @@
 #include <capos/abi.h>
 #include <capos/schema/status.h>
 
+#include "netstack/lwip/neighbour.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/socket/socket.h"
 
@@ -338,4 +339,9 @@ void socket_progress(struct socket *s)
 {
 	if (on_progress && socket_waits(s))
 		on_progress(s);
+}
+
+void socket_sends(const struct socket *s)
+{
+	neighbour_set_sender(s ? policy_account(s->policy) : NULL);
 }

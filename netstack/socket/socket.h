@@ -190,4 +190,8 @@ void socket_progress(struct socket *s);
 
 bool socket_waits(const struct socket *s);
 
+/* Until the next one of these, packets that wait for a neighbour are charged to the account of the
+ * socket; NULL: to netstack. */
+void socket_sends(const struct socket *s);
+
 #endif

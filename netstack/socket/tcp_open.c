@@ -10,6 +10,7 @@
 
 #include <capos/schema/status.h>
 
+#include "netstack/lwip/neighbour.h"
 #include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/random.h"
@@ -157,8 +158,7 @@ static err_t on_connect_poll(void *arg, struct tcp_pcb *pcb)
 
 	/* RFC 6298: each SYN waits twice as long as the one before; lwIP leaves that to us. */
 	pcb->rto = (s16_t)((LWIP_TCP_RTO_TIME << pcb->nrtx) / TCP_SLOW_INTERVAL);
-	if (platform_now() - s->tcp.started >= NEIGHBOUR_NS &&
-	    !stack_neighbour_known(s->peer.address)) {
+	if (platform_now() - s->tcp.started >= NEIGHBOUR_NS && !neighbour_known(s->peer.address)) {
 		/* Freed here, which only a callback that returns ERR_ABRT may do. */
 		tcp_stream_disown(pcb);
 		s->tcp.pcb = NULL;

@@ -13,7 +13,7 @@ tests_unit_test_netstack_pure_LDADD = $(UNIT_LIBS)
 UNIT_TESTS += tests/unit/test-netstack
 tests_unit_test_netstack_SOURCES = tests/unit/test_netstack.c tests/unit/test_netstack_datagram.c \
 	tests/unit/test_netstack_fragments.c tests/unit/test_netstack_handshake.c tests/unit/test_netstack_hostile.c tests/unit/test_netstack_loopback.c \
-	tests/unit/test_netstack_names.c tests/unit/test_netstack_tcp.c tests/unit/netstack_host.c \
+	tests/unit/test_netstack_names.c tests/unit/test_netstack_shares.c tests/unit/test_netstack_tcp.c tests/unit/netstack_host.c \
 	tests/unit/netstack_host.h tests/unit/netstack_peer.c tests/unit/netstack_peer.h \
 	$(NETSTACK_PURE_C) libcapos/channel.c libcapos/nicqueue.c libcapos/queue.c
 nodist_tests_unit_test_netstack_SOURCES = $(LWIP_C)

@@ -40,5 +40,6 @@ int datagram_tests(void);
 int fragment_tests(void);
 int handshake_tests(void);
 int hostile_tests(void);
+int share_tests(void);
 
 #endif

@@ -231,6 +231,7 @@ int main(void)
 	failed += fragment_tests();
 	failed += handshake_tests();
 	failed += hostile_tests();
+	failed += share_tests();
 	failed += cmocka_run_group_tests(last, NULL, NULL);
 	return failed != 0;
 }

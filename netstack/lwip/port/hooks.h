@@ -8,6 +8,7 @@
 #include "lwip/err.h"
 #include "lwip/ip_addr.h"
 
+struct netif;
 struct pbuf;
 struct tcp_hdr;
 struct tcp_pcb;
@@ -25,5 +26,9 @@ err_t handshake_input(struct tcp_pcb *pcb, const struct tcp_hdr *tcp, uint32_t o
                       uint32_t options_here, const struct pbuf *p);
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, tcp, options, options_here, options_there, p) \
 	((pcb)->state >= ESTABLISHED ? ERR_OK : handshake_input(pcb, tcp, options, options_here, p))
+
+/* A packet of IPv4, its header unchecked; not 0: it was a fragment, and is taken. */
+int reassembly_input(struct pbuf *p, struct netif *netif);
+#define LWIP_HOOK_IP4_INPUT reassembly_input
 
 #endif

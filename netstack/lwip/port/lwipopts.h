@@ -34,20 +34,15 @@
 #define LWIP_ETHERNET 1
 #define ETH_PAD_SIZE \
 	0 /* the processor does not care, and the driver's frames start where they start */
-#define ARP_TABLE_SIZE 32 /* neighbours on one link; most machines talk to the gateway alone */
-#define ARP_QUEUEING \
-	1 /* more than the last packet waits for an address: the first burst of UDP is not lost */
-#define ARP_QUEUE_LEN                 48 /* ... nor a datagram of 64 KiB, in its pieces */
+#define ARP_TABLE_SIZE                127 /* lwIP's largest: see neighbour.h */
+#define ARP_QUEUEING                  0   /* packets wait in neighbour.c */
 #define ETHARP_SUPPORT_STATIC_ENTRIES 0
 #define ETHARP_TABLE_MATCH_NETIF      1 /* loopback never sees the link's neighbours */
 
-#define IP_FORWARD         0 /* a host, not a router */
-#define IP_OPTIONS_ALLOWED 0 /* source routes and the like are refused */
-#define IP_REASSEMBLY      1
-#define IP_REASS_MAX_PBUFS \
-	96 /* two datagrams of 64 KiB; fragments are copies (nic.c) and never hold DMA buffers */
-#define IP_REASS_MAXAGE           15 /* seconds, RFC 1122's lower bound */
-#define IP_FRAG                   1  /* datagrams larger than the link's MTU go out in pieces */
+#define IP_FORWARD                0 /* a host, not a router */
+#define IP_OPTIONS_ALLOWED        0 /* source routes and the like are refused */
+#define IP_REASSEMBLY             0 /* reassembly.c */
+#define IP_FRAG                   1 /* datagrams larger than the link's MTU go out in pieces */
 #define IP_DEFAULT_TTL            64
 #define IP_SOF_BROADCAST          1 /* SO_BROADCAST is asked for before a broadcast leaves */
 #define LWIP_ICMP                 1
