@@ -13,6 +13,7 @@
 enum death {
 	DEATH_INSTRUCTION = 4,
 	DEATH_TRAP = 5,
+	DEATH_MEMORY = 7, /* what was mapped is gone, or the access was not aligned */
 	DEATH_ARITHMETIC = 8,
 	DEATH_NO_MEMORY = 9,
 	DEATH_ADDRESS = 11,
@@ -25,11 +26,21 @@ struct page_fault {
 	/* Whether the access was made with the program's rights.  False: the processor made it with
 	 * the kernel's, and what space_resolve enters for the program does not allow that. */
 	bool by_program;
-	uint64_t error; /* the processor's code, for the reason */
+	uint32_t vector;
+	uint64_t error; /* the processor's code */
+};
+
+/* An exception that is not a page fault. */
+struct exception {
+	const char *name;
+	enum death death;
+	uint32_t cause; /* enum capos_fault_cause */
+	uint32_t vector;
+	uint64_t error;
 };
 
 /* Both of the current thread, in user mode, registers saved. Each ends by resuming a thread. */
 _Noreturn void fault_page(const struct page_fault *fault);
-_Noreturn void fault_exception(const char *name, enum death death, uint64_t error);
+_Noreturn void fault_exception(const struct exception *exception);
 
 #endif

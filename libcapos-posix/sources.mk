@@ -13,6 +13,7 @@ POSIX_H = \
 	libcapos-posix/src/core/pages.h \
 	libcapos-posix/src/core/self.h \
 	libcapos-posix/src/core/syscalls.h \
+	libcapos-posix/src/core/user.h \
 	libcapos-posix/src/core/vector.h \
 	libcapos-posix/src/core/wait.h \
 	libcapos-posix/src/entry/entry.h \
@@ -22,6 +23,7 @@ POSIX_H = \
 	libcapos-posix/src/process/exec_state.h \
 	libcapos-posix/src/process/process.h \
 	libcapos-posix/src/process/world.h \
+	libcapos-posix/src/signal/internal.h \
 	libcapos-posix/src/signal/signal.h \
 	libcapos-posix/src/signal/signal_state.h \
 	libcapos-posix/src/socket/dnspacket.h \
@@ -34,6 +36,7 @@ POSIX_H = \
 
 POSIX_C = \
 	libcapos-posix/arch/x86_64/entry.S \
+	libcapos-posix/arch/x86_64/user.S \
 	libcapos-posix/src/core/absent.c \
 	libcapos-posix/src/core/alloc.c \
 	libcapos-posix/src/core/chan.c \
@@ -44,6 +47,7 @@ POSIX_C = \
 	libcapos-posix/src/core/io.c \
 	libcapos-posix/src/core/pages.c \
 	libcapos-posix/src/core/self.c \
+	libcapos-posix/src/core/user.c \
 	libcapos-posix/src/core/vector.c \
 	libcapos-posix/src/core/wait.c \
 	libcapos-posix/src/entry/dispatch.c \
@@ -68,9 +72,13 @@ POSIX_C = \
 	libcapos-posix/src/process/process.c \
 	libcapos-posix/src/process/wait.c \
 	libcapos-posix/src/process/world.c \
+	libcapos-posix/src/signal/context.c \
+	libcapos-posix/src/signal/fault.c \
 	libcapos-posix/src/signal/signal.c \
+	libcapos-posix/src/signal/pending.c \
 	libcapos-posix/src/signal/signal_calls.c \
 	libcapos-posix/src/signal/signal_state.c \
+	libcapos-posix/src/signal/signal_wait.c \
 	libcapos-posix/src/socket/dnspacket.c \
 	libcapos-posix/src/socket/icmp.c \
 	libcapos-posix/src/socket/inet_address.c \

@@ -683,6 +683,16 @@ paddr_t space_resolve(struct space *s, uint64_t address, uint32_t access, bool *
 	return frame;
 }
 
+uint32_t space_fault_cause(struct space *s, uint64_t address, uint32_t access)
+{
+	const struct mapping *m = find(s, address);
+	if (!m)
+		return CAPOS_FAULT_UNMAPPED;
+	bool allowed = (access & ~m->access) == 0;
+	bool beyond = page_index(m, address & ~(PAGE_SIZE - 1)) >= m->object->npages;
+	return allowed && beyond ? CAPOS_FAULT_BEYOND : CAPOS_FAULT_ACCESS;
+}
+
 /* ---- Copies ---- */
 
 static bool user_range(uint64_t address, uint64_t length)

@@ -93,6 +93,9 @@ void space_unmap_kernel(struct space *s, uint64_t address);
  * no memory: *no_memory). */
 paddr_t space_resolve(struct space *s, uint64_t address, uint32_t access, bool *no_memory);
 
+/* Why space_resolve found nothing there: CAPOS_FAULT_UNMAPPED, ACCESS or BEYOND. */
+uint32_t space_fault_cause(struct space *s, uint64_t address, uint32_t access);
+
 /* Checked copies through the direct map, page by page; any space, not only the current one. CAP_OK,
  * CAP_EFAULT or CAP_ENOMEM.  On error a part may have been copied. */
 int space_copy_in(struct space *s, void *to, uint64_t from, uint64_t length);

@@ -171,5 +171,22 @@ void thread_before_user(struct thread *t)
 	if (__atomic_load_n(&header->upcall_mask, __ATOMIC_RELAXED) != 0)
 		return;
 	__atomic_store_n(&header->upcall_mask, 1, __ATOMIC_RELAXED);
-	arch_upcall(&t->arch, &header->upcall_frame, t->upcall_entry);
+	arch_upcall(&t->arch, &header->upcall_frame, t->upcall_entry, 0);
+}
+
+bool thread_fault(struct thread *t, const struct capos_fault *what)
+{
+	struct capos_ring *header = t->ring.header;
+	struct capos_fault *fault = &header->fault;
+	uint64_t entry = __atomic_load_n(&fault->entry, __ATOMIC_RELAXED);
+	if (entry < CAPOS_USER_MIN || entry >= CAPOS_USER_MAX)
+		return false;
+	fault->entry = 0;
+	fault->address = what->address;
+	fault->error = what->error;
+	fault->vector = what->vector;
+	fault->cause = what->cause;
+	fault->upcall_mask = __atomic_exchange_n(&header->upcall_mask, 1, __ATOMIC_RELAXED);
+	arch_upcall(&t->arch, &fault->frame, entry, t->ring_address + PAGE_SIZE);
+	return true;
 }

@@ -100,6 +100,9 @@ bool thread_may_go_on(const struct thread *t);
 void thread_check_wake(struct thread *t);
 /* Last thing before user mode: the result of cap_enter, and upcalls. */
 void thread_before_user(struct thread *t);
+/* Continues the current thread where it handles its faults, with this one (frame, entry and
+ * upcall_mask are filled in here).  False: it asked for none. */
+bool thread_fault(struct thread *t, const struct capos_fault *what);
 void thread_signal(struct thread *t, uint64_t bits); /* or-s bits into upcall_bits */
 static inline struct thread *current_thread(void)
 {

@@ -302,11 +302,6 @@ static void paths(void)
 	      "a terminal's ioctl of a socket is ENOTTY");
 }
 
-static void handler(int signal)
-{
-	(void)signal;
-}
-
 static void processes(void)
 {
 	stack_t stack = {.ss_sp = &stack, .ss_size = 65536, .ss_flags = (int)SS_AUTODISARM};
@@ -334,9 +329,6 @@ static void processes(void)
 	ok(clock_nanosleep(CLOCK_MONOTONIC_COARSE, 0, &t, NULL) == EOPNOTSUPP,
 	   "sleeping on a coarse clock is EOPNOTSUPP, as on Linux");
 	fails(clock_gettime(77, &t), EINVAL, "an unknown clock is EINVAL");
-	ok(signal(SIGSEGV, SIG_IGN) != SIG_ERR && signal(SIGBUS, handler) != SIG_ERR,
-	   "a handler for faults is taken");
-	puts("named handlers for a fault of the program itself");
 	judge("stopping a process: SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU are ignored",
 	      kill(getpid(), SIGTSTP), 0);
 	puts("named stopping a process: SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU are ignored");

@@ -79,8 +79,10 @@ static void window(void)
 		}                             \
 	} while (0)
 
-void arch_upcall(struct arch_thread *t, struct capos_upcall_frame *frame, uint64_t entry)
+void arch_upcall(struct arch_thread *t, struct capos_upcall_frame *frame, uint64_t entry,
+                 uint64_t stack)
 {
+	(void)stack;
 	frame->rip = t->regs.rip;
 	t->regs.rip = entry;
 }

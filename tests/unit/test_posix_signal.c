@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which signal is delivered when, and what becomes of those that are ignored or blocked; and the
+ * Which signal is delivered when, and in which order those wait that came more than once; and the
  * errno that a Status becomes.
  */
 #define _GNU_SOURCE
@@ -19,12 +19,15 @@
 #include "libcapos-posix/src/core/fd.h"
 #include "libcapos-posix/src/signal/signal_state.h"
 
-static struct signal_state s;
+static struct signal_process s;
+static struct signal_entry entries[8];
 
 static int reset(void **state)
 {
 	(void)state;
 	memset(&s, 0, sizeof(s));
+	for (unsigned i = 0; i < 8; i++)
+		entries[i] = (struct signal_entry){.origin.pid = (int)i};
 	return 0;
 }
 
@@ -33,16 +36,11 @@ static void handler(int signal)
 	(void)signal;
 }
 
-static void add(int signal)
-{
-	signal_state_add(&s, signal, (struct signal_origin){.code = signal});
-}
-
 static void handle(int signal, void (*how)(int))
 {
 	const struct signal_action action = {.handler = how, .mask = UINT64_MAX};
 
-	assert_true(signal_state_set_action(&s, signal, &action));
+	assert_true(signal_set_action(&s, signal, &action));
 }
 
 static void default_actions(void **state)
@@ -54,45 +52,58 @@ static void default_actions(void **state)
 	assert_int_equal(signal_disposition(&s, SIGCHLD), SIGNAL_IGNORE);
 	assert_int_equal(signal_disposition(&s, SIGWINCH), SIGNAL_IGNORE);
 	assert_int_equal(signal_disposition(&s, SIGTSTP), SIGNAL_STOP);
-	add(SIGCHLD);
-	assert_int_equal(s.pending, 0);
-}
-
-static void lowest_first(void **state)
-{
-	(void)state;
-	add(SIGTERM);
-	add(SIGHUP);
-	add(64);
-	assert_int_equal(signal_state_next(&s, UINT64_MAX), SIGHUP);
-	s.pending &= ~SIGNAL_BIT(SIGHUP);
-	s.blocked = SIGNAL_BIT(SIGTERM);
-	assert_int_equal(signal_state_next(&s, UINT64_MAX), 64);
-	assert_int_equal(signal_state_next(&s, SIGNAL_BIT(SIGTERM)), 0);
-	s.blocked = 0;
-	assert_int_equal(signal_state_next(&s, UINT64_MAX), SIGTERM);
-}
-
-static void blocked_stays_although_ignored(void **state)
-{
-	(void)state;
-	s.blocked = SIGNAL_BIT(SIGCHLD);
-	add(SIGCHLD);
-	assert_int_equal(s.pending, SIGNAL_BIT(SIGCHLD));
-	s.blocked = 0;
-	assert_int_equal(signal_state_next(&s, UINT64_MAX), 0);
-	assert_int_equal(s.pending, 0);
-}
-
-static void ignoring_drops_pending(void **state)
-{
-	(void)state;
-	s.blocked = SIGNAL_BIT(SIGUSR1);
 	handle(SIGUSR1, handler);
-	add(SIGUSR1);
+	assert_int_equal(signal_disposition(&s, SIGUSR1), SIGNAL_HANDLE);
 	handle(SIGUSR1, SIG_IGN);
-	assert_int_equal(s.pending, 0);
 	assert_int_equal(signal_disposition(&s, SIGUSR1), SIGNAL_IGNORE);
+}
+
+static void lowest_first_but_faults(void **state)
+{
+	(void)state;
+	assert_int_equal(signal_first(0), 0);
+	assert_int_equal(signal_first(SIGNAL_BIT(SIGTERM) | SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(64)),
+	                 SIGHUP);
+	assert_int_equal(signal_first(SIGNAL_BIT(64)), 64);
+	assert_int_equal(signal_first(SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGSEGV)), SIGSEGV);
+}
+
+static void real_time_signals_are_queued_in_order(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(signal_pending_add(&s.pending, 40, &entries[i]));
+	assert_true(signal_pending_add(&s.pending, 41, &entries[3]));
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(s.pending.set, SIGNAL_BIT(40) | SIGNAL_BIT(41));
+		assert_ptr_equal(signal_pending_take(&s.pending, 40), &entries[i]);
+	}
+	assert_int_equal(s.pending.set, SIGNAL_BIT(41));
+	assert_ptr_equal(signal_pending_take(&s.pending, 41), &entries[3]);
+	assert_int_equal(s.pending.set, 0);
+}
+
+static void standard_signals_wait_once(void **state)
+{
+	(void)state;
+	assert_true(signal_pending_add(&s.pending, SIGUSR1, &entries[0]));
+	assert_false(signal_pending_add(&s.pending, SIGUSR1, &entries[1]));
+	assert_ptr_equal(signal_pending_take(&s.pending, SIGUSR1), &entries[0]);
+	assert_int_equal(s.pending.set, 0);
+}
+
+/* When no memory is left the number still waits, once. */
+static void without_entries(void **state)
+{
+	(void)state;
+	assert_true(signal_pending_add(&s.pending, 40, NULL));
+	assert_false(signal_pending_add(&s.pending, 40, NULL));
+	assert_null(signal_pending_take(&s.pending, 40));
+	assert_int_equal(s.pending.set, 0);
+	assert_true(signal_pending_add(&s.pending, 40, &entries[0]));
+	assert_false(signal_pending_add(&s.pending, 40, NULL));
+	assert_ptr_equal(signal_pending_take(&s.pending, 40), &entries[0]);
+	assert_int_equal(s.pending.set, 0);
 }
 
 static void kill_and_stop_cannot_be_caught(void **state)
@@ -100,18 +111,10 @@ static void kill_and_stop_cannot_be_caught(void **state)
 	const struct signal_action action = {.handler = handler};
 
 	(void)state;
-	assert_false(signal_state_set_action(&s, SIGKILL, &action));
-	assert_false(signal_state_set_action(&s, SIGSTOP, &action));
+	assert_false(signal_set_action(&s, SIGKILL, &action));
+	assert_false(signal_set_action(&s, SIGSTOP, &action));
 	handle(SIGUSR1, handler);
 	assert_int_equal(s.actions[SIGUSR1].mask & SIGNAL_UNBLOCKED, 0);
-}
-
-static void first_origin_is_kept(void **state)
-{
-	(void)state;
-	signal_state_add(&s, SIGUSR1, (struct signal_origin){.code = 1, .pid = 7});
-	signal_state_add(&s, SIGUSR1, (struct signal_origin){.code = 2, .pid = 8});
-	assert_int_equal(s.origins[SIGUSR1].pid, 7);
 }
 
 static void errnos(void **state)
@@ -132,11 +135,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(default_actions, reset),
-	        cmocka_unit_test_setup(lowest_first, reset),
-	        cmocka_unit_test_setup(blocked_stays_although_ignored, reset),
-	        cmocka_unit_test_setup(ignoring_drops_pending, reset),
+	        cmocka_unit_test_setup(lowest_first_but_faults, reset),
+	        cmocka_unit_test_setup(real_time_signals_are_queued_in_order, reset),
+	        cmocka_unit_test_setup(standard_signals_wait_once, reset),
+	        cmocka_unit_test_setup(without_entries, reset),
 	        cmocka_unit_test_setup(kill_and_stop_cannot_be_caught, reset),
-	        cmocka_unit_test_setup(first_origin_is_kept, reset),
 	        cmocka_unit_test(errnos),
 	};
 

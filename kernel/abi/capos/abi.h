@@ -286,6 +286,40 @@ struct capos_robust_list {
 	uint64_t pending; /* an entry that is just being put in or taken out; 0: none */
 };
 
+/* ---- Faults ----
+ *
+ * A thread that stores the address of code in fault.entry of its ring gets its own faults there;
+ * without one they end the process.  The kernel describes the fault in fault, saves the registers
+ * in its frame, sets fault.entry to 0 and upcall_mask to 1, and continues the thread at the entry
+ * with the stack pointer at the end of the ring's first page, of which the part behind fault serves
+ * as a small stack: the thread's own may be what is broken.  So one fault is delivered for each
+ * time that the program stores an entry, and a fault in the code that handles one ends the process.
+ * No memory left to resolve a fault with ends it in any case. */
+enum capos_fault_cause {
+	CAPOS_FAULT_UNMAPPED = 1, /* nothing is mapped at address */
+	CAPOS_FAULT_ACCESS = 2,   /* what is mapped there does not allow the access */
+	CAPOS_FAULT_BEYOND = 3,   /* the object that is mapped there has become shorter */
+	CAPOS_FAULT_DIVISION = 4,
+	CAPOS_FAULT_FLOATING = 5, /* the processor's floating-point state says which */
+	CAPOS_FAULT_INSTRUCTION = 6,
+	CAPOS_FAULT_BREAKPOINT = 7,
+	CAPOS_FAULT_STEP = 8, /* the trap flag, or a trap instruction of the debugger's */
+	CAPOS_FAULT_ALIGNMENT = 9,
+	CAPOS_FAULT_STACK = 10, /* a stack address that no address can be */
+	CAPOS_FAULT_OTHER = 11, /* among them any other address that none can be */
+};
+
+struct capos_fault {
+	uint64_t entry;       /* user writes; the kernel sets it to 0 */
+	uint64_t address;     /* of UNMAPPED, ACCESS, BEYOND: what was accessed; else 0 */
+	uint64_t error;       /* the processor's error code */
+	uint32_t vector;      /* and its number of the exception */
+	uint32_t cause;       /* enum capos_fault_cause */
+	uint32_t upcall_mask; /* as it was before */
+	uint32_t reserved;
+	struct capos_upcall_frame frame;
+};
+
 struct capos_ring {
 	uint64_t self; /* own address; written once by the kernel, never read back by it */
 	uint64_t thread_id;
@@ -299,7 +333,8 @@ struct capos_ring {
 	uint64_t user_word[10]; /* the library's own, e.g. its per-thread state */
 	struct capos_upcall_frame upcall_frame;
 	struct capos_thread_end end;
-	uint8_t reserved1[CAPOS_PAGE_SIZE - 328];
+	struct capos_fault fault;
+	uint8_t fault_stack[CAPOS_PAGE_SIZE - 512];
 	struct capos_sqe sq[CAPOS_SQ_ENTRIES];
 	struct capos_cqe cq[CAPOS_CQ_ENTRIES];
 };
@@ -310,6 +345,7 @@ _Static_assert(sizeof(struct capos_send_cap) == 16, "capability transfer layout"
 _Static_assert(sizeof(struct capos_received) == 64, "received header layout");
 _Static_assert(sizeof(struct capos_thread_end) == 56, "layout of a thread's end");
 _Static_assert(sizeof(struct capos_robust_list) == 24, "layout of a robust list");
+_Static_assert(sizeof(struct capos_fault) == 184, "fault layout");
 _Static_assert(offsetof(struct capos_ring, sq) == CAPOS_PAGE_SIZE, "submissions on their own page");
 _Static_assert(offsetof(struct capos_ring, cq) == 2 * (size_t)CAPOS_PAGE_SIZE, "completions too");
 _Static_assert(sizeof(struct capos_ring) == CAPOS_RING_SIZE, "ring layout");

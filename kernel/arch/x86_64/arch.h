@@ -52,8 +52,10 @@ static inline void arch_set_result(struct arch_thread *t, int64_t result)
 {
 	t->regs.rax = (uint64_t)result;
 }
-/* Upcall: stores the frame and redirects the thread; see abi.h. */
-void arch_upcall(struct arch_thread *t, struct capos_upcall_frame *frame, uint64_t entry);
+/* Upcall: stores the frame and redirects the thread; see abi.h.  stack 0: it goes on on its own,
+ * below the red zone. */
+void arch_upcall(struct arch_thread *t, struct capos_upcall_frame *frame, uint64_t entry,
+                 uint64_t stack);
 
 /* Page tables of one address space; level-4 root; kernel half shared. */
 paddr_t arch_table_create(void);

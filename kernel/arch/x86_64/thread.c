@@ -51,10 +51,13 @@ void arch_thread_restore(struct arch_thread *t)
 	__asm__ volatile("swapgs; wrgsbase %0; swapgs" : : "r"(t->gs_base) : "memory");
 }
 
-void arch_upcall(struct arch_thread *t, struct capos_upcall_frame *frame, uint64_t entry)
+void arch_upcall(struct arch_thread *t, struct capos_upcall_frame *frame, uint64_t entry,
+                 uint64_t stack)
 {
+	if (stack == 0)
+		stack = t->regs.rsp - RED_ZONE;
 	memcpy(frame, &t->regs, sizeof(*frame));
 	t->regs.rip = entry;
-	t->regs.rsp = (t->regs.rsp - RED_ZONE) & ~(uint64_t)(STACK_ALIGN - 1);
+	t->regs.rsp = stack & ~(uint64_t)(STACK_ALIGN - 1);
 	t->regs.rflags &= ~(RFLAGS_DF | RFLAGS_TF | RFLAGS_AC | RFLAGS_NT);
 }

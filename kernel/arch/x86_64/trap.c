@@ -22,35 +22,46 @@ _Noreturn void trap_from_user(uint64_t vector, uint64_t error);
 _Noreturn void trap_from_idle(uint64_t vector);
 _Noreturn void trap_bad_rip(uint64_t rip);
 
-static const struct exception {
-	const char *name;
-	enum death death; /* of a program that causes it; 0: DEATH_ADDRESS */
-} exceptions[VECTOR_FIRST_INTERRUPT] = {
-        [0] = {"divide error", DEATH_ARITHMETIC},
-        [1] = {"debug exception", DEATH_TRAP},
-        [2] = {"non-maskable interrupt", 0},
-        [3] = {"breakpoint", DEATH_TRAP},
-        [4] = {"overflow", 0},
-        [5] = {"bound range exceeded", 0},
-        [6] = {"invalid opcode", DEATH_INSTRUCTION},
-        [7] = {"device not available", 0},
-        [8] = {"double fault", 0},
-        [10] = {"invalid TSS", 0},
-        [11] = {"segment not present", 0},
-        [12] = {"stack segment fault", 0},
-        [13] = {"general protection fault", 0},
-        [14] = {"page fault", 0},
-        [16] = {"floating-point error", DEATH_ARITHMETIC},
-        [17] = {"alignment check", 0},
-        [18] = {"machine check", 0},
-        [19] = {"vector floating-point error", DEATH_ARITHMETIC},
-        [21] = {"control protection fault", 0},
+static const struct exception exceptions[VECTOR_FIRST_INTERRUPT] = {
+        [0] = {"divide error", DEATH_ARITHMETIC, CAPOS_FAULT_DIVISION},
+        [1] = {"debug exception", DEATH_TRAP, CAPOS_FAULT_STEP},
+        [2] = {.name = "non-maskable interrupt"},
+        [3] = {"breakpoint", DEATH_TRAP, CAPOS_FAULT_BREAKPOINT},
+        [4] = {.name = "overflow"},
+        [5] = {.name = "bound range exceeded"},
+        [6] = {"invalid opcode", DEATH_INSTRUCTION, CAPOS_FAULT_INSTRUCTION},
+        [7] = {.name = "device not available"},
+        [8] = {.name = "double fault"},
+        [10] = {"invalid TSS"},
+        [11] = {"segment not present", DEATH_MEMORY, CAPOS_FAULT_STACK},
+        [12] = {"stack segment fault", DEATH_MEMORY, CAPOS_FAULT_STACK},
+        [13] = {.name = "general protection fault"},
+        [14] = {.name = "page fault"},
+        [16] = {"floating-point error", DEATH_ARITHMETIC, CAPOS_FAULT_FLOATING},
+        [17] = {"alignment check", DEATH_MEMORY, CAPOS_FAULT_ALIGNMENT},
+        [18] = {.name = "machine check"},
+        [19] = {"vector floating-point error", DEATH_ARITHMETIC, CAPOS_FAULT_FLOATING},
+        [21] = {.name = "control protection fault"},
 };
 
 static const char *exception_name(uint64_t vector)
 {
 	const char *name = vector < VECTOR_FIRST_INTERRUPT ? exceptions[vector].name : NULL;
 	return name ? name : "unexpected exception";
+}
+
+static _Noreturn void exception_from_user(uint64_t vector, uint64_t error)
+{
+	struct exception e = exceptions[vector];
+
+	e.name = exception_name(vector);
+	if (!e.death) {
+		e.death = DEATH_ADDRESS;
+		e.cause = CAPOS_FAULT_OTHER;
+	}
+	e.vector = (uint32_t)vector;
+	e.error = error;
+	fault_exception(&e);
 }
 
 static _Noreturn void continue_interrupted(void)
@@ -64,7 +75,10 @@ static _Noreturn void continue_interrupted(void)
 
 static _Noreturn void page_fault(uint64_t address, uint64_t error)
 {
-	struct page_fault fault = {.address = address, .error = error, .access = CAP_RIGHT_READ};
+	struct page_fault fault = {.address = address,
+	                           .error = error,
+	                           .vector = VECTOR_PAGE_FAULT,
+	                           .access = CAP_RIGHT_READ};
 
 	if (error & FAULT_RESERVED)
 		panic("page tables are damaged at 0x%lx (error 0x%lx)", address, error);
@@ -99,10 +113,8 @@ void trap_from_user(uint64_t vector, uint64_t error)
 {
 	if (vector == VECTOR_PAGE_FAULT)
 		page_fault(READ_REGISTER(cr2), error);
-	if (vector < VECTOR_FIRST_INTERRUPT) {
-		enum death death = exceptions[vector].death;
-		fault_exception(exception_name(vector), death ? death : DEATH_ADDRESS, error);
-	}
+	if (vector < VECTOR_FIRST_INTERRUPT)
+		exception_from_user(vector, error);
 	interrupt(vector);
 }
 
@@ -115,7 +127,8 @@ void trap_from_idle(uint64_t vector)
  * was left, so it counts as an entry. */
 void trap_bad_rip(uint64_t rip)
 {
-	const struct page_fault fault = {.address = rip, .access = CAP_RIGHT_EXEC};
+	const struct page_fault fault = {
+	        .address = rip, .vector = VECTOR_PAGE_FAULT, .access = CAP_RIGHT_EXEC};
 	fault_page(&fault);
 }
 

@@ -27,6 +27,9 @@
 #define FRAME_SIZE 144
 
 #define RING_UPCALL_FRAME 128
+#define RING_FAULT 328
+#define RING_FAULT_FRAME 368
+#define FXSAVE_SIZE 512
 
 	.text
 
@@ -86,7 +89,7 @@ __capos_syscall:
 	.hidden posix_upcall_entry
 	.type posix_upcall_entry, @function
 posix_upcall_entry:
-	sub $(FRAME_SIZE + 512), %rsp
+	sub $(FRAME_SIZE + FXSAVE_SIZE), %rsp
 	fxsave64 FRAME_SIZE(%rsp)
 	cld
 	mov %gs:0, %rsi
@@ -101,6 +104,7 @@ posix_upcall_entry:
 	lea FRAME_SIZE(%rsp), %rsi
 	.hidden posix_upcall
 	call posix_upcall
+resume_interrupted:
 	fxrstor64 FRAME_SIZE(%rsp)
 	/*
 	 * Back without IRET, which emulators get wrong in user mode under SMAP: flags and address go right below the red
@@ -132,6 +136,70 @@ posix_upcall_entry:
 	popfq
 	ret $128
 	.size posix_upcall_entry, . - posix_upcall_entry
+
+/*
+ * Where the kernel continues a thread that has faulted (abi.h, "Faults"): on the small stack in its ring, with upcalls
+ * masked; another fault before the library asks for them again ends the process.  In C: uint64_t posix_fault(struct
+ * capos_fault *, const void *fxsave) returns 0 when the thread is to go on with the frame as it now is; else the end of
+ * a stack for a handler, to which the state is moved before posix_fault_deliver(struct capos_upcall_frame *, void
+ * *fxsave) runs it there.  Going on uses no memory but the ring's.
+ */
+	.globl posix_fault_entry
+	.hidden posix_fault_entry
+	.type posix_fault_entry, @function
+posix_fault_entry:
+	sub $FXSAVE_SIZE, %rsp
+	fxsave64 (%rsp)
+	cld
+	mov %gs:0, %rdi
+	add $RING_FAULT, %rdi
+	mov %rsp, %rsi
+	.hidden posix_fault
+	call posix_fault
+	mov %gs:0, %rdi
+	add $RING_FAULT_FRAME, %rdi
+	test %rax, %rax
+	jz 3f
+	mov %rsp, %rsi
+	lea -(FRAME_SIZE + FXSAVE_SIZE)(%rax), %rsp
+	xor %ecx, %ecx
+1:	mov (%rdi, %rcx), %rax
+	mov %rax, (%rsp, %rcx)
+	add $8, %ecx
+	cmp $FRAME_SIZE, %ecx
+	jne 1b
+	xor %ecx, %ecx
+2:	mov (%rsi, %rcx), %rax
+	mov %rax, FRAME_SIZE(%rsp, %rcx)
+	add $8, %ecx
+	cmp $FXSAVE_SIZE, %ecx
+	jne 2b
+	mov %rsp, %rdi
+	lea FRAME_SIZE(%rsp), %rsi
+	.hidden posix_fault_deliver
+	call posix_fault_deliver
+	jmp resume_interrupted
+3:	fxrstor64 (%rsp)
+	pushq RFLAGS(%rdi)
+	popfq
+	mov RAX(%rdi), %rax
+	mov RBX(%rdi), %rbx
+	mov RCX(%rdi), %rcx
+	mov RDX(%rdi), %rdx
+	mov RSI(%rdi), %rsi
+	mov RBP(%rdi), %rbp
+	mov R8(%rdi), %r8
+	mov R9(%rdi), %r9
+	mov R10(%rdi), %r10
+	mov R11(%rdi), %r11
+	mov R12(%rdi), %r12
+	mov R13(%rdi), %r13
+	mov R14(%rdi), %r14
+	mov R15(%rdi), %r15
+	mov RSP(%rdi), %rsp
+	mov RDI(%rdi), %rdi
+	jmp *%gs:(RING_FAULT_FRAME + RIP)
+	.size posix_fault_entry, . - posix_fault_entry
 
 /*
  * posix_call_handler(handler, signal, siginfo, context, stack): calls the handler, on the given stack unless that is 0.

@@ -10,8 +10,13 @@
 /* Called by arch/: a system call's, or an interrupted computation's registers. */
 void posix_syscall(struct capos_upcall_frame *frame);
 void posix_upcall(struct capos_upcall_frame *frame, void *fxsave);
+/* A fault, on the ring's stack for faults: 0 to go on with fault->frame, or the end of the stack on
+ * which its handler is to run, by posix_fault_deliver. */
+uint64_t posix_fault(struct capos_fault *fault, const void *fxsave);
+void posix_fault_deliver(struct capos_upcall_frame *frame, void *fxsave);
 /* Provided by arch/. */
 void posix_upcall_entry(void);
+void posix_fault_entry(void);
 void posix_call_handler(void *handler, int signal, void *siginfo, void *context, void *stack);
 /* Calls make(stack, argument) and returns what it returns; a process that was made to start at
  * posix_fork_entry with that stack returns from here too, with 1. */

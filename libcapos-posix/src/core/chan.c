@@ -5,8 +5,9 @@
  * does not wake it for each.
  */
 #include "core/chan.h"
-#include "core/vector.h"
 #include "core/family.h"
+#include "core/user.h"
+#include "core/vector.h"
 
 #include <capos/schema/kernel_client.h>
 
@@ -194,50 +195,88 @@ void chan_resend(struct chan *to, struct chan *from)
 }
 
 struct chan_move {
-	struct chan *chan;
-	bool peek;
+	struct queue *queue;
+	uint32_t offset;
 };
 
-static size_t move_out(void *context, void *piece, size_t length, size_t done)
+static ssize_t move_out(void *context, void *piece, size_t length, size_t done)
 {
 	const struct chan_move *m = context;
-	uint32_t want = length < INT32_MAX ? (uint32_t)length : INT32_MAX;
+	size_t moved = 0;
 
-	return m->peek ? queue_peek(&m->chan->channel.receive, (uint32_t)done, piece, want)
-	               : queue_take(&m->chan->channel.receive, piece, want);
+	while (moved < length) {
+		uint32_t offset = m->offset + (uint32_t)(done + moved), run;
+		const void *from = queue_read_run(m->queue, offset, &run);
+		size_t n = run < length - moved ? run : length - moved;
+		size_t left = n ? posix_user_copy((char *)piece + moved, from, n) : 0;
+
+		moved += n - left;
+		if (left)
+			return moved ? (ssize_t)moved : -EFAULT;
+		if (!n)
+			break;
+	}
+	return (ssize_t)moved;
 }
 
-static size_t move_in(void *context, void *piece, size_t length, size_t done)
+static ssize_t move_in(void *context, void *piece, size_t length, size_t done)
 {
 	const struct chan_move *m = context;
-	uint32_t want = length < INT32_MAX ? (uint32_t)length : INT32_MAX;
+	size_t moved = 0;
 
-	(void)done;
-	return queue_put(&m->chan->channel.send, piece, want);
+	while (moved < length) {
+		uint32_t offset = m->offset + (uint32_t)(done + moved), run;
+		void *to = queue_write_run(m->queue, offset, &run);
+		size_t n = run < length - moved ? run : length - moved;
+		size_t left = n ? posix_user_copy(to, (char *)piece + moved, n) : 0;
+
+		moved += n - left;
+		if (left)
+			return moved ? (ssize_t)moved : -EFAULT;
+		if (!n)
+			break;
+	}
+	return (ssize_t)moved;
 }
 
-size_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, bool peek)
+ssize_t chan_copy_out(struct queue *q, uint32_t offset, const struct iovec *iov, int n, size_t skip)
 {
-	struct chan_move m = {.chan = c, .peek = peek};
-	size_t done;
+	struct chan_move m = {.queue = q, .offset = offset};
+
+	return vector_move(iov, n, skip, move_out, &m);
+}
+
+ssize_t chan_copy_in(struct queue *q, uint32_t offset, const struct iovec *iov, int n, size_t skip)
+{
+	struct chan_move m = {.queue = q, .offset = offset};
+
+	return vector_move(iov, n, skip, move_in, &m);
+}
+
+ssize_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, bool peek)
+{
+	ssize_t done;
 
 	chan_begin(c);
-	done = vector_move(iov, n, skip, move_out, &m);
-	if (done && !peek)
+	done = chan_copy_out(&c->channel.receive, 0, iov, n, skip);
+	if (done > 0 && !peek) {
+		queue_advance(&c->channel.receive, (uint32_t)done);
 		chan_taken(c, (uint32_t)done);
+	}
 	chan_end(c);
 	return done;
 }
 
-size_t chan_write(struct chan *c, const struct iovec *iov, int n, size_t skip)
+ssize_t chan_write(struct chan *c, const struct iovec *iov, int n, size_t skip)
 {
-	struct chan_move m = {.chan = c};
-	size_t done;
+	ssize_t done;
 
 	chan_begin(c);
-	done = vector_move(iov, n, skip, move_in, &m);
-	if (done)
+	done = chan_copy_in(&c->channel.send, 0, iov, n, skip);
+	if (done > 0) {
+		queue_advance(&c->channel.send, (uint32_t)done);
 		chan_put(c);
+	}
 	chan_end(c);
 	return done;
 }

@@ -58,9 +58,15 @@ static inline bool chan_broken(const struct chan *c)
 	return chan_gone(c) || c->channel.receive.broken || c->channel.send.broken;
 }
 
-/* Bytes moved, 0 when there are none or no space.  skip: bytes of iov that are done already. */
-size_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, bool peek);
-size_t chan_write(struct chan *c, const struct iovec *iov, int n, size_t skip);
+/* Bytes moved, 0 when there are none or no space, or -EFAULT.  skip: bytes of iov that are done
+ * already. */
+ssize_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, bool peek);
+ssize_t chan_write(struct chan *c, const struct iovec *iov, int n, size_t skip);
+/* Between a queue of a channel and the program's vector, from `offset` on behind what the queue has
+ * been used up to; nothing is taken or put before queue_advance. */
+ssize_t chan_copy_out(struct queue *q, uint32_t offset, const struct iovec *iov, int n,
+                      size_t skip);
+ssize_t chan_copy_in(struct queue *q, uint32_t offset, const struct iovec *iov, int n, size_t skip);
 /*
  * Around queue operations of one's own.  A channel that is common to processes made by fork is
  * theirs one at a time, and its queues' own indices are read back from the shared memory; for

@@ -5,8 +5,8 @@
  *
  * All of the library runs inside the dispatcher, with upcalls masked, on the program's stack: no
  * malloc, no errno, no thread-local storage, no stdio.  Arguments are as the Linux system call on
- * x86-64 has them, structures as musl's public headers have them; pointers of the program are used
- * as they are.
+ * x86-64 has them, structures as musl's public headers have them; what pointers of the program lead
+ * to is reached by user.h alone.
  *
  * Rooms stand above each other: core, signal, time, then memory, thread, file, socket, terminal and
  * poll beside each other, then process, then entry.  A file includes headers of its own room, and
@@ -29,6 +29,7 @@
 #include "core/pages.h"
 #include "core/self.h"
 #include "core/syscalls.h"
+#include "core/user.h"
 #include "core/vector.h"
 #include "core/wait.h"
 

@@ -25,8 +25,8 @@ struct family_offset;
 
 /* Any pointer may be NULL: then the call returns what the comment says. */
 struct file_ops {
-	/* NULL: EINVAL.  Honour file->flags & O_NONBLOCK.  iov has been checked to be readable by
-	 * the caller (bad user pointers fault as in any library). */
+	/* NULL: EINVAL.  Honour file->flags & O_NONBLOCK.  iov itself is the library's; what its
+	 * elements point to is the program's (user.h). */
 	ssize_t (*read)(struct file *f, const struct iovec *iov, int n);
 	ssize_t (*write)(struct file *f, const struct iovec *iov, int n);
 	ssize_t (*pread)(struct file *f, const struct iovec *iov, int n, off_t offset); /* ESPIPE */
@@ -43,8 +43,10 @@ struct file_ops {
 	int (*utimens)(
 	        struct file *f,
 	        const int64_t times_ns[2]); /* access, modify; INT64_MIN leaves as is; EINVAL */
-	int (*ioctl)(struct file *f, unsigned long request, void *argument); /* ENOTTY */
-	ssize_t (*getdents)(struct file *f, void *buffer, size_t size);      /* ENOTDIR */
+	/* ENOTTY.  argument is the program's. */
+	int (*ioctl)(struct file *f, unsigned long request, void *argument);
+	/* ENOTDIR.  buffer is the program's. */
+	ssize_t (*getdents)(struct file *f, void *buffer, size_t size);
 	/* Maps pages for mmap: returns a new MemoryObject capability in *memory (copy-on-write
 	 * snapshot). ENODEV */
 	int (*memory)(struct file *f, uint64_t *memory);

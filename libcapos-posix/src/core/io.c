@@ -13,6 +13,7 @@
 #include "core/fd.h"
 #include "core/self.h"
 #include "core/syscalls.h"
+#include "core/user.h"
 
 #include <signal.h>
 
@@ -27,8 +28,12 @@ static long check_vector(const struct iovec *iov, long n, struct iovec checked[]
 		return -EINVAL;
 	*count = 0;
 	for (long i = 0; i < n; i++) {
-		size_t length = iov[i].iov_len;
+		struct iovec piece;
+		size_t length;
 
+		if (user_get(&piece, &iov[i]))
+			return -EFAULT;
+		length = piece.iov_len;
 		if (length > SSIZE_MAX)
 			return -EINVAL;
 		if (!length || !left)
@@ -36,8 +41,7 @@ static long check_vector(const struct iovec *iov, long n, struct iovec checked[]
 		if (length > left)
 			length = left;
 		left -= length;
-		checked[(*count)++] =
-		        (struct iovec){.iov_base = iov[i].iov_base, .iov_len = length};
+		checked[(*count)++] = (struct iovec){.iov_base = piece.iov_base, .iov_len = length};
 	}
 	return 0;
 }
@@ -212,12 +216,15 @@ long sys_ioctl(long fd, long request, long argument)
 {
 	struct file *f = fd_file((int)fd);
 	long result;
+	int on;
 
 	if (!f || f->flags & O_PATH)
 		return -EBADF;
 	switch ((unsigned)request) { /* musl passes an int */
 	case FIONBIO:
-		if (*(const int *)argument)
+		if (user_get(&on, argument))
+			return -EFAULT;
+		if (on)
 			f->flags |= O_NONBLOCK;
 		else
 			f->flags &= ~O_NONBLOCK;

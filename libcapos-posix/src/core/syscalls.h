@@ -20,6 +20,8 @@
 /* Of our own, far from Linux's numbers: the resolver's, made by overlay/src/network/res_msend.c. */
 #define SYS_resolve 0x43415000l
 
+/* A line that is longer than the others leaves them as they are. */
+/* clang-format off */
 #define POSIX_SYSCALLS(SYSCALL)                    \
 	/* io.c, fd.c, pipe.c */                   \
 	SYSCALL(read, 3, RESTART, io)              \
@@ -134,6 +136,8 @@
 	SYSCALL(rt_sigpending, 2, ONCE, signals)   \
 	SYSCALL(rt_sigsuspend, 2, ONCE, signals)   \
 	SYSCALL(rt_sigtimedwait, 4, ONCE, signals) \
+	SYSCALL(rt_sigqueueinfo, 3, ONCE, signals) \
+	SYSCALL(rt_tgsigqueueinfo, 4, ONCE, signals) \
 	SYSCALL(sigaltstack, 2, ONCE, signals)     \
 	SYSCALL(kill, 2, ONCE, signals)            \
 	SYSCALL(tkill, 2, ONCE, signals)           \
@@ -178,6 +182,7 @@
 	SYSCALL(wait4, 4, RESTART, process)        \
 	SYSCALL(waitid, 5, RESTART, process)       \
 	SYSCALL(futex, 6, ONCE, threads)
+/* clang-format on */
 
 #define POSIX_LONGS_0 void
 #define POSIX_LONGS_1 long

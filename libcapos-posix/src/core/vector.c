@@ -4,8 +4,8 @@
  * socket_message.c), so sums do not overflow.
  */
 #include <stdint.h>
-#include <string.h>
 
+#include "core/user.h"
 #include "core/vector.h"
 
 size_t vector_length(const struct iovec *iov, int n)
@@ -17,12 +17,13 @@ size_t vector_length(const struct iovec *iov, int n)
 	return total;
 }
 
-size_t vector_move(const struct iovec *iov, int n, size_t skip, vector_mover *move, void *context)
+ssize_t vector_move(const struct iovec *iov, int n, size_t skip, vector_mover *move, void *context)
 {
 	size_t done = 0;
 
 	for (int i = 0; i < n; i++) {
-		size_t rest, moved;
+		size_t rest;
+		ssize_t moved;
 
 		if (skip >= iov[i].iov_len) {
 			skip -= iov[i].iov_len;
@@ -30,12 +31,14 @@ size_t vector_move(const struct iovec *iov, int n, size_t skip, vector_mover *mo
 		}
 		rest = iov[i].iov_len - skip;
 		moved = move(context, (char *)iov[i].iov_base + skip, rest, done);
-		done += moved;
-		if (moved < rest)
+		if (moved < 0)
+			return done ? (ssize_t)done : moved;
+		done += (size_t)moved;
+		if ((size_t)moved < rest)
 			break;
 		skip = 0;
 	}
-	return done;
+	return (ssize_t)done;
 }
 
 struct buffer {
@@ -43,34 +46,32 @@ struct buffer {
 	size_t size;
 };
 
-static size_t to_buffer(void *context, void *piece, size_t length, size_t done)
+static ssize_t to_buffer(void *context, void *piece, size_t length, size_t done)
 {
 	const struct buffer *b = context;
 
 	if (length > b->size - done)
 		length = b->size - done;
-	memcpy(b->bytes + done, piece, length);
-	return length;
+	return vector_moved(length, posix_user_copy(b->bytes + done, piece, length));
 }
 
-static size_t from_buffer(void *context, void *piece, size_t length, size_t done)
+static ssize_t from_buffer(void *context, void *piece, size_t length, size_t done)
 {
 	const struct buffer *b = context;
 
 	if (length > b->size - done)
 		length = b->size - done;
-	memcpy(piece, b->bytes + done, length);
-	return length;
+	return vector_moved(length, posix_user_copy(piece, b->bytes + done, length));
 }
 
-size_t vector_gather(void *to, size_t size, const struct iovec *iov, int n, size_t skip)
+ssize_t vector_gather(void *to, size_t size, const struct iovec *iov, int n, size_t skip)
 {
 	struct buffer b = {.bytes = to, .size = size};
 
 	return vector_move(iov, n, skip, to_buffer, &b);
 }
 
-size_t vector_scatter(const struct iovec *iov, int n, const void *from, size_t length)
+ssize_t vector_scatter(const struct iovec *iov, int n, const void *from, size_t length)
 {
 	struct buffer b = {.bytes = (uint8_t *)from, .size = length};
 

@@ -69,21 +69,21 @@ static unsigned char entry_type(uint16_t type)
 	                                     : DT_UNKNOWN;
 }
 
-/* Bytes that the entry takes at `to`, or 0: it does not fit. */
-static size_t put_entry(const struct directory_entry *entry, uint8_t *to, size_t room)
+/* Bytes that the entry takes at `to`, 0: it does not fit, or -EFAULT. */
+static ssize_t put_entry(const struct directory_entry *entry, uint8_t *to, size_t room)
 {
 	size_t length = (offsetof(struct dirent, d_name) + entry->name.len + 1 + 7) & ~(size_t)7;
-	struct dirent *out = (struct dirent *)to;
+	struct dirent out;
 
 	if (length > room)
 		return 0;
-	memset(to, 0, length);
-	out->d_ino = entry->inode;
-	out->d_off = (off_t)entry->position;
-	out->d_reclen = (unsigned short)length;
-	out->d_type = entry_type(entry->type);
-	memcpy(out->d_name, entry->name.ptr, entry->name.len);
-	return length;
+	memset(&out, 0, length);
+	out.d_ino = entry->inode;
+	out.d_off = (off_t)entry->position;
+	out.d_reclen = (unsigned short)length;
+	out.d_type = entry_type(entry->type);
+	memcpy(out.d_name, entry->name.ptr, entry->name.len);
+	return user_write((long)to, &out, length) ? -EFAULT : (ssize_t)length;
 }
 
 static ssize_t directory_getdents(struct file *f, void *buffer, size_t size)
@@ -101,14 +101,14 @@ static ssize_t directory_getdents(struct file *f, void *buffer, size_t size)
 		return errno_of(result);
 	for (uint32_t i = 0; i < results.entries.count; i++) {
 		struct directory_entry entry;
-		size_t length;
+		ssize_t length;
 
 		if (directory_entry_get(&results.entries, i, &entry) || entry.name.len > 255)
 			return -EIO;
 		length = put_entry(&entry, (uint8_t *)buffer + done, size - done);
-		if (!length)
-			return done ? (ssize_t)done : -EINVAL;
-		done += length;
+		if (length <= 0)
+			return done ? (ssize_t)done : length ? length : -EINVAL;
+		done += (size_t)length;
 		*file_offset(f) = (off_t)entry.position;
 	}
 	return (ssize_t)done;

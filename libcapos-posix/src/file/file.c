@@ -4,7 +4,6 @@
  * kept between calls, so what one process writes another reads at once.
  */
 #include <errno.h>
-#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -33,8 +32,8 @@ static ssize_t read_some(cap_t object, void *buffer, size_t length, uint64_t off
 		return errno_of(result);
 	if (results.data.len > params.length)
 		return -EIO;
-	memcpy(buffer, results.data.ptr, results.data.len);
-	return results.data.len;
+	return vector_moved(results.data.len,
+	                    posix_user_copy(buffer, results.data.ptr, results.data.len));
 }
 
 static ssize_t regular_pread(struct file *f, const struct iovec *iov, int n, off_t offset)
@@ -92,27 +91,6 @@ static ssize_t write_some(struct file *f, bool append, const void *buffer, uint3
 	return written <= length ? (ssize_t)written : -EIO;
 }
 
-/* The next piece of a vector from byte `done` on: a large element in place, several small ones
- * gathered. */
-static uint32_t piece_of(const struct iovec *iov, int n, size_t done, uint8_t *gathered,
-                         const void **piece)
-{
-	size_t rest;
-
-	while (n > 1 && done >= iov->iov_len) {
-		done -= iov->iov_len;
-		iov++;
-		n--;
-	}
-	rest = iov->iov_len - done;
-	if (rest >= FILES_CHUNK || n == 1) {
-		*piece = (const uint8_t *)iov->iov_base + done;
-		return rest < FILES_CHUNK ? (uint32_t)rest : FILES_CHUNK;
-	}
-	*piece = gathered;
-	return (uint32_t)vector_gather(gathered, FILES_CHUNK, iov, n, done);
-}
-
 static ssize_t write_all(struct file *f, bool append, const struct iovec *iov, int n,
                          uint64_t offset, uint64_t *end)
 {
@@ -120,13 +98,14 @@ static ssize_t write_all(struct file *f, bool append, const struct iovec *iov, i
 	size_t total = vector_length(iov, n), done = 0;
 
 	while (done < total) {
-		const void *piece;
-		uint32_t length = piece_of(iov, n, done, gathered, &piece);
-		ssize_t put = write_some(f, append, piece, length, offset + done, end);
+		ssize_t length = vector_gather(gathered, FILES_CHUNK, iov, n, done);
+		ssize_t put = length < 0 ? length
+		                         : write_some(f, append, gathered, (uint32_t)length,
+		                                      offset + done, end);
 		if (put < 0)
 			return done ? (ssize_t)done : put;
 		done += (size_t)put;
-		if ((uint32_t)put < length)
+		if (put < length)
 			break;
 	}
 	return (ssize_t)done;

@@ -24,8 +24,11 @@ extern uint8_t files_message[CAPOS_MESSAGE_MAX];
 #define FILES_CALL(...) \
 	((struct capos_call){.buffer = files_message, .size = sizeof(files_message), ##__VA_ARGS__})
 
-/* Prepares a call's path: *base is the Directory to ask.  0 or -errno: no such descriptor, not a
- * directory, no "files" capability, empty path. */
+#define PATH_BYTES 4096u /* of a path, the 0 included */
+/* A path of the program: that it can be read and is not too long.  0, -EFAULT, -ENAMETOOLONG. */
+int path_check(const char *path);
+/* Prepares a call's path, which it checks: *base is the Directory to ask.  0 or -errno: no such
+ * descriptor, not a directory, no "files" capability, empty path. */
 int path_base(int directory_fd, const char *path, cap_t *base);
 cap_t path_root(void);
 cap_t path_cwd(void);

@@ -43,10 +43,23 @@ static ssize_t null_write(struct file *f, const struct iovec *iov, int n)
 
 static ssize_t zero_read(struct file *f, const struct iovec *iov, int n)
 {
+	static const uint8_t zeroes[4096];
+	size_t done = 0;
+
 	(void)f;
-	for (int i = 0; i < n; i++)
-		memset(iov[i].iov_base, 0, iov[i].iov_len);
-	return (ssize_t)vector_length(iov, n);
+	for (int i = 0; i < n; i++) {
+		for (size_t at = 0; at < iov[i].iov_len;) {
+			size_t rest = iov[i].iov_len - at;
+			size_t run = rest < sizeof(zeroes) ? rest : sizeof(zeroes);
+			size_t left = posix_user_copy((char *)iov[i].iov_base + at, zeroes, run);
+
+			at += run - left;
+			done += run - left;
+			if (left)
+				return done ? (ssize_t)done : -EFAULT;
+		}
+	}
+	return (ssize_t)done;
 }
 
 static ssize_t full_write(struct file *f, const struct iovec *iov, int n)
@@ -78,18 +91,21 @@ static ssize_t random_read(struct file *f, const struct iovec *iov, int n)
 /* Linux's way to the log: what a program writes are lines of the Log that it holds. */
 static ssize_t kmsg_write(struct file *f, const struct iovec *iov, int n)
 {
+	size_t total = vector_length(iov, n), done = 0;
+	char piece[KMSG_PIECE];
+
 	(void)f;
 	if (!start_cap("log"))
 		return -EACCES;
-	for (int i = 0; i < n; i++) {
-		for (size_t at = 0; at < iov[i].iov_len; at += KMSG_PIECE) {
-			size_t rest = iov[i].iov_len - at;
+	while (done < total) {
+		ssize_t length = vector_gather(piece, sizeof(piece), iov, n, done);
 
-			log_line("%.*s", (int)(rest < KMSG_PIECE ? rest : KMSG_PIECE),
-			         (const char *)iov[i].iov_base + at);
-		}
+		if (length < 0)
+			return done ? (ssize_t)done : length;
+		log_line("%.*s", (int)length, piece);
+		done += (size_t)length;
 	}
-	return (ssize_t)vector_length(iov, n);
+	return (ssize_t)done;
 }
 
 /* Positions mean nothing to these devices. */

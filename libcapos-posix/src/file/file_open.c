@@ -71,10 +71,10 @@ static bool is_of_kernel(const char *path)
 
 static int open_any(int directory_fd, const char *path, int flags, unsigned mode, struct file **out)
 {
-	int result, fd;
+	int result = path_check(path), fd;
 
-	if (!path)
-		return -EFAULT;
+	if (result)
+		return result;
 	if ((flags & O_TMPFILE) == O_TMPFILE)
 		return (int)absent_flags(ABSENT_OPEN, O_TMPFILE);
 	fd = device_descriptor(path);
@@ -221,21 +221,25 @@ static ssize_t send_range(struct file *out, struct file *in, off_t *offset, size
 long sys_sendfile(long out_fd, long in_fd, long offset, long count)
 {
 	struct file *in = fd_file((int)in_fd), *out = fd_file((int)out_fd);
-	off_t *position = (off_t *)offset;
+	off_t position = 0;
 	ssize_t result;
 
+	if (offset && user_get(&position, offset))
+		return -EFAULT;
 	if (!in || !out || (in->flags & O_ACCMODE) == O_WRONLY ||
 	    (out->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
 	/* From what has positions alone; a program then falls back to read and write. */
 	if (!in->ops->pread || !out->ops->write || out->flags & O_APPEND || count < 0 ||
-	    (position && *position < 0))
+	    position < 0)
 		return -EINVAL;
 	file_get(in);
 	file_get(out);
-	result = send_range(out, in, position ? position : file_offset(in), (size_t)count);
+	result = send_range(out, in, offset ? &position : file_offset(in), (size_t)count);
 	file_put(in);
 	file_put(out);
+	if (offset && user_put(offset, &position))
+		return -EFAULT;
 	if (result == -EPIPE)
 		signal_raise(SIGPIPE);
 	return result;

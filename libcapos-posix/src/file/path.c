@@ -50,16 +50,24 @@ unsigned path_umask(unsigned mode)
 	return mode & 07777 & ~mask;
 }
 
+int path_check(const char *path)
+{
+	long length = posix_user_length(path, PATH_BYTES);
+
+	if (length < 0)
+		return -EFAULT;
+	return length == PATH_BYTES ? -ENAMETOOLONG : 0;
+}
+
 int path_base(int directory_fd, const char *path, cap_t *base)
 {
 	struct file *f;
+	int result = path_check(path);
 
-	if (!path)
-		return -EFAULT;
+	if (result)
+		return result;
 	if (!*path)
 		return -ENOENT;
-	if (strnlen(path, 4096) == 4096)
-		return -ENAMETOOLONG;
 	if (*path == '/' || directory_fd == AT_FDCWD) {
 		*base = *path == '/' ? path_root() : path_cwd();
 		return *base ? 0 : -EACCES;
@@ -127,8 +135,9 @@ long sys_getcwd(long buffer, long size)
 		return errno_of(result);
 	if (results.path.len + 1ul > (unsigned long)size)
 		return -ERANGE;
-	memcpy((char *)buffer, results.path.ptr, results.path.len);
-	((char *)buffer)[results.path.len] = 0;
+	if (user_write(buffer, results.path.ptr, results.path.len) ||
+	    user_write(buffer + results.path.len, "", 1))
+		return -EFAULT;
 	return results.path.len + 1;
 }
 

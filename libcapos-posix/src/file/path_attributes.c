@@ -137,7 +137,7 @@ static int time_of(const struct timespec *t, int64_t now, int64_t *out)
 
 long sys_utimensat(long directory_fd, long path, long times, long flags)
 {
-	const struct timespec *t = (const struct timespec *)times;
+	struct timespec t[2];
 	struct directory_set_times_params params = {.follow_link = !(flags & AT_SYMLINK_NOFOLLOW)};
 	struct capos_call call = FILES_CALL();
 	int64_t now = cap_realtime(), ns[2] = {now, now};
@@ -148,7 +148,9 @@ long sys_utimensat(long directory_fd, long path, long times, long flags)
 		result = (int)absent_flags(ABSENT_UTIMENSAT, (unsigned long)flags);
 		return result ? result : -EINVAL;
 	}
-	for (int i = 0; t && !result && i < 2; i++)
+	if (times && user_get(&t, times))
+		return -EFAULT;
+	for (int i = 0; times && !result && i < 2; i++)
 		result = time_of(&t[i], now, &ns[i]);
 	if (result)
 		return result;
@@ -170,14 +172,15 @@ long sys_utimensat(long directory_fd, long path, long times, long flags)
 
 /* ---- The file system ---- */
 
-static long space_of(cap_t directory, struct statfs *out)
+static long space_of(cap_t directory, long out)
 {
 	struct directory_space_results results;
+	struct statfs space;
 	int result = directory_space(directory, &results, NULL);
 
 	if (result)
 		return errno_of(result);
-	*out = (struct statfs){
+	space = (struct statfs){
 	        .f_type = TMPFS_MAGIC,
 	        .f_bsize = results.block_size,
 	        .f_frsize = results.block_size,
@@ -187,7 +190,7 @@ static long space_of(cap_t directory, struct statfs *out)
 	        .f_files = results.files,
 	        .f_namelen = 255,
 	};
-	return 0;
+	return user_put(out, &space);
 }
 
 long sys_statfs(long path, long buffer)
@@ -197,12 +200,12 @@ long sys_statfs(long path, long buffer)
 
 	if (result)
 		return result;
-	return path_root() ? space_of(path_root(), (struct statfs *)buffer) : -EACCES;
+	return path_root() ? space_of(path_root(), buffer) : -EACCES;
 }
 
 long sys_fstatfs(long fd, long buffer)
 {
 	if (!fd_file((int)fd))
 		return -EBADF;
-	return path_root() ? space_of(path_root(), (struct statfs *)buffer) : -EACCES;
+	return path_root() ? space_of(path_root(), buffer) : -EACCES;
 }

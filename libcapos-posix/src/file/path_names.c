@@ -12,8 +12,6 @@
 #include "core/core.h"
 #include "file/file.h"
 
-#define PATH_BYTES 4096u
-
 long sys_mkdirat(long directory_fd, long path, long mode)
 {
 	struct directory_make_directory_params params = {.mode = path_umask((unsigned)mode)};
@@ -186,10 +184,9 @@ long sys_symlinkat(long target, long directory_fd, long path)
 
 	if (result)
 		return result;
-	if (!target)
-		return -EFAULT;
-	if (strnlen((const char *)target, PATH_BYTES) == PATH_BYTES)
-		return -ENAMETOOLONG;
+	result = path_check((const char *)target);
+	if (result)
+		return result;
 	params.target = path_text((const char *)target);
 	params.path = path_text((const char *)path);
 	return errno_of(directory_symlink(base, &params, &call));
@@ -200,16 +197,15 @@ long sys_symlink(long target, long path)
 	return sys_symlinkat(target, AT_FDCWD, path);
 }
 
-static long put_target(const char *target, size_t length, char *buffer, size_t size)
+static long put_target(const char *target, size_t length, long buffer, size_t size)
 {
 	if (length > size)
 		length = size;
-	memcpy(buffer, target, length);
-	return (long)length;
+	return user_write(buffer, target, length) ? -EFAULT : (long)length;
 }
 
 /* The program's own path, when the process that started it gave a path. */
-static long read_own_path(char *buffer, size_t size)
+static long read_own_path(long buffer, size_t size)
 {
 	const size_t *auxv = __capos_auxv();
 
@@ -231,8 +227,11 @@ long sys_readlinkat(long directory_fd, long path, long buffer, long size)
 
 	if ((int)size <= 0)
 		return -EINVAL;
-	if (path && !strcmp((const char *)path, "/proc/self/exe"))
-		return read_own_path((char *)buffer, (size_t)size);
+	result = path_check((const char *)path);
+	if (result)
+		return result;
+	if (!strcmp((const char *)path, "/proc/self/exe"))
+		return read_own_path(buffer, (size_t)size);
 	result = path_base((int)directory_fd, (const char *)path, &base);
 	if (result)
 		return result;
@@ -240,7 +239,7 @@ long sys_readlinkat(long directory_fd, long path, long buffer, long size)
 	result = directory_read_link(base, &params, &results, &call);
 	if (result)
 		return errno_of(result);
-	return put_target(results.target.ptr, results.target.len, (char *)buffer, (size_t)size);
+	return put_target(results.target.ptr, results.target.len, buffer, (size_t)size);
 }
 
 long sys_readlink(long path, long buffer, long size)

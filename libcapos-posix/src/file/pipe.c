@@ -75,36 +75,38 @@ static uint32_t run_of(uint32_t from, size_t length, uint32_t most)
 	return run < length ? run : (uint32_t)length;
 }
 
-static size_t take(void *context, void *to, size_t length, size_t before)
+static ssize_t take(void *context, void *to, size_t length, size_t before)
 {
 	struct pipe_shared *p = context;
-	size_t done = 0;
+	size_t done = 0, left = 0;
 
 	(void)before;
-	while (done < length && filled(p)) {
+	while (done < length && filled(p) && !left) {
 		uint32_t run = run_of(p->head, length - done, filled(p));
 
-		memcpy((uint8_t *)to + done, p->data + p->head % PIPE_CAPACITY, run);
-		p->head += run;
-		done += run;
+		left = posix_user_copy((uint8_t *)to + done, p->data + p->head % PIPE_CAPACITY,
+		                       run);
+		p->head += run - (uint32_t)left;
+		done += run - left;
 	}
-	return done;
+	return left && !done ? -EFAULT : (ssize_t)done;
 }
 
-static size_t put(void *context, void *from, size_t length, size_t before)
+static ssize_t put(void *context, void *from, size_t length, size_t before)
 {
 	struct pipe_shared *p = context;
-	size_t done = 0;
+	size_t done = 0, left = 0;
 
 	(void)before;
-	while (done < length && filled(p) < PIPE_CAPACITY) {
+	while (done < length && filled(p) < PIPE_CAPACITY && !left) {
 		uint32_t run = run_of(p->tail, length - done, PIPE_CAPACITY - filled(p));
 
-		memcpy(p->data + p->tail % PIPE_CAPACITY, (uint8_t *)from + done, run);
-		p->tail += run;
-		done += run;
+		left = posix_user_copy(p->data + p->tail % PIPE_CAPACITY, (uint8_t *)from + done,
+		                       run);
+		p->tail += run - (uint32_t)left;
+		done += run - left;
 	}
-	return done;
+	return left && !done ? -EFAULT : (ssize_t)done;
 }
 
 /* Gives the pipe to the others, and wakes who waits for what was changed. */
@@ -135,7 +137,7 @@ static ssize_t try_take(void *context)
 	ssize_t result;
 
 	family_lock(&p->lock);
-	result = (ssize_t)vector_move(t->iov, t->n, 0, take, p);
+	result = vector_move(t->iov, t->n, 0, take, p);
 	if (!result && held(&p->writers)) {
 		atomic_store(&p->wants, 1);
 		result = WAIT_NOTHING;
@@ -167,7 +169,7 @@ static ssize_t try_put(void *context)
 		atomic_store(&p->wants, 1);
 		result = WAIT_NOTHING;
 	} else {
-		result = (ssize_t)vector_move(t->iov, t->n, t->done, put, p);
+		result = vector_move(t->iov, t->n, t->done, put, p);
 	}
 	unlock(p, result > 0);
 	if (result <= 0)
@@ -226,10 +228,12 @@ static int pipe_stat(struct file *f, struct stat *st)
 
 static int pipe_ioctl(struct file *f, unsigned long request, void *argument)
 {
+	int unread;
+
 	if (request != FIONREAD)
 		return -ENOTTY;
-	*(int *)argument = (int)filled(((struct pipe *)f->data)->shared);
-	return 0;
+	unread = (int)filled(((struct pipe *)f->data)->shared);
+	return user_put(argument, &unread);
 }
 
 static void pipe_free(struct pipe *p)
@@ -370,11 +374,37 @@ int pipe_restore(const struct carried *in, struct file **out)
 	return 0;
 }
 
+/* Both descriptions, each with a descriptor. */
+static int install_ends(struct pipe *p, long flags, int fds[2])
+{
+	struct file *reader = file_create(&reader_ops, O_RDONLY | (int)(flags & O_NONBLOCK), p);
+	struct file *writer = file_create(&writer_ops, O_WRONLY | (int)(flags & O_NONBLOCK), p);
+
+	if (!reader || !writer) {
+		posix_free(reader);
+		posix_free(writer);
+		pipe_free(p);
+		return -ENOMEM;
+	}
+	fds[0] = fd_install(reader, 0, flags & O_CLOEXEC);
+	if (fds[0] < 0) {
+		file_put(reader);
+		file_put(writer);
+		return fds[0];
+	}
+	fds[1] = fd_install(writer, 0, flags & O_CLOEXEC);
+	if (fds[1] < 0) {
+		sys_close(fds[0]);
+		file_put(writer);
+		return fds[1];
+	}
+	return 0;
+}
+
 long sys_pipe2(long fds, long flags)
 {
 	struct pipe *p;
-	struct file *reader, *writer;
-	int in = -EMFILE, out;
+	int ends[2], result;
 
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK)) {
 		long refused = absent_flags(ABSENT_PIPE, (unsigned long)flags);
@@ -384,29 +414,13 @@ long sys_pipe2(long fds, long flags)
 	p = pipe_create();
 	if (!p)
 		return -ENOMEM;
-	reader = file_create(&reader_ops, O_RDONLY | (int)(flags & O_NONBLOCK), p);
-	writer = file_create(&writer_ops, O_WRONLY | (int)(flags & O_NONBLOCK), p);
-	if (!reader || !writer) {
-		posix_free(reader);
-		posix_free(writer);
-		pipe_free(p);
-		return -ENOMEM;
+	result = install_ends(p, flags, ends);
+	if (!result && user_put(fds, &ends)) {
+		sys_close(ends[0]);
+		sys_close(ends[1]);
+		result = -EFAULT;
 	}
-	in = fd_install(reader, 0, flags & O_CLOEXEC);
-	if (in < 0) {
-		file_put(reader);
-		file_put(writer);
-		return in;
-	}
-	out = fd_install(writer, 0, flags & O_CLOEXEC);
-	if (out < 0) {
-		sys_close(in);
-		file_put(writer);
-		return out;
-	}
-	((int *)fds)[0] = in;
-	((int *)fds)[1] = out;
-	return 0;
+	return result;
 }
 
 long sys_pipe(long fds)

@@ -63,14 +63,17 @@ int stat_at(int directory_fd, const char *path, int flags, struct stat *st)
 	cap_t base;
 	int result;
 
-	if (flags & AT_EMPTY_PATH && (!path || !*path)) {
+	if (flags & AT_EMPTY_PATH && !path)
+		path = "";
+	result = path_check(path);
+	if (result)
+		return result;
+	if (flags & AT_EMPTY_PATH && !*path) {
 		if (directory_fd == AT_FDCWD)
 			return path_cwd() ? path_stat(path_cwd(), ".", true, st) : -EACCES;
 		f = fd_file(directory_fd);
 		return f ? stat_file(f, st) : -EBADF;
 	}
-	if (!path)
-		return -EFAULT;
 	f = fd_file(device_descriptor(path));
 	if (f)
 		return stat_file(f, st);
@@ -81,28 +84,34 @@ int stat_at(int directory_fd, const char *path, int flags, struct stat *st)
 	return result ? result : path_stat(base, path, !(flags & AT_SYMLINK_NOFOLLOW), st);
 }
 
-long sys_newfstatat(long directory_fd, long path, long st, long flags)
+long sys_newfstatat(long directory_fd, long path, long out, long flags)
 {
+	struct stat st;
+	int result;
+
 	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT))
 		return -EINVAL;
-	return stat_at((int)directory_fd, (const char *)path, (int)flags, (struct stat *)st);
+	result = stat_at((int)directory_fd, (const char *)path, (int)flags, &st);
+	return result ? result : user_put(out, &st);
 }
 
-long sys_stat(long path, long st)
+long sys_stat(long path, long out)
 {
-	return stat_at(AT_FDCWD, (const char *)path, 0, (struct stat *)st);
+	return sys_newfstatat(AT_FDCWD, path, out, 0);
 }
 
-long sys_lstat(long path, long st)
+long sys_lstat(long path, long out)
 {
-	return stat_at(AT_FDCWD, (const char *)path, AT_SYMLINK_NOFOLLOW, (struct stat *)st);
+	return sys_newfstatat(AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW);
 }
 
-long sys_fstat(long fd, long st)
+long sys_fstat(long fd, long out)
 {
 	struct file *f = fd_file((int)fd);
+	struct stat st;
+	int result = f ? stat_file(f, &st) : -EBADF;
 
-	return f ? stat_file(f, (struct stat *)st) : -EBADF;
+	return result ? result : user_put(out, &st);
 }
 
 static struct statx_timestamp statx_time(const struct timespec *t)
@@ -112,7 +121,7 @@ static struct statx_timestamp statx_time(const struct timespec *t)
 
 long sys_statx(long directory_fd, long path, long flags, long mask, long buffer)
 {
-	struct statx *out = (struct statx *)buffer;
+	struct statx out;
 	struct stat st;
 	int result;
 
@@ -122,7 +131,7 @@ long sys_statx(long directory_fd, long path, long flags, long mask, long buffer)
 	result = stat_at((int)directory_fd, (const char *)path, (int)flags, &st);
 	if (result)
 		return result;
-	*out = (struct statx){
+	out = (struct statx){
 	        .stx_mask = STATX_BASIC_STATS,
 	        .stx_blksize = (uint32_t)st.st_blksize,
 	        .stx_nlink = (uint32_t)st.st_nlink,
@@ -140,5 +149,5 @@ long sys_statx(long directory_fd, long path, long flags, long mask, long buffer)
 	        .stx_dev_major = major(st.st_dev),
 	        .stx_dev_minor = minor(st.st_dev),
 	};
-	return 0;
+	return user_put(buffer, &out);
 }

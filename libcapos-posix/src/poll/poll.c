@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/select.h>
 #include <sys/time.h>
@@ -73,54 +74,88 @@ static uint64_t poll_deadline(uint64_t ns)
 	return ns ? deadline_after(ns) : 0;
 }
 
-static long do_poll(struct pollfd *fds, unsigned long n, uint64_t deadline)
+#define LIST_ON_STACK 16 /* longer ones elsewhere: threads may have small stacks */
+
+/* The program's list stays its own meanwhile; only what is ready is stored in it. */
+static long do_poll(long fds, unsigned long n, uint64_t deadline)
 {
+	struct pollfd few[LIST_ON_STACK], *list = few;
+	long result;
+
 	if (n > FD_MAX)
 		return -EINVAL;
-	return wait_ready(fds, n, deadline);
+	if (n > LIST_ON_STACK)
+		list = posix_alloc(n * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	result = user_read(list, fds, n * sizeof(*list));
+	if (!result)
+		result = wait_ready(list, n, deadline);
+	for (unsigned long i = 0; result >= 0 && i < n; i++) {
+		long at = fds + (long)(i * sizeof(*list) + offsetof(struct pollfd, revents));
+
+		if (user_put(at, &list[i].revents))
+			result = -EFAULT;
+	}
+	if (list != few)
+		posix_free(list);
+	return result;
 }
 
 long sys_poll(long fds, long n, long timeout_ms)
 {
 	int ms = (int)timeout_ms;
 
-	return do_poll((struct pollfd *)fds, (unsigned long)n,
+	return do_poll(fds, (unsigned long)n,
 	               ms < 0 ? UINT64_MAX : poll_deadline((uint64_t)ms * 1000000u));
 }
 
-static int deadline_of(const struct timespec *t, uint64_t *deadline)
+/* timeout: of the program; 0: none. */
+static int deadline_of(long timeout, uint64_t *deadline)
 {
+	struct timespec t;
 	uint64_t ns;
 
 	*deadline = UINT64_MAX;
-	if (!t)
+	if (!timeout)
 		return 0;
-	if (timespec_to_ns(t, &ns))
+	if (user_get(&t, timeout))
+		return -EFAULT;
+	if (timespec_to_ns(&t, &ns))
 		return -EINVAL;
 	*deadline = poll_deadline(ns);
 	return 0;
 }
 
-/* What is left of a timeout, stored as Linux does. */
-static void store_rest(struct timespec *t, uint64_t deadline)
+static void rest_of(struct timespec *t, uint64_t deadline)
 {
 	uint64_t now = cap_now();
 
-	if (t && deadline != UINT64_MAX)
-		ns_to_timespec((int64_t)(deadline > now ? deadline - now : 0), t);
+	ns_to_timespec((int64_t)(deadline > now ? deadline - now : 0), t);
+}
+
+/* What is left of a timeout is stored, as Linux does; that it cannot be is no error. */
+static void store_rest(long timeout, uint64_t deadline)
+{
+	struct timespec t;
+
+	if (!timeout || deadline == UINT64_MAX)
+		return;
+	rest_of(&t, deadline);
+	(void)user_put(timeout, &t);
 }
 
 long sys_ppoll(long fds, long n, long timeout, long mask, long mask_size)
 {
 	uint64_t deadline;
-	long result = deadline_of((const struct timespec *)timeout, &deadline);
+	long result = deadline_of(timeout, &deadline);
 
 	if (!result)
-		result = signal_mask_for_call((const uint64_t *)mask, (uint64_t)mask_size);
+		result = signal_mask_for_call(mask, (uint64_t)mask_size);
 	if (result)
 		return result;
-	result = do_poll((struct pollfd *)fds, (unsigned long)n, deadline);
-	store_rest((struct timespec *)timeout, deadline);
+	result = do_poll(fds, (unsigned long)n, deadline);
+	store_rest(timeout, deadline);
 	return result;
 }
 
@@ -135,7 +170,7 @@ static bool is_in(const fd_set *set, int fd)
 	return set && FD_ISSET(fd, set);
 }
 
-/* The sets as a list for poll, in posix_alloc's memory; its length, or -errno. */
+/* The sets as a list for poll; its length, or -errno. */
 static int to_list(int n, fd_set *const sets[3], struct pollfd *list)
 {
 	int count = 0;
@@ -178,64 +213,107 @@ static long from_list(const struct pollfd *list, int count, int n, fd_set *const
 	return total;
 }
 
-static long do_select(int n, fd_set *const sets[3], uint64_t deadline)
+/* Copies of the program's sets, of which a missing one is NULL. */
+struct sets {
+	fd_set copies[3];
+	fd_set *given[3];
+	size_t bytes; /* of each */
+};
+
+static int read_sets(struct sets *sets, int n, const long from[3])
 {
-	struct pollfd *list;
+	sets->bytes = ((size_t)n + 63) / 64 * 8;
+	for (int k = 0; k < 3; k++) {
+		if (!from[k])
+			continue;
+		sets->given[k] = &sets->copies[k];
+		if (user_read(sets->given[k], from[k], sets->bytes))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static int write_sets(const struct sets *sets, const long to[3])
+{
+	for (int k = 0; k < 3; k++) {
+		if (to[k] && user_write(to[k], sets->given[k], sets->bytes))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static long select_sets(int n, struct sets *sets, struct pollfd *list, uint64_t deadline)
+{
+	int count = to_list(n, sets->given, list);
+	long result = count < 0 ? count : wait_ready(list, (unsigned long)count, deadline);
+
+	return result >= 0 ? from_list(list, count, n, sets->given) : result;
+}
+
+static long do_select(int n, const long given[3], uint64_t deadline)
+{
+	struct sets *sets;
 	long result;
-	int count;
 
 	if (n < 0)
 		return -EINVAL;
 	if (n > FD_SETSIZE)
 		n = FD_SETSIZE;
-	list = posix_alloc((size_t)n * sizeof(*list) + 1);
-	if (!list)
+	sets = posix_alloc(sizeof(*sets) + (size_t)n * sizeof(struct pollfd));
+	if (!sets)
 		return -ENOMEM;
-	count = to_list(n, sets, list);
-	result = count < 0 ? count : wait_ready(list, (unsigned long)count, deadline);
-	if (result >= 0)
-		result = from_list(list, count, n, sets);
-	posix_free(list);
+	result = read_sets(sets, n, given);
+	if (!result)
+		result = select_sets(n, sets, (struct pollfd *)(sets + 1), deadline);
+	if (result >= 0 && write_sets(sets, given))
+		result = -EFAULT;
+	posix_free(sets);
 	return result;
 }
 
 long sys_select(long n, long read_set, long write_set, long except_set, long timeout)
 {
-	fd_set *const sets[3] = {(fd_set *)read_set, (fd_set *)write_set, (fd_set *)except_set};
-	struct timeval *t = (struct timeval *)timeout;
+	const long sets[3] = {read_set, write_set, except_set};
+	uint64_t deadline = UINT64_MAX, ns;
 	struct timespec rest;
-	uint64_t deadline = UINT64_MAX;
+	struct timeval t;
 	long result;
 
-	if (t) {
+	if (timeout) {
+		if (user_get(&t, timeout))
+			return -EFAULT;
 		/* Linux takes microseconds beyond a second over into the seconds. */
-		if (t->tv_sec < 0 || t->tv_usec < 0)
+		if (t.tv_sec < 0 || t.tv_usec < 0)
 			return -EINVAL;
-		rest = (struct timespec){.tv_sec = t->tv_sec + t->tv_usec / 1000000,
-		                         .tv_nsec = t->tv_usec % 1000000 * 1000};
-		if (deadline_of(&rest, &deadline))
+		rest = (struct timespec){.tv_sec = t.tv_sec + t.tv_usec / 1000000,
+		                         .tv_nsec = t.tv_usec % 1000000 * 1000};
+		if (timespec_to_ns(&rest, &ns))
 			return -EINVAL;
+		deadline = poll_deadline(ns);
 	}
 	result = do_select((int)n, sets, deadline);
-	if (t && deadline != UINT64_MAX) {
-		store_rest(&rest, deadline);
-		*t = (struct timeval){.tv_sec = rest.tv_sec, .tv_usec = rest.tv_nsec / 1000};
+	if (timeout && deadline != UINT64_MAX) {
+		rest_of(&rest, deadline);
+		t = (struct timeval){.tv_sec = rest.tv_sec, .tv_usec = rest.tv_nsec / 1000};
+		(void)user_put(timeout, &t);
 	}
 	return result;
 }
 
 long sys_pselect6(long n, long read_set, long write_set, long except_set, long timeout, long mask)
 {
-	fd_set *const sets[3] = {(fd_set *)read_set, (fd_set *)write_set, (fd_set *)except_set};
-	const uint64_t *sigset = (const uint64_t *)mask; /* address and size of a signal set */
+	const long sets[3] = {read_set, write_set, except_set};
+	uint64_t sigset[2] = {0, 0}; /* address and size of a signal set */
 	uint64_t deadline;
-	long result = deadline_of((const struct timespec *)timeout, &deadline);
+	long result = deadline_of(timeout, &deadline);
 
-	if (!result && sigset && sigset[0])
-		result = signal_mask_for_call((const uint64_t *)sigset[0], sigset[1]);
+	if (!result && mask)
+		result = user_get(&sigset, mask);
+	if (!result)
+		result = signal_mask_for_call((long)sigset[0], sigset[1]);
 	if (result)
 		return result;
 	result = do_select((int)n, sets, deadline);
-	store_rest((struct timespec *)timeout, deadline);
+	store_rest(timeout, deadline);
 	return result;
 }

@@ -280,12 +280,33 @@ static int become(const char *path, const struct image *image, char *const *args
 	return result;
 }
 
+/* Whether a list of strings of the program can be read. */
+static int check_strings(long list)
+{
+	long at = list;
+	const char *string;
+
+	for (size_t n = 0; list && n < BLOCK_SIZE; n++, at += (long)sizeof(string)) {
+		if (user_get(&string, at))
+			return -EFAULT;
+		if (!string)
+			return 0;
+		if (posix_user_length(string, BLOCK_SIZE) < 0)
+			return -EFAULT;
+	}
+	return list ? -E2BIG : 0;
+}
+
 long sys_execve(long path, long args, long env)
 {
 	struct image image;
 	void *block;
-	int result = load_image((const char *)path, &image);
+	int result = check_strings(args);
 
+	if (!result)
+		result = check_strings(env);
+	if (!result)
+		result = load_image((const char *)path, &image);
 	if (result)
 		return result;
 	block = pages_map(BLOCK_SIZE);

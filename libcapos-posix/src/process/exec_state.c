@@ -4,7 +4,6 @@
  * on as before; what the new image cannot take up ends it, since the old one is gone.
  */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #include <capos/cap.h>
@@ -71,17 +70,6 @@ static int write_descriptor(int fd, struct file *f, bool close_on_exec, void *co
 	return result;
 }
 
-static void write_signals(struct exec_state *state)
-{
-	signal_collect();
-	state->blocked = signals.blocked;
-	state->pending = signals.pending;
-	for (int i = 1; i <= SIGNAL_MAX; i++) {
-		if (signals.actions[i].handler == SIG_IGN)
-			state->ignored |= SIGNAL_BIT(i);
-	}
-}
-
 static int write_state(struct exec_state *state, uint32_t descriptors)
 {
 	struct writer *w = posix_alloc(sizeof(*w));
@@ -107,7 +95,7 @@ static int write_state(struct exec_state *state, uint32_t descriptors)
 	state->image_secret = exec_image_secret();
 	state->family = family_save();
 	children_save(&state->children);
-	write_signals(state);
+	signal_save(&state->signals);
 	return result;
 }
 
@@ -187,16 +175,6 @@ static void restore_files(const struct exec_state *state)
 	posix_free(made);
 }
 
-static void restore_signals(const struct exec_state *state)
-{
-	signals.blocked = state->blocked;
-	signals.pending = state->pending;
-	for (int i = 1; i <= SIGNAL_MAX; i++) {
-		if (state->ignored & SIGNAL_BIT(i))
-			signals.actions[i].handler = SIG_IGN;
-	}
-}
-
 void exec_restore(cap_t memory)
 {
 	uint64_t size = 0;
@@ -221,7 +199,7 @@ void exec_restore(cap_t memory)
 	path_restore(state->directory, (unsigned)state->umask);
 	exec_set_image_secret(state->image_secret);
 	children_restore(&state->children);
-	restore_signals(state);
+	signal_restore(&state->signals);
 	world_child_action();
 	restore_files(state);
 	cap_memory_unmap(address, size);

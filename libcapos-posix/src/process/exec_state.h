@@ -12,6 +12,7 @@
 #include "core/core.h"
 #include "process/children.h"
 #include "process/world.h"
+#include "signal/signal.h"
 
 #define EXEC_STATE_NAME  "posix.state"
 #define EXEC_STATE_MAGIC 0x31434558454f5043ull
@@ -23,7 +24,7 @@ struct exec_state {
 	cap_t event;           /* that servers wake the process by */
 	cap_t directory;       /* working directory; CAP_NULL: the root */
 	cap_t timer;           /* ITIMER_REAL goes on */
-	uint64_t blocked, pending, ignored; /* signals */
+	struct signal_saved signals;
 	uint64_t umask;
 	uint64_t image_secret; /* where images begin: exec.c */
 	struct family_state family;

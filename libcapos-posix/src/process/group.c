@@ -132,6 +132,23 @@ long sys_kill(long pid, long signal)
 	return send(pid, (int)signal, SI_USER, 0);
 }
 
+long sys_rt_sigqueueinfo(long pid, long signal, long info)
+{
+	struct signal_origin origin;
+	long result = signal_given_origin(signal, info, &origin);
+
+	if (result)
+		return result;
+	pid = (int)pid;
+	if (pid != (long)process_id())
+		/* Nobody makes another believe that the kernel or kill sent it. */
+		return origin.code >= 0 || origin.code == SI_TKILL
+		               ? -EPERM
+		               : send(pid, (int)signal, origin.code, origin.value);
+	origin.own = true;
+	return signal ? signal_post((int)signal, origin) : 0;
+}
+
 void world_take_signals(uint64_t bits, signal_arrived *arrived)
 {
 	_Alignas(8) uint8_t buffer[4096];

@@ -73,8 +73,10 @@ long sys_getegid(void)
 
 static long three_ids(long real, long effective, long saved)
 {
-	*(uid_t *)real = *(uid_t *)effective = *(uid_t *)saved = 0;
-	return 0;
+	const uid_t id = 0;
+
+	return user_put(real, &id) || user_put(effective, &id) || user_put(saved, &id) ? -EFAULT
+	                                                                               : 0;
 }
 
 long sys_getresuid(long real, long effective, long saved)
@@ -106,15 +108,13 @@ long sys_setgid(long id)
 
 long sys_uname(long out)
 {
-	struct utsname *name = (struct utsname *)out;
+	static const struct utsname name = {.sysname = "capOS",
+	                                    .nodename = "capos",
+	                                    .release = "0.1",
+	                                    .version = "#1",
+	                                    .machine = "x86_64"};
 
-	memset(name, 0, sizeof(*name));
-	strcpy(name->sysname, "capOS");
-	strcpy(name->nodename, "capos");
-	strcpy(name->release, "0.1");
-	strcpy(name->version, "#1");
-	strcpy(name->machine, "x86_64");
-	return 0;
+	return user_put(out, &name);
 }
 
 static long limit_of(long resource, struct rlimit *limit)
@@ -148,13 +148,15 @@ static long limit_of(long resource, struct rlimit *limit)
 
 long sys_getrlimit(long resource, long out)
 {
-	return limit_of(resource, (struct rlimit *)out);
+	struct rlimit limit;
+	long result = limit_of(resource, &limit);
+
+	return result ? result : user_put(out, &limit);
 }
 
 long sys_prlimit64(long pid, long resource, long new, long old)
 {
-	const struct rlimit *wanted = (const struct rlimit *)new;
-	struct rlimit limit;
+	struct rlimit limit, wanted;
 	long result;
 
 	if (pid && pid != (long)process_id())
@@ -162,42 +164,49 @@ long sys_prlimit64(long pid, long resource, long new, long old)
 	result = limit_of(resource, &limit);
 	if (result)
 		return result;
-	if (old)
-		*(struct rlimit *)old = limit;
+	if (new &&user_get(&wanted, new))
+		return -EFAULT;
+	if (old && user_put(old, &limit))
+		return -EFAULT;
 	/* Limits come with the process's capabilities; it cannot change them itself. */
-	if (wanted && (wanted->rlim_cur != limit.rlim_cur || wanted->rlim_max != limit.rlim_max))
+	if (new && (wanted.rlim_cur != limit.rlim_cur || wanted.rlim_max != limit.rlim_max))
 		return absent_option(ABSENT_SETRLIMIT, (unsigned long)resource, -EPERM);
 	return 0;
 }
 
 long sys_getrusage(long who, long out)
 {
-	struct rusage *usage = (struct rusage *)out;
+	struct rusage usage = {0};
 	struct cap_process process;
 
 	if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
 		return -EINVAL;
-	memset(usage, 0, sizeof(*usage));
 	if (who == RUSAGE_CHILDREN) {
-		children_usage(usage);
-		return 0;
+		children_usage(&usage);
+		return user_put(out, &usage);
 	}
 	if (cap_process_status(&process))
 		return -EINVAL;
-	usage->ru_utime.tv_sec = (time_t)(process.cpu_ns / 1000000000);
-	usage->ru_utime.tv_usec = (long)(process.cpu_ns % 1000000000 / 1000);
-	usage->ru_maxrss = (long)(process.memory_pages * (PAGE_BYTES / 1024));
-	return 0;
+	usage.ru_utime.tv_sec = (time_t)(process.cpu_ns / 1000000000);
+	usage.ru_utime.tv_usec = (long)(process.cpu_ns % 1000000000 / 1000);
+	usage.ru_maxrss = (long)(process.memory_pages * (PAGE_BYTES / 1024));
+	return user_put(out, &usage);
 }
 
 long sys_times(long out)
 {
 	struct cap_process process;
+	struct rusage children;
+	struct tms times = {0};
 
 	if (out) {
-		memset((void *)out, 0, sizeof(struct tms));
+		children_usage(&children);
+		times.tms_cutime = children.ru_utime.tv_sec * TICKS_PER_SECOND +
+		                   children.ru_utime.tv_usec / (1000000 / TICKS_PER_SECOND);
 		if (!cap_process_status(&process))
-			((struct tms *)out)->tms_utime = (clock_t)(process.cpu_ns / NS_PER_TICK);
+			times.tms_utime = (clock_t)(process.cpu_ns / NS_PER_TICK);
+		if (user_put(out, &times))
+			return -EFAULT;
 	}
 	return (long)(cap_now() / NS_PER_TICK);
 }
@@ -206,18 +215,19 @@ long sys_times(long out)
 long sys_sysinfo(long out)
 {
 	const struct capos_clock_page *clock = (const struct capos_clock_page *)CAPOS_CLOCK_ADDR;
-	struct sysinfo *info = (struct sysinfo *)out;
+	struct sysinfo info = {.uptime = cap_now() / 1000000000,
+	                       .totalram = clock->memory_pages,
+	                       .mem_unit = PAGE_BYTES,
+	                       .procs = 1};
 
-	memset(info, 0, sizeof(*info));
-	info->uptime = cap_now() / 1000000000;
-	info->totalram = clock->memory_pages;
-	info->mem_unit = PAGE_BYTES;
-	info->procs = 1;
-	return 0;
+	return user_put(out, &info);
 }
+
+#define RANDOM_PIECE CAP_ENTROPY_MAX /* bytes drawn at once */
 
 long sys_getrandom(long buffer, long length, long flags)
 {
+	uint8_t drawn[RANDOM_PIECE];
 	cap_t source;
 	long done = 0;
 
@@ -229,12 +239,14 @@ long sys_getrandom(long buffer, long length, long flags)
 	if (length > 0x2000000) /* as Linux: one call gives no more */
 		length = 0x2000000;
 	while (done < length) {
-		uint32_t part = length - done < CAP_ENTROPY_MAX ? (uint32_t)(length - done)
-		                                                : CAP_ENTROPY_MAX;
-		int result = cap_entropy_read(source, (char *)buffer + done, part);
+		uint32_t part =
+		        length - done < RANDOM_PIECE ? (uint32_t)(length - done) : RANDOM_PIECE;
+		int result = errno_of(cap_entropy_read(source, drawn, part));
 
+		if (!result)
+			result = user_write(buffer + done, drawn, part);
 		if (result)
-			return done ? done : errno_of(result);
+			return done ? done : result;
 		done += part;
 		if (done < length && signal_waiting())
 			return done;
@@ -254,13 +266,15 @@ long sys_set_robust_list(long head, long size)
 
 long sys_arch_prctl(long code, long address)
 {
+	uint64_t base;
+
 	switch (code) {
 	case ARCH_SET_FS:
 		__asm__ volatile("wrfsbase %0" : : "r"(address));
 		return 0;
 	case ARCH_GET_FS:
-		__asm__ volatile("rdfsbase %0" : "=r"(*(uint64_t *)address));
-		return 0;
+		__asm__ volatile("rdfsbase %0" : "=r"(base));
+		return user_put(address, &base);
 	default:
 		return absent_option(ABSENT_ARCH_PRCTL, (unsigned long)code, -EINVAL);
 	}
@@ -270,10 +284,15 @@ long sys_arch_prctl(long code, long address)
 
 static char thread_name[16]; /* TASK_COMM_LEN of Linux, the 0 included */
 
-static void set_name(const char *name)
+static long set_name(long from)
 {
-	memset(thread_name, 0, sizeof(thread_name));
-	strncpy(thread_name, name, sizeof(thread_name) - 1);
+	long length = posix_user_length((const char *)from, sizeof(thread_name) - 1);
+	char name[sizeof(thread_name)] = {0};
+
+	if (length < 0 || user_read(name, from, (size_t)length))
+		return -EFAULT;
+	memcpy(thread_name, name, sizeof(name));
+	return 0;
 }
 
 /* No program gains rights by execve, whether it promised to do without or not. */
@@ -286,11 +305,9 @@ long sys_prctl(long option, long second, long third, long fourth, long fifth)
 {
 	switch (option) {
 	case PR_SET_NAME:
-		set_name((const char *)second);
-		return 0;
+		return set_name(second);
 	case PR_GET_NAME:
-		memcpy((void *)second, thread_name, sizeof(thread_name));
-		return 0;
+		return user_put(second, &thread_name);
 	case PR_SET_NO_NEW_PRIVS:
 		return set_no_new_privileges(second, third, fourth, fifth);
 	case PR_GET_NO_NEW_PRIVS:

@@ -135,16 +135,21 @@ static uint32_t options_of(long options)
 	       (options & WNOHANG ? WAIT_NO_HANG : 0) | (options & WNOWAIT ? WAIT_KEEP : 0);
 }
 
-static void tell_usage(long usage, const struct process_member_wait_results *r)
+static long put_usage(long usage, const struct process_member_wait_results *r)
 {
-	if (usage)
-		fill_usage((struct rusage *)usage, r->cpu_ns + r->children_cpu_ns, r->pages);
+	struct rusage used;
+
+	if (!usage)
+		return 0;
+	fill_usage(&used, r->cpu_ns + r->children_cpu_ns, r->pages);
+	return user_put(usage, &used);
 }
 
 long sys_wait4(long pid, long status, long options, long usage)
 {
 	struct waited w = {.params = {.options = options_of(options | WEXITED)}};
 	long result;
+	int ended;
 
 	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | __WALL | __WCLONE | __WNOTHREAD))
 		return -EINVAL;
@@ -155,21 +160,27 @@ long sys_wait4(long pid, long status, long options, long usage)
 	result = wait_for_child(&w);
 	if (result || !w.results.number)
 		return result;
-	tell_usage(usage, &w.results);
-	if (status)
-		*(int *)status = status_of(&w.results);
+	ended = status_of(&w.results);
+	if (put_usage(usage, &w.results) || (status && user_put(status, &ended)))
+		return -EFAULT;
 	return (long)w.results.number;
 }
 
-static void fill_info(siginfo_t *info, const struct process_member_wait_results *r)
+/* number 0: no child has changed. */
+static long put_info(long to, const struct process_member_wait_results *r)
 {
-	memset(info, 0, sizeof(*info));
-	if (!r->number)
-		return;
-	info->si_signo = SIGCHLD;
-	info->si_pid = (pid_t)r->number;
-	info->si_code = (int)r->code;
-	info->si_status = (int)r->status;
+	siginfo_t info;
+
+	if (!to)
+		return 0;
+	memset(&info, 0, sizeof(info));
+	if (r->number) {
+		info.si_signo = SIGCHLD;
+		info.si_pid = (pid_t)r->number;
+		info.si_code = (int)r->code;
+		info.si_status = (int)r->status;
+	}
+	return user_put(to, &info);
 }
 
 long sys_waitid(long type, long id, long info, long options, long usage)
@@ -202,8 +213,6 @@ long sys_waitid(long type, long id, long info, long options, long usage)
 	if (result)
 		return result;
 	if (w.results.number)
-		tell_usage(usage, &w.results);
-	if (info)
-		fill_info((siginfo_t *)info, &w.results);
-	return 0;
+		result = put_usage(usage, &w.results);
+	return result ? result : put_info(info, &w.results);
 }

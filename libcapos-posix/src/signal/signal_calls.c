@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls about this process's own signals.
+ * System calls that set what becomes of this process's own signals, and that send them to it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include <capos/cap.h>
 
-#include "core/core.h"
-#include "signal/signal.h"
+#include "signal/internal.h"
 
 #define SIGSET_SIZE 8
 
@@ -20,43 +18,41 @@ static bool valid(long signal)
 	return signal >= 1 && signal <= SIGNAL_MAX;
 }
 
-/* A fault ends the process without a signal, so a handler for one runs only when it is sent. */
-static void note_fault_handler(int signal, const struct signal_action *action)
+/* What waits and is ignored from now on is dropped, blocked or not. */
+static void drop_ignored(int signal)
 {
-	const uint64_t faults = SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) |
-	                        SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP);
-
-	if (faults & SIGNAL_BIT(signal) && action->handler != SIG_DFL && action->handler != SIG_IGN)
-		absent(ABSENT_FAULT_HANDLER);
+	if (signal_disposition(&signals, signal) == SIGNAL_IGNORE)
+		signal_drop(SIGNAL_BIT(signal));
 }
 
 long sys_rt_sigaction(long signal, long action, long old, long size)
 {
-	struct signal_action previous;
+	struct signal_action previous, wanted;
 
 	if (!valid(signal) || size != SIGSET_SIZE)
 		return -EINVAL;
+	if (action && user_get(&wanted, action))
+		return -EFAULT;
 	previous = signals.actions[signal];
-	if (action &&
-	    !signal_state_set_action(&signals, (int)signal, (const struct signal_action *)action))
+	if (action && !signal_set_action(&signals, (int)signal, &wanted))
 		return -EINVAL;
 	if (action)
-		note_fault_handler((int)signal, (const struct signal_action *)action);
+		drop_ignored((int)signal);
 	if (action && signal == SIGCHLD)
 		signal_child_action();
-	if (old)
-		memcpy((void *)old, &previous, sizeof(previous));
-	return 0;
+	return old ? user_put(old, &previous) : 0;
 }
 
 long sys_rt_sigprocmask(long how, long set, long old, long size)
 {
-	uint64_t previous = signals.blocked, bits;
+	struct signal_thread *t = signal_here();
+	uint64_t previous = t->blocked, bits;
 
 	if (size != SIGSET_SIZE)
 		return -EINVAL;
 	if (set) {
-		memcpy(&bits, (const void *)set, sizeof(bits));
+		if (user_get(&bits, set))
+			return -EFAULT;
 		switch (how) {
 		case SIG_BLOCK:
 			bits |= previous;
@@ -69,130 +65,115 @@ long sys_rt_sigprocmask(long how, long set, long old, long size)
 		default:
 			return -EINVAL;
 		}
-		signals.blocked = bits & ~SIGNAL_UNBLOCKED;
+		t->blocked = bits & ~SIGNAL_UNBLOCKED;
 	}
-	if (old)
-		memcpy((void *)old, &previous, sizeof(previous));
-	return 0;
+	return old ? user_put(old, &previous) : 0;
 }
 
 long sys_rt_sigpending(long set, long size)
 {
 	uint64_t bits;
 
-	if (size != SIGSET_SIZE)
+	if ((unsigned long)size > SIGSET_SIZE)
 		return -EINVAL;
-	signal_collect();
-	bits = signals.pending & signals.blocked;
-	memcpy((void *)set, &bits, sizeof(bits));
-	return 0;
-}
-
-long sys_rt_sigsuspend(long set, long size)
-{
-	uint64_t bits;
-	int result;
-
-	if (size != SIGSET_SIZE)
-		return -EINVAL;
-	memcpy(&bits, (const void *)set, sizeof(bits));
-	result = signal_mask_for_call(&bits, SIGSET_SIZE);
-	while (!result)
-		result = process_wait(UINT64_MAX);
-	return result;
-}
-
-long sys_pause(void)
-{
-	int result;
-
-	do {
-		result = process_wait(UINT64_MAX);
-	} while (!result);
-	return result;
-}
-
-long sys_rt_sigtimedwait(long set, long info, long timeout, long size)
-{
-	uint64_t wanted, deadline = UINT64_MAX, ns;
-	int result, signal;
-
-	if (size != SIGSET_SIZE)
-		return -EINVAL;
-	memcpy(&wanted, (const void *)set, sizeof(wanted));
-	if (timeout) {
-		result = timespec_to_ns((const struct timespec *)timeout, &ns);
-		if (result)
-			return result;
-		deadline = deadline_after(ns);
-	}
-	for (;;) {
-		signal_collect();
-		if (signals.pending & wanted)
-			break;
-		result = process_wait(deadline);
-		if (result)
-			return result == -ETIMEDOUT ? -EAGAIN : result;
-	}
-	signal = __builtin_ctzll(signals.pending & wanted) + 1;
-	signals.pending &= ~SIGNAL_BIT(signal);
-	if (info)
-		signal_fill_info(signal, (siginfo_t *)info);
-	return signal;
+	bits = signal_pending_blocked();
+	return user_write(set, &bits, (size_t)size);
 }
 
 /* Whether the caller runs on the alternate stack now. */
-static bool on_signal_stack(void)
+static bool runs_on(const struct signal_stack *stack)
 {
-	uint64_t here = (uint64_t)__builtin_frame_address(0);
+	return signal_on_stack(stack, (uint64_t)__builtin_frame_address(0));
+}
 
-	return !(signal_stack.flags & SS_DISABLE) &&
-	       here - (uint64_t)signal_stack.base < signal_stack.size;
+static long set_stack(struct signal_stack *stack, const stack_t *wanted)
+{
+	if (runs_on(stack))
+		return -EPERM;
+	if ((unsigned)wanted->ss_flags == (unsigned)SS_AUTODISARM)
+		return absent(ABSENT_SIGNAL_STACK_AUTODISARM);
+	if (wanted->ss_flags & ~(SS_DISABLE | SS_ONSTACK) ||
+	    wanted->ss_flags == (SS_DISABLE | SS_ONSTACK))
+		return -EINVAL;
+	if (wanted->ss_flags & SS_DISABLE) {
+		*stack = (struct signal_stack){.flags = SS_DISABLE};
+		return 0;
+	}
+	if (wanted->ss_size < MINSIGSTKSZ)
+		return -ENOMEM;
+	*stack = (struct signal_stack){.base = wanted->ss_sp, .size = wanted->ss_size};
+	return 0;
 }
 
 long sys_sigaltstack(long set, long old)
 {
-	struct signal_stack previous = signal_stack;
-	bool active = on_signal_stack();
+	struct signal_stack *stack = &signal_here()->stack;
+	stack_t wanted, previous = {.ss_sp = stack->base,
+	                            .ss_flags = runs_on(stack) ? SS_ONSTACK : stack->flags,
+	                            .ss_size = stack->size};
+	long result = 0;
 
-	if (set) {
-		const stack_t *new = (const stack_t *)set;
-
-		if (active)
-			return -EPERM;
-		if ((unsigned)new->ss_flags == (unsigned)SS_AUTODISARM)
-			return absent(ABSENT_SIGNAL_STACK_AUTODISARM);
-		if (new->ss_flags & ~SS_DISABLE)
-			return -EINVAL;
-		if (!(new->ss_flags &SS_DISABLE) && new->ss_size < MINSIGSTKSZ)
-			return -ENOMEM;
-		signal_stack = (struct signal_stack){
-		        .base = new->ss_sp, .flags = new->ss_flags, .size = new->ss_size};
-	}
-	if (old)
-		*(stack_t *)old = (stack_t){.ss_sp = previous.base,
-		                            .ss_flags = active ? SS_ONSTACK : previous.flags,
-		                            .ss_size = previous.size};
-	return 0;
+	if (set && user_get(&wanted, set))
+		return -EFAULT;
+	if (set)
+		result = set_stack(stack, &wanted);
+	return !result && old ? user_put(old, &previous) : result;
 }
+
+/* ---- Sending to oneself ---- */
 
 long signal_self(long signal, int code)
 {
+	struct signal_origin origin = {.code = code, .pid = (int)process_id(), .own = true};
+
 	if (signal != 0 && !valid(signal))
 		return -EINVAL;
-	if (signal)
-		signal_state_add(&signals, (int)signal,
-		                 (struct signal_origin){
-		                         .code = code, .pid = (int)process_id(), .own = true});
-	return 0;
+	if (!signal)
+		return 0;
+	return code == SI_TKILL ? signal_post_to(signal_here(), (int)signal, origin)
+	                        : signal_post((int)signal, origin);
 }
 
 long sys_tkill(long thread, long signal)
 {
+	if ((int)thread <= 0)
+		return -EINVAL;
 	return thread == (long)process_id() ? signal_self(signal, SI_TKILL) : -ESRCH;
 }
 
 long sys_tgkill(long group, long thread, long signal)
 {
+	if ((int)group <= 0)
+		return -EINVAL;
 	return group == (long)process_id() ? sys_tkill(thread, signal) : -ESRCH;
+}
+
+/* Of a siginfo that a program made, what reaches the receiver. */
+long signal_given_origin(long signal, long info, struct signal_origin *origin)
+{
+	siginfo_t given;
+
+	if (user_get(&given, info))
+		return -EFAULT;
+	if (signal != 0 && !valid(signal))
+		return -EINVAL;
+	*origin = (struct signal_origin){.code = given.si_code,
+	                                 .pid = given.si_pid,
+	                                 .uid = (int)given.si_uid,
+	                                 .value = (uint64_t)given.si_value.sival_ptr};
+	return 0;
+}
+
+long sys_rt_tgsigqueueinfo(long group, long thread, long signal, long info)
+{
+	struct signal_origin origin;
+	long result = signal_given_origin(signal, info, &origin);
+
+	if ((int)group <= 0 || (int)thread <= 0)
+		return -EINVAL;
+	if (result)
+		return result;
+	if (group != (long)process_id() || thread != (long)process_id())
+		return -ESRCH;
+	return signal ? signal_post_to(signal_here(), (int)signal, origin) : 0;
 }

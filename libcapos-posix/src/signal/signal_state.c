@@ -6,12 +6,15 @@
 #include <signal.h>
 #include <stddef.h>
 
-#include "signal/signal.h"
 #include "signal/signal_state.h"
 
-enum signal_disposition signal_disposition(const struct signal_state *s, int signal)
+#define SYNCHRONOUS                                                                            \
+	(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | \
+	 SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS))
+
+enum signal_disposition signal_disposition(const struct signal_process *p, int signal)
 {
-	void (*handler)(int) = s->actions[signal].handler;
+	void (*handler)(int) = p->actions[signal].handler;
 
 	if (handler == SIG_IGN)
 		return SIGNAL_IGNORE;
@@ -33,46 +36,49 @@ enum signal_disposition signal_disposition(const struct signal_state *s, int sig
 	}
 }
 
-#define STOPS \
-	(SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
-
-void signal_state_add(struct signal_state *s, int signal, struct signal_origin origin)
+bool signal_pending_add(struct signal_pending *pending, int signal, struct signal_entry *entry)
 {
-	uint64_t bit = SIGNAL_BIT(signal);
+	struct signal_entry **last = &pending->last[signal];
+	bool waits = pending->set & SIGNAL_BIT(signal);
 
-	/* Stopping and going on take each other back, also where they are ignored. */
-	if (bit & STOPS)
-		s->pending &= ~SIGNAL_BIT(SIGCONT);
-	if (signal == SIGCONT)
-		s->pending &= ~STOPS;
-	if (!(s->blocked & bit) && signal_disposition(s, signal) == SIGNAL_IGNORE)
-		return;
-	if (!(s->pending & bit))
-		s->origins[signal] = origin;
-	s->pending |= bit;
+	if (waits && (signal < SIGNAL_QUEUED || !entry))
+		return false;
+	pending->set |= SIGNAL_BIT(signal);
+	if (!entry)
+		return true;
+	entry->next = *last ? (*last)->next : entry;
+	if (*last)
+		(*last)->next = entry;
+	*last = entry;
+	return true;
 }
 
-int signal_state_next(struct signal_state *s, uint64_t among)
+struct signal_entry *signal_pending_take(struct signal_pending *pending, int signal)
 {
-	uint64_t candidates;
+	struct signal_entry **last = &pending->last[signal], *first;
 
-	while ((candidates = s->pending & ~s->blocked & among) != 0) {
-		int signal = __builtin_ctzll(candidates) + 1;
-
-		if (signal_disposition(s, signal) != SIGNAL_IGNORE)
-			return signal;
-		s->pending &= ~SIGNAL_BIT(signal);
+	first = *last ? (*last)->next : NULL;
+	if (first && first != *last) {
+		(*last)->next = first->next;
+	} else {
+		*last = NULL;
+		pending->set &= ~SIGNAL_BIT(signal);
 	}
-	return 0;
+	return first;
 }
 
-bool signal_state_set_action(struct signal_state *s, int signal, const struct signal_action *action)
+int signal_first(uint64_t candidates)
+{
+	if (candidates & SYNCHRONOUS)
+		candidates &= SYNCHRONOUS;
+	return candidates ? __builtin_ctzll(candidates) + 1 : 0;
+}
+
+bool signal_set_action(struct signal_process *p, int signal, const struct signal_action *action)
 {
 	if (SIGNAL_BIT(signal) & SIGNAL_UNBLOCKED)
 		return false;
-	s->actions[signal] = *action;
-	s->actions[signal].mask &= ~SIGNAL_UNBLOCKED;
-	if (signal_disposition(s, signal) == SIGNAL_IGNORE)
-		s->pending &= ~SIGNAL_BIT(signal);
+	p->actions[signal] = *action;
+	p->actions[signal].mask &= ~SIGNAL_UNBLOCKED;
 	return true;
 }

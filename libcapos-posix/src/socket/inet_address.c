@@ -11,8 +11,6 @@
 
 int inet_parse(const struct sockaddr *address, unsigned length, struct sockaddr_in *out)
 {
-	if (!address)
-		return -EFAULT;
 	if (length < sizeof(*out))
 		return -EINVAL;
 	memcpy(out, address, sizeof(*out));

@@ -55,39 +55,52 @@ static int get_address(unsigned long request, struct ifreq *r)
 	return 0;
 }
 
-static int list_interfaces(struct ifconf *list)
+static int list_interfaces(long argument)
 {
 	struct ifreq r = {.ifr_name = INTERFACE_NAME};
-	int result;
+	struct ifconf list;
+	int room, result = user_get(&list, argument);
 
-	if (!list->ifc_req) {
-		list->ifc_len = sizeof(r);
-		return 0;
-	}
-	if (list->ifc_len < (int)sizeof(r)) {
-		list->ifc_len = 0;
-		return 0;
-	}
-	result = get_address(SIOCGIFADDR, &r);
 	if (result)
 		return result;
-	list->ifc_len = sizeof(r);
-	*list->ifc_req = r;
+	room = list.ifc_len;
+	list.ifc_len = !list.ifc_req || room >= (int)sizeof(r) ? sizeof(r) : 0;
+	if (list.ifc_req && list.ifc_len) {
+		result = get_address(SIOCGIFADDR, &r);
+		if (!result)
+			result = user_put(list.ifc_req, &r);
+	}
+	return result ? result : user_put(argument, &list);
+}
+
+static int interface_request(unsigned long request, struct ifreq *r)
+{
+	if (request == SIOCGIFNAME) {
+		if (r->ifr_ifindex != INTERFACE_INDEX)
+			return -ENODEV;
+		strcpy(r->ifr_name, INTERFACE_NAME);
+		return 0;
+	}
+	if (strncmp(r->ifr_name, INTERFACE_NAME, IFNAMSIZ) != 0)
+		return -ENODEV;
+	if (request == SIOCGIFFLAGS)
+		r->ifr_flags = IFF_UP | IFF_RUNNING | IFF_BROADCAST;
+	else if (request == SIOCGIFINDEX)
+		r->ifr_ifindex = INTERFACE_INDEX;
+	else
+		return get_address(request, r);
 	return 0;
 }
 
-int inet_ioctl(unsigned long request, void *argument)
+int inet_ioctl(unsigned long request, long argument)
 {
-	struct ifreq *r = argument;
+	struct ifreq r;
+	int result;
 
 	switch (request) {
 	case SIOCGIFCONF:
 		return list_interfaces(argument);
 	case SIOCGIFNAME:
-		if (r->ifr_ifindex != INTERFACE_INDEX)
-			return -ENODEV;
-		strcpy(r->ifr_name, INTERFACE_NAME);
-		return 0;
 	case SIOCGIFADDR:
 	case SIOCGIFNETMASK:
 	case SIOCGIFBRDADDR:
@@ -102,13 +115,8 @@ int inet_ioctl(unsigned long request, void *argument)
 	default:
 		return -ENOTTY;
 	}
-	if (strncmp(r->ifr_name, INTERFACE_NAME, IFNAMSIZ) != 0)
-		return -ENODEV;
-	if (request == SIOCGIFFLAGS)
-		r->ifr_flags = IFF_UP | IFF_RUNNING | IFF_BROADCAST;
-	else if (request == SIOCGIFINDEX)
-		r->ifr_ifindex = INTERFACE_INDEX;
-	else
-		return get_address(request, r);
-	return 0;
+	result = user_get(&r, argument);
+	if (!result)
+		result = interface_request(request, &r);
+	return result ? result : user_put(argument, &r);
 }

@@ -71,6 +71,11 @@ int socket_errno(int result);
 int socket_take_error(struct socket *s);
 bool socket_has_error(struct socket *s);
 
+/* Stores an address where the program wants it, as far as it has room, and its length.  0 or
+ * -EFAULT. */
+long socket_address_out(const struct sockaddr_storage *from, unsigned length, long address,
+                        unsigned room, long length_address);
+
 /* The open file of a socket's descriptor: 0, -EBADF or -ENOTSOCK. */
 int socket_fd(long fd, struct file **f);
 
@@ -84,7 +89,7 @@ void inet_store(const struct sockaddr_in *in, struct sockaddr *address, unsigned
 int inet_from(const struct socket_address *in, struct sockaddr_in *out); /* -EIO: malformed */
 
 /* inet_interface.c: ioctl's SIOC requests; -ENOTTY: another request. */
-int inet_ioctl(unsigned long request, void *argument);
+int inet_ioctl(unsigned long request, long argument);
 
 /* socket_option.c */
 int socket_setopt(struct file *f, int level, int option, const void *value, unsigned length);

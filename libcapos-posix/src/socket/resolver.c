@@ -73,16 +73,25 @@ static int answer_question(const struct dns_question *question,
 	return rcode;
 }
 
+/* A question of a name of 255 bytes fits the first with room for options (RFC 6891), it and
+ * DNS_ANSWERS_MAX addresses of 16 bytes each the second.  musl's resolver, which calls this, has
+ * several KiB on its stack. */
+#define QUERY_MAX  512
+#define ANSWER_MAX 1536
+
 long sys_resolve(long query, long query_length, long answer, long size)
 {
-	const uint8_t *message = (const uint8_t *)query;
+	uint8_t message[QUERY_MAX], built[ANSWER_MAX];
 	uint8_t addresses[DNS_ANSWERS_MAX][4];
 	struct dns_question question;
 	uint32_t count = 0;
 	int rcode;
+	long length;
 
-	if (query_length < 0 || size < 0)
+	if (query_length < 0 || query_length > QUERY_MAX || size < 0)
 		return -EINVAL;
+	if (user_read(message, query, (size_t)query_length))
+		return -EFAULT;
 	rcode = dns_parse_question(message, (uint32_t)query_length, &question);
 	if (rcode < 0)
 		return -EINVAL;
@@ -90,6 +99,7 @@ long sys_resolve(long query, long query_length, long answer, long size)
 		rcode = answer_question(&question, addresses, &count);
 	if (rcode < 0)
 		return rcode;
-	return dns_build_answer(message, question.end, (unsigned)rcode, addresses[0], count,
-	                        (uint8_t *)answer, (uint32_t)size);
+	length = dns_build_answer(message, question.end, (unsigned)rcode, addresses[0], count,
+	                          built, size < ANSWER_MAX ? (uint32_t)size : ANSWER_MAX);
+	return length > 0 && user_write(answer, built, (size_t)length) ? -EFAULT : length;
 }

@@ -102,12 +102,14 @@ static int unread_bytes(struct socket *s)
 
 static int socket_ioctl(struct file *f, unsigned long request, void *argument)
 {
+	int unread;
+
 	if (request != FIONREAD)
-		return inet_ioctl(request, argument);
+		return inet_ioctl(request, (long)argument);
 	if (socket_of(f)->state == SOCKET_LISTENING)
 		return -EINVAL;
-	*(int *)argument = unread_bytes(socket_of(f));
-	return 0;
+	unread = unread_bytes(socket_of(f));
+	return user_put(argument, &unread);
 }
 
 static void socket_close(struct file *f)

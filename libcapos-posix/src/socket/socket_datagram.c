@@ -21,7 +21,8 @@
 /* A socket counts as writable when an Ethernet frame's worth fits. */
 #define WRITABLE_ROOM CHANNEL_RECORD_SIZE(1472)
 
-/* One buffer for payloads that are not in one piece: it is empty whenever a call waits. */
+/* For the messages of ping sockets, which are changed on the way: it is empty whenever a call
+ * waits. */
 static uint8_t bounce[PAYLOAD_MAX];
 
 /* ---- Sending ---- */
@@ -47,38 +48,51 @@ static int destination(struct socket *s, const struct msghdr *message,
 	return 0;
 }
 
-/* One attempt: 0, -EAGAIN without space, or why not. */
-static int put_record(struct socket *s, const struct channel_datagram *header, const void *payload)
+/* One attempt: 0, -EAGAIN without space, or why not.  The record is what channel_put_datagram
+ * makes, but its payload comes straight from the program. */
+static int put_record(struct socket *s, const struct channel_datagram *header,
+                      const struct iovec *iov, int n)
 {
-	int result;
+	static const uint8_t padding[8];
+	struct queue *send = &s->chan.channel.send;
+	uint32_t record = CHANNEL_RECORD_SIZE(header->length);
+	int result = 0;
 
+	if (record > send->capacity)
+		return -EMSGSIZE;
 	chan_begin(&s->chan);
-	result = channel_put_datagram(&s->chan.channel.send, header, payload);
-	if (!result)
+	if (queue_writable(send) < record)
+		result = send->broken ? -EIO : -EAGAIN;
+	else if (chan_copy_in(send, sizeof(*header), iov, n, 0) != header->length)
+		result = -EFAULT;
+	if (!result) {
+		queue_put(send, header, sizeof(*header));
+		queue_advance(send, header->length);
+		queue_put(send, padding, record - (uint32_t)sizeof(*header) - header->length);
 		chan_put(&s->chan);
+	}
 	chan_end(&s->chan);
-	return result == CAP_ETOOBIG ? -EMSGSIZE : socket_errno(result);
+	return result;
 }
 
 static int try_send(struct socket *s, const struct msghdr *message,
                     const struct channel_datagram *header)
 {
 	int error = socket_take_error(s);
-	const uint8_t *payload = message->msg_iovlen == 1 ? message->msg_iov[0].iov_base : bounce;
+	const struct iovec request = {.iov_base = bounce, .iov_len = header->length};
 
 	if (error)
 		return -error;
 	if (s->write_shut)
 		return -EPIPE;
-	if (payload == bounce)
-		vector_gather(bounce, sizeof(bounce), message->msg_iov, message->msg_iovlen, 0);
-	if (s->kind == SOCKET_PING) {
-		memmove(bounce, payload, header->length);
-		payload = bounce;
-		if (!icmp_make_request(bounce, header->length, s->ping_id))
-			return -EINVAL;
-	}
-	return put_record(s, header, payload);
+	if (s->kind != SOCKET_PING)
+		return put_record(s, header, message->msg_iov, message->msg_iovlen);
+	if (vector_gather(bounce, sizeof(bounce), message->msg_iov, message->msg_iovlen, 0) !=
+	    header->length)
+		return -EFAULT;
+	if (!icmp_make_request(bounce, header->length, s->ping_id))
+		return -EINVAL;
+	return put_record(s, header, &request, 1);
 }
 
 struct sending {
@@ -120,26 +134,59 @@ static ssize_t datagram_sendmsg(struct file *f, const struct msghdr *message, in
 
 /* ---- Receiving ---- */
 
-/* Takes one record into buffer.  Its length as the sender had it, or -errno; *copied: bytes put
- * there. */
-static ssize_t take_record(struct socket *s, struct channel_datagram *header, void *buffer,
-                           size_t size, bool peek, size_t *copied)
+struct record_part {
+	const struct queue *queue;
+	size_t length;
+};
+
+static ssize_t move_part(void *context, void *piece, size_t length, size_t done)
+{
+	const struct record_part *part = context;
+	struct queue from = *part->queue;
+	size_t rest = part->length - done;
+	struct iovec iov = {.iov_base = piece, .iov_len = length < rest ? length : rest};
+
+	return chan_copy_out(&from, (uint32_t)done, &iov, 1, 0);
+}
+
+/* So many bytes of what stands first in the queue. */
+static ssize_t copy_record(const struct queue *record, const struct iovec *iov, int n,
+                           size_t length)
+{
+	struct record_part part = {.queue = record, .length = length};
+
+	return vector_move(iov, n, 0, move_part, &part);
+}
+
+/* Takes one record into the vector.  Its length as the sender had it, or -errno; *copied: bytes put
+ * there.  As on Linux, a datagram that cannot be stored is lost. */
+static ssize_t take_record(struct socket *s, struct channel_datagram *header,
+                           const struct iovec *iov, int n, bool peek, size_t *copied)
 {
 	struct queue *receive = &s->chan.channel.receive;
-	uint32_t before;
+	size_t room = vector_length(iov, n);
+	ssize_t stored = 0;
 	int result;
 
 	chan_begin(&s->chan);
-	before = receive->local;
-	result = channel_take_datagram(receive, header, buffer,
-	                               size < PAYLOAD_MAX ? (uint32_t)size : PAYLOAD_MAX, peek);
-	if (result >= 0 && !peek)
-		chan_taken(&s->chan, receive->local - before);
+	result = channel_take_datagram(receive, header, NULL, 0, true);
+	*copied = result >= 0 && header->length < room ? header->length : room;
+	if (result >= 0 && *copied) {
+		struct queue record = *receive;
+
+		record.local += sizeof(*header);
+		stored = copy_record(&record, iov, n, *copied);
+	}
+	if (result >= 0 && !peek) {
+		uint32_t size = CHANNEL_RECORD_SIZE(header->length);
+
+		queue_advance(receive, size);
+		chan_taken(&s->chan, size);
+	}
 	chan_end(&s->chan);
 	if (result < 0)
 		return socket_errno(result);
-	*copied = (size_t)result;
-	return header->length;
+	return stored < 0 || (size_t)stored < *copied ? -EFAULT : header->length;
 }
 
 /* For a ping socket: passes over what is not for it, and leaves the ICMP message alone in
@@ -147,9 +194,11 @@ static ssize_t take_record(struct socket *s, struct channel_datagram *header, vo
 static ssize_t take_reply(struct socket *s, struct channel_datagram *header, bool peek,
                           size_t *copied)
 {
+	const struct iovec whole = {.iov_base = bounce, .iov_len = sizeof(bounce)};
+
 	for (;;) {
 		size_t start, end;
-		ssize_t length = take_record(s, header, bounce, sizeof(bounce), true, copied);
+		ssize_t length = take_record(s, header, &whole, 1, true, copied);
 
 		if (length < 0)
 			return length;
@@ -169,19 +218,17 @@ static ssize_t take_message(struct socket *s, const struct msghdr *message, int 
 {
 	bool peek = flags & MSG_PEEK;
 	size_t room = vector_length(message->msg_iov, message->msg_iovlen);
-	ssize_t length;
+	ssize_t length, stored;
 
-	if (s->kind != SOCKET_PING && message->msg_iovlen == 1)
-		return take_record(s, header, message->msg_iov[0].iov_base, room, peek, copied);
-	length = s->kind == SOCKET_PING
-	                 ? take_reply(s, header, peek, copied)
-	                 : take_record(s, header, bounce, sizeof(bounce), peek, copied);
+	if (s->kind != SOCKET_PING)
+		return take_record(s, header, message->msg_iov, message->msg_iovlen, peek, copied);
+	length = take_reply(s, header, peek, copied);
 	if (length < 0)
 		return length;
 	if (*copied > room)
 		*copied = room;
-	vector_scatter(message->msg_iov, message->msg_iovlen, bounce, *copied);
-	return length;
+	stored = vector_scatter(message->msg_iov, message->msg_iovlen, bounce, *copied);
+	return stored < 0 || (size_t)stored < *copied ? -EFAULT : length;
 }
 
 static void store_source(struct socket *s, const struct channel_datagram *header,
@@ -318,7 +365,7 @@ static int datagram_connect(struct file *f, const struct sockaddr *address, unsi
 	bool disconnect;
 	int result;
 
-	if (!address || length < sizeof(address->sa_family))
+	if (length < sizeof(address->sa_family))
 		return -EINVAL;
 	disconnect = address->sa_family == AF_UNSPEC;
 	result = disconnect ? 0 : inet_parse(address, length, &peer);

@@ -179,8 +179,6 @@ int socket_setopt(struct file *f, int level, int option, const void *value, unsi
 	int32_t number;
 	int result;
 
-	if (!value)
-		return -EFAULT;
 	if (level == SOL_SOCKET && option == SO_RCVTIMEO)
 		return set_timeout(&s->receive_timeout, value, length);
 	if (level == SOL_SOCKET && option == SO_SNDTIMEO)
@@ -243,10 +241,6 @@ int socket_getopt(struct file *f, int level, int option, void *value, unsigned *
 	int32_t number = 0;
 	int result;
 
-	if (!value || !length)
-		return -EFAULT;
-	if ((int)*length < 0)
-		return -EINVAL;
 	if (level == SOL_SOCKET && option == SO_RCVTIMEO)
 		return get_timeout(s->receive_timeout, value, length);
 	if (level == SOL_SOCKET && option == SO_SNDTIMEO)

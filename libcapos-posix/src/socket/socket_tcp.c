@@ -70,7 +70,7 @@ static int tcp_connect(struct file *f, const struct sockaddr *address, unsigned 
 	struct sockaddr_in peer;
 	int result;
 
-	if (!address || length < sizeof(address->sa_family))
+	if (length < sizeof(address->sa_family))
 		return -EINVAL;
 	if (address->sa_family == AF_UNSPEC)
 		return (int)absent(ABSENT_TCP_DISCONNECT);
@@ -128,11 +128,10 @@ static ssize_t discard(struct socket *s, size_t length)
 	return there;
 }
 
-static size_t receive_some(struct socket *s, const struct msghdr *message, int flags, size_t skip)
+static ssize_t receive_some(struct socket *s, const struct msghdr *message, int flags, size_t skip)
 {
 	if (flags & MSG_TRUNC && !(flags & MSG_PEEK))
-		return (size_t)discard(s,
-		                       vector_length(message->msg_iov, message->msg_iovlen) - skip);
+		return discard(s, vector_length(message->msg_iov, message->msg_iovlen) - skip);
 	return chan_read(&s->chan, message->msg_iov, message->msg_iovlen, skip, flags & MSG_PEEK);
 }
 
@@ -148,12 +147,16 @@ static ssize_t attempt_receive(void *context)
 	struct transfer *t = context;
 	struct socket *s = t->socket;
 	uint32_t status;
+	ssize_t got;
 
 	settle_connect(s);
 	status = chan_status(&s->chan);
 	if (t->flags & MSG_PEEK)
 		t->done = 0;
-	t->done += receive_some(s, t->message, t->flags, t->done);
+	got = receive_some(s, t->message, t->flags, t->done);
+	if (got < 0)
+		return got;
+	t->done += (size_t)got;
 	if (t->done >= t->enough)
 		return (ssize_t)t->done;
 	if (!t->done)
@@ -216,12 +219,14 @@ static ssize_t attempt_send(void *context)
 	struct socket *s = t->socket;
 	/* As when receiving: an error is for the call after the one that sent something. */
 	int result = t->done && socket_has_error(s) ? -EPIPE : send_check(s);
-	size_t put;
+	ssize_t put;
 
 	if (result)
 		return result == -EAGAIN ? WAIT_NOTHING : result;
 	put = chan_write(&s->chan, t->message->msg_iov, t->message->msg_iovlen, t->done);
-	t->done += put;
+	if (put < 0)
+		return put;
+	t->done += (size_t)put;
 	if (t->done == t->total)
 		return (ssize_t)t->done;
 	return put ? WAIT_SOME : WAIT_NOTHING;

@@ -85,10 +85,10 @@ static int follow(struct stream *s)
 static ssize_t try_read(struct stream *s, const struct iovec *iov, int n)
 {
 	uint32_t status = chan_status(&s->chan);
-	size_t done = chan_read(&s->chan, iov, n, 0, false);
+	ssize_t done = chan_read(&s->chan, iov, n, 0, false);
 
 	if (done)
-		return (ssize_t)done;
+		return done;
 	if (chan_gone(&s->chan))
 		return follow(s) ? -EIO : WAIT_SOME;
 	if (chan_broken(&s->chan))
@@ -130,14 +130,16 @@ static ssize_t attempt_write(void *context)
 {
 	struct transfer *t = context;
 	struct chan *c = &t->stream->chan;
-	size_t put;
+	ssize_t put;
 
 	if (chan_status(c) & CHANNEL_CLOSED)
 		return -EPIPE;
 	if (follow(t->stream) || chan_broken(c))
 		return -EIO;
 	put = chan_write(c, t->iov, t->n, t->done);
-	t->done += put;
+	if (put < 0)
+		return put;
+	t->done += (size_t)put;
 	if (follow(t->stream)) /* it was put where nothing takes it */
 		return -EIO;
 	if (t->done == t->length)
@@ -217,15 +219,13 @@ static int stream_stat(struct file *f, struct stat *st)
 static int stream_ioctl(struct file *f, unsigned long request, void *argument)
 {
 	struct stream *s = f->data;
+	int unread;
 
 	switch (request) {
 	case FIONREAD:
 		chan_look(&s->chan);
-		*(int *)argument = can_read(f) ? (int)queue_readable(&s->chan.channel.receive) : 0;
-		return 0;
-	case FIONBIO:
-		f->flags = *(int *)argument ? f->flags | O_NONBLOCK : f->flags & ~O_NONBLOCK;
-		return 0;
+		unread = can_read(f) ? (int)queue_readable(&s->chan.channel.receive) : 0;
+		return user_put(argument, &unread);
 	default:
 		return -ENOTTY; /* TCGETS and TIOCGWINSZ above all: a pipe is no terminal */
 	}

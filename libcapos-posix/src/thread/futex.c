@@ -20,8 +20,9 @@
 
 /* Absolute deadlines of FUTEX_WAIT_BITSET are on the monotonic clock unless the flag says
  * otherwise. */
-static int futex_deadline(long operation, const struct timespec *timeout, uint64_t *deadline)
+static int futex_deadline(long operation, long timeout, uint64_t *deadline)
 {
+	struct timespec t;
 	uint64_t ns;
 	int64_t now;
 	int result;
@@ -29,7 +30,9 @@ static int futex_deadline(long operation, const struct timespec *timeout, uint64
 	*deadline = UINT64_MAX;
 	if (!timeout)
 		return 0;
-	result = timespec_to_ns(timeout, &ns);
+	if (user_get(&t, timeout))
+		return -EFAULT;
+	result = timespec_to_ns(&t, &ns);
 	if (result)
 		return result;
 	if ((operation & 127) == FUTEX_WAIT) {
@@ -87,7 +90,7 @@ long sys_futex(long address, long operation, long value, long timeout, long addr
 			return value3 ? absent(ABSENT_FUTEX_BITS) : -EINVAL;
 		__attribute__((fallthrough));
 	case FUTEX_WAIT:
-		result = futex_deadline(operation, (const struct timespec *)timeout, &deadline);
+		result = futex_deadline(operation, timeout, &deadline);
 		return result ? result : futex_wait(address, (uint32_t)value, deadline);
 	case FUTEX_WAKE_BITSET:
 		if ((uint32_t)value3 != FUTEX_ANY)

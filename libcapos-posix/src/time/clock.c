@@ -51,33 +51,33 @@ static int read_clock(long clock, int64_t *ns)
 
 long sys_clock_gettime(long clock, long t)
 {
+	struct timespec now;
 	int64_t ns;
 	int result = read_clock(clock, &ns);
 
-	if (!result)
-		ns_to_timespec(ns, (struct timespec *)t);
-	return result;
+	if (result)
+		return result;
+	ns_to_timespec(ns, &now);
+	return user_put(t, &now);
 }
 
 long sys_clock_getres(long clock, long t)
 {
+	const struct timespec one = {.tv_nsec = 1};
 	int64_t ns;
 	int result = read_clock(clock, &ns);
 
-	if (!result && t)
-		*(struct timespec *)t = (struct timespec){.tv_nsec = 1};
-	return result;
+	return !result && t ? user_put(t, &one) : result;
 }
 
 long sys_gettimeofday(long tv, long tz)
 {
+	const struct timezone zone = {0};
 	int64_t us = cap_realtime() / 1000;
+	const struct timeval now = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
 
-	if (tv)
-		*(struct timeval *)tv =
-		        (struct timeval){.tv_sec = us / 1000000, .tv_usec = us % 1000000};
-	if (tz)
-		*(struct timezone *)tz = (struct timezone){0};
+	if ((tv && user_put(tv, &now)) || (tz && user_put(tz, &zone)))
+		return -EFAULT;
 	return 0;
 }
 
@@ -85,9 +85,7 @@ long sys_time(long t)
 {
 	time_t now = cap_realtime() / NS_PER_SECOND;
 
-	if (t)
-		*(time_t *)t = now;
-	return now;
+	return t && user_put(t, &now) ? -EFAULT : now;
 }
 
 /* Sleeps until the monotonic deadline; 0 or -EINTR. */
@@ -101,16 +99,18 @@ static int sleep_until(uint64_t deadline)
 	return result == -ETIMEDOUT ? 0 : result;
 }
 
-static int sleep_for(uint64_t ns, struct timespec *remaining)
+/* remaining: where the program wants what is left; 0: nowhere. */
+static int sleep_for(uint64_t ns, long remaining)
 {
 	uint64_t deadline = deadline_after(ns), now;
 	int result = sleep_until(deadline);
+	struct timespec left;
 
-	if (result == -EINTR && remaining) {
-		now = cap_now();
-		ns_to_timespec(deadline > now ? (int64_t)(deadline - now) : 0, remaining);
-	}
-	return result;
+	if (result != -EINTR || !remaining)
+		return result;
+	now = cap_now();
+	ns_to_timespec(deadline > now ? (int64_t)(deadline - now) : 0, &left);
+	return user_put(remaining, &left) ? -EFAULT : result;
 }
 
 /* 0, or why one cannot sleep on a clock. */
@@ -137,7 +137,7 @@ static int check_sleep_clock(long clock)
 
 long sys_clock_nanosleep(long clock, long flags, long request, long remaining)
 {
-	const struct timespec *t = (const struct timespec *)request;
+	struct timespec t;
 	uint64_t ns;
 	int64_t now;
 	int result;
@@ -145,15 +145,17 @@ long sys_clock_nanosleep(long clock, long flags, long request, long remaining)
 	result = check_sleep_clock(clock);
 	if (result)
 		return result;
-	result = timespec_to_ns(t, &ns);
+	if (user_get(&t, request))
+		return -EFAULT;
+	result = timespec_to_ns(&t, &ns);
 	if (result)
 		return result;
 	if (!(flags & TIMER_ABSTIME))
-		return sleep_for(ns, (struct timespec *)remaining);
+		return sleep_for(ns, remaining);
 	if (clock != CLOCK_REALTIME && clock != CLOCK_TAI)
 		return sleep_until(ns);
 	now = cap_realtime();
-	return now < 0 || ns > (uint64_t)now ? sleep_for(ns - (uint64_t)now, NULL) : 0;
+	return now < 0 || ns > (uint64_t)now ? sleep_for(ns - (uint64_t)now, 0) : 0;
 }
 
 long sys_nanosleep(long request, long remaining)

@@ -85,25 +85,29 @@ static int set_timer(uint64_t ns, uint64_t interval_ns, uint64_t *old_ns, uint64
 
 long sys_setitimer(long which, long new, long old)
 {
-	const struct itimerval *value = (const struct itimerval *)new;
+	struct itimerval value = {0}, previous;
 	uint64_t ns, interval_ns, old_ns, old_interval_ns;
 	int result;
 
 	if (which != ITIMER_REAL)
 		return absent_option(ABSENT_ITIMER, (unsigned long)which, -EINVAL);
-	result = timeval_to_ns(&value->it_value, &ns);
+	if (new &&user_get(&value, new))
+		return -EFAULT;
+	result = timeval_to_ns(&value.it_value, &ns);
 	if (!result)
-		result = timeval_to_ns(&value->it_interval, &interval_ns);
+		result = timeval_to_ns(&value.it_interval, &interval_ns);
 	if (!result)
 		result = set_timer(ns, interval_ns, &old_ns, &old_interval_ns);
-	if (!result && old)
-		to_itimerval((struct itimerval *)old, old_ns, old_interval_ns);
-	return result;
+	if (result || !old)
+		return result;
+	to_itimerval(&previous, old_ns, old_interval_ns);
+	return user_put(old, &previous);
 }
 
 long sys_getitimer(long which, long value)
 {
 	uint64_t ns = 0, interval_ns = 0;
+	struct itimerval now;
 	int result;
 
 	if (which != ITIMER_REAL)
@@ -113,8 +117,8 @@ long sys_getitimer(long which, long value)
 		if (result)
 			return errno_of(result);
 	}
-	to_itimerval((struct itimerval *)value, ns, interval_ns);
-	return 0;
+	to_itimerval(&now, ns, interval_ns);
+	return user_put(value, &now);
 }
 
 long sys_alarm(long seconds)
