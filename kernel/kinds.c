@@ -32,6 +32,7 @@ static const struct method process_methods[] = {
         [PROCESS_FORK] = {.rights = MANAGE, .words = 1, .caps = 1},
         [PROCESS_EXEC] = {.rights = MANAGE, .no_reply = true},
         [PROCESS_ACCOUNT] = {.rights = MANAGE, .words = 1, .caps = 1},
+        [PROCESS_DISCARD] = {.rights = MANAGE},
 };
 
 static const struct method spawner_methods[] = {
@@ -44,6 +45,12 @@ static const struct method memory_methods[] = {
         [MEMORY_OBJECT_SLICE] = {.rights = READ, .words = 1, .caps = 1},
         [MEMORY_OBJECT_RESIZE] = {.rights = CAP_RIGHT_WRITE | MANAGE},
         [MEMORY_OBJECT_READ] = {.rights = READ, .more = true},
+        [MEMORY_OBJECT_LOAD] = {.rights = READ, .words = 1},
+        [MEMORY_OBJECT_STORE] = {.rights = CAP_RIGHT_WRITE, .words = 2},
+        [MEMORY_OBJECT_SET_LIMIT] = {.rights = CAP_RIGHT_WRITE | MANAGE},
+        [MEMORY_OBJECT_STATUS] = {.rights = READ, .words = 3},
+        [MEMORY_OBJECT_PREPARE] = {.rights = CAP_RIGHT_WRITE},
+        [MEMORY_OBJECT_DISCARD] = {.rights = CAP_RIGHT_WRITE | MANAGE},
 };
 
 static const struct method event_methods[] = {
@@ -61,10 +68,12 @@ static const struct method account_methods[] = {
         [ACCOUNT_CREATE_MEMORY] = {.words = 1, .caps = 1},
         [ACCOUNT_SLICE] = {.words = 1, .caps = 1},
         [ACCOUNT_STATUS] = {.rights = WATCH},
+        [ACCOUNT_CREATE_SPARSE] = {.words = 1, .caps = 1},
 };
 
 static const struct method code_maker_methods[] = {
         [CODE_MAKER_MAKE] = {.words = 1, .caps = 1},
+        [CODE_MAKER_GRANT] = {.words = 1, .caps = 1},
 };
 
 static const struct method entropy_methods[] = {[ENTROPY_SOURCE_READ] = {.more = true}};

@@ -58,7 +58,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/process/op.c \
 	kernel/device/pci.c kernel/device/pci.h \
 	kernel/process/process.c kernel/process/process.h \
-	kernel/object/processcall.c \
+	kernel/object/memory.c kernel/object/processcall.c \
 	kernel/ring.c kernel/ring.h \
 	kernel/process/sched.c \
 	kernel/process/spawn.c \

@@ -40,6 +40,7 @@ uint32_t archive_crc32(uint32_t crc, const void *data, uint64_t size)
 		memcpy(&word, p, 8);
 		word ^= crc;
 		crc = 0;
+#pragma GCC unroll 8
 		for (int i = 0; i < 8; i++)
 			crc ^= crc_tables[7 - i][word >> (8 * i) & 0xff];
 	}

@@ -72,6 +72,7 @@ static const char *const status_texts[] = {
         "not permitted",
         "input/output error",
         "destination required",
+        "would deadlock",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

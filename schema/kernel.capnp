@@ -77,6 +77,12 @@ interface Process {
   endThreads @16 () -> ();
   # Ends all threads of the calling process but the caller (on another's capability CAP_ETYPE).  Answers when they have
   # ended and what they held is given up.
+
+  discard @17 (address :UInt64, size :UInt64) -> ();
+  # What was stored to private mappings of memory that was never stored to before is forgotten there: it reads as zeroes
+  # again, and its pages go back.  Shared mappings stay as they are.  CAP_EFAULT: part of the range is not mapped;
+  # CAP_ETYPE: a private mapping of memory that had something in it, which is not known any more.  In both cases the
+  # range before it is done.
 }
 
 interface ProcessSpawner {
@@ -120,6 +126,11 @@ interface Account {
                    timers :UInt32, timerLimit :UInt32, operations :UInt32, operationLimit :UInt32,
                    calls :UInt32, callLimit :UInt32);
   # What is charged, and the limits.  memoryPages counts the pages that objectBytes (small kernel objects) fill.
+
+  createSparse @3 (size :UInt64, backed :Bool, memoryIndex :UInt16, offset :UInt64) -> (memoryIndex :UInt16);
+  # A MemoryObject of size bytes (0 too) whose pages get memory, charged to this account, when they are first stored to:
+  # a file's contents.  Until then they read as zeroes, or (backed) as what the MemoryObject sent, which must be code
+  # (right READ), has from offset on, a multiple of the page size.
 }
 
 interface MemoryObject {
@@ -129,13 +140,31 @@ interface MemoryObject {
   size @0 () -> (size :UInt64);
   slice @1 (offset :UInt64, size :UInt64) -> (memoryIndex :UInt16);
   # A new MemoryObject with a copy of the range, whose pages are shared until either side writes (needs READ;
-  # offset a multiple of the page size).  Through a capability with EXEC the copy is code too; otherwise it is data, and
-  # the holder has all rights but EXEC.
+  # offset a multiple of the page size).  Through a capability with EXEC the copy is code; otherwise it is data, and
+  # the holder has all rights but EXEC.  Of code nothing is copied, whatever the size.
   resize @2 (size :UInt64) -> ();
   # Only for objects made by createMemory and slice, with the rights WRITE and MANAGE.  Pages past the new end
   # are taken from every mapping; touching them there is a fault.
   read @3 (offset :UInt64, length :UInt32) -> (data :Data);
   # At most 4096 bytes; shorter at the object's end.
+
+  load @4 (offset :UInt64, address :UInt64, length :UInt64) -> (loaded :UInt64);
+  # Copies bytes of the object to the caller's memory; fewer at the object's end, or where the memory cannot be written
+  # (CAP_EFAULT when that is the first byte).  Not of a device's memory or a DMAPool's.
+  store @5 (offset :UInt64, address :UInt64, length :UInt64, append :Bool) -> (stored :UInt64, end :UInt64);
+  # Copies bytes of the caller's memory into the object, as made by createMemory, createSparse or slice (else CAP_ETYPE),
+  # up to its size or its limit, which makes it longer; append: at its end.  stored 0: nothing of it lies below these.
+  # end: the offset behind the last byte.  CAP_ENOMEM, CAP_EFAULT: nothing was stored.
+  setLimit @6 (size :UInt64) -> ();
+  # How long store may make the object (rights WRITE and MANAGE); 0 at first: not longer than it is.
+  status @7 () -> (size :UInt64, pages :UInt64, changedNs :UInt64);
+  # pages: that have memory of their own.  changedNs: when store or resize last changed it, of the monotonic clock; 0:
+  # never.
+  prepare @8 (offset :UInt64, length :UInt64) -> ();
+  # Gives the pages of the range, which must lie within the object, memory of their own, so that storing to them does not
+  # fail as long as they are not shared.  CAP_ENOMEM: some may have it.
+  discard @9 (offset :UInt64, length :UInt64) -> ();
+  # The pages that lie whole in the range lose what was stored to them (rights WRITE and MANAGE), and their memory.
 }
 
 interface CodeMaker {
@@ -143,6 +172,9 @@ interface CodeMaker {
   # A program without it runs nothing that it did not get as code.
   make @0 (memoryIndex :UInt16) -> (memoryIndex :UInt16);
   # A copy of a MemoryObject (READ right, made by createMemory or slice) that is code.
+  grant @1 (memoryIndex :UInt16) -> (memoryIndex :UInt16);
+  # The same MemoryObject, of data, with the rights READ and EXEC: slices and private mappings made through this
+  # capability are code.  So its holder pays, in memory and in time, for the copy of a large file that it executes.
 }
 
 interface Event {

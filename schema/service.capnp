@@ -19,8 +19,10 @@ interface Directory {
   # A directory of the files service, and the root it belongs to: a path with a leading slash starts at the root,
   # any other at the directory, and neither ".." nor a symlink leads above the root.  Paths are UTF-8 or any bytes
   # but NUL, at most 4095; components at most 255.
-  open @0 (path :Text, flags :UInt32, mode :UInt32) -> (fileIndex :UInt16, stat :FileStat);
-  # A File or (stat.type) a Directory, which keeps this one's root.  flags: OpenFlags, or-ed.
+  open @0 (path :Text, flags :UInt32, mode :UInt32) -> (fileIndex :UInt16, stat :FileStat, contentsIndex :UInt16,
+           hasContents :Bool);
+  # A File or (stat.type) a Directory, which keeps this one's root.  flags: OpenFlags, or-ed.  hasContents: with
+  # openContents, of a File: what File.contents gives came too.
   stat @1 (path :Text, followLink :Bool) -> (stat :FileStat);
   list @2 (position :UInt64) -> (entries :List(DirectoryEntry), next :UInt64);
   # "." and ".." included; as many as fit the caller's buffer.  position 0: from the start; next: where to go on,
@@ -28,7 +30,8 @@ interface Directory {
   makeDirectory @3 (path :Text, mode :UInt32) -> ();
   remove @4 (path :Text, directory :Bool) -> ();
   # A removed file lives on while it is held.
-  rename @5 (from :Text, to :Text) -> ();
+  rename @5 (from :Text, to :Text, flags :UInt32) -> ();
+  # flags: moveNoReplace, or moveExchange, or 0.
   link @6 (from :Text, to :Text) -> ();
   symlink @7 (target :Text, path :Text) -> ();
   readLink @8 (path :Text) -> (target :Text);
@@ -47,7 +50,19 @@ interface Directory {
   # noSpace and memory with noMemory.  The session ends with the object's last capability and its last open file; what
   # was written stays, and stays charged, until it is removed.  exists: the word is in use.  noBuffers: too many sessions.
   # The account must be the kernel's: the service waits for its answers.
+  lockOwner @15 () -> (ownerIndex :UInt16);
+  # A LockOwner for the process that calls, which has one at most (exists), without the right COPY: so it ends with the
+  # process, and a fork has none.
 }
+
+interface LockOwner {
+  # While it exists, record locks of the process that asked for it are kept; they go with it.
+  drop @0 () -> ();
+  # All of them go now.
+}
+
+const moveNoReplace :UInt32 = 1;
+const moveExchange :UInt32 = 2;
 
 const openRead :UInt32 = 1;
 const openWrite :UInt32 = 2;
@@ -56,6 +71,8 @@ const openExclusive :UInt32 = 8;
 const openTruncate :UInt32 = 16;
 const openDirectory :UInt32 = 32;
 const openNoFollow :UInt32 = 64;
+const openContents :UInt32 = 128;
+const openAnonymous :UInt32 = 256;  # path names a directory: a new file that has no name in it
 
 enum FileType { unknown @0; regular @1; directory @2; symlink @3; }
 
@@ -79,7 +96,9 @@ struct DirectoryEntry {
 }
 
 interface File {
-  # An open file.  Offsets are the client's business, so that they can be shared or not as POSIX wants.
+  # An open file.  Offsets are the client's business, so that they can be shared or not as POSIX wants.  Most reading and
+  # writing is a matter between the client and the MemoryObject that contents gives; the methods here do the same in a
+  # message.
   read @0 (offset :UInt64, length :UInt32) -> (data :Data);
   # At most 61440 bytes; fewer only at the end.
   write @1 (offset :UInt64, data :Data) -> (written :UInt32, size :UInt64);
@@ -89,5 +108,29 @@ interface File {
   setMode @5 (mode :UInt32) -> ();
   setTimes @6 (accessNs :Int64, modifyNs :Int64) -> ();
   memory @7 () -> (memoryIndex :UInt16, size :UInt64);
-  # A copy-on-write snapshot of the bytes, to map.
+  # The MemoryObject of the file's bytes, as contents gives it, with the rights READ and EXEC: what is mapped of it
+  # privately, or sliced, is a copy of that time and may be executed (CodeMaker.grant).  invalidArgument: it is empty.
+  contents @8 () -> (memoryIndex :UInt16);
+  # The MemoryObject of the file's bytes, the same for all who have the file open, with the right READ, and with WRITE
+  # when it is open to write: to load from, to store to, and to map shared.  Its size is the file's.  It stays the file's
+  # while anybody has the file open.
+  grow @9 (offset :UInt64, length :UInt64) -> ();
+  # From now on stores to that range may make the contents longer.  noSpace; fileTooBig.
+  lock @10 (type :LockType, start :UInt64, length :UInt64, ofDescription :Bool, wait :Bool) -> ();
+  # Changes a record lock, of the calling process (which must have a LockOwner, else invalidArgument) or of this open
+  # file: what the same owner held of the range is replaced.  length 0: to the end, however far.  A lock of another owner
+  # that is in the way: wouldBlock, or with wait the call is answered when it could be made (the caller may cancel it);
+  # wouldDeadlock: processes would wait for each other.  noBuffers: too many locks.
+  findLock @11 (type :LockType, start :UInt64, length :UInt64, ofDescription :Bool)
+      -> (type :LockType, start :UInt64, length :UInt64, process :UInt64);
+  # The first lock that would be in the way; type unlock: none.  process 0: an open file's.
+  lockWhole @12 (type :LockType, wait :Bool) -> ();
+  # As lock, of a kind of its own (flock): one on the whole file for each open file.
+  dropLocks @13 () -> ();
+  # The calling process's record locks on this file go, as POSIX wants when it closes the file.
+  allocate @14 (offset :UInt64, length :UInt64, keepSize :Bool, punch :Bool) -> ();
+  # Memory for the range, so that writing there does not fail for lack of it; punch: the range reads as zeroes
+  # and its pages go back.  keepSize: the file does not become longer.  noSpace.
 }
+
+enum LockType { unlock @0; read @1; write @2; }

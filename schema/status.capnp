@@ -45,4 +45,5 @@ enum Status {
   notPermitted @37;        # EPERM
   ioError @38;             # EIO: a device answered with a failure
   destinationRequired @39; # EDESTADDRREQ: a datagram without a destination
+  wouldDeadlock @40;       # EDEADLK: those who wait would wait for each other
 }

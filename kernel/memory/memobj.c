@@ -9,6 +9,7 @@
 #include "memory/slab.h"
 #include "memory/space.h"
 #include "work.h"
+#include "arch/x86_64/arch.h"
 
 #define NODE_BITS    9
 #define NODE_ENTRIES 512u
@@ -164,6 +165,7 @@ static void drop_frame(struct memobj *m, paddr_t *slot)
 	unreserve(slot);
 	page_put(*slot);
 	*slot = PADDR_NONE;
+	m->present--;
 	account_release(m->account, 1);
 	steps_spend(STEPS_FRAME);
 }
@@ -246,6 +248,7 @@ static bool install(struct memobj *m, uint64_t index, paddr_t frame)
 		return false;
 	assert(*slot == PADDR_NONE);
 	*slot = frame;
+	m->present++;
 	return true;
 }
 
@@ -257,6 +260,94 @@ static paddr_t install_zeroed(struct memobj *m, uint64_t index)
 		return PADDR_NONE;
 	}
 	return frame;
+}
+
+/* ---- What absent pages show ---- */
+
+static paddr_t zeroes; /* a frame of them, which belongs to no object */
+
+static bool backed(const struct memobj *m, uint64_t index)
+{
+	return m->backing && index < m->backing_count;
+}
+
+/* The frame behind an absent page; PADDR_NONE: zeroes. */
+static paddr_t behind(const struct memobj *m, uint64_t index)
+{
+	uint64_t span;
+
+	if (!backed(m, index))
+		return PADDR_NONE;
+	paddr_t *slot = find_slot(m->backing, m->backing_first + index, &span);
+	return slot ? frame_in(slot) : PADDR_NONE;
+}
+
+static void set_backing(struct memobj *m, struct memobj *code, uint64_t first, uint64_t count)
+{
+	assert(code->code && !code->backing);
+	memobj_get(code);
+	m->backing = code;
+	m->backing_first = first;
+	m->backing_count = count;
+	m->shares = true;
+}
+
+/* What a slice of m from that page on has behind it: m itself when that is code with nothing behind
+ * it, so that whatever is made from what, one object stands behind another at most. */
+static void inherit_backing(struct memobj *copy, struct memobj *m, uint64_t first)
+{
+	struct memobj *root = m->backing ? m->backing : m;
+	uint64_t count = m->backing ? m->backing_count : m->npages;
+
+	if (!root->code || first >= count)
+		return;
+	count -= first;
+	set_backing(copy, root, first + (m->backing ? m->backing_first : 0),
+	            count < copy->npages ? count : copy->npages);
+}
+
+/* The frame that reading an absent page shows; PADDR_NONE: no memory for it. */
+static paddr_t shown_absent(struct memobj *m, uint64_t index)
+{
+	paddr_t frame = behind(m, index);
+
+	if (frame != PADDR_NONE || (!m->sparse && !backed(m, index)))
+		return frame != PADDR_NONE ? frame : install_zeroed(m, index);
+	if (zeroes == PADDR_NONE)
+		zeroes = page_alloc(true);
+	return zeroes;
+}
+
+/* A frame of its own for an absent page, with what the page shows. */
+static paddr_t install_copy(struct memobj *m, uint64_t index)
+{
+	paddr_t from = behind(m, index), own;
+
+	if (from == PADDR_NONE) {
+		own = install_zeroed(m, index);
+	} else {
+		own = account_frame(m->account, false);
+		if (own == PADDR_NONE)
+			return PADDR_NONE;
+		memcpy(page_ptr(own), page_ptr(from), PAGE_SIZE);
+		if (!install(m, index, own)) {
+			page_put(own);
+			return PADDR_NONE;
+		}
+	}
+	if (own != PADDR_NONE && (m->sparse || m->backing))
+		space_forget_frame(m, index);
+	return own;
+}
+
+bool memobj_borrows(const struct memobj *m, uint64_t index)
+{
+	uint64_t span;
+
+	if (!m->backing && !m->sparse)
+		return false;
+	paddr_t *slot = find_slot(m, index, &span);
+	return !slot || *slot == PADDR_NONE;
 }
 
 struct memobj *memobj_create_dma(uint32_t npages, struct account *account)
@@ -282,6 +373,7 @@ struct memobj *memobj_adopt(paddr_t start, uint64_t size)
 	}
 	for (uint64_t i = 0; i < m->npages; i++)
 		*make_slot(m, i) = start + i * PAGE_SIZE;
+	m->present = m->npages;
 	memobj_make_code(m);
 	return m;
 }
@@ -305,6 +397,8 @@ static void tear_down(struct work *work)
 		work_add_rest(work, tear_down);
 		return;
 	}
+	if (m->backing)
+		memobj_put(m->backing); /* which has none: one deep */
 	account_free(m->account, &memobj_slab, m);
 }
 
@@ -359,19 +453,48 @@ void memobj_discard(struct memobj *m, uint64_t index, uint64_t count)
 		steps_renew();
 }
 
+/* Whether a page has nothing but zeroes from there on. */
+static bool is_zero(paddr_t frame, uint64_t within)
+{
+	if (frame == PADDR_NONE)
+		return true;
+	const uint8_t *bytes = page_ptr(frame);
+	while (within < PAGE_SIZE && !bytes[within])
+		within++;
+	return within == PAGE_SIZE;
+}
+
 /* Zeroes what the page that holds byte offset has from there on; false: no memory for a copy of the
  * page. */
 static bool zero_tail(struct memobj *m, uint64_t offset)
 {
 	uint64_t within = offset % PAGE_SIZE;
 
-	if (within == 0 || memobj_peek(m, offset / PAGE_SIZE) == PADDR_NONE)
+	if (within == 0 || is_zero(memobj_peek(m, offset / PAGE_SIZE), within))
 		return true;
 	paddr_t frame = memobj_frame(m, offset / PAGE_SIZE, true);
 	if (frame == PADDR_NONE)
 		return false;
 	memset((char *)page_ptr(frame) + within, 0, PAGE_SIZE - within);
 	return true;
+}
+
+struct memobj *memobj_create_sparse(uint64_t size, struct memobj *code, uint64_t offset,
+                                    struct account *account)
+{
+	struct memobj *m = new_object(MEMOBJ_ANON, size, account);
+
+	if (!m)
+		return NULL;
+	m->sparse = true;
+	m->shares = true; /* the page of zeroes */
+	if (!code)
+		return m;
+	inherit_backing(m, code, offset / PAGE_SIZE);
+	if (zero_tail(m, size)) /* what the code has behind the range is not to be seen */
+		return m;
+	memobj_put(m);
+	return NULL;
 }
 
 /* The frame that a copy of the page in *slot begins with, one reference; PADDR_NONE: no memory. */
@@ -425,7 +548,7 @@ static bool commit_page(struct memobj *copy, uint64_t index)
 
 	if (!slot || *slot == PADDR_NONE) {
 		steps_spend(STEPS_PAGE_COPY);
-		return install_zeroed(copy, index) != PADDR_NONE;
+		return install_copy(copy, index) != PADDR_NONE;
 	}
 	steps_spend(STEPS_SHARE);
 	return page_refs(frame_in(slot)) == 1 || reserve(slot, copy->account);
@@ -456,6 +579,12 @@ bool slice_begin(struct slice *s, struct memobj *m, uint64_t offset, uint64_t si
 	uint64_t end = m && first < m->npages ? m->npages : first;
 	if (end - first > copy->npages)
 		end = first + copy->npages;
+	/* Of code with nothing behind it no page is to be shared: it stands behind the copy. */
+	if (m && m->kind == MEMOBJ_ANON)
+		inherit_backing(copy, m, first);
+	if (copy->backing == m)
+		end = first;
+	copy->sparse = m && m->sparse;
 	if (m)
 		memobj_get(m);
 	*s = (struct slice){.from = m,
@@ -557,6 +686,19 @@ static uint64_t last_piece(const struct memobj *m, uint64_t first)
 	return start > first ? start : first;
 }
 
+/* Pages without a frame of the object's may be shown too: no more of these at once than a piece is,
+ * from first on or later. */
+static uint64_t forgettable(const struct memobj *m, uint64_t first)
+{
+	uint64_t end = space_shown_end(m), most = piece_end(m, 0, UINT64_MAX);
+
+	if (end <= first)
+		return first;
+	if (end < m->npages)
+		return end;
+	return m->npages - first > most ? m->npages - most : first;
+}
+
 int memobj_resize_some(struct memobj *m, uint64_t size)
 {
 	uint64_t npages = size / PAGE_SIZE + (size % PAGE_SIZE != 0);
@@ -564,13 +706,20 @@ int memobj_resize_some(struct memobj *m, uint64_t size)
 	if (m->kind != MEMOBJ_ANON || m->code || m->committed || npages > MEMOBJ_PAGES_MAX ||
 	    !grow_tree(m, npages))
 		return CAP_ENOMEM;
-	if (size < m->size && !zero_tail(m, size))
+	/* What programs stored behind the end is not to be seen when it moves. */
+	if (!zero_tail(m, size < m->size ? size : m->size))
 		return CAP_ENOMEM;
 	while (npages < m->npages) {
 		/* Cut off from the end, so that no page past the end is ever present. */
 		uint64_t piece = last_piece(m, npages);
+		if (m->sparse || m->backing) {
+			piece = forgettable(m, piece);
+			space_forget_frames(m, piece, m->npages - piece);
+		}
 		if (memobj_discard_some(m, piece, m->npages) < m->npages)
 			return WORK_AGAIN;
+		if (m->backing_count > piece)
+			m->backing_count = piece;
 		m->npages = piece;
 		m->size = piece * PAGE_SIZE;
 		steps_spend(1);
@@ -579,6 +728,7 @@ int memobj_resize_some(struct memobj *m, uint64_t size)
 	}
 	m->size = size;
 	m->npages = npages;
+	m->changed_ns = arch_clock_ns();
 	return CAP_OK;
 }
 
@@ -602,7 +752,7 @@ paddr_t memobj_frame(struct memobj *m, uint64_t index, bool write)
 		return m->device_base + index * PAGE_SIZE;
 	paddr_t *slot = find_slot(m, index, &span);
 	if (!slot || *slot == PADDR_NONE)
-		return install_zeroed(m, index);
+		return write ? install_copy(m, index) : shown_absent(m, index);
 	paddr_t shared = frame_in(slot);
 	if (!write || m->kind == MEMOBJ_DMA)
 		return shared;
@@ -630,7 +780,8 @@ paddr_t memobj_peek(struct memobj *m, uint64_t index)
 	if (m->kind == MEMOBJ_DEVICE)
 		return m->device_base + index * PAGE_SIZE;
 	paddr_t *slot = find_slot(m, index, &span);
-	return slot ? frame_in(slot) : PADDR_NONE;
+	paddr_t own = slot ? frame_in(slot) : PADDR_NONE;
+	return own != PADDR_NONE ? own : behind(m, index);
 }
 
 static bool in_range(const struct memobj *m, uint64_t offset, uint64_t length)
@@ -673,4 +824,98 @@ bool memobj_write(struct memobj *m, uint64_t offset, const void *from, uint64_t 
 		length -= chunk;
 	}
 	return true;
+}
+
+/* ---- Copies from and to a program's memory ---- */
+
+/* Bytes of the object that lie in one page, of those that are still to be copied up to end. */
+static uint64_t piece_of_copy(const struct memobj_copy *copy, uint64_t end)
+{
+	uint64_t at = copy->offset + copy->done, left = copy->length - copy->done;
+	uint64_t chunk = PAGE_SIZE - at % PAGE_SIZE;
+
+	if (at >= end)
+		return 0;
+	if (chunk > left)
+		chunk = left;
+	return chunk < end - at ? chunk : end - at;
+}
+
+static int end_of_copy(const struct memobj_copy *copy, int error)
+{
+	return copy->done > 0 ? CAP_OK : error;
+}
+
+int memobj_load(struct memobj *m, struct memobj_copy *copy)
+{
+	static const uint8_t nothing[PAGE_SIZE];
+
+	for (uint64_t chunk; (chunk = piece_of_copy(copy, m->size)) > 0; copy->done += chunk) {
+		uint64_t at = copy->offset + copy->done;
+		if (steps_over())
+			return WORK_AGAIN;
+		paddr_t frame = memobj_peek(m, at / PAGE_SIZE);
+		const char *from = frame != PADDR_NONE ? page_ptr(frame) : (const char *)nothing;
+		int error = space_copy_out(copy->space, copy->address + copy->done,
+		                           from + at % PAGE_SIZE, chunk);
+		if (error)
+			return end_of_copy(copy, error);
+		steps_spend(STEPS_PAGE_COPY);
+	}
+	return CAP_OK;
+}
+
+/* Makes the object so long, when it may be; what lay behind its end reads as zeroes. */
+static bool lengthen(struct memobj *m, uint64_t size)
+{
+	uint64_t npages = (size + PAGE_SIZE - 1) / PAGE_SIZE;
+
+	if (size <= m->size)
+		return true;
+	if ((m->nmappings > 0 && !zero_tail(m, m->size)) || !grow_tree(m, npages))
+		return false;
+	m->npages = npages;
+	m->size = size;
+	return true;
+}
+
+/* Takes that back, with what was copied to the page. */
+static void shorten(struct memobj *m, uint64_t page, uint64_t size, uint64_t npages)
+{
+	uint64_t span;
+	paddr_t *slot = find_slot(m, page, &span);
+
+	if (size == m->size)
+		return;
+	if (page >= npages && slot && *slot != PADDR_NONE)
+		drop_frame(m, slot);
+	m->size = size;
+	m->npages = npages;
+	(void)zero_tail(m, size);
+}
+
+int memobj_store(struct memobj *m, struct memobj_copy *copy)
+{
+	uint64_t end = m->size > m->limit ? m->size : m->limit;
+
+	for (uint64_t chunk; (chunk = piece_of_copy(copy, end)) > 0; copy->done += chunk) {
+		uint64_t at = copy->offset + copy->done, size = m->size, npages = m->npages;
+		if (steps_over())
+			return WORK_AGAIN;
+		paddr_t frame = lengthen(m, at + chunk) ? memobj_frame(m, at / PAGE_SIZE, true)
+		                                        : PADDR_NONE;
+		int error = frame != PADDR_NONE
+		                    ? space_copy_in(copy->space,
+		                                    (char *)page_ptr(frame) + at % PAGE_SIZE,
+		                                    copy->address + copy->done, chunk)
+		                    : CAP_ENOMEM;
+		if (error) {
+			shorten(m, at / PAGE_SIZE, size, npages);
+			return end_of_copy(copy, error);
+		}
+		steps_spend(STEPS_PAGE_COPY);
+	}
+	if (copy->done > 0)
+		m->changed_ns = arch_clock_ns();
+	return CAP_OK;
 }

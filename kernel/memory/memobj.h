@@ -5,8 +5,11 @@
  * A frame whose reference count is above 1 is shared between objects and never written; the writer
  * gets a copy of its own first.  A committed object has all its pages from the beginning, and a
  * frame is set aside for the copy of each that is shared: storing to it never fails.  An absent
- * frame reads as zeroes and appears when touched.  Device memory and DMA memory are objects too:
- * their frames never change and are never copied on write in place (a private mapping copies).
+ * page reads as zeroes, or as the page of a code object behind it, the object's backing, whose
+ * bytes never change: so a slice of code shares nothing and takes no time.  It gets a frame of its
+ * own when it is stored to; of an object that is neither sparse nor backed also when it is read.
+ * Device memory and DMA memory are objects too: their frames never change and are never copied on
+ * write in place (a private mapping copies).
  */
 #ifndef KERNEL_MEMOBJ_H
 #define KERNEL_MEMOBJ_H
@@ -34,12 +37,21 @@ struct memobj {
 	enum memobj_kind kind;
 	/* Its bytes may be executed and never change; no other object is executed. */
 	bool code;
+	/* Reading it makes no frames: as a file's holes. */
+	bool sparse;
 	uint64_t size;   /* bytes as asked for */
 	uint64_t npages; /* size in pages, rounded up; at most MEMOBJ_PAGES_MAX */
 	bool committed;
 	/* A frame of it may be another object's too, and is replaced when it is stored to. */
 	bool shares;
-	struct account *account;  /* pays for frames, tree and this */
+	struct account *account; /* pays for frames, tree and this */
+	uint64_t limit;          /* bytes: memobj_store may make it so long */
+	uint64_t present;        /* frames of its own */
+	uint64_t changed_ns;     /* when memobj_store or a new size last changed it */
+	/* Code, which has none itself; one reference.  Its pages from backing_first on stand behind
+	 * the first backing_count pages. */
+	struct memobj *backing;
+	uint64_t backing_first, backing_count;
 	struct mapping *mappings; /* every mapping of it, linked by mapping.next_of_object */
 	uint32_t nmappings;       /* of them, at most OBJECT_MAPPINGS_MAX */
 	paddr_t device_base;      /* MEMOBJ_DEVICE: physical address of page 0 */
@@ -53,6 +65,9 @@ DEFINE_HEADER_ACCESS(memobj, KIND_MEMORY)
 struct memobj *memobj_create(uint64_t size, struct account *account); /* refs 1; NULL: no memory */
 /* A committed one; NULL: no memory, and nothing was charged. */
 struct memobj *memobj_create_committed(uint64_t size, struct account *account);
+/* A sparse one, which shows of `code` (NULL: none) what lies from offset on.  NULL: no memory. */
+struct memobj *memobj_create_sparse(uint64_t size, struct memobj *code, uint64_t offset,
+                                    struct account *account);
 struct memobj *memobj_create_device(paddr_t base, uint64_t size);
 /* Its frames are absent until it is committed, which is before a device or a program has it. */
 struct memobj *memobj_create_dma(uint32_t npages, struct account *account);
@@ -104,8 +119,10 @@ int memobj_resize_some(struct memobj *m, uint64_t size);
 /* The frame of page index, present (allocated or copied as write needs), or PADDR_NONE when out of
  * range or memory. */
 paddr_t memobj_frame(struct memobj *m, uint64_t index, bool write);
-/* The frame without making it present: PADDR_NONE when absent. */
+/* The frame without making it present: PADDR_NONE when absent; what stands behind it counts. */
 paddr_t memobj_peek(struct memobj *m, uint64_t index);
+/* Whether the page shows a frame that is not the object's: then it is mapped read-only. */
+bool memobj_borrows(const struct memobj *m, uint64_t index);
 /* Gives up the frames of a range of an anonymous object: they read as zeroes again. */
 void memobj_discard(struct memobj *m, uint64_t index, uint64_t count);
 /* The same, as far as the budget goes: the first page that may still be present. */
@@ -113,5 +130,19 @@ uint64_t memobj_discard_some(struct memobj *m, uint64_t index, uint64_t end);
 /* Kernel access to an object's bytes; false when out of range or memory.  */
 bool memobj_read(struct memobj *m, uint64_t offset, void *to, uint64_t length);
 bool memobj_write(struct memobj *m, uint64_t offset, const void *from, uint64_t length);
+
+/* Copies between an object and a program's memory, as far as the budget goes: to be called again
+ * with the same copy.  They stop at the object's end; memobj_store at m->limit, up to which it
+ * makes the object longer.  A page that it makes is zero elsewhere. */
+struct space;
+struct memobj_copy {
+	struct space *space;
+	uint64_t address;
+	uint64_t offset, length; /* bytes, of the object */
+	uint64_t done;
+};
+/* CAP_OK with *done; WORK_AGAIN; CAP_EFAULT, CAP_ENOMEM when nothing was copied. */
+int memobj_load(struct memobj *m, struct memobj_copy *copy);
+int memobj_store(struct memobj *m, struct memobj_copy *copy);
 
 #endif

@@ -214,12 +214,11 @@ static uint32_t narrowed(uint32_t limit, uint32_t access)
 }
 
 /* The limit of a new mapping; asked: SPACE_LIMIT's rights, or 0. */
-static uint32_t limit_of(const struct memobj *object, uint32_t asked, uint32_t access,
-                         bool private_copy)
+static uint32_t limit_of(bool code, uint32_t asked, uint32_t access, bool private_copy)
 {
 	uint32_t limit = asked != 0 ? asked : private_copy ? ACCESS_MASK : access;
 
-	if (!object->code)
+	if (!code)
 		limit &= ~CAP_RIGHT_EXEC;
 	else if (!private_copy)
 		limit &= ~CAP_RIGHT_WRITE;
@@ -227,7 +226,7 @@ static uint32_t limit_of(const struct memobj *object, uint32_t asked, uint32_t a
 }
 
 int space_check_map(const struct memobj *object, uint64_t offset, uint64_t size, uint32_t access,
-                    bool private_copy)
+                    bool private_copy, bool code)
 {
 	uint32_t asked = (access >> 8) & ACCESS_MASK;
 
@@ -235,8 +234,7 @@ int space_check_map(const struct memobj *object, uint64_t offset, uint64_t size,
 	int error = check_map(object, offset, size, access, private_copy);
 	if (error)
 		return error;
-	return (access & ~limit_of(object, asked, access, private_copy)) != 0 ? CAP_ERIGHTS
-	                                                                      : CAP_OK;
+	return (access & ~limit_of(code, asked, access, private_copy)) != 0 ? CAP_ERIGHTS : CAP_OK;
 }
 
 /* Whether an object may have so many more mappings. */
@@ -276,14 +274,14 @@ static int place(struct space *s, const struct mapping *filled, uint64_t size, u
 int space_map_copy(struct space *s, bool code, struct memobj *copy, uint32_t access,
                    uint64_t *address)
 {
-	const struct memobj origin = {.code = code};
 	uint32_t asked = (access >> 8) & ACCESS_MASK;
 
 	access &= ACCESS_MASK;
 	const struct mapping m = {.object = copy,
 	                          .access = access,
-	                          .limit = limit_of(&origin, asked, access, true),
-	                          .private_copy = true};
+	                          .limit = limit_of(code, asked, access, true),
+	                          .private_copy = true,
+	                          .anonymous = !copy->backing && copy->present == 0};
 	if ((access & ~m.limit) != 0)
 		return CAP_ERIGHTS;
 	return place(s, &m, copy->size, address);
@@ -292,7 +290,7 @@ int space_map_copy(struct space *s, bool code, struct memobj *copy, uint32_t acc
 int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t size,
               uint32_t access, bool private_copy, bool kernel_owned, uint64_t *address)
 {
-	int error = space_check_map(object, offset, size, access, private_copy);
+	int error = space_check_map(object, offset, size, access, private_copy, object->code);
 	if (error)
 		return error;
 	if (private_copy) {
@@ -309,7 +307,7 @@ int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t 
 	const struct mapping m = {.object = object,
 	                          .offset = offset,
 	                          .access = access,
-	                          .limit = limit_of(object, asked, access, false),
+	                          .limit = limit_of(object->code, asked, access, false),
 	                          .kernel_owned = kernel_owned};
 	memobj_get(object);
 	error = place(s, &m, size, address);
@@ -563,6 +561,30 @@ int space_unmap(struct space *s, uint64_t address, uint64_t size, uint64_t progr
 	return CAP_OK;
 }
 
+int space_discard(struct space *s, uint64_t address, uint64_t size, uint64_t progress[2])
+{
+	if (size > CAPOS_USER_MAX || !range_ok(address, size = align_up(size)))
+		return CAP_EINVAL;
+	uint64_t end = address + size;
+	for (uint64_t *at = begun(&progress[0], address); *at < end;) {
+		struct mapping *m = find(s, *at);
+		if (!m)
+			return CAP_EFAULT;
+		if (m->private_copy && !m->anonymous)
+			return CAP_ETYPE;
+		if (steps_over())
+			return WORK_AGAIN;
+		steps_spend(1);
+		uint64_t stop = min(m->end, end);
+		if (m->private_copy) {
+			uint64_t from = page_index(m, *at), to = from + (stop - *at) / PAGE_SIZE;
+			stop = *at + (memobj_discard_some(m->object, from, to) - from) * PAGE_SIZE;
+		}
+		*at = stop;
+	}
+	return CAP_OK;
+}
+
 void space_unmap_kernel(struct space *s, uint64_t address)
 {
 	struct mapping *m = find(s, address);
@@ -623,7 +645,8 @@ static bool enter(struct space *s, const struct mapping *m, uint64_t address, pa
 	bool device = m->object->kind == MEMOBJ_DEVICE;
 	uint32_t access = m->access;
 
-	if (!write && m->object->kind == MEMOBJ_ANON && page_refs(frame) > 1)
+	if (!write && m->object->kind == MEMOBJ_ANON &&
+	    (page_refs(frame) > 1 || memobj_borrows(m->object, page_index(m, address))))
 		access &= ~CAP_RIGHT_WRITE;
 	if (!account_charge(s->account, most))
 		return false;
@@ -895,6 +918,16 @@ void space_forget_frames(struct memobj *object, uint64_t index, uint64_t count)
 void space_forget_frame(struct memobj *object, uint64_t index)
 {
 	space_forget_frames(object, index, 1);
+}
+
+uint64_t space_shown_end(const struct memobj *object)
+{
+	uint64_t end = 0;
+
+	steps_spend(object->nmappings / 4);
+	for (const struct mapping *m = object->mappings; m; m = m->next_of_object)
+		end = max(end, page_index(m, m->end));
+	return end;
 }
 
 void space_write_protect(struct memobj *object, uint64_t index, uint64_t count)

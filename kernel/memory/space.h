@@ -23,6 +23,7 @@ struct mapping {
 	uint32_t limit;    /* most that space_protect may make of it; never WRITE with EXEC once it
 	                    * had either */
 	bool private_copy; /* object belongs to this mapping alone (a slice made for it) */
+	bool anonymous;    /* private: what it was made from had nothing in it but zeroes */
 	bool kernel_owned; /* ring, clock page: user cannot unmap, protect or replace it */
 	paddr_t root;      /* of the space's page tables */
 	struct tree_node node;           /* in the space, by start */
@@ -60,9 +61,10 @@ bool space_destroy(struct space *s);
 int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t size,
               uint32_t access, bool private_copy, bool kernel_owned, uint64_t *address);
 /* For a slice that takes long: what space_map would check of it; and then to map the slice, whose
- * reference passes to the mapping on success.  code: of the object that it was made from. */
+ * reference passes to the mapping on success.  code: the object that it is made from is, or the
+ * capability on it makes code of its slices. */
 int space_check_map(const struct memobj *object, uint64_t offset, uint64_t size, uint32_t access,
-                    bool private_copy);
+                    bool private_copy, bool code);
 int space_map_copy(struct space *s, bool code, struct memobj *copy, uint32_t access,
                    uint64_t *address);
 /* An empty space that is being filled with the mappings of another but the kernel's: private copies
@@ -85,6 +87,9 @@ void space_swap(struct space *a, struct space *b);
 int space_unmap(struct space *s, uint64_t address, uint64_t size, uint64_t progress[2]);
 int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t access,
                   uint64_t progress[2]);
+/* Forgets what was stored to anonymous private mappings.  Also CAP_EFAULT, CAP_ETYPE: the range
+ * before is done. */
+int space_discard(struct space *s, uint64_t address, uint64_t size, uint64_t progress[2]);
 /* Takes a kernel-owned mapping out, whole: address is its start. */
 void space_unmap_kernel(struct space *s, uint64_t address);
 
@@ -121,6 +126,8 @@ uint32_t *space_futex_word(struct space *s, uint64_t address, struct memobj **ob
 /* memobj.c calls these when frames of an object change under its mappings. */
 void space_forget_frame(struct memobj *object, uint64_t index); /* unmap that page everywhere */
 void space_forget_frames(struct memobj *object, uint64_t index, uint64_t count);
+/* The page behind the last one that any mapping shows. */
+uint64_t space_shown_end(const struct memobj *object);
 void space_write_protect(struct memobj *object, uint64_t index,
                          uint64_t count); /* before sharing its frames */
 

@@ -49,6 +49,31 @@ static int slice(void *account, struct msg_call *msg, const struct account_slice
 	return error;
 }
 
+static int create_sparse(void *account, struct msg_call *msg,
+                         const struct account_create_sparse_params *params,
+                         struct account_create_sparse_results *results)
+{
+	struct kcall *call = kcall_of(msg);
+	struct cap code = {.object = NULL};
+	if (params->size > CAPOS_USER_MAX || params->offset > CAPOS_USER_MAX ||
+	    params->offset % PAGE_SIZE != 0)
+		return CAP_EINVAL;
+	if (params->backed) {
+		int error =
+		        kcall_arg(call, params->memory_index, KIND_MEMORY, CAP_RIGHT_READ, &code);
+		if (error)
+			return error;
+		if (!memobj_of(code.object)->code)
+			return CAP_ETYPE;
+	}
+	struct memobj *m = memobj_create_sparse(
+	        params->size, code.object ? memobj_of(code.object) : NULL, params->offset, account);
+	if (!m)
+		return CAP_ENOMEM;
+	results->memory_index = kcall_give(call, KIND_MEMORY, &m->header, MEMORY_DATA_RIGHTS);
+	return CAP_OK;
+}
+
 static int status(void *account, struct msg_call *msg, struct account_status_results *results)
 {
 	const struct account *a = account;
@@ -79,6 +104,7 @@ int account_call(struct object_header *header, struct msg_call *msg)
 	static const struct account_ops ops = {
 	        .create_memory = create_memory,
 	        .slice = slice,
+	        .create_sparse = create_sparse,
 	        .status = status,
 	};
 	return account_dispatch(&ops, account_of(header), msg);

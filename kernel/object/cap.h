@@ -15,7 +15,8 @@
 #include "object_header.h"
 
 /* Rights of a fresh MemoryObject's first holder.  No capability has WRITE or MANAGE of an object
- * that is code, or EXEC of one that is not. */
+ * that is code.  EXEC of one that is not says that its slices and private mappings are code: only a
+ * CodeMaker gives that. */
 #define MEMORY_DATA_RIGHTS (CAP_RIGHTS_ALL & ~CAP_RIGHT_EXEC)
 #define MEMORY_CODE_RIGHTS (CAP_RIGHT_READ | CAP_RIGHT_EXEC | CAP_RIGHT_CALL | CAP_RIGHT_COPY)
 

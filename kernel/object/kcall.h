@@ -56,7 +56,8 @@ struct slice_request {
 	uint64_t offset, size;
 	struct account *account;
 	bool committed;
-	/* When it is whole: the slice, the caller's, and whether it was made from code. */
+	bool makes_code; /* the capability on it has the right EXEC */
+	/* When it is whole: the slice, the caller's, and whether makes_code was set. */
 	struct memobj *copy;
 	bool code;
 };

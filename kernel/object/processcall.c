@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The methods of Process and MemoryObject.  Each checks its rights and parameters first and changes
+ * The methods of Process.  Each checks its rights and parameters first and changes
  * something only when nothing more can be refused.
  */
 #include "object/endpoint.h"
@@ -43,16 +43,19 @@ static int create_memory(void *object, struct msg_call *msg,
 	return CAP_OK;
 }
 
-static int map_private(struct kcall *call, struct space *space, struct memobj *m,
+static int map_private(struct kcall *call, struct space *space, struct cap memory,
                        const struct process_map_params *params, uint64_t *address)
 {
+	struct memobj *m = memobj_of(memory.object);
+	bool code = m->code || (memory.rights & CAP_RIGHT_EXEC) != 0;
 	struct slice_request what = {.from = m,
+	                             .makes_code = code,
 	                             .offset = params->offset,
 	                             .size = (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1),
 	                             .account = space->account};
-	int error = call->caller->job
-	                    ? CAP_OK
-	                    : space_check_map(m, what.offset, what.size, params->access, true);
+	int error = call->caller->job ? CAP_OK
+	                              : space_check_map(m, what.offset, what.size, params->access,
+	                                                true, code);
 	if (!error)
 		error = kcall_slice(call, &what);
 	if (error)
@@ -83,8 +86,7 @@ static int map(void *object, struct msg_call *msg, const struct process_map_para
 		return CAP_EINVAL;
 	results->address = params->address;
 	if (params->private || kcall_of(msg)->caller->job)
-		return map_private(kcall_of(msg), &p->space, memobj_of(memory.object), params,
-		                   &results->address);
+		return map_private(kcall_of(msg), &p->space, memory, params, &results->address);
 	return space_map(&p->space, memobj_of(memory.object), params->offset, size,
 	                 params->access | SPACE_LIMIT(memory.rights), false, false,
 	                 &results->address);
@@ -114,6 +116,18 @@ static int protect(void *object, struct msg_call *msg, const struct process_prot
 		return CAP_EINVAL;
 	return space_protect(&p->space, params->address,
 	                     (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), params->access,
+	                     kcall_of(msg)->caller->progress);
+}
+
+static int discard(void *object, struct msg_call *msg, const struct process_discard_params *params)
+{
+	struct process *p;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	if (params->size > CAPOS_USER_MAX || params->address % PAGE_SIZE != 0)
+		return CAP_EINVAL;
+	return space_discard(&p->space, params->address, params->size,
 	                     kcall_of(msg)->caller->progress);
 }
 
@@ -387,83 +401,7 @@ int process_call(struct object_header *header, struct msg_call *msg)
 	        .fork = fork_method,
 	        .exec = exec_process,
 	        .account = account_method,
+	        .discard = discard,
 	};
 	return process_dispatch(&ops, process_of(header), msg);
-}
-
-/* ---- MemoryObject ---- */
-
-static int memory_size(void *object, struct msg_call *msg,
-                       struct memory_object_size_results *results)
-{
-	(void)msg;
-	results->size = ((struct memobj *)object)->size;
-	return CAP_OK;
-}
-
-static int memory_slice(void *object, struct msg_call *msg,
-                        const struct memory_object_slice_params *params,
-                        struct memory_object_slice_results *results)
-{
-	struct memobj *m = object;
-	struct kcall *call = kcall_of(msg);
-	if (m->kind != MEMOBJ_ANON)
-		return CAP_ETYPE;
-	if (!memobj_range_valid(params->offset, params->size))
-		return CAP_EINVAL;
-	struct slice_request what = {.from = m,
-	                             .offset = params->offset,
-	                             .size = params->size,
-	                             .account = call->caller->process->account};
-	int error = kcall_slice(call, &what);
-	if (error)
-		return error;
-	bool code = (call->rights & CAP_RIGHT_EXEC) != 0;
-	if (code)
-		memobj_make_code(what.copy);
-	results->memory_index = kcall_give(call, KIND_MEMORY, &what.copy->header,
-	                                   code ? MEMORY_CODE_RIGHTS : MEMORY_DATA_RIGHTS);
-	return CAP_OK;
-}
-
-static int memory_resize(void *object, struct msg_call *msg,
-                         const struct memory_object_resize_params *params)
-{
-	struct memobj *m = object;
-	(void)msg;
-	if (m->kind != MEMOBJ_ANON || m->committed)
-		return CAP_ETYPE;
-	if (params->size > CAPOS_USER_MAX)
-		return CAP_EINVAL;
-	return memobj_resize_some(m, params->size);
-}
-
-static int memory_read(void *object, struct msg_call *msg,
-                       const struct memory_object_read_params *params,
-                       struct memory_object_read_results *results)
-{
-	struct memobj *m = object;
-	(void)msg;
-	struct cpu *cpu = this_cpu();
-	if (m->kind == MEMOBJ_DEVICE)
-		return CAP_ETYPE;
-	if (params->length > sizeof(cpu->data) || params->offset > m->size)
-		return CAP_EINVAL;
-	uint64_t rest = m->size - params->offset;
-	uint32_t length = params->length < rest ? params->length : (uint32_t)rest;
-	if (!memobj_read(m, params->offset, cpu->data, length))
-		return CAP_ENOMEM;
-	results->data = MSG_DATA(cpu->data, length);
-	return CAP_OK;
-}
-
-int memory_call(struct object_header *header, struct msg_call *msg)
-{
-	static const struct memory_object_ops ops = {
-	        .size = memory_size,
-	        .slice = memory_slice,
-	        .resize = memory_resize,
-	        .read = memory_read,
-	};
-	return memory_object_dispatch(&ops, memobj_of(header), msg);
 }

@@ -39,7 +39,7 @@ static int begin(struct thread *t, const struct slice_request *what, struct slic
 	}
 	j->job.abandon = abandon;
 	j->account = account;
-	j->code = what->from && what->from->code;
+	j->code = what->makes_code;
 	t->job = &j->job;
 	*out = j;
 	return CAP_OK;

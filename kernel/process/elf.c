@@ -92,7 +92,8 @@ static int begin_slice(struct elf *elf, const struct elf_segment *s, const struc
 		return CAP_ENOEXEC;
 	if (size == 0)
 		return CAP_OK;
-	int error = space_check_map(elf->image, offset, size, access_of(s), true);
+	/* An image's capability has the right EXEC: slices of it are code. */
+	int error = space_check_map(elf->image, offset, size, access_of(s), true, true);
 	if (!error && !slice_begin(&elf->slice, elf->image, offset, size, elf->account, false))
 		error = CAP_ENOMEM;
 	return error;
@@ -106,8 +107,7 @@ static int map_slice(struct elf *elf, struct space *space, const struct elf_segm
 		return CAP_OK;
 	int error = elf->slice.from ? slice_go_on(&elf->slice) : CAP_OK;
 	if (!error)
-		error = space_map_copy(space, elf->image->code, elf->slice.copy, access_of(s),
-		                       &address);
+		error = space_map_copy(space, true, elf->slice.copy, access_of(s), &address);
 	if (!error)
 		elf->slice.copy = NULL;
 	return error;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The contents of one file: pages of its own in a tree of tables, over bytes of the boot archive
- * that are used in place until they are written (copy-on-write, page by page), over nothing, which
- * reads as zeros.
+ * What one file holds: bytes of the boot archive that are used in place as long as nobody opens the
+ * file; then an object (contents.h) that shows them; nothing, while it is empty.
  *
- * Always: bytes of owned pages past the size are zero, and base_size <= size.
+ * Always: without an object, size is exact, and 0 unless base is set.  With one, size, pages and
+ * changed are as they were at the last data_refresh, and exact as long as no client may store.
  */
 #ifndef FILES_DATA_H
 #define FILES_DATA_H
@@ -14,35 +14,54 @@
 
 #include "pages.h"
 
-#define DATA_FANOUT 512u /* page addresses in a table of one page */
-#define DATA_HEIGHT 3u   /* levels of tables at most */
-/* What three levels reach: 512 GiB, far above any machine's memory but a bound for sparse files. */
-#define DATA_SIZE_MAX ((uint64_t)DATA_FANOUT * DATA_FANOUT * DATA_FANOUT * PAGE_SIZE)
+/* 512 GiB: far above any machine's memory, but a bound for sparse files. */
+#define DATA_SIZE_MAX (1ull << 39)
 
 struct data {
 	uint64_t size;
-	const uint8_t *base; /* in the archive; not owned */
-	uint64_t base_size;  /* bytes of it that are still the file's */
-	void *root; /* height 0: the page of index 0; else a table.  NULL: no owned pages */
-	uint32_t height;
+	const uint8_t *base; /* in the archive; not owned; NULL: not the file's, or not any more */
 	uint32_t base_crc;
-	bool base_unchecked;  /* base was not compared with base_crc yet */
-	uint64_t owned;       /* data pages, tables not counted */
-	uint64_t base_hidden; /* owned pages that stand in front of base */
+	uint32_t checked_crc; /* of the first base_checked bytes */
+	uint64_t base_checked;
+	bool base_unchecked;       /* base was not compared with base_crc yet */
+	bool base_broken;          /* it was, and differs */
+	struct page_source *payer; /* of the object; NULL: none exists */
+	uint64_t object;
+	uint64_t limit; /* stores may make it so long */
+	uint64_t
+	        counted; /* pages that the payer counts for it: those it has, and may get by that */
+	uint64_t pages, changed;
+	uint32_t writers; /* open files whose clients may store to it */
+	bool stale;       /* it was changed since the last data_refresh */
+	bool kept;        /* clients may have mapped it to store to it */
 };
 
 void data_init(struct data *data, const uint8_t *base, uint64_t size, uint32_t crc);
-void data_free(struct data *data, struct page_source *source);
+void data_free(struct data *data);
+
+/* Makes sure that there is an object, which source pays for.  Status; noSpace. */
+int data_own(struct data *data, struct page_source *source);
+/* Finds out what clients made of it; true: its bytes changed since the last time. */
+bool data_refresh(struct data *data);
+/* After the last open file: nothing more than what it holds is counted, and what shows the archive
+ * unchanged is given up. */
+void data_settle(struct data *data);
 
 /* Bytes copied to buffer: fewer than length only at the end. */
-uint32_t data_read(const struct data *data, uint64_t offset, void *buffer, uint32_t length);
-/* The bytes in place when length bytes at offset lie in one piece; else NULL. */
+uint32_t data_read(struct data *data, uint64_t offset, void *buffer, uint32_t length);
+/* The bytes in place, or NULL: they are not in the archive. */
 const uint8_t *data_run(const struct data *data, uint64_t offset, uint32_t length);
-/* Status.  *written may be less than length when memory ends; noSpace when nothing was written. */
-int data_write(struct data *data, struct page_source *source, uint64_t offset, const void *buffer,
-               uint32_t length, uint32_t *written);
+/* Stores to that range may make it longer from now on.  Status: noSpace, fileTooBig. */
+int data_grow(struct data *data, struct page_source *source, uint64_t offset, uint64_t length);
+/* Status.  *written may be less than length when memory ends; noSpace when nothing was written.
+ * append: at the end, whatever the offset. */
+int data_write(struct data *data, struct page_source *source, bool append, uint64_t offset,
+               const void *buffer, uint32_t length, uint32_t *written);
 int data_truncate(struct data *data, struct page_source *source, uint64_t size);
-/* 512-byte blocks that hold data. */
+/* Memory for a range, or none for it (punch). */
+int data_allocate(struct data *data, struct page_source *source, uint64_t offset, uint64_t length,
+                  bool punch);
+/* 512-byte blocks that hold data, as of the last refresh. */
 uint64_t data_blocks(const struct data *data);
 
 #endif

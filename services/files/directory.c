@@ -64,11 +64,12 @@ static int open_check(struct inode *inode, uint32_t flags)
 	if (inode->type == FILE_TYPE_DIRECTORY)
 		return flags & (OPEN_WRITE | OPEN_TRUNCATE | OPEN_CREATE) ? STATUS_IS_DIRECTORY
 		                                                          : STATUS_OK;
-	return flags & OPEN_DIRECTORY ? STATUS_NOT_DIRECTORY : tree_check(inode);
+	return flags & OPEN_DIRECTORY ? STATUS_NOT_DIRECTORY : STATUS_OK;
 }
 
+/* The handle is in *out, unless out is NULL. */
 static int give_handle(struct msg_call *call, struct inode *inode, struct inode *root,
-                       uint32_t flags, uint16_t *index)
+                       uint32_t flags, uint16_t *index, struct handle **out)
 {
 	uint64_t word;
 	int status =
@@ -83,6 +84,8 @@ static int give_handle(struct msg_call *call, struct inode *inode, struct inode 
 		return STATUS_NO_BUFFERS;
 	}
 	*index = (uint16_t)position;
+	if (out)
+		*out = handle_find(&files.handles, word);
 	return STATUS_OK;
 }
 
@@ -91,6 +94,7 @@ static int directory_open(void *object, struct msg_call *call,
                           struct directory_open_results *out)
 {
 	struct directory_object *directory = object;
+	struct handle *handle;
 	bool follow =
 	        !(in->flags & OPEN_NO_FOLLOW) &&
 	        (in->flags & (OPEN_CREATE | OPEN_EXCLUSIVE)) != (OPEN_CREATE | OPEN_EXCLUSIVE);
@@ -103,12 +107,20 @@ static int directory_open(void *object, struct msg_call *call,
 		status = open_check(place.inode, in->flags);
 	if (!status && (in->flags & OPEN_TRUNCATE))
 		status = tree_truncate(&files.tree, place.inode, 0);
+	else if (!status)
+		status = check_file(call, place.inode);
 	if (status)
 		return status;
 	inode_stat(place.inode, &out->stat);
-	bool is_directory = place.inode->type == FILE_TYPE_DIRECTORY;
-	return give_handle(call, place.inode, is_directory ? directory->from.root : NULL,
-	                   in->flags & (OPEN_READ | OPEN_WRITE), &out->file_index);
+	if (place.inode->type == FILE_TYPE_DIRECTORY)
+		return give_handle(call, place.inode, directory->from.root, 0, &out->file_index,
+		                   NULL);
+	status = give_handle(call, place.inode, NULL, in->flags & (OPEN_READ | OPEN_WRITE),
+	                     &out->file_index, &handle);
+	/* Without them the client asks for what it needs. */
+	out->has_contents = !status && (in->flags & OPEN_CONTENTS) &&
+	                    !give_contents(call, handle, &out->contents_index);
+	return status;
 }
 
 static int directory_stat(void *object, struct msg_call *call,
@@ -307,7 +319,7 @@ static int directory_subdirectory(void *object, struct msg_call *call,
 		return status;
 	if (place.inode->type != FILE_TYPE_DIRECTORY)
 		return STATUS_NOT_DIRECTORY;
-	return give_handle(call, place.inode, place.inode, 0, &out->directory_index);
+	return give_handle(call, place.inode, place.inode, 0, &out->directory_index, NULL);
 }
 
 static int directory_path(void *object, struct msg_call *call, struct directory_path_results *out)

@@ -3,6 +3,8 @@
  * The methods of File.  What is written is drawn from the session of the handle, whichever process
  * writes.
  */
+#include <capos/schema/kernel_client.h>
+
 #include "files.h"
 
 /* What a read puts together when the file does not hold it in one piece. */
@@ -13,23 +15,21 @@ static int file_read(void *object, struct msg_call *call, const struct file_read
 {
 	struct handle *file = object;
 	uint32_t length = in->length < READ_MAX ? in->length : READ_MAX;
-	uint64_t size = file->inode->data.size;
+	const struct data *data = &file->inode->data;
 
 	(void)call;
 	if (!(file->flags & OPEN_READ))
 		return STATUS_ACCESS_DENIED;
-	if (in->offset >= size)
-		length = 0;
-	else if (length > size - in->offset)
-		length = (uint32_t)(size - in->offset);
-	out->data.len = length;
-	out->data.ptr = data_run(&file->inode->data, in->offset, length);
-	if (out->data.ptr) { /* in one piece: no copy of our own; reading nothing marks the time */
+	if (!data->payer && in->offset < data->size && length > data->size - in->offset)
+		length = (uint32_t)(data->size - in->offset);
+	out->data.ptr = data_run(data, in->offset, length);
+	if (out->data.ptr) { /* in place: no copy of our own; reading nothing marks the time */
 		tree_read(&files.tree, file->inode, in->offset, read_space, 0);
 	} else {
-		tree_read(&files.tree, file->inode, in->offset, read_space, length);
+		length = tree_read(&files.tree, file->inode, in->offset, read_space, length);
 		out->data.ptr = read_space;
 	}
+	out->data.len = length;
 	return STATUS_OK;
 }
 
@@ -41,8 +41,8 @@ static int file_write(void *object, struct msg_call *call, const struct file_wri
 	(void)call;
 	if (!(file->flags & OPEN_WRITE))
 		return STATUS_ACCESS_DENIED;
-	int status = tree_write(&files.tree, file->inode, in->offset, in->data.ptr, in->data.len,
-	                        &out->written);
+	int status = tree_write(&files.tree, file->inode, false, in->offset, in->data.ptr,
+	                        in->data.len, &out->written);
 	out->size = file->inode->data.size;
 	return status;
 }
@@ -55,8 +55,8 @@ static int file_append(void *object, struct msg_call *call, const struct file_ap
 	(void)call;
 	if (!(file->flags & OPEN_WRITE))
 		return STATUS_ACCESS_DENIED;
-	int status = tree_write(&files.tree, file->inode, file->inode->data.size, in->data.ptr,
-	                        in->data.len, &out->written);
+	int status = tree_write(&files.tree, file->inode, true, 0, in->data.ptr, in->data.len,
+	                        &out->written);
 	out->size = file->inode->data.size;
 	return status;
 }
@@ -99,24 +99,100 @@ static int file_set_times(void *object, struct msg_call *call,
 	return STATUS_OK;
 }
 
+static int give_memory(struct msg_call *call, cap_t memory, uint32_t rights, bool move,
+                       uint16_t *index)
+{
+	int position = server_give(server_call_of(call), memory, rights, move);
+
+	if (position < 0)
+		return STATUS_NO_BUFFERS;
+	*index = (uint16_t)position;
+	return STATUS_OK;
+}
+
+/* A capability on the contents whose slices are code. */
+static int grant(cap_t contents, cap_t *memory)
+{
+	const struct code_maker_grant_params in = {.memory_index = 0};
+	struct code_maker_grant_results out;
+	const struct capos_send_cap send = {.cap = contents, .rights = CAP_RIGHT_READ};
+	uint64_t buffer[CAP_STUB_BUFFER / 8];
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+
+	if (code_maker_grant(files.code, &in, &out, &call) || !call.ncaps)
+		return STATUS_NO_MEMORY;
+	*memory = call.caps[0];
+	return STATUS_OK;
+}
+
 static int file_memory(void *object, struct msg_call *call, struct file_memory_results *out)
 {
 	struct handle *file = object;
-	const struct data *data = &file->inode->data;
+	struct data *data = &file->inode->data;
 	cap_t memory;
+	int status;
 
 	if (!(file->flags & OPEN_READ))
 		return STATUS_ACCESS_DENIED;
+	inode_refresh(file->inode);
 	if (!data->size)
 		return STATUS_INVALID_ARGUMENT;
-	if (snapshot_make(data, &memory))
+	status = data_own(data, files.tree.slab->source);
+	if (status == STATUS_NO_SPACE)
 		return STATUS_NO_MEMORY;
-	int position = server_give(server_call_of(call), memory, CAP_RIGHTS_ALL, true);
-	if (position < 0)
-		return STATUS_NO_BUFFERS;
-	out->memory_index = (uint16_t)position;
+	if (!status)
+		status = grant(data->object, &memory);
+	if (status)
+		return status;
 	out->size = data->size;
-	return STATUS_OK;
+	return give_memory(call, memory, CAP_RIGHTS_ALL, true, &out->memory_index);
+}
+
+int give_contents(struct msg_call *call, struct handle *file, uint16_t *index)
+{
+	struct data *data = &file->inode->data;
+	uint32_t rights = CAP_RIGHT_CALL | CAP_RIGHT_COPY;
+	bool stores = file->flags & OPEN_WRITE;
+	int status = data_own(data, files.tree.slab->source);
+
+	if (!status && stores && !file->stores) {
+		data_refresh(data); /* who stores from now on is to be told from what was before */
+		data->writers++;
+		data->kept = true;
+		file->stores = true;
+	}
+	if (status)
+		return status;
+	rights |= file->flags & OPEN_READ ? CAP_RIGHT_READ : 0;
+	rights |= stores ? CAP_RIGHT_WRITE : 0;
+	return give_memory(call, data->object, rights, false, index);
+}
+
+static int file_contents(void *object, struct msg_call *call, struct file_contents_results *out)
+{
+	return give_contents(call, object, &out->memory_index);
+}
+
+static int file_grow(void *object, struct msg_call *call, const struct file_grow_params *in)
+{
+	struct handle *file = object;
+
+	(void)call;
+	if (!(file->flags & OPEN_WRITE))
+		return STATUS_ACCESS_DENIED;
+	return data_grow(&file->inode->data, files.tree.slab->source, in->offset, in->length);
+}
+
+static int file_allocate(void *object, struct msg_call *call, const struct file_allocate_params *in)
+{
+	struct handle *file = object;
+
+	(void)call;
+	if (!(file->flags & OPEN_WRITE))
+		return STATUS_ACCESS_DENIED;
+	return tree_allocate(&files.tree, file->inode, in->offset, in->length, in->keep_size,
+	                     in->punch);
 }
 
 const struct file_ops file_ops = {
@@ -128,4 +204,7 @@ const struct file_ops file_ops = {
         .set_mode = file_set_mode,
         .set_times = file_set_times,
         .memory = file_memory,
+        .contents = file_contents,
+        .grow = file_grow,
+        .allocate = file_allocate,
 };

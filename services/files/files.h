@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the files of the service that know of calls share: the tree and who uses it.
- * directory.c and file.c hold the methods, snapshot.c makes memory of a file, service.c leads a
- * call to its method.
+ * directory.c and file.c hold the methods, contents.c makes memory of files, check.c compares large
+ * ones with their checksums, service.c leads a call to its method.
  */
 #ifndef FILES_FILES_H
 #define FILES_FILES_H
@@ -37,7 +37,13 @@ struct directory_object {
 extern const struct directory_ops directory_ops; /* of a struct directory_object */
 extern const struct file_ops file_ops;           /* of a struct handle */
 
-/* Memory with the file's bytes, as code; charged to the session.  CAP_OK or an error. */
-int snapshot_make(const struct data *data, cap_t *memory);
+/* The file's contents for the reply, as File.contents has them: Status, and the position. */
+int give_contents(struct msg_call *call, struct handle *file, uint16_t *index);
+
+/* Compares the file with its checksum.  MSG_DEFERRED: it is large, and the call is handled again
+ * when that is done; else a Status. */
+int check_file(struct msg_call *call, struct inode *file);
+/* A piece of what check_file began.  How long the service may sleep then, as server_ops.idle. */
+uint64_t check_some(struct server *server);
 
 #endif

@@ -26,6 +26,7 @@ int handle_open(struct handle_table *table, struct inode *inode, struct inode *r
 	handle->inode = inode;
 	handle->root = root;
 	handle->flags = flags;
+	handle->stores = false;
 	handle->session = session;
 	handle->generation = handle->generation % GENERATION_MAX + 1;
 	table->of_session[session]++;
@@ -46,12 +47,27 @@ struct handle *handle_find(struct handle_table *table, uint64_t word)
 	return &table->handles[index];
 }
 
+/* What clients stored by themselves is found out now; after the last handle nothing is left that
+ * could make the file longer. */
+static void leave_file(struct handle *handle)
+{
+	struct inode *inode = handle->inode;
+
+	inode_refresh(inode);
+	if (handle->stores)
+		inode->data.writers--;
+	if (inode->held == 1 && inode->links)
+		data_settle(&inode->data);
+}
+
 void handle_close(struct handle_table *table, struct tree *tree, uint64_t word)
 {
 	struct handle *handle = handle_find(table, word);
 
 	if (!handle)
 		return;
+	if (handle->inode->type == FILE_TYPE_REGULAR)
+		leave_file(handle);
 	inode_drop(tree, handle->inode);
 	if (handle->root)
 		inode_drop(tree, handle->root);

@@ -26,6 +26,7 @@ struct handle {
 	struct inode *inode; /* held; NULL: free */
 	struct inode *root;  /* directories: held too; else NULL */
 	uint32_t flags;      /* OPEN_READ, OPEN_WRITE */
+	bool stores;         /* its client may store to the contents by itself */
 	uint32_t generation;
 	uint32_t next_free; /* index + 1 */
 	uint16_t session;   /* that pays for what is written through it */

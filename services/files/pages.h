@@ -11,6 +11,7 @@
 #ifndef FILES_PAGES_H
 #define FILES_PAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,9 @@ struct page_source {
 	/* zeroed and page-aligned; NULL: no memory, or the limit is reached */
 	void *(*get)(void *context);
 	void (*put)(void *context, void *page);
+	/* Pages that files' contents have or may get count as well: false: the limit. */
+	bool (*charge)(void *context, uint64_t pages);
+	void (*uncharge)(void *context, uint64_t pages);
 	void *context;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The files service.  It holds the boot archive (to read and to hand out its pages as code), a
- * CodeMaker (to hand out copies of written files as code), a log, and its endpoint; it is handed an
+ * CodeMaker (so that what clients copy of files is code), a log, and its endpoint; it is handed an
  * account for each session, and draws on that what it makes for the session.
  *
  * A call names an object by its word: the root Directory of the service or of a session, or a
@@ -75,7 +75,13 @@ static void service_release(struct server *server, uint64_t object)
 	}
 }
 
-static const struct server_ops server_ops = {.call = service_call, .release = service_release};
+static uint64_t service_idle(struct server *server)
+{
+	return check_some(server);
+}
+
+static const struct server_ops server_ops = {
+        .call = service_call, .release = service_release, .idle = service_idle};
 
 /* Maps the boot archive and makes the tree of it. */
 static void load(void)

@@ -136,6 +136,29 @@ static void chunk_drop(struct chunk *chunk)
 
 /* ---- Pages ---- */
 
+static bool may_have(const struct store *store, uint64_t pages)
+{
+	return pages <= all.pages_max - all.pages &&
+	       (!store->pages_max || pages <= store->pages_max - store->pages);
+}
+
+static bool store_charge(void *context, uint64_t pages)
+{
+	struct store *store = context;
+
+	if (!may_have(store, pages))
+		return false;
+	store->pages += pages;
+	all.pages += pages;
+	return true;
+}
+
+static void store_uncharge(void *context, uint64_t pages)
+{
+	((struct store *)context)->pages -= pages;
+	all.pages -= pages;
+}
+
 static void *store_get(void *context)
 {
 	struct store *store = context;
@@ -144,7 +167,7 @@ static void *store_get(void *context)
 	uint64_t bit;
 	uint8_t *page;
 
-	if (all.pages >= all.pages_max || (store->pages_max && store->pages >= store->pages_max))
+	if (!may_have(store, 1))
 		return NULL;
 	chunk = store->partial ? &all.chunks[store->partial - 1] : chunk_make(store);
 	if (!chunk)
@@ -213,7 +236,11 @@ void store_open(struct store *store, cap_t account, uint64_t pages_max)
 {
 	*store = (struct store){
 	        .account = account,
-	        .source = {.get = store_get, .put = store_put, .context = store},
+	        .source = {.get = store_get,
+	                   .put = store_put,
+	                   .charge = store_charge,
+	                   .uncharge = store_uncharge,
+	                   .context = store},
 	        .pages_max = pages_max,
 	};
 }
@@ -235,7 +262,7 @@ void store_close(struct store *store)
 
 bool store_is_gone(const struct store *store)
 {
-	return store->account == CAP_NULL && !store->chunks;
+	return store->account == CAP_NULL && !store->chunks && !store->objects;
 }
 
 void store_space(uint64_t *pages, uint64_t *free)

@@ -18,10 +18,12 @@
 struct store {
 	cap_t account; /* CAP_NULL: closed, nothing more is drawn */
 	struct page_source source;
-	uint64_t pages, pages_max; /* in use; at most (0: no limit of its own) */
-	uint32_t partial;          /* its chunks with a free page: index + 1 of the first */
-	uint32_t chunks;           /* that it has */
-	uint32_t empty;            /* of these without a page in use: at most one is kept, so that
+	uint64_t pages,
+	        pages_max; /* in use, files' contents too; at most (0: no limit of its own) */
+	uint64_t objects;  /* that hold contents and are paid for by the account */
+	uint32_t partial;  /* its chunks with a free page: index + 1 of the first */
+	uint32_t chunks;   /* that it has */
+	uint32_t empty;    /* of these without a page in use: at most one is kept, so that
 	                            * a file that comes and goes does not map and unmap */
 };
 
@@ -31,7 +33,7 @@ int store_init(void);
 void store_open(struct store *store, cap_t account, uint64_t pages_max);
 /* Nothing more is drawn.  Pages in use stay, and stay charged, until they are put back. */
 void store_close(struct store *store);
-/* Whether the store is closed and has no page left: its memory may be used again. */
+/* Whether the store is closed and has no page or object left: its memory may be used again. */
 bool store_is_gone(const struct store *store);
 /* Of all stores together. */
 void store_space(uint64_t *pages, uint64_t *free);

@@ -9,6 +9,8 @@
 
 #include <capos/archive_reader.h>
 
+#include "contents.h"
+
 /* FNV-1a over the directory's number and the name. */
 static struct name **bucket_of(struct tree *tree, const struct inode *directory, const char *text,
                                uint32_t length)
@@ -45,7 +47,7 @@ static struct inode *inode_create(struct tree *tree, uint16_t type, uint32_t mod
 static void inode_destroy(struct tree *tree, struct inode *inode)
 {
 	if (inode->type == FILE_TYPE_REGULAR)
-		data_free(&inode->data, tree->slab->source);
+		data_free(&inode->data);
 	else if (inode->type == FILE_TYPE_SYMLINK)
 		slab_put(tree->slab, inode->symlink.target, inode->symlink.length);
 	tree->inodes--;
@@ -78,8 +80,15 @@ void inode_drop(struct tree *tree, struct inode *inode)
 	inode_settle(tree, inode);
 }
 
-void inode_stat(const struct inode *inode, struct file_stat *out)
+void inode_refresh(struct inode *inode)
 {
+	if (inode->type == FILE_TYPE_REGULAR && data_refresh(&inode->data))
+		inode->modify_ns = inode->change_ns = contents_time(inode->data.changed);
+}
+
+void inode_stat(struct inode *inode, struct file_stat *out)
+{
+	inode_refresh(inode);
 	*out = (struct file_stat){
 	        .inode = inode->number,
 	        .type = inode->type,
@@ -99,6 +108,7 @@ void inode_stat(const struct inode *inode, struct file_stat *out)
 
 void inode_set_times(struct tree *tree, struct inode *inode, int64_t access_ns, int64_t modify_ns)
 {
+	inode_refresh(inode);
 	if (access_ns != INT64_MIN)
 		inode->access_ns = access_ns;
 	if (modify_ns != INT64_MIN)
@@ -391,10 +401,11 @@ uint32_t tree_read(struct tree *tree, struct inode *file, uint64_t offset, void 
 	return data_read(&file->data, offset, buffer, length);
 }
 
-int tree_write(struct tree *tree, struct inode *file, uint64_t offset, const void *buffer,
-               uint32_t length, uint32_t *written)
+int tree_write(struct tree *tree, struct inode *file, bool append, uint64_t offset,
+               const void *buffer, uint32_t length, uint32_t *written)
 {
-	int status = data_write(&file->data, tree->slab->source, offset, buffer, length, written);
+	int status = data_write(&file->data, tree->slab->source, append, offset, buffer, length,
+	                        written);
 
 	if (*written)
 		touched(tree, file);
@@ -403,6 +414,9 @@ int tree_write(struct tree *tree, struct inode *file, uint64_t offset, const voi
 
 int tree_truncate(struct tree *tree, struct inode *file, uint64_t size)
 {
+	/* Nobody has it open: the memory goes by itself, however much it is. */
+	if (!size && !file->held)
+		data_free(&file->data);
 	int status = data_truncate(&file->data, tree->slab->source, size);
 
 	if (!status)
@@ -410,17 +424,56 @@ int tree_truncate(struct tree *tree, struct inode *file, uint64_t size)
 	return status;
 }
 
-int tree_check(struct inode *file)
+int tree_allocate(struct tree *tree, struct inode *file, uint64_t offset, uint64_t length,
+                  bool keep_size, bool punch)
 {
 	struct data *data = &file->data;
+	int status = STATUS_OK;
 
-	if (file->type != FILE_TYPE_REGULAR || !data->base_unchecked)
+	if (offset > DATA_SIZE_MAX || length > DATA_SIZE_MAX - offset)
+		return STATUS_FILE_TOO_BIG;
+	inode_refresh(file);
+	if (offset + length > data->size && !keep_size)
+		status = tree_truncate(tree, file, offset + length);
+	if (status)
+		return status;
+	/* Memory behind the end is not kept for later. */
+	if (offset >= data->size)
 		return STATUS_OK;
-	/* Nothing was written or cut before the first check, so base is whole. */
-	if (archive_crc32(0, data->base, data->base_size) != data->base_crc)
+	if (length > data->size - offset)
+		length = data->size - offset;
+	status = data_allocate(data, tree->slab->source, offset, length, punch);
+	if (!status && punch)
+		touched(tree, file);
+	return status;
+}
+
+/* Bytes whose checksum is made at a time: less than a millisecond. */
+#define CHECK_PIECE 65536ull
+
+int tree_check(struct inode *file, bool *more)
+{
+	struct data *data = &file->data;
+	uint64_t piece;
+
+	*more = false;
+	if (file->type == FILE_TYPE_REGULAR && data->base && data->base_broken)
 		return STATUS_IO_ERROR;
+	/* Nothing is written or cut before the first check, so base is whole. */
+	if (file->type != FILE_TYPE_REGULAR || !data->base || !data->base_unchecked)
+		return STATUS_OK;
+	piece = data->size - data->base_checked;
+	if (piece > CHECK_PIECE)
+		piece = CHECK_PIECE;
+	data->checked_crc =
+	        archive_crc32(data->checked_crc, data->base + data->base_checked, piece);
+	data->base_checked += piece;
+	*more = data->base_checked < data->size;
+	if (*more)
+		return STATUS_OK;
 	data->base_unchecked = false;
-	return STATUS_OK;
+	data->base_broken = data->checked_crc != data->base_crc;
+	return data->base_broken ? STATUS_IO_ERROR : STATUS_OK;
 }
 
 /* ---- The whole ---- */

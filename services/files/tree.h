@@ -79,7 +79,9 @@ void tree_free(struct tree *tree);
 
 void inode_hold(struct inode *inode);
 void inode_drop(struct tree *tree, struct inode *inode);
-void inode_stat(const struct inode *inode, struct file_stat *out);
+/* Takes note of what clients stored by themselves. */
+void inode_refresh(struct inode *inode);
+void inode_stat(struct inode *inode, struct file_stat *out);
 /* INT64_MIN leaves a time as it is. */
 void inode_set_times(struct tree *tree, struct inode *inode, int64_t access_ns, int64_t modify_ns);
 void inode_set_mode(struct tree *tree, struct inode *inode, uint32_t mode);
@@ -109,11 +111,14 @@ int tree_rename(struct tree *tree, struct name *name, struct inode *directory, c
 /* Contents of regular files; times included. */
 uint32_t tree_read(struct tree *tree, struct inode *file, uint64_t offset, void *buffer,
                    uint32_t length);
-int tree_write(struct tree *tree, struct inode *file, uint64_t offset, const void *buffer,
-               uint32_t length, uint32_t *written);
+int tree_write(struct tree *tree, struct inode *file, bool append, uint64_t offset,
+               const void *buffer, uint32_t length, uint32_t *written);
 int tree_truncate(struct tree *tree, struct inode *file, uint64_t size);
+int tree_allocate(struct tree *tree, struct inode *file, uint64_t offset, uint64_t length,
+                  bool keep_size, bool punch);
 /* Before bytes of the archive are used for the first time: ioError when they are not what the
- * archive's checksum says. */
-int tree_check(struct inode *file);
+ * archive's checksum says.  A piece of a large file is looked at at a time: *more, and it is to be
+ * called again. */
+int tree_check(struct inode *file, bool *more);
 
 #endif

@@ -3,6 +3,7 @@
 
 UNIT_TESTS += tests/unit/test-files-data
 tests_unit_test_files_data_SOURCES = tests/unit/test_files_data.c tests/unit/files_source.h \
+	tests/unit/files_contents.c services/files/contents.h \
 	services/files/data.c services/files/slab.c services/files/data.h services/files/pages.h
 tests_unit_test_files_data_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_files_data_CFLAGS = $(UNIT_CFLAGS)
@@ -10,6 +11,7 @@ tests_unit_test_files_data_LDADD = $(UNIT_LIBS)
 
 UNIT_TESTS += tests/unit/test-files-tree
 tests_unit_test_files_tree_SOURCES = tests/unit/test_files_tree.c tests/unit/files_source.h \
+	tests/unit/files_contents.c \
 	libcapos/archive.c $(FILES_PURE)
 tests_unit_test_files_tree_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_files_tree_CFLAGS = $(UNIT_CFLAGS)

@@ -13,6 +13,7 @@
 
 struct test_pages {
 	size_t out, limit;
+	uint64_t charged, most; /* for contents; most 0: no limit */
 };
 
 /* Behind each page: whose it is. */
@@ -42,9 +43,28 @@ static inline void test_page_put(void *context, void *page)
 	free(page);
 }
 
+static inline bool test_charge(void *context, uint64_t n)
+{
+	struct test_pages *pages = context;
+
+	if (pages->most && n > pages->most - pages->charged)
+		return false;
+	pages->charged += n;
+	return true;
+}
+
+static inline void test_uncharge(void *context, uint64_t n)
+{
+	((struct test_pages *)context)->charged -= n;
+}
+
 static inline struct page_source test_source(struct test_pages *pages)
 {
-	return (struct page_source){.get = test_page_get, .put = test_page_put, .context = pages};
+	return (struct page_source){.get = test_page_get,
+	                            .put = test_page_put,
+	                            .charge = test_charge,
+	                            .uncharge = test_uncharge,
+	                            .context = pages};
 }
 
 #endif

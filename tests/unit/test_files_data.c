@@ -11,6 +11,7 @@
 
 #include <capos/schema/status.h>
 
+#include "services/files/contents.h"
 #include "services/files/data.h"
 #include "tests/unit/files_source.h"
 
@@ -24,7 +25,7 @@ static uint32_t rnd(uint32_t bound)
 	return (uint32_t)(((uint64_t)seed * bound) >> 32);
 }
 
-static void compare(const struct data *data, const uint8_t *model, uint64_t size)
+static void compare(struct data *data, const uint8_t *model, uint64_t size)
 {
 	static uint8_t buffer[MODEL_SIZE];
 
@@ -56,7 +57,7 @@ static void random_operations(const uint8_t *base, uint32_t base_size)
 			for (uint32_t i = 0; i < length; i++)
 				bytes[i] = (uint8_t)rnd(256);
 			assert_int_equal(
-			        data_write(&data, &source, offset, bytes, length, &written),
+			        data_write(&data, &source, false, offset, bytes, length, &written),
 			        STATUS_OK);
 			assert_int_equal(written, length);
 			memcpy(model + offset, bytes, length);
@@ -84,10 +85,15 @@ static void random_operations(const uint8_t *base, uint32_t base_size)
 		}
 		if (round % 50 == 0)
 			compare(&data, model, size);
+		data_refresh(&data);
 		assert_true(data_blocks(&data) <= (MODEL_SIZE / PAGE_SIZE) * 8);
+		if (round % 100 == 99) { /* closed and opened again */
+			data_settle(&data);
+			assert_int_equal(pages.charged, pages.out);
+		}
 	}
 	compare(&data, model, size);
-	data_free(&data, &source);
+	data_free(&data);
 	assert_int_equal(pages.out, 0);
 	assert_int_equal(data_blocks(&data), 0);
 }
@@ -123,18 +129,18 @@ static void test_archive_is_used_in_place(void **state)
 	assert_null(data_run(&data, 5, sizeof(base)));
 	assert_int_equal(data_blocks(&data), 4 * 8);
 	/* One byte: one page is copied, the archive stays as it was. */
-	assert_int_equal(data_write(&data, &source, PAGE_SIZE + 1, "x", 1, &written), STATUS_OK);
-	assert_int_equal(data.owned, 1);
+	assert_int_equal(data_write(&data, &source, false, PAGE_SIZE + 1, "x", 1, &written),
+	                 STATUS_OK);
+	assert_int_equal(pages.out, 1);
 	assert_int_equal(base[PAGE_SIZE + 1], 7);
-	assert_int_equal(data_blocks(&data), 4 * 8);
-	assert_ptr_equal(data_run(&data, 2 * PAGE_SIZE, 10), base + 2 * PAGE_SIZE);
+	assert_null(data_run(&data, 2 * PAGE_SIZE, 10));
 	/* What was cut off does not come back. */
 	assert_int_equal(data_truncate(&data, &source, 10), STATUS_OK);
 	assert_int_equal(data_truncate(&data, &source, 100), STATUS_OK);
 	uint8_t bytes[100], want[100] = {7, 7, 7, 7, 7, 7, 7, 7, 7, 7};
 	assert_int_equal(data_read(&data, 0, bytes, sizeof(bytes)), sizeof(bytes));
 	assert_memory_equal(bytes, want, sizeof(want));
-	data_free(&data, &source);
+	data_free(&data);
 	assert_int_equal(pages.out, 0);
 }
 
@@ -148,7 +154,8 @@ static void test_sparse_and_bounds(void **state)
 
 	(void)state;
 	data_init(&data, NULL, 0, 0);
-	assert_int_equal(data_write(&data, &source, DATA_SIZE_MAX - 1, "x", 1, &written),
+	pages.most = 3; /* a hole is not counted */
+	assert_int_equal(data_write(&data, &source, false, DATA_SIZE_MAX - 1, "x", 1, &written),
 	                 STATUS_OK);
 	assert_int_equal(data.size, DATA_SIZE_MAX);
 	assert_true(pages.out <= 4);
@@ -158,14 +165,76 @@ static void test_sparse_and_bounds(void **state)
 	assert_int_equal(byte, 'x');
 	assert_int_equal(data_read(&data, DATA_SIZE_MAX, &byte, 1), 0);
 	assert_int_equal(data_read(&data, UINT64_MAX, &byte, 1), 0);
-	assert_int_equal(data_write(&data, &source, DATA_SIZE_MAX, "x", 1, &written),
+	assert_int_equal(data_write(&data, &source, false, DATA_SIZE_MAX, "x", 1, &written),
 	                 STATUS_FILE_TOO_BIG);
-	assert_int_equal(data_write(&data, &source, UINT64_MAX, "xy", 2, &written),
+	assert_int_equal(data_write(&data, &source, false, UINT64_MAX, "xy", 2, &written),
 	                 STATUS_FILE_TOO_BIG);
 	assert_int_equal(data_truncate(&data, &source, DATA_SIZE_MAX + 1), STATUS_FILE_TOO_BIG);
 	data_truncate(&data, &source, 1);
 	assert_int_equal(pages.out, 0);
-	data_free(&data, &source);
+	data_free(&data);
+	assert_int_equal(pages.charged, 0);
+}
+
+/* What clients store by themselves is found out, and bounded by what they asked for. */
+static void test_clients_store_by_themselves(void **state)
+{
+	struct test_pages pages = {.limit = 1000, .most = 100};
+	struct page_source source = test_source(&pages);
+	static uint8_t bytes[200 * PAGE_SIZE];
+	struct data data;
+	uint32_t stored, written;
+
+	(void)state;
+	data_init(&data, NULL, 0, 0);
+	assert_int_equal(data_own(&data, &source), STATUS_OK);
+	data.writers = 1;
+	contents_store(data.object, false, 0, bytes, 10, &stored);
+	assert_int_equal(stored, 0);
+	assert_int_equal(data_grow(&data, &source, 0, 10), STATUS_OK);
+	contents_store(data.object, false, 0, bytes, 10, &stored);
+	assert_int_equal(stored, 10);
+	assert_true(data_refresh(&data));
+	assert_int_equal(data.size, 10);
+	assert_false(data_refresh(&data));
+	/* An append of the service's goes behind what it did not know of. */
+	contents_store(data.object, true, 0, bytes, 10, &stored);
+	assert_int_equal(data_write(&data, &source, true, 0, "x", 1, &written), STATUS_OK);
+	data_refresh(&data);
+	assert_int_equal(data.size, 21);
+	/* More than may be counted is refused, less than the slack is not. */
+	assert_int_equal(data_grow(&data, &source, 21, 101 * PAGE_SIZE), STATUS_NO_SPACE);
+	assert_int_equal(data_grow(&data, &source, 21, 98 * PAGE_SIZE), STATUS_OK);
+	assert_int_equal(data_grow(&data, &source, 21, 101 * PAGE_SIZE), STATUS_NO_SPACE);
+	data.writers = 0;
+	data_settle(&data);
+	assert_int_equal(pages.charged, 1);
+	contents_store(data.object, false, 0, bytes, sizeof(bytes), &stored);
+	assert_int_equal(stored, 21);
+	data_free(&data);
+	assert_int_equal(pages.charged, 0);
+	assert_int_equal(pages.out, 0);
+}
+
+/* A file of the archive that was only read costs nothing once it is closed. */
+static void test_reading_leaves_nothing(void **state)
+{
+	static _Alignas(4096) uint8_t base[2 * PAGE_SIZE];
+	struct test_pages pages = {.limit = 10};
+	struct page_source source = test_source(&pages);
+	struct data data;
+	uint8_t byte;
+
+	(void)state;
+	memset(base, 5, sizeof(base));
+	data_init(&data, base, sizeof(base), 0);
+	assert_int_equal(data_own(&data, &source), STATUS_OK);
+	assert_int_equal(data_read(&data, 5000, &byte, 1), 1);
+	assert_int_equal(byte, 5);
+	data_settle(&data);
+	assert_null(data.payer);
+	assert_ptr_equal(data_run(&data, 5, 5), base + 5);
+	assert_int_equal(pages.charged, 0);
 }
 
 /* Whichever allocation fails, what was written before stays and all memory comes back. */
@@ -181,12 +250,12 @@ static void test_no_memory(void **state)
 		struct data data;
 		uint32_t written;
 		data_init(&data, NULL, 0, 0);
-		int status = data_write(&data, &source, 3000 * (uint64_t)PAGE_SIZE + 1, bytes,
-		                        sizeof(bytes), &written);
+		int status = data_write(&data, &source, false, 3000 * (uint64_t)PAGE_SIZE + 1,
+		                        bytes, sizeof(bytes), &written);
 		assert_int_equal(status, written ? STATUS_OK : STATUS_NO_SPACE);
 		assert_int_equal(data.size, written ? 3000 * (uint64_t)PAGE_SIZE + 1 + written : 0);
-		assert_true((written == sizeof(bytes)) == (limit >= 13));
-		data_free(&data, &source);
+		assert_true((written == sizeof(bytes)) == (limit >= 11));
+		data_free(&data);
 		assert_int_equal(pages.out, 0);
 	}
 }
@@ -235,6 +304,8 @@ int main(void)
 	        cmocka_unit_test(test_random_over_archive),
 	        cmocka_unit_test(test_archive_is_used_in_place),
 	        cmocka_unit_test(test_sparse_and_bounds),
+	        cmocka_unit_test(test_clients_store_by_themselves),
+	        cmocka_unit_test(test_reading_leaves_nothing),
 	        cmocka_unit_test(test_no_memory),
 	        cmocka_unit_test(test_slab),
 	};

@@ -274,7 +274,7 @@ static void test_links(void **state)
 	/* Removed while held: the contents live on. */
 	uint32_t written;
 	uint8_t bytes[5];
-	assert_int_equal(tree_write(&tree, file, 0, "hello", 5, &written), STATUS_OK);
+	assert_int_equal(tree_write(&tree, file, false, 0, "hello", 5, &written), STATUS_OK);
 	inode_hold(file);
 	assert_int_equal(remove_path("/d/g", false), STATUS_OK);
 	assert_int_equal(file->links, 0);
@@ -431,8 +431,9 @@ static void test_each_client_pays_for_what_it_makes(void **state)
 	slab_init(&other, &other_source);
 	tree.slab = &other;
 	make_file("/tmp-of-other");
-	assert_int_equal(tree_write(&tree, at("/tmp-of-other"), 0, text, sizeof(text), &written),
-	                 STATUS_OK);
+	assert_int_equal(
+	        tree_write(&tree, at("/tmp-of-other"), false, 0, text, sizeof(text), &written),
+	        STATUS_OK);
 	assert_int_equal(pages.out, before);
 	assert_true(other_pages.out > 3);
 	tree.slab = &slab;
@@ -499,6 +500,7 @@ static void test_load(void **state)
 	struct archive archive;
 	const char *culprit, *why;
 	struct file_stat stat;
+	bool more;
 
 	(void)state;
 	assert_int_equal(archive_crc32(0, "123456789", 9), 0xcbf43926);
@@ -515,7 +517,8 @@ static void test_load(void **state)
 	assert_int_equal(at("/tmp")->mode, 0700);
 	assert_int_equal(at("/etc/empty")->data.size, 0);
 	assert_int_equal(at("/dev")->type, FILE_TYPE_DIRECTORY);
-	assert_int_equal(tree_check(at("/bin/busybox")), STATUS_OK);
+	assert_int_equal(tree_check(at("/bin/busybox"), &more), STATUS_OK);
+	assert_false(more);
 	/* The same once more: names are taken. */
 	assert_int_equal(load_archive(&tree, &archive, &culprit), STATUS_EXISTS);
 	assert_string_equal(culprit, "bin/busybox");
@@ -525,6 +528,7 @@ static void test_load_bad_contents(void **state)
 {
 	struct archive archive;
 	const char *culprit;
+	bool more;
 
 	(void)state;
 	image_sample();
@@ -534,7 +538,33 @@ static void test_load_bad_contents(void **state)
 	assert_int_equal(archive_open(&archive, image, sizeof(image), NULL), CAP_OK);
 	assert_int_equal(load_archive(&tree, &archive, &culprit), STATUS_NOT_DIRECTORY);
 	assert_string_equal(culprit, "bin/sh/x");
-	assert_int_equal(tree_check(at("/bin/busybox")), STATUS_IO_ERROR);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(tree_check(at("/bin/busybox"), &more), STATUS_IO_ERROR);
+		assert_false(more);
+	}
+}
+
+/* A large file is compared in pieces; what is wrong behind the first is found. */
+static void test_large_files_are_checked_in_pieces(void **state)
+{
+	static uint8_t bytes[5 << 15];
+	bool more = true;
+	int pieces = 0, status = STATUS_OK;
+
+	(void)state;
+	make_file("/large");
+	data_init(&at("/large")->data, bytes, sizeof(bytes),
+	          archive_crc32(0, bytes, sizeof(bytes)));
+	while (more && !status && ++pieces)
+		status = tree_check(at("/large"), &more);
+	assert_int_equal(status, STATUS_OK);
+	assert_int_equal(pieces, 3);
+	data_init(&at("/large")->data, bytes, sizeof(bytes),
+	          archive_crc32(0, bytes, sizeof(bytes)));
+	bytes[sizeof(bytes) - 1] = 1;
+	for (more = true; more && !status;)
+		status = tree_check(at("/large"), &more);
+	assert_int_equal(status, STATUS_IO_ERROR);
 }
 
 static int reopen(void)
@@ -618,6 +648,8 @@ int main(void)
 	                                        teardown),
 	        cmocka_unit_test_setup_teardown(test_load, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_load_bad_contents, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_large_files_are_checked_in_pieces, setup,
+	                                        teardown),
 	        cmocka_unit_test(test_archive_refused),
 	};
 

@@ -231,6 +231,86 @@ static void dma_and_device_memory(void **state)
 	memobj_put(device);
 }
 
+/* A slice of code is of any size for the price of its header, and keeps its bytes. */
+static void slices_of_code_share_nothing(void **state)
+{
+	(void)state;
+	struct memobj *m = memobj_create(6 * PAGE_SIZE, NULL);
+	uint64_t words[6] = {10, 11, 12, 13, 14, 15}, back, one = 1;
+
+	for (unsigned i = 0; i < 6; i++)
+		assert_true(memobj_write(m, i * PAGE_SIZE, &words[i], 8));
+	memobj_make_code(m);
+	struct memobj *a = memobj_slice(m, PAGE_SIZE, 4 * PAGE_SIZE, &payer);
+	assert_int_equal(payer.pages, 0);
+	assert_int_equal(memobj_peek(a, 0), memobj_peek(m, 1));
+	/* A slice of the slice stands on the first object too. */
+	struct memobj *b = memobj_slice(a, PAGE_SIZE, 8 * PAGE_SIZE, &payer);
+	assert_ptr_equal(b->backing, m);
+	assert_int_equal(memobj_frame(b, 0, false), memobj_peek(m, 2));
+	assert_true(memobj_borrows(b, 0));
+	assert_true(memobj_read(b, 3 * PAGE_SIZE, &back, 8));
+	assert_int_equal(back, 0); /* b ends where a did */
+	assert_true(memobj_write(b, 0, &one, 8));
+	assert_false(memobj_borrows(b, 0));
+	assert_true(memobj_read(a, PAGE_SIZE, &back, 8));
+	assert_int_equal(back, 12);
+	/* What was written goes into slices of it, with what was not. */
+	struct memobj *c = memobj_slice_committed(b, 0, 2 * PAGE_SIZE, &payer);
+	memobj_put(m);
+	memobj_put(a);
+	memobj_put(b);
+	fake_drain();
+	assert_true(memobj_read(c, 0, &back, 8));
+	assert_int_equal(back, 1);
+	assert_true(memobj_read(c, PAGE_SIZE, &back, 8));
+	assert_int_equal(back, 13);
+	memobj_put(c);
+}
+
+/* What was cut off from an object in front of code does not come back. */
+static void a_backed_object_is_cut(void **state)
+{
+	(void)state;
+	struct memobj *m = memobj_create(3 * PAGE_SIZE, NULL);
+	uint8_t bytes[3 * PAGE_SIZE], back[3 * PAGE_SIZE];
+
+	memset(bytes, 'b', sizeof(bytes));
+	assert_true(memobj_write(m, 0, bytes, sizeof(bytes)));
+	memobj_make_code(m);
+	struct memobj *f = memobj_create_sparse(3 * PAGE_SIZE - 5, m, 0, &payer);
+	assert_true(memobj_resize(f, 3 * PAGE_SIZE));
+	assert_true(memobj_read(f, 0, back, sizeof(back)));
+	for (unsigned i = 0; i < sizeof(back); i++)
+		assert_int_equal(back[i], i < sizeof(back) - 5 ? 'b' : 0);
+	assert_true(memobj_resize(f, 10));
+	assert_true(memobj_resize(f, 3 * PAGE_SIZE));
+	assert_true(memobj_read(f, 0, back, sizeof(back)));
+	for (unsigned i = 0; i < sizeof(back); i++)
+		assert_int_equal(back[i], i < 10 ? 'b' : 0);
+	memobj_put(f);
+	memobj_put(m);
+}
+
+/* Holes cost nothing until they are stored to, and a resize over them takes no time. */
+static void holes_are_read_without_memory(void **state)
+{
+	(void)state;
+	struct memobj *m = memobj_create_sparse(0, NULL, 0, &payer);
+
+	assert_true(memobj_resize(m, 1ull << 40));
+	paddr_t zeroes = memobj_frame(m, 1ull << 27, false);
+	assert_int_not_equal(zeroes, PADDR_NONE);
+	assert_int_equal(memobj_frame(m, 5, false), zeroes);
+	assert_true(memobj_borrows(m, 5));
+	assert_int_equal(payer.pages, 0);
+	assert_int_not_equal(memobj_frame(m, 5, true), zeroes);
+	assert_int_equal(m->present, 1);
+	assert_true(memobj_resize(m, 0));
+	assert_int_equal(m->present, 0);
+	memobj_put(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +323,9 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(memory_running_out_leaves_nothing_behind, start,
 	                                        stop),
 	        cmocka_unit_test_setup_teardown(dma_and_device_memory, start, stop),
+	        cmocka_unit_test_setup_teardown(slices_of_code_share_nothing, start, stop),
+	        cmocka_unit_test_setup_teardown(a_backed_object_is_cut, start, stop),
+	        cmocka_unit_test_setup_teardown(holes_are_read_without_memory, start, stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <capos/abi.h>
 #include "kernel/kernel.h"
 #include "kernel/memory/space.h"
+#include "kernel/arch/x86_64/arch.h"
 #include "tests/unit/kernel_fake.h"
 
 /* The kernel's range operations, called again for as long as they ask for it.  So many pieces it
@@ -568,6 +569,105 @@ static void mappings_of_an_object_are_bounded(void **state)
 	memobj_put(m);
 }
 
+/* Copies from a program's memory grow an object up to its limit; a fault or lack of memory leaves
+ * no byte behind the end. */
+static void stores_grow_up_to_the_limit(void **state)
+{
+	(void)state;
+	struct memobj *m = memobj_create_sparse(0, NULL, 0, &payer);
+	uint64_t at = map_new(&a, 0x400000, 2, RW);
+	uint8_t bytes[2 * PAGE_SIZE], back[3 * PAGE_SIZE];
+	struct memobj_copy copy = {.space = &a, .address = at, .length = 2 * PAGE_SIZE};
+
+	memset(bytes, 'q', sizeof(bytes));
+	assert_int_equal(space_copy_out(&a, at, bytes, sizeof(bytes)), CAP_OK);
+	assert_int_equal(memobj_store(m, &copy), CAP_OK);
+	assert_int_equal(copy.done, 0);
+	m->limit = PAGE_SIZE + 10;
+	assert_int_equal(memobj_store(m, &copy), CAP_OK);
+	assert_int_equal(copy.done, PAGE_SIZE + 10);
+	assert_int_equal(m->size, PAGE_SIZE + 10);
+	/* The source ends in the middle of a page of the object. */
+	m->limit = 8 * PAGE_SIZE;
+	copy = (struct memobj_copy){.space = &a,
+	                            .address = at + 2 * PAGE_SIZE - 100,
+	                            .offset = 3 * PAGE_SIZE - 50,
+	                            .length = 200};
+	assert_int_equal(memobj_store(m, &copy), CAP_OK);
+	assert_int_equal(copy.done, 50);
+	assert_int_equal(m->size, 3 * PAGE_SIZE);
+	copy.done = 0;
+	copy.address = at + 2 * PAGE_SIZE - 10;
+	copy.offset = 5 * PAGE_SIZE;
+	assert_int_equal(memobj_store(m, &copy), CAP_EFAULT);
+	assert_int_equal(m->size, 3 * PAGE_SIZE);
+	assert_true(memobj_resize(m, 6 * PAGE_SIZE));
+	assert_int_equal(memobj_peek(m, 5), PADDR_NONE);
+	assert_true(memobj_read(m, 0, back, sizeof(back)));
+	for (uint64_t i = 0; i < sizeof(back); i++)
+		assert_int_equal(back[i], i < PAGE_SIZE + 10 || i >= sizeof(back) - 50 ? 'q' : 0);
+	/* And back: a load stops at the end, and at what cannot be written. */
+	copy = (struct memobj_copy){
+	        .space = &a, .address = at, .offset = 6 * PAGE_SIZE - 8, .length = 100};
+	assert_int_equal(memobj_load(m, &copy), CAP_OK);
+	assert_int_equal(copy.done, 8);
+	copy = (struct memobj_copy){.space = &a, .address = 0x100000, .length = 100};
+	assert_int_equal(memobj_load(m, &copy), CAP_EFAULT);
+	memobj_put(m);
+}
+
+/* A page that shows what is not the object's own is mapped read-only, and replaced in every mapping
+ * when it is stored to; cut off, it is shown no more. */
+static void borrowed_pages_are_replaced(void **state)
+{
+	(void)state;
+	struct memobj *m = memobj_create_sparse(4 * PAGE_SIZE, NULL, 0, &payer);
+	uint64_t first = 0x400000, second = 0x600000, word = 7, back = 1;
+	bool no_memory;
+
+	assert_int_equal(space_map(&a, m, 0, 4 * PAGE_SIZE, RW, false, false, &first), CAP_OK);
+	assert_int_equal(space_map(&b, m, 0, 4 * PAGE_SIZE, R, false, false, &second), CAP_OK);
+	paddr_t zeroes = space_resolve(&b, second + PAGE_SIZE, R, &no_memory);
+	assert_int_equal(space_resolve(&a, first + PAGE_SIZE, R, &no_memory), zeroes);
+	assert_int_equal(arch_table_lookup(a.root, first + PAGE_SIZE, true), PADDR_NONE);
+	assert_int_equal(m->present, 0);
+	assert_int_equal(space_copy_out(&a, first + PAGE_SIZE, &word, 8), CAP_OK);
+	assert_int_equal(space_copy_in(&b, &back, second + PAGE_SIZE, 8), CAP_OK);
+	assert_int_equal(back, 7);
+	assert_int_equal(space_resolve(&b, second + 3 * PAGE_SIZE, R, &no_memory), zeroes);
+	assert_true(memobj_resize(m, PAGE_SIZE));
+	assert_int_equal(space_copy_in(&b, &back, second + 3 * PAGE_SIZE, 8), CAP_EFAULT);
+	assert_int_equal(arch_table_lookup(b.root, second + 3 * PAGE_SIZE, false), PADDR_NONE);
+	memobj_put(m);
+}
+
+/* Forgetting what was stored to private memory gives its pages back; not where it was a file's. */
+static void private_memory_is_discarded(void **state)
+{
+	(void)state;
+	uint64_t at = 0x400000, word = 7, back = 1, progress[2] = {0, 0};
+	struct memobj *zeroed = memobj_create(4 * PAGE_SIZE, &payer);
+
+	assert_int_equal(space_map(&a, zeroed, 0, 4 * PAGE_SIZE, RW, true, false, &at), CAP_OK);
+	uint64_t before = payer.pages;
+	assert_int_equal(space_copy_out(&a, at + PAGE_SIZE, &word, 8), CAP_OK);
+	assert_int_equal(space_copy_out(&a, at + 3 * PAGE_SIZE, &word, 8), CAP_OK);
+	assert_int_equal(space_discard(&a, at, 2 * PAGE_SIZE, progress), CAP_OK);
+	assert_int_equal(space_copy_in(&a, &back, at + PAGE_SIZE, 8), CAP_OK);
+	assert_int_equal(back, 0);
+	assert_int_equal(space_copy_in(&a, &back, at + 3 * PAGE_SIZE, 8), CAP_OK);
+	assert_int_equal(back, 7);
+	assert_true(payer.pages >= before);
+	progress[0] = 0;
+	assert_int_equal(space_discard(&a, at, 5 * PAGE_SIZE, progress), CAP_EFAULT);
+	assert_true(memobj_write(zeroed, 0, &word, 8));
+	at = 0x800000;
+	assert_int_equal(space_map(&a, zeroed, 0, PAGE_SIZE, RW, true, false, &at), CAP_OK);
+	progress[0] = 0;
+	assert_int_equal(space_discard(&a, at, PAGE_SIZE, progress), CAP_ETYPE);
+	memobj_put(zeroed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -583,6 +683,9 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(mappings_of_an_object_are_bounded, start, stop),
 	        cmocka_unit_test_setup_teardown(wild_addresses_fail, start, stop),
 	        cmocka_unit_test_setup_teardown(random_run_agrees_with_the_model, start, stop),
+	        cmocka_unit_test_setup_teardown(stores_grow_up_to_the_limit, start, stop),
+	        cmocka_unit_test_setup_teardown(borrowed_pages_are_replaced, start, stop),
+	        cmocka_unit_test_setup_teardown(private_memory_is_discarded, start, stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

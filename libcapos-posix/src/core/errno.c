@@ -90,6 +90,7 @@ static const unsigned char status_errno[] = {
         [STATUS_NOT_PERMITTED] = EPERM,
         [STATUS_IO_ERROR] = EIO,
         [STATUS_DESTINATION_REQUIRED] = EDESTADDRREQ,
+        [STATUS_WOULD_DEADLOCK] = EDEADLK,
 };
 
 int errno_of(int result)
