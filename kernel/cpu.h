@@ -15,7 +15,6 @@
 #include <stdint.h>
 #include "kernel.h"
 #include "list.h"
-#include "memory/page.h"
 #include <capos/abi.h>
 
 struct thread;

@@ -4,7 +4,7 @@
  * what follows; mixing adds the bytes to the key and runs it through the cipher.
  */
 #include "entropy.h"
-#include "arch/x86_64/arch.h"
+#include "arch.h"
 #include "cpu.h"
 #include "kernel.h"
 

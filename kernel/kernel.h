@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small things that every kernel file uses: panic, assertions, the log, memory routines.
+ * Small things that every kernel file uses: pages, panic, assertions, the log, memory routines.
  */
 #ifndef KERNEL_H
 #define KERNEL_H
@@ -10,6 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <capos/format.h>
+
+/* Physical addresses, and the pages that they are counted in. */
+typedef uint64_t paddr_t;
+#define PADDR_NONE ((paddr_t)0)
+#define PAGE_SIZE  4096ull
+#define PAGE_SHIFT 12
 
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define assert(condition)                                                                     \

@@ -110,6 +110,11 @@ static const struct method dma_methods[] = {
 
 #define METHODS(table) .methods = (table), .nmethods = sizeof(table) / sizeof((table)[0])
 
+static void signal(struct object_header *object, uint64_t bits)
+{
+	event_signal(event_of(object), bits);
+}
+
 const struct kind kinds[KIND_COUNT] = {
         [KIND_PROCESS] = {.interface = PROCESS_INTERFACE,
                           .last = process_last,
@@ -124,6 +129,7 @@ const struct kind kinds[KIND_COUNT] = {
                          METHODS(memory_methods)},
         [KIND_EVENT] = {.interface = EVENT_INTERFACE,
                         .last = event_last,
+                        .signal = signal,
                         .call = event_call,
                         METHODS(event_methods)},
         [KIND_ENDPOINT] = {.last = endpoint_last},
@@ -179,4 +185,9 @@ void cap_put(struct cap cap)
 {
 	if (cap.object && header_put(cap.object))
 		kinds[cap.object->kind].last(cap.object);
+}
+
+void cap_signal(struct cap event, uint64_t bits)
+{
+	kinds[event.kind].signal(event.object, bits);
 }

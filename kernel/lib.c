@@ -4,7 +4,7 @@
  * serial port is set up, allocates nothing and takes no lock.
  */
 #include "kernel.h"
-#include "arch/x86_64/arch.h"
+#include "arch.h"
 #include "logbuffer.h"
 
 #define LINE_MAX 512 /* longest log line in bytes; a kernel stack holds it easily */

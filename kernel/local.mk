@@ -13,7 +13,7 @@ kernel_capos_elf_SOURCES = \
 	kernel/memory/space.c kernel/memory/space.h \
 	kernel/arch/x86_64/acpi.c \
 	kernel/arch/x86_64/apic.c \
-	kernel/arch/x86_64/arch.h \
+	kernel/arch.h kernel/arch/x86_64/registers.h \
 	kernel/arch/x86_64/boot.c \
 	kernel/arch/x86_64/clock.c \
 	kernel/arch/x86_64/cpu.c \
@@ -33,7 +33,7 @@ kernel_capos_elf_SOURCES = \
 # Capabilities, rings, processes, devices.
 kernel_capos_elf_SOURCES += \
 	kernel/object/account.c \
-	kernel/object/cap.c kernel/object/cap.h \
+	kernel/process/cap.c kernel/process/cap.h \
 	kernel/chacha20.c \
 	kernel/object/code.c \
 	kernel/cpu.h \
@@ -55,6 +55,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/logbuffer.c kernel/logbuffer.h \
 	kernel/object/log.c \
 	kernel/main.c \
+	kernel/process/log.c kernel/process/log.h \
 	kernel/process/op.c \
 	kernel/device/pci.c kernel/device/pci.h \
 	kernel/process/process.c kernel/process/process.h \

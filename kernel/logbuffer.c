@@ -5,7 +5,7 @@
  */
 #include "logbuffer.h"
 #include "kernel.h"
-#include "arch/x86_64/arch.h"
+#include "arch.h"
 #include "work.h"
 
 #define SIZE (64u << 10)

@@ -3,8 +3,8 @@
  * Where the kernel begins once the architecture stands: checks the boot archive and starts
  * sbin/init from it, with everything there is to be given.  From then on the kernel only answers.
  */
-#include "arch/x86_64/arch.h"
-#include "object/cap.h"
+#include "arch.h"
+#include "process/cap.h"
 #include "cpu.h"
 #include "entropy.h"
 #include "kernel.h"

@@ -4,7 +4,7 @@
  * result, or with OP_PENDING when it has made a struct op that completes later; nothing in a
  * submission can do more than fail.
  */
-#include "object/cap.h"
+#include "process/cap.h"
 #include "object/endpoint.h"
 #include "object/event.h"
 #include "fault.h"

@@ -6,7 +6,7 @@
  */
 #include "tree.h"
 #include "kernel.h"
-#include "arch/x86_64/arch.h"
+#include "arch.h"
 
 /* xorshift64*: quick, and no program sees its output. */
 static uint64_t random_priority(void)

@@ -4,7 +4,7 @@
  * is placed here, in the window that the architecture names.
  */
 #include "device/pci.h"
-#include "arch/x86_64/arch.h"
+#include "arch.h"
 #include "kernel.h"
 
 #define CONFIG_VENDOR       0x00

@@ -9,7 +9,7 @@
 #include "memory/slab.h"
 #include "memory/space.h"
 #include "work.h"
-#include "arch/x86_64/arch.h"
+#include "arch.h"
 
 #define NODE_BITS    9
 #define NODE_ENTRIES 512u

@@ -7,7 +7,7 @@
  */
 #include "kernel.h"
 #include "memory/page.h"
-#include "arch/x86_64/arch.h"
+#include "arch.h"
 
 #define RANGES_MAX 32 /* firmware gives around ten; the boot archive takes one more */
 

@@ -9,11 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-typedef uint64_t paddr_t;
-#define PADDR_NONE ((paddr_t)0)
-#define PAGE_SIZE  4096ull
-#define PAGE_SHIFT 12
+#include "kernel.h"
 
 /* Adds usable physical memory (boot only).  Frames are handed out from ranges lazily, so memory
  * that is never used is never touched. */

@@ -11,7 +11,7 @@
 #include "memory/slab.h"
 #include "memory/space.h"
 #include "work.h"
-#include "arch/x86_64/arch.h"
+#include "arch.h"
 
 #define ACCESS_MASK (CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_EXEC)
 

@@ -34,7 +34,7 @@ struct endpoint {
 	enum endpoint_state state;
 	struct process *server; /* received here last; NULL: none, or it has ended */
 	uint64_t servers_ended; /* how many have */
-	struct list of_server;  /* server->endpoints */
+	struct served served;   /* server->endpoints */
 	struct list notices;    /* struct notice, to be delivered */
 	struct list lost;       /* struct notice, of servers that have ended: to be freed */
 	struct list receivers;  /* struct op */
@@ -69,7 +69,7 @@ struct call {
 	enum call_state state;
 	struct op *op; /* of the caller; NULL: CALL_CANCELLED, or about to be freed */
 	struct endpoint *endpoint;
-	struct list of_server;   /* process->calls of the one that it was delivered to */
+	struct served served;    /* process->calls of the one that it was delivered to */
 	struct account *account; /* of the caller, which the call counts against */
 	uint64_t id, caller, word, interface;
 	uint64_t send_addr;
@@ -147,6 +147,36 @@ static void call_become(struct call *call, enum call_state state)
 
 /* ---- Endpoints and objects ---- */
 
+static void work_step(struct work *work);
+
+static void schedule(struct endpoint *e)
+{
+	if (work_queued(&e->work))
+		return;
+	e->uses++;
+	work_add(&e->work, work_step);
+}
+
+/* No process receives on the endpoint now: what was under way to it fails, and its server's objects
+ * are gone. */
+static void endpoint_unserve(struct endpoint *e)
+{
+	list_remove(&e->served.of_server);
+	e->server = NULL;
+	e->servers_ended++;
+	if (e->state == ENDPOINT_SERVED)
+		endpoint_become(e, ENDPOINT_UNSERVED);
+	list_move_all(&e->notices, &e->lost);
+	if (!list_empty(&e->lost))
+		schedule(e);
+}
+
+/* An endpoint that others hold too waits for the next process that receives on it. */
+static void server_ends(struct served *served)
+{
+	endpoint_unserve(container_of(served, struct endpoint, served));
+}
+
 struct endpoint *endpoint_create(struct account *account)
 {
 	struct endpoint *e = account_alloc(account, &endpoints);
@@ -155,7 +185,8 @@ struct endpoint *endpoint_create(struct account *account)
 	e->account = account;
 	e->header = (struct object_header){.refs = 1, .kind = KIND_ENDPOINT};
 	e->uses = 1;
-	list_init(&e->of_server);
+	list_init(&e->served.of_server);
+	e->served.server_ends = server_ends;
 	list_init(&e->notices);
 	list_init(&e->lost);
 	list_init(&e->receivers);
@@ -166,19 +197,9 @@ void endpoint_unref(struct endpoint *e)
 {
 	assert(kernel_locked() && e->uses > 0);
 	if (--e->uses == 0) {
-		list_remove(&e->of_server);
+		list_remove(&e->served.of_server);
 		account_free(e->account, &endpoints, e);
 	}
-}
-
-static void work_step(struct work *work);
-
-static void schedule(struct endpoint *e)
-{
-	if (work_queued(&e->work))
-		return;
-	e->uses++;
-	work_add(&e->work, work_step);
 }
 
 void endpoint_last(struct object_header *header)
@@ -207,7 +228,7 @@ static void call_free(struct call *call)
 {
 	struct endpoint *e = call->endpoint;
 	list_remove(&call->notice.queue);
-	list_remove(&call->of_server);
+	list_remove(&call->served.of_server);
 	transfer_drop(&call->transfer);
 	free_record(call->account, call);
 	endpoint_unref(e);
@@ -223,6 +244,11 @@ static void call_finish(struct call *call, int32_t result, uint32_t length, uint
 	call_free(call);
 }
 
+static void call_server_ends(struct served *served)
+{
+	call_finish(container_of(served, struct call, served), CAP_EGONE, 0, 0);
+}
+
 bool object_gone(const struct object *o)
 {
 	return o->endpoint->state == ENDPOINT_DEAD ||
@@ -232,20 +258,6 @@ bool object_gone(const struct object *o)
 uint64_t object_era(const struct object *o)
 {
 	return o->endpoint->servers_ended + 1;
-}
-
-/* Nothing receives on the endpoint now: what was under way to it fails, and its server's objects
- * are gone. */
-static void endpoint_unserve(struct endpoint *e)
-{
-	list_remove(&e->of_server);
-	e->server = NULL;
-	e->servers_ended++;
-	if (e->state == ENDPOINT_SERVED)
-		endpoint_become(e, ENDPOINT_UNSERVED);
-	list_move_all(&e->notices, &e->lost);
-	if (!list_empty(&e->lost))
-		schedule(e);
 }
 
 /* Frees notices that will not be delivered, as far as the budget goes but at least one. */
@@ -305,26 +317,6 @@ static void work_step(struct work *work)
 		work_add_rest(work, work_step);
 	else
 		endpoint_unref(e); /* queued again meanwhile, it has another reference */
-}
-
-bool endpoint_server_ends(struct process *p)
-{
-	struct list *node;
-	while ((node = list_first(&p->endpoints))) {
-		if (steps_over())
-			return false;
-		endpoint_unserve(list_entry(node, struct endpoint, of_server));
-		steps_spend(STEPS_NOTICE);
-	}
-	for (unsigned i = 0; i < PROCESS_CALL_BUCKETS; i++) {
-		while ((node = list_first(&p->calls[i]))) {
-			if (steps_over())
-				return false;
-			call_finish(list_entry(node, struct call, of_server), CAP_EGONE, 0, 0);
-			steps_spend(STEPS_NOTICE);
-		}
-	}
-	return true;
 }
 
 /* ---- Delivery ---- */
@@ -392,7 +384,7 @@ static enum delivery deliver_call(struct call *call, struct op *op)
 	if (error)
 		return fail_side(call, op, error, COPY_TARGET);
 	call_become(call, CALL_DELIVERED);
-	list_append(&to->calls[call->id % PROCESS_CALL_BUCKETS], &call->of_server);
+	list_append(&to->calls[call->id % PROCESS_CALL_BUCKETS], &call->served.of_server);
 	op_complete(op, CAP_OK, head.length, 0, head.ncaps);
 	endpoint_unref(call->endpoint); /* the RECV's; the call's own remains */
 	return DELIVERED;
@@ -539,8 +531,8 @@ int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *
 	if (!op)
 		return CAP_ENOMEM;
 	if (e->server != t->process) {
-		list_remove(&e->of_server);
-		list_append(&t->process->endpoints, &e->of_server);
+		list_remove(&e->served.of_server);
+		list_append(&t->process->endpoints, &e->served.of_server);
 		e->server = t->process;
 	}
 	if (e->state != ENDPOINT_SERVED)
@@ -624,7 +616,8 @@ int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe)
 	call->send_len = sqe->send_len;
 	e->uses++;
 	call->notice.kind = CAPOS_RECEIVED_CALL;
-	list_init(&call->of_server);
+	list_init(&call->served.of_server);
+	call->served.server_ends = call_server_ends;
 	list_append(&e->notices, &call->notice.queue);
 	/* A server that was asleep and got the call runs next once the caller sleeps. */
 	struct list *receiver = list_first(&e->receivers);
@@ -640,7 +633,7 @@ static struct call *find_call(struct process *p, uint64_t id)
 {
 	struct list *bucket = &p->calls[id % PROCESS_CALL_BUCKETS];
 	for (struct list *node = bucket->next; node != bucket; node = node->next) {
-		struct call *call = list_entry(node, struct call, of_server);
+		struct call *call = list_entry(node, struct call, served.of_server);
 		if (call->id == id)
 			return call;
 	}

@@ -28,11 +28,6 @@ struct endpoint *endpoint_create(struct account *account);
 /* The last capability has gone: no process can receive any more, and the endpoint ends, as work. */
 void endpoint_last(struct object_header *header);
 void endpoint_unref(struct endpoint *e); /* a reference of an operation */
-/* The process ends: the objects that it served and minted are gone, and calls under way to the
- * endpoints that it served fail with CAP_EGONE.  An endpoint that others hold too waits for the
- * next process that receives on it. */
-bool endpoint_server_ends(struct process *p);
-
 /* Whether nothing can serve the object any more. */
 bool object_gone(const struct object *o);
 /* Changes, and never comes back, when the process that serves it ends.  Not 0. */

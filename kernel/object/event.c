@@ -186,7 +186,8 @@ int event_watch(struct event *e, struct thread *t, const struct capos_sqe *sqe, 
 	return OP_PENDING;
 }
 
-void event_unbind(struct event *e)
+/* From its thread, giving the thread's count back. */
+static void unbind(struct event *e)
 {
 	struct thread *t = e->bound;
 	t->upcall_event = NULL;
@@ -214,6 +215,7 @@ static int bind_upcall(void *event, struct msg_call *msg,
 	event_get(e);
 	e->bound = t;
 	t->upcall_event = e;
+	t->unbind = unbind;
 	uint64_t bits = e->bits;
 	e->bits = 0;
 	if (bits != 0)

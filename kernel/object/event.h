@@ -29,7 +29,6 @@ void event_signal(struct event *e, uint64_t bits);
 int event_wait(struct event *e, struct thread *t, const struct capos_sqe *sqe, uint64_t *bits);
 /* WATCH: CAP_OK with *signals at once, or OP_PENDING, or an error. */
 int event_watch(struct event *e, struct thread *t, const struct capos_sqe *sqe, uint64_t *signals);
-void event_unbind(struct event *e); /* from its thread, giving the thread's count back */
 int event_call(struct object_header *header, struct msg_call *msg);
 
 #endif

@@ -10,7 +10,7 @@
 #ifndef KERNEL_KCALL_H
 #define KERNEL_KCALL_H
 
-#include "object/cap.h"
+#include "process/cap.h"
 #include "process/thread.h"
 #include "object/transfer.h"
 #include <capos/msg.h>
@@ -85,6 +85,7 @@ struct kind {
 	/* After the last reference has gone.  NULL: one exists, and is not counted. */
 	void (*last)(struct object_header *header);
 	int (*call)(struct object_header *object, struct msg_call *msg);
+	void (*signal)(struct object_header *object, uint64_t bits); /* of events */
 	/* For SystemStatus: the number by which its server knows it.  NULL: it has none. */
 	uint64_t (*number)(const struct object_header *object);
 	const struct method *methods; /* by ordinal */
@@ -96,10 +97,6 @@ extern const struct kind kinds[KIND_COUNT];
 int code_maker_call(struct object_header *object, struct msg_call *msg);
 int entropy_call(struct object_header *object, struct msg_call *msg);
 int log_call(struct object_header *object, struct msg_call *msg);
-/* Writes why the process ends, unless reason is NULL or its account's budget is spent; with the
- * account's last one also how much was dropped. */
-void log_process_ends(const struct process *p, const char *reason);
-void log_report_dropped(const struct process *p); /* of its account, if anything was */
 int power_call(struct object_header *object, struct msg_call *msg);
 int spawner_call(struct object_header *object, struct msg_call *msg);
 int status_call(struct object_header *object, struct msg_call *msg);

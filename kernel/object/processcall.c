@@ -321,7 +321,7 @@ static int fork_method(void *object, struct msg_call *msg, const struct process_
 	struct fork what = {.entry = params->entry,
 	                    .stack = params->stack_pointer,
 	                    .argument = params->argument,
-	                    .end_event = event.object ? event_of(event.object) : NULL,
+	                    .end_event = event,
 	                    .end_bits = params->end_bits};
 	error = process_fork_copy(kcall_of(msg)->caller);
 	if (!error) /* the copy shares the pages that the reply goes to */

@@ -7,7 +7,7 @@
 #ifndef KERNEL_TRANSFER_H
 #define KERNEL_TRANSFER_H
 
-#include "object/cap.h"
+#include "process/cap.h"
 
 struct process;
 

@@ -3,7 +3,6 @@
  * Process.fork: a second process with the memory and capabilities of the first.  All of it is made
  * before any of it can be seen, or nothing is.  Both draw on one account from then on.
  */
-#include "object/event.h"
 #include "kernel.h"
 #include "process/process.h"
 #include "process/thread.h"
@@ -95,11 +94,9 @@ int process_fork_start(struct thread *caller, const struct fork *fork, struct pr
 	struct process *child = j->child;
 	caller->job = NULL;
 	free_job(j);
-	if (fork->end_event) {
-		event_get(fork->end_event);
-		child->end_event = fork->end_event;
-		child->end_bits = fork->end_bits;
-	}
+	cap_get(fork->end_event);
+	child->end_event = fork->end_event;
+	child->end_bits = fork->end_bits;
 	sched_wake(t);
 	process_get(child);
 	*out = child;

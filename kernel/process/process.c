@@ -6,11 +6,11 @@
  */
 #include "process/process.h"
 #include <capos/text.h>
-#include "object/endpoint.h"
-#include "object/event.h"
-#include "object/kcall.h"
+#include <capos/msg.h>
+#include <capos/schema/kernel_server.h>
 #include "kernel.h"
 #include "memory/slab.h"
+#include "process/log.h"
 #include "process/thread.h"
 #include "work.h"
 
@@ -147,6 +147,7 @@ int process_furnish(struct space *space, uint64_t stack_top, uint8_t *parts)
 /* ---- End ---- */
 
 #define STEPS_ANSWER 10u
+#define STEPS_SERVED 6u /* to end a call, or all that waits for an endpoint */
 
 /* Answers one who waits. */
 static void answer_waiter(struct process *p, struct op *op)
@@ -185,6 +186,20 @@ static void process_become(struct process *p, enum process_state state)
 	p->state = state;
 }
 
+/* Ends what it served. */
+static bool serve_no_more(struct list *list)
+{
+	struct list *node;
+	while ((node = list_first(list))) {
+		if (steps_over())
+			return false;
+		struct served *served = list_entry(node, struct served, of_server);
+		served->server_ends(served);
+		steps_spend(STEPS_SERVED);
+	}
+	return true;
+}
+
 /* Gives up what the process held, in this order, as far as the budget goes; false: something is
  * left. */
 static bool give_up(struct process *p)
@@ -194,7 +209,13 @@ static bool give_up(struct process *p)
 		if (steps_over() || !thread_free(list_entry(node, struct thread, of_process)))
 			return false;
 	}
-	if (!endpoint_server_ends(p) || !cap_table_destroy(&p->caps) || !space_destroy(&p->space))
+	if (!serve_no_more(&p->endpoints))
+		return false;
+	for (unsigned i = 0; i < PROCESS_CALL_BUCKETS; i++) {
+		if (!serve_no_more(&p->calls[i]))
+			return false;
+	}
+	if (!cap_table_destroy(&p->caps) || !space_destroy(&p->space))
 		return false;
 	if (p->state == PROCESS_ENDING)
 		process_become(p, PROCESS_ENDED);
@@ -214,11 +235,10 @@ static void tear_down(struct work *work)
 		work_add_rest(work, tear_down);
 		return;
 	}
-	if (p->end_event) {
-		event_signal(p->end_event, p->end_bits);
-		event_put(p->end_event);
-		p->end_event = NULL;
-	}
+	if (p->end_event.object)
+		cap_signal(p->end_event, p->end_bits);
+	cap_put(p->end_event);
+	p->end_event.object = NULL;
 	process_put(p);
 }
 

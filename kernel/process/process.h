@@ -10,12 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <capos/abi.h>
-#include "object/cap.h"
+#include "process/cap.h"
 #include "list.h"
 #include "memory/space.h"
 #include "work.h"
 
-struct event;
 struct msg_call;
 struct thread;
 
@@ -31,6 +30,12 @@ enum process_state {
 	PROCESS_ENDED,  /* it holds nothing */
 };
 
+/* What a process serves: an endpoint on which it receives, a call that it has not answered. */
+struct served {
+	struct list of_server;                      /* process->endpoints, or one of its calls */
+	void (*server_ends)(struct served *served); /* takes it out */
+};
+
 struct process {
 	struct object_header header; /* references: capabilities, operations, one while alive */
 	uint64_t id;                 /* never used again */
@@ -43,13 +48,13 @@ struct process {
 	struct cap_table caps;
 	struct list threads; /* struct thread.of_process */
 	uint32_t nthreads;
-	struct list endpoints; /* those it serves */
-	/* those it was given and has not answered, by id */
+	struct list endpoints; /* struct served: those it serves */
+	/* struct served: those it was given and has not answered, by id */
 	struct list calls[PROCESS_CALL_BUCKETS];
 	struct list waiters; /* struct op */
 	struct list of_all;
 	uint64_t cpu_ns;
-	struct event *end_event; /* one count; signalled end_bits when it ends; NULL: none */
+	struct cap end_event; /* one count; signalled end_bits when it ends; or no object */
 	uint64_t end_bits;
 	uint32_t status; /* CAPOS_EXIT_STATUS, once it ended */
 	char reason[PROCESS_REASON_MAX];
@@ -93,7 +98,7 @@ int process_map_clock(struct space *space);
  * here. */
 struct fork {
 	uint64_t entry, stack, argument;
-	struct event *end_event; /* NULL: none; borrowed */
+	struct cap end_event; /* borrowed; or no object */
 	uint64_t end_bits;
 };
 /* Copies the caller's memory and capabilities: CAP_OK, WORK_AGAIN, CAP_ENOMEM, CAP_EAGAIN.  The

@@ -9,7 +9,7 @@
  * is left to fire once, but for an idle processor, which it would only disturb.
  */
 #include "cpu.h"
-#include "arch/x86_64/arch.h"
+#include "arch.h"
 #include "process/process.h"
 #include "process/thread.h"
 #include "process/timeout.h"

@@ -3,7 +3,6 @@
  * Threads: created waiting, ended from outside or by themselves, never asleep inside the kernel.
  */
 #include "process/thread.h"
-#include "object/event.h"
 #include "kernel.h"
 #include "process/process.h"
 #include "memory/slab.h"
@@ -111,7 +110,7 @@ bool thread_free(struct thread *t)
 	if (t->job)
 		t->job->abandon(t->job);
 	if (t->upcall_event)
-		event_unbind(t->upcall_event);
+		t->unbind(t->upcall_event);
 	list_remove(&t->of_process);
 	struct process *p = t->process;
 	p->nthreads--;

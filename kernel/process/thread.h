@@ -8,7 +8,8 @@
 #ifndef KERNEL_THREAD_H
 #define KERNEL_THREAD_H
 
-#include "arch/x86_64/arch.h"
+#include "arch.h"
+#include "arch/x86_64/registers.h"
 #include "cpu.h"
 #include "kernel.h"
 #include "list.h"
@@ -57,7 +58,8 @@ struct thread {
 	uint32_t wanted; /* completions it waits for */
 	struct timeout timeout;
 	/* upcalls */
-	struct event *upcall_event; /* one count; NULL: none bound */
+	struct event *upcall_event;          /* one count; NULL: none bound */
+	void (*unbind)(struct event *event); /* gives it back */
 	uint64_t upcall_entry;
 };
 

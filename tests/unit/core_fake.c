@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch.h"
 #include "kernel/object/endpoint.h"
 #include "kernel/object/event.h"
 #include "kernel/object/kcall.h"

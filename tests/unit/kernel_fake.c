@@ -11,7 +11,7 @@
 #include "kernel/memory/page.h"
 #include "kernel/memory/slab.h"
 #include "kernel/memory/memobj.h"
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch.h"
 #include "tests/unit/kernel_fake.h"
 
 #define ENTRIES_MAX 8192u

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "kernel/object/cap.h"
-#include "kernel/object/event.h"
+#include "kernel/process/cap.h"
 #include "kernel/kernel.h"
+#include "kernel/work.h"
 
 static void destroy(struct cap_table *t)
 {
@@ -27,9 +27,9 @@ void cap_get(struct cap cap)
 	(void)cap;
 }
 
-void event_signal(struct event *e, uint64_t bits)
+void cap_signal(struct cap event, uint64_t bits)
 {
-	(void)e;
+	(void)event;
 	(void)bits;
 	fail(); /* no capability here came with CAPOS_SEND_HANGUP */
 }

@@ -100,7 +100,10 @@ static void give_up_job(struct thread *t)
 static int try_fork(struct process *p, struct event *event, struct process **child)
 {
 	struct fork fork = {
-	        .entry = CAPOS_USER_MIN, .stack = STACK, .end_event = event, .end_bits = 1};
+	        .entry = CAPOS_USER_MIN,
+	        .stack = STACK,
+	        .end_event = {event ? event_header(event) : NULL, KIND_EVENT, CAP_RIGHT_SIGNAL},
+	        .end_bits = 1};
 	int error;
 	the_cpu.locked = true;
 	fork_pieces = 0;

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch.h"
 #include "kernel/kernel.h"
 #include "kernel/device/pci.h"
 

@@ -12,7 +12,7 @@
 #include <capos/abi.h>
 #include "kernel/kernel.h"
 #include "kernel/memory/space.h"
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch.h"
 #include "tests/unit/kernel_fake.h"
 
 /* The kernel's range operations, called again for as long as they ask for it.  So many pieces it

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch.h"
 #include "kernel/cpu.h"
 #include "kernel/entropy.h"
 #include "kernel/process/timeout.h"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "kernel/arch/x86_64/arch.h"
+#include "kernel/arch.h"
 #include "kernel/tree.h"
 
 #define COUNT 8192u

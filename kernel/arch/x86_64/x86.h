@@ -12,6 +12,8 @@
 
 #include "kernel.h"
 #include "arch.h"
+#include "memory/page.h"
+#include "registers.h"
 #include "offsets.h"
 
 /* ---- Control registers and MSRs ---- */

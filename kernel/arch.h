@@ -8,27 +8,16 @@
  * there.  Entry saves the thread's registers in its struct arch_thread, and arch_resume() leaves
  * for good.
  */
-#ifndef ARCH_H
-#define ARCH_H
+#ifndef KERNEL_ARCH_H
+#define KERNEL_ARCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <capos/abi.h>
-#include "memory/page.h"
+#include "kernel.h"
 
-struct arch_regs { /* order known to entry.S */
-	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-	uint64_t rip, rflags;
-};
-
-struct arch_thread {
-	struct arch_regs regs; /* user registers, valid while it is not running in user mode */
-	uint64_t fs_base, gs_base;
-	uint8_t by_syscall; /* entered by `syscall`: rcx and r11 need not be restored (sysret) */
-	uint8_t fpu[512] __attribute__((aligned(16))); /* FXSAVE area */
-};
+struct arch_thread; /* arch/x86_64/registers.h */
 
 /* All physical memory that the kernel may touch is seen at its address plus this. */
 #ifndef ARCH_DIRECT_MAP
@@ -36,7 +25,7 @@ extern uint64_t arch_direct_map; /* drawn at boot */
 #define ARCH_DIRECT_MAP arch_direct_map
 #endif
 
-/* ---- provided by arch/x86_64 ---- */
+/* ---- Provided by arch/x86_64 ---- */
 void arch_thread_init(struct arch_thread *t, uint64_t entry, uint64_t stack, uint64_t argument,
                       uint64_t fs_base, uint64_t gs_base);
 void arch_thread_save(
@@ -48,10 +37,6 @@ arch_idle(void); /* waits for an interrupt on an empty stack, which then calls i
 /* Lets interrupts that wait come in, on an empty stack.  Each calls into the kernel as from an idle
  * processor; when none is left, kernel_go_on is called. */
 _Noreturn void arch_let_interrupts_in(void);
-static inline void arch_set_result(struct arch_thread *t, int64_t result)
-{
-	t->regs.rax = (uint64_t)result;
-}
 /* Upcall: stores the frame and redirects the thread; see abi.h.  stack 0: it goes on on its own,
  * below the red zone. */
 void arch_upcall(struct arch_thread *t, struct capos_upcall_frame *frame, uint64_t entry,
@@ -120,7 +105,7 @@ struct arch_boot {
 };
 extern struct arch_boot arch_boot;
 
-/* ---- provided by the rest of the kernel ---- */
+/* ---- Provided by the rest of the kernel ---- */
 _Noreturn void kernel_main(void); /* memory ranges added, traps and clock ready, interrupts off */
 /* Each ends by resuming some thread. */
 _Noreturn void kernel_syscall(uint64_t number, uint64_t a, uint64_t b); /* of the current thread */

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <capos/abi.h>
-#include "memory/memobj.h"
+#include "memory/account.h"
 #include "object_header.h"
 
 /* Rights of a fresh MemoryObject's first holder.  No capability has WRITE or MANAGE of an object
@@ -34,6 +34,7 @@ struct cap {
 /* Takes or drops one count of the object (kinds.c). */
 void cap_get(struct cap cap);
 void cap_put(struct cap cap);
+void cap_signal(struct cap event, uint64_t bits); /* of KIND_EVENT */
 
 /* Most capabilities in one table: what a process can make the kernel hold in its name stays about 1
  * MiB of slots. */

@@ -4,8 +4,7 @@
  * themselves. A slot whose generation would wrap is retired: it stays empty and out of the list for
  * ever.
  */
-#include "object/cap.h"
-#include "object/event.h"
+#include "process/cap.h"
 #include "kernel.h"
 #include "work.h"
 
@@ -203,7 +202,7 @@ bool cap_table_destroy(struct cap_table *t)
 			continue;
 		steps_spend(STEPS_DROP);
 		if (cap.rights & CAP_HANGUP)
-			event_signal(event_of(cap.object), UINT64_MAX);
+			cap_signal(cap, UINT64_MAX);
 		cap_put(cap);
 	}
 	t->first_free = t->free = t->live = 0;
