@@ -8,8 +8,10 @@ POSIX_H = \
 	libcapos-posix/src/core/carried.h \
 	libcapos-posix/src/core/chan.h \
 	libcapos-posix/src/core/core.h \
+	libcapos-posix/src/core/ends.h \
 	libcapos-posix/src/core/family.h \
 	libcapos-posix/src/core/fd.h \
+	libcapos-posix/src/core/offset.h \
 	libcapos-posix/src/core/pages.h \
 	libcapos-posix/src/core/self.h \
 	libcapos-posix/src/core/syscalls.h \
@@ -45,6 +47,7 @@ POSIX_C = \
 	libcapos-posix/src/core/family.c \
 	libcapos-posix/src/core/fd.c \
 	libcapos-posix/src/core/io.c \
+	libcapos-posix/src/core/offset.c \
 	libcapos-posix/src/core/pages.c \
 	libcapos-posix/src/core/self.c \
 	libcapos-posix/src/core/user.c \
@@ -64,7 +67,6 @@ POSIX_C = \
 	libcapos-posix/src/memory/memory.c \
 	libcapos-posix/src/memory/relro.c \
 	libcapos-posix/src/poll/poll.c \
-	libcapos-posix/src/process/children.c \
 	libcapos-posix/src/process/exec.c \
 	libcapos-posix/src/process/exec_state.c \
 	libcapos-posix/src/process/fork.c \

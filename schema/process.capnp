@@ -89,6 +89,21 @@ interface ProcessMember {
 
   load @18 () -> (one :UInt32, five :UInt32, fifteen :UInt32, processes :UInt32, lastNumber :UInt32);
   # Processors that the world has used on average over the last minutes, times 65536; its processes.
+
+  openEnds @19 (eventIndex :UInt16) -> (firstIndex :UInt16, secondIndex :UInt16, word :UInt64);
+  # Two ProcessEnds.  word: in bits 0-15 which word of endsMemory is the first's (the second's is the next), above them a
+  # number of this process of the service, which the memory's first two words have too (low one first).  When either goes, all bits of the event (right
+  # SIGNAL) are signalled.  noBuffers: as many as a world may have.
+  endsMemory @20 () -> (memoryIndex :UInt16, size :UInt64);
+  # Words of 32 bits, to be read: not 0 while that end is held.
+}
+
+interface ProcessEnd {
+  # One end of something that members share, a pipe say: held by those that inherited it or were sent it.  When its last
+  # capability goes, however its holders ended, its word becomes 0.
+
+  word @0 () -> (word :UInt64);
+  # As openEnds gave it, for one that was sent the end.
 }
 
 interface ProcessBirth {

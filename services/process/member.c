@@ -286,6 +286,28 @@ static int set_limit(void *object, struct msg_call *msg,
 	         : STATUS_NO_ENTRY;
 }
 
+/* ---- Ends ---- */
+
+static int open_ends(void *object, struct msg_call *msg,
+                     const struct process_member_open_ends_params *in,
+                     struct process_member_open_ends_results *out)
+{
+	struct server_call *call = server_call_of(msg);
+	cap_t event = server_take(call, in->event_index);
+	int status = event == CAP_NULL ? STATUS_INVALID_ARGUMENT
+	                               : ends_open(session_of(object), call, event, out);
+
+	if (status)
+		cap_release(event);
+	return status;
+}
+
+static int ends_memory(void *object, struct msg_call *msg,
+                       struct process_member_ends_memory_results *out)
+{
+	return ends_give_memory(session_of(object), server_call_of(msg), out);
+}
+
 const struct process_member_ops member_ops = {.prepare_fork = prepare_fork,
                                               .abandon_fork = abandon_fork,
                                               .wait = wait,
@@ -303,4 +325,6 @@ const struct process_member_ops member_ops = {.prepare_fork = prepare_fork,
                                               .set_limit = set_limit,
                                               .foreground = foreground,
                                               .set_foreground = set_foreground,
-                                              .usage = usage};
+                                              .usage = usage,
+                                              .open_ends = open_ends,
+                                              .ends_memory = ends_memory};

@@ -20,6 +20,19 @@
 /* Programs of one machine that have a world at a time. */
 #define SESSIONS_MAX 32u
 
+/* Pipes of one world at a time, made by its members: two words of a page table of 32 KiB each. */
+#define ENDS_PAIRS_MAX 4096u
+#define ENDS_SIZE      (ENDS_PAIRS_MAX * 2u * sizeof(uint32_t))
+#define ENDS_PER_PAGE  512u
+#define ENDS_PAGES_MAX (ENDS_PAIRS_MAX / ENDS_PER_PAGE)
+
+struct ends {
+	cap_t memory; /* CAP_NULL: not made yet */
+	_Atomic uint32_t *words;
+	struct end_pair **pages[ENDS_PAGES_MAX]; /* by pair; NULL: none of them was in use */
+	uint32_t next;                           /* where to look for a free pair */
+};
+
 struct session {
 	uint64_t word;       /* 0: its last capability is gone, or it was never opened */
 	uint32_t generation; /* how many worlds were here before */
@@ -28,16 +41,20 @@ struct session {
 	struct store store;
 	struct slab slab;
 	struct world world;
+	struct ends ends;
 };
 
 extern struct session sessions[SESSIONS_MAX];
 extern struct server server;
 
 /* ---- Words ---- */
-enum word_kind { WORD_MEMBER = 1, WORD_BIRTH = 2 };
+enum word_kind { WORD_MEMBER = 1, WORD_BIRTH = 2, WORD_END = 3 };
 uint64_t word_of(const struct member *m, enum word_kind kind);
 /* NULL: it names none. */
 struct member *word_member(uint64_t word, enum word_kind kind);
+uint64_t word_in(const struct session *s, enum word_kind kind, uint32_t number);
+/* The world of which it names something; NULL: none. */
+struct session *word_session(uint64_t word, enum word_kind kind);
 struct session *session_of(const struct member *m);
 
 /* ---- effects.c ---- */
@@ -54,6 +71,15 @@ struct member_status {
 void member_status(const struct member *m, struct member_status *out);
 /* Sends what limits on processor time ask for; how long until it is to be looked at again. */
 uint64_t watch_cpu_limits(void);
+
+/* ---- ends.c ---- */
+int ends_open(struct session *s, struct server_call *call, cap_t event,
+              struct process_member_open_ends_results *out);
+int ends_give_memory(struct session *s, struct server_call *call,
+                     struct process_member_ends_memory_results *out);
+extern const struct process_end_ops end_ops; /* of an end's word in the memory */
+void ends_released(struct session *s, uint32_t word);
+void ends_close(struct session *s);
 
 /* ---- member.c, birth.c ---- */
 extern const struct process_member_ops member_ops; /* of a struct member */

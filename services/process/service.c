@@ -21,22 +21,32 @@ struct server server;
 
 #define GENERATIONS 0xffffu
 
-uint64_t word_of(const struct member *m, enum word_kind kind)
+uint64_t word_in(const struct session *s, enum word_kind kind, uint32_t number)
 {
-	const struct session *s = session_of(m);
-
 	return (uint64_t)kind << 56 | (uint64_t)(s->generation & GENERATIONS) << 40 |
-	       (uint64_t)(s - sessions) << 32 | m->number;
+	       (uint64_t)(s - sessions) << 32 | number;
 }
 
-struct member *word_member(uint64_t word, enum word_kind kind)
+uint64_t word_of(const struct member *m, enum word_kind kind)
 {
-	const struct session *s = &sessions[(word >> 32 & 0xff) % SESSIONS_MAX];
+	return word_in(session_of(m), kind, m->number);
+}
+
+struct session *word_session(uint64_t word, enum word_kind kind)
+{
+	struct session *s = &sessions[(word >> 32 & 0xff) % SESSIONS_MAX];
 
 	if (word >> 56 != kind || !s->open ||
 	    (word >> 40 & GENERATIONS) != (s->generation & GENERATIONS))
 		return NULL;
-	return world_find(&s->world, (uint32_t)word);
+	return s;
+}
+
+struct member *word_member(uint64_t word, enum word_kind kind)
+{
+	const struct session *s = word_session(word, kind);
+
+	return s ? world_find(&s->world, (uint32_t)word) : NULL;
 }
 
 struct session *session_of(const struct member *m)
@@ -77,6 +87,7 @@ static void settle_session(struct session *s)
 {
 	if (!s->open || s->word || s->world.nmembers)
 		return;
+	ends_close(s);
 	world_close(&s->world);
 	store_close(&s->store);
 	s->open = false;
@@ -185,6 +196,9 @@ static int service_call(struct server *unused, struct server_call *call)
 	m = word_member(call->object, WORD_BIRTH);
 	if (m && call->interface == PROCESS_BIRTH_INTERFACE)
 		return process_birth_dispatch(&birth_ops, m, &call->msg);
+	if (word_session(call->object, WORD_END) && call->interface == PROCESS_END_INTERFACE)
+		return process_end_dispatch(&end_ops, (void *)(uintptr_t)(uint32_t)call->object,
+		                            &call->msg);
 	return STATUS_NO_ENTRY;
 }
 
@@ -199,6 +213,9 @@ static void service_release(struct server *unused, uint64_t object)
 	} else if (m) {
 		s = session_of(m);
 		member_gone(m);
+	} else if ((s = word_session(object, WORD_END))) {
+		ends_released(s, (uint32_t)object);
+		return;
 	} else {
 		m = word_member(object, WORD_BIRTH);
 		if (!m || m->state != MEMBER_PREPARED)

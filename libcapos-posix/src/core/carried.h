@@ -39,7 +39,8 @@ struct carried {
 	int32_t flags; /* of the description */
 	cap_t object;  /* the socket, stream, file; a pipe's memory */
 	int64_t offset;
-	uint32_t shared_offset; /* family_offset_number() + 1; 0: it is not shared */
+	cap_t shared_offset;    /* its memory; CAP_NULL: it is not shared */
+	cap_t end;              /* of a pipe: its ProcessEnd */
 	uint32_t detail;        /* of devices: the minor number */
 	struct chan_state chan; /* of streams and sockets */
 	struct carried_socket socket;

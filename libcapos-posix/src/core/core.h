@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the other rooms may use of core, the lowest: descriptors and their kinds, waiting, channels,
- * what relatives share, memory of the library's own, refusals.
+ * what processes share, memory of the library's own, refusals.
  *
  * All of the library runs inside the dispatcher, with upcalls masked, on the program's stack: no
  * malloc, no errno, no thread-local storage, no stdio.  Arguments are as the Linux system call on
@@ -24,8 +24,10 @@
 #include "core/arch.h"
 #include "core/carried.h"
 #include "core/chan.h"
+#include "core/ends.h"
 #include "core/family.h"
 #include "core/fd.h"
+#include "core/offset.h"
 #include "core/pages.h"
 #include "core/self.h"
 #include "core/syscalls.h"

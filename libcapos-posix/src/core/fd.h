@@ -13,15 +13,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/offset.h"
+
 #define FD_MAX 1024 /* POSIX_OPEN_MAX of a process; RLIMIT_NOFILE says the same */
 
 struct iovec;
 struct stat;
 struct msghdr;
 struct file;
-struct membership;
 struct carried;
-struct family_offset;
 
 /* Any pointer may be NULL: then the call returns what the comment says. */
 struct file_ops {
@@ -56,7 +56,9 @@ struct file_ops {
 	const struct socket_ops *socket; /* NULL: ENOTSOCK for socket calls */
 	/* A child is about to be made that has the description too: what both move is made
 	 * common.  May be called again for one that is common already.  0 or -errno. */
-	int (*fork)(struct file *f, const struct membership *child);
+	int (*fork)(struct file *f);
+	/* After all no child was made: fork is taken back.  NULL: it stays common. */
+	void (*fork_failed)(struct file *f);
 	/* The process ends with the description open: what was written must still arrive.  NULL:
 	 * it does. */
 	void (*leave)(struct file *f);
@@ -83,11 +85,11 @@ struct socket_ops {
 struct file {
 	const struct file_ops *ops;
 	uint32_t refs;
-	int flags;                           /* O_ACCMODE, O_NONBLOCK, O_APPEND, ... */
-	uint64_t kind;                       /* FILE_KIND_* for fstat and /proc, else unused */
-	void *data;                          /* the kind's own */
-	off_t offset;                        /* of files */
-	struct family_offset *shared_offset; /* in place of offset, once it is common with others */
+	int flags;                          /* O_ACCMODE, O_NONBLOCK, O_APPEND, ... */
+	uint64_t kind;                      /* FILE_KIND_* for fstat and /proc, else unused */
+	void *data;                         /* the kind's own */
+	off_t offset;                       /* of files */
+	struct shared_offset shared_offset; /* in place of offset, once it is common with others */
 };
 
 /* A new description with one reference, zeroed; NULL: no memory. */

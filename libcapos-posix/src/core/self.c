@@ -5,8 +5,8 @@
 #include <capos/cap.h>
 #include <capos/object.h>
 
-#include "core/family.h"
 #include "core/fd.h"
+#include "core/ends.h"
 #include "core/self.h"
 
 static uint64_t id; /* 0: not known yet */
@@ -25,10 +25,33 @@ static void ignore(void)
 {
 }
 
+static int no_ends(struct shared_ends *out)
+{
+	*out = (struct shared_ends){.word = 0};
+	return 0;
+}
+
+static bool held(uint64_t word)
+{
+	(void)word;
+	return true;
+}
+
+int ends_open(struct shared_ends *out)
+{
+	return core_hooks.ends_open(out);
+}
+
+bool ends_held(uint64_t word)
+{
+	return core_hooks.ends_held(word);
+}
+
 struct core_hooks core_hooks = {.signal_waiting = none,
                                 .signal_raise = ignore_signal,
                                 .signal_no_restart = ignore,
-                                .children_look = none};
+                                .ends_open = no_ends,
+                                .ends_held = held};
 
 void core_set_hooks(const struct core_hooks *hooks)
 {
@@ -60,8 +83,6 @@ static int leave_file(int fd, struct file *f, bool close_on_exec, void *context)
 _Noreturn void posix_exit(int code, int signal)
 {
 	(void)fd_each(leave_file, NULL);
-	family_leave(family_self());
-	family_wake();      /* readers of its pipes, for whom this may be the end */
 	cap_poll(false, 0); /* quiet signals to servers may still be queued */
 	cap_exit(CAPOS_EXIT_STATUS(code, signal));
 }

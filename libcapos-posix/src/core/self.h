@@ -18,14 +18,16 @@ void process_set_id(uint64_t number);
 /* Ends the process after handing over what the ring still holds. */
 _Noreturn void posix_exit(int code, int signal);
 
+struct shared_ends;
 /* Set once, on the first system call; before it nothing waits and nothing is written. */
 struct core_hooks {
 	/* signal: whether one is to be delivered; raise one; EINTR is final for this call */
 	bool (*signal_waiting)(void);
 	void (*signal_raise)(int signal);
 	void (*signal_no_restart)(void);
-	/* process: takes note of children that have ended; true: there were some */
-	bool (*children_look)(void);
+	/* process: see ends.h */
+	int (*ends_open)(struct shared_ends *out);
+	bool (*ends_held)(uint64_t word);
 };
 void core_set_hooks(const struct core_hooks *hooks);
 extern struct core_hooks core_hooks; /* for core alone */

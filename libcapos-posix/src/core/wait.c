@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Waiting: one event of the process's own wakes it for every descriptor kind.  A WAIT on it is in
- * flight from the first wait on and is only submitted again once it has completed, so that a
- * wake-up between two waits is never lost.
+ * Waiting: one event, which a process has in common with its relatives, wakes it for every
+ * descriptor kind.  Each watches it for itself, from the count of signals that it saw last, so that
+ * every signal reaches all of them and none is lost between two waits.
  */
 #include <errno.h>
 
 #include <capos/cap.h>
 
-#include "core/family.h"
 #include "core/fd.h"
 #include "core/self.h"
 #include "core/wait.h"
@@ -16,6 +15,7 @@
 static cap_t event;
 static struct cap_op wait_op;
 static bool in_flight;
+static uint64_t seen; /* how often the event had been signalled */
 
 uint64_t process_event(void)
 {
@@ -37,14 +37,15 @@ static bool woken(void)
 	if (!in_flight || !wait_op.done)
 		return false;
 	in_flight = false;
+	if (!wait_op.cqe.result)
+		seen = wait_op.cqe.value;
 	return true;
 }
 
 /* 0 or -errno.  Without an event waiting still works for time and signals. */
 static int submit_wait(void)
 {
-	struct capos_sqe sqe = {
-	        .op = CAP_OP_WAIT, .cap = process_event(), .arg = family_wait_bit()};
+	struct capos_sqe sqe = {.op = CAP_OP_WATCH, .cap = process_event(), .arg = seen};
 
 	if (in_flight || !sqe.cap)
 		return 0;
@@ -71,7 +72,7 @@ int process_wait(uint64_t deadline_ns)
 
 	if (core_hooks.signal_waiting())
 		return -EINTR;
-	if (core_hooks.children_look() || woken()) /* the caller may wait for just that */
+	if (woken()) /* the caller may wait for just that */
 		return 0;
 	result = submit_wait();
 	if (result)

@@ -20,8 +20,7 @@ int process_wait(uint64_t deadline_ns);
 /* The event as it is sent to servers: they may signal it, and their end signals it too, so that no
  * wait outlasts the server (chan.h finds out which one it was). */
 struct capos_send_cap process_wake_cap(void);
-/* What to hand to servers as wakeIndex / wakeBits: all bits, of which each of the processes that
- * share the event by fork waits for one. */
+/* What to hand to servers as wakeIndex / wakeBits. */
 uint64_t process_event(void); /* cap_t of the process's event; send a copy with CAP_RIGHT_SIGNAL */
 #define PROCESS_WAKE_BITS UINT64_MAX
 

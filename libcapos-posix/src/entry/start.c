@@ -58,12 +58,11 @@ static void connect_rooms(void)
 	static const struct core_hooks hooks = {.signal_waiting = signal_waiting,
 	                                        .signal_raise = signal_raise,
 	                                        .signal_no_restart = signal_no_restart,
-	                                        .children_look = children_look};
+	                                        .ends_open = world_ends_open,
+	                                        .ends_held = world_ends_held};
 
-	static const struct signal_world world = {.take = world_take_signals,
-	                                          .stop = world_stop,
-	                                          .child_ended = children_changed,
-	                                          .child_action = world_child_action};
+	static const struct signal_world world = {
+	        .take = world_take_signals, .stop = world_stop, .child_action = world_child_action};
 
 	core_set_hooks(&hooks);
 	signal_set_world(&world);

@@ -123,7 +123,7 @@ static int directory_carry(struct file *f, struct carried *out)
 
 static void directory_close(struct file *f)
 {
-	family_drop_offset(f->shared_offset);
+	offset_drop(&f->shared_offset);
 	cap_release(object_of(f));
 }
 

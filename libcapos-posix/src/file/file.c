@@ -222,12 +222,12 @@ static int regular_memory(struct file *f, uint64_t *memory)
 
 off_t *file_offset(struct file *f)
 {
-	return f->shared_offset ? family_offset_of(f->shared_offset) : &f->offset;
+	return f->shared_offset.at ? f->shared_offset.at : &f->offset;
 }
 
-int file_fork(struct file *f, const struct membership *child)
+int file_fork(struct file *f)
 {
-	return family_share_offset(&f->shared_offset, f->offset, *child);
+	return offset_share(&f->shared_offset, f->offset);
 }
 
 static int regular_carry(struct file *f, struct carried *out)
@@ -239,7 +239,7 @@ static int regular_carry(struct file *f, struct carried *out)
 
 static void regular_close(struct file *f)
 {
-	family_drop_offset(f->shared_offset);
+	offset_drop(&f->shared_offset);
 	cap_release(object_of(f));
 }
 

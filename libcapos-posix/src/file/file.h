@@ -54,7 +54,7 @@ cap_t file_directory(const struct file *f);
 
 /* Where the next read or write is: the description's own, or common to processes made by fork. */
 off_t *file_offset(struct file *f);
-int file_fork(struct file *f, const struct membership *child);
+int file_fork(struct file *f);
 
 /* The working directory and umask across exec. */
 void path_state(cap_t *directory, unsigned *bits);

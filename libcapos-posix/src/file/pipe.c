@@ -2,7 +2,9 @@
 /*
  * Pipes: a buffer in memory that is common to all processes that have an end of it, made by one and
  * handed on by fork and exec.  It is changed under its lock; a process that waits says so first and
- * is woken by the family's event.  An end whose last holder has died counts as closed.
+ * is woken by the event that relatives have in common.  Each process that opens or closes an end
+ * counts it; of those that were killed the process service knows, so an end is held exactly while
+ * both say so.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,14 +23,12 @@
 
 #define PIPE_CAPACITY 65536u /* bytes, a power of two; as Linux has it */
 
-/* Which members have the end open, by their tokens; 0: that one has not. */
-typedef _Atomic uint64_t end_holders[FAMILY_MEMBERS];
-
 struct pipe_shared {
 	_Atomic uint32_t lock;
-	uint32_t head, tail;    /* taken and put so far; run freely */
-	_Atomic uint32_t wants; /* a process sleeps until something changes */
-	end_holders readers, writers;
+	uint32_t head, tail;               /* taken and put so far; run freely */
+	_Atomic uint32_t wants;            /* a process sleeps until something changes */
+	_Atomic uint32_t readers, writers; /* processes that have that end, killed ones included */
+	uint64_t word; /* of the reading end (ends.h); the writing one's follows */
 	_Alignas(4096) uint8_t data[PIPE_CAPACITY];
 };
 
@@ -37,6 +37,7 @@ struct pipe {
 	struct pipe_shared *shared;
 	cap_t memory;
 	unsigned ends; /* descriptions here, of one end each */
+	cap_t held[2]; /* ProcessEnds: of the reading one, of the writing one */
 	struct pipe *next;
 };
 
@@ -49,20 +50,14 @@ static uint32_t filled(const struct pipe_shared *p)
 	return bytes < PIPE_CAPACITY ? bytes : PIPE_CAPACITY;
 }
 
-static bool held(end_holders *holders)
+static bool has_readers(struct pipe_shared *p)
 {
-	for (uint32_t i = 0; i < FAMILY_MEMBERS; i++) {
-		struct membership m = {.member = i, .token = atomic_load(&(*holders)[i])};
-
-		if (m.token && family_alive(m))
-			return true;
-	}
-	return false;
+	return atomic_load(&p->readers) && ends_held(p->word);
 }
 
-static void hold(end_holders *holders, struct membership m)
+static bool has_writers(struct pipe_shared *p)
 {
-	atomic_store(&(*holders)[m.member], m.token);
+	return atomic_load(&p->writers) && ends_held(p->word + 1);
 }
 
 /* The next bytes at index `from` on that are in one piece: up to length, and no more than
@@ -138,7 +133,7 @@ static ssize_t try_take(void *context)
 
 	family_lock(&p->lock);
 	result = vector_move(t->iov, t->n, 0, take, p);
-	if (!result && held(&p->writers)) {
+	if (!result && has_writers(p)) {
 		atomic_store(&p->wants, 1);
 		result = WAIT_NOTHING;
 	}
@@ -163,7 +158,7 @@ static ssize_t try_put(void *context)
 	ssize_t result;
 
 	family_lock(&p->lock);
-	if (!held(&p->readers)) {
+	if (!has_readers(p)) {
 		result = -EPIPE;
 	} else if (PIPE_CAPACITY - filled(p) < t->least) {
 		atomic_store(&p->wants, 1);
@@ -202,7 +197,7 @@ static unsigned pipe_poll_reader(struct file *f, unsigned wanted, bool arm)
 	(void)wanted;
 	if (arm)
 		atomic_store(&p->wants, 1);
-	return (filled(p) ? POLLIN | POLLRDNORM : 0) | (held(&p->writers) ? 0 : POLLHUP);
+	return (filled(p) ? POLLIN | POLLRDNORM : 0) | (has_writers(p) ? 0 : POLLHUP);
 }
 
 static unsigned pipe_poll_writer(struct file *f, unsigned wanted, bool arm)
@@ -213,7 +208,7 @@ static unsigned pipe_poll_writer(struct file *f, unsigned wanted, bool arm)
 	if (arm)
 		atomic_store(&p->wants, 1);
 	return (PIPE_CAPACITY - filled(p) >= PIPE_BUF ? POLLOUT | POLLWRNORM : 0) |
-	       (held(&p->readers) ? 0 : POLLERR);
+	       (has_readers(p) ? 0 : POLLERR);
 }
 
 static int pipe_stat(struct file *f, struct stat *st)
@@ -246,17 +241,24 @@ static void pipe_free(struct pipe *p)
 		*link = p->next;
 	if (p->shared)
 		cap_memory_unmap(p->shared, sizeof(*p->shared));
+	cap_release(p->held[0]);
+	cap_release(p->held[1]);
 	cap_release(p->memory);
 	posix_free(p);
 }
 
-static void close_end(struct pipe *p, end_holders *holders)
+/* One process less has the end. */
+static void leave_end(struct pipe_shared *p, _Atomic uint32_t *end)
 {
-	struct membership none = {.member = family_self().member};
+	if (atomic_fetch_sub(end, 1) == 1 && atomic_exchange(&p->wants, 0))
+		family_wake();
+}
 
-	family_lock(&p->shared->lock);
-	hold(holders, none);
-	unlock(p->shared, true);
+static void close_end(struct pipe *p, _Atomic uint32_t *end, cap_t *held)
+{
+	cap_release(*held);
+	*held = CAP_NULL;
+	leave_end(p->shared, end);
 	if (--p->ends == 0)
 		pipe_free(p);
 }
@@ -265,31 +267,46 @@ static void pipe_close_reader(struct file *f)
 {
 	struct pipe *p = f->data;
 
-	close_end(p, &p->shared->readers);
+	close_end(p, &p->shared->readers, &p->held[0]);
 }
 
 static void pipe_close_writer(struct file *f)
 {
 	struct pipe *p = f->data;
 
-	close_end(p, &p->shared->writers);
+	close_end(p, &p->shared->writers, &p->held[1]);
 }
 
-static int pipe_fork_reader(struct file *f, const struct membership *child)
+static void pipe_leave_reader(struct file *f)
 {
-	hold(&((struct pipe *)f->data)->shared->readers, *child);
+	struct pipe_shared *p = ((struct pipe *)f->data)->shared;
+
+	leave_end(p, &p->readers);
+}
+
+static void pipe_leave_writer(struct file *f)
+{
+	struct pipe_shared *p = ((struct pipe *)f->data)->shared;
+
+	leave_end(p, &p->writers);
+}
+
+static int pipe_fork_reader(struct file *f)
+{
+	atomic_fetch_add(&((struct pipe *)f->data)->shared->readers, 1);
 	return 0;
 }
 
-static int pipe_fork_writer(struct file *f, const struct membership *child)
+static int pipe_fork_writer(struct file *f)
 {
-	hold(&((struct pipe *)f->data)->shared->writers, *child);
+	atomic_fetch_add(&((struct pipe *)f->data)->shared->writers, 1);
 	return 0;
 }
 
 static int pipe_carry_reader(struct file *f, struct carried *out)
 {
 	out->kind = CARRY_PIPE_READER;
+	out->end = ((struct pipe *)f->data)->held[0];
 	out->object = ((struct pipe *)f->data)->memory;
 	return 0;
 }
@@ -297,6 +314,7 @@ static int pipe_carry_reader(struct file *f, struct carried *out)
 static int pipe_carry_writer(struct file *f, struct carried *out)
 {
 	out->kind = CARRY_PIPE_WRITER;
+	out->end = ((struct pipe *)f->data)->held[1];
 	out->object = ((struct pipe *)f->data)->memory;
 	return 0;
 }
@@ -308,6 +326,8 @@ static const struct file_ops reader_ops = {.read = pipe_read,
                                            .pipe_capacity = PIPE_CAPACITY,
                                            .close = pipe_close_reader,
                                            .fork = pipe_fork_reader,
+                                           .fork_failed = pipe_leave_reader,
+                                           .leave = pipe_leave_reader,
                                            .carry = pipe_carry_reader};
 static const struct file_ops writer_ops = {.write = pipe_write,
                                            .poll = pipe_poll_writer,
@@ -316,6 +336,8 @@ static const struct file_ops writer_ops = {.write = pipe_write,
                                            .pipe_capacity = PIPE_CAPACITY,
                                            .close = pipe_close_writer,
                                            .fork = pipe_fork_writer,
+                                           .fork_failed = pipe_leave_writer,
+                                           .leave = pipe_leave_writer,
                                            .carry = pipe_carry_writer};
 
 /* Maps the pipe's memory, whose capability it takes over, also when it fails. */
@@ -342,17 +364,25 @@ static struct pipe *pipe_map(cap_t memory)
 
 static struct pipe *pipe_create(void)
 {
+	struct shared_ends ends;
 	cap_t memory;
-	struct pipe *p;
+	struct pipe *p = NULL;
 
-	if (cap_memory_create(sizeof(struct pipe_shared), &memory))
+	if (ends_open(&ends))
 		return NULL;
-	p = pipe_map(memory);
-	if (!p)
+	if (!cap_memory_create(sizeof(struct pipe_shared), &memory))
+		p = pipe_map(memory);
+	if (!p) {
+		cap_release(ends.ends[0]);
+		cap_release(ends.ends[1]);
 		return NULL;
+	}
 	p->ends = 2;
-	hold(&p->shared->readers, family_self());
-	hold(&p->shared->writers, family_self());
+	p->held[0] = ends.ends[0];
+	p->held[1] = ends.ends[1];
+	p->shared->word = ends.word;
+	atomic_store(&p->shared->readers, 1);
+	atomic_store(&p->shared->writers, 1);
 	return p;
 }
 
@@ -371,6 +401,7 @@ int pipe_restore(const struct carried *in, struct file **out)
 	if (!*out)
 		return -ENOMEM;
 	p->ends++;
+	p->held[writes] = in->end;
 	return 0;
 }
 

@@ -41,8 +41,8 @@ static int write_file(struct writer *w, int fd, struct file *f)
 	int result = -ENOSYS;
 
 	*out = (struct carried){.flags = f->flags, .offset = f->offset};
-	if (f->shared_offset)
-		out->shared_offset = family_offset_number(f->shared_offset) + 1;
+	if (f->shared_offset.at)
+		out->shared_offset = f->shared_offset.memory;
 	if (f->ops->carry)
 		result = f->ops->carry(f, out);
 	if (result) {
@@ -93,8 +93,6 @@ static int write_state(struct exec_state *state, uint32_t descriptors)
 	path_state(&state->directory, &mask);
 	state->umask = mask;
 	state->image_secret = exec_image_secret();
-	state->family = family_save();
-	children_save(&state->children);
 	signal_save(&state->signals);
 	return result;
 }
@@ -160,8 +158,9 @@ static void restore_files(const struct exec_state *state)
 		if (result)
 			break;
 		made[i]->offset = files[i].offset;
+		made[i]->shared_offset.memory = files[i].shared_offset;
 		if (files[i].shared_offset)
-			made[i]->shared_offset = family_offset_at(files[i].shared_offset - 1);
+			result = offset_restore(&made[i]->shared_offset);
 	}
 	for (uint32_t i = 0; i < state->ndescriptors && !result; i++) {
 		file_get(made[d[i].file]);
@@ -191,14 +190,11 @@ void exec_restore(cap_t memory)
 	            size)
 		log_fatal("posix: execve: the old image's state cannot be read: %s",
 		          cap_error_text(result));
-	if (family_restore(&state->family))
-		log_fatal("posix: execve: no memory for what relatives share");
 	wait_restore(state->event);
 	itimer_restore(state->timer);
 	world_restore(&state->world);
 	path_restore(state->directory, (unsigned)state->umask);
 	exec_set_image_secret(state->image_secret);
-	children_restore(&state->children);
 	signal_restore(&state->signals);
 	world_child_action();
 	restore_files(state);

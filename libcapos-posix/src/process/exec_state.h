@@ -27,8 +27,6 @@ struct exec_state {
 	struct signal_saved signals;
 	uint64_t umask;
 	uint64_t image_secret; /* where images begin: exec.c */
-	struct family_state family;
-	struct children_state children;
 	struct world_state world;
 };
 

@@ -12,7 +12,6 @@
 #include <capos/cap.h>
 
 #include "core/core.h"
-#include "process/children.h"
 #include "process/process.h"
 #include "process/world.h"
 #include "signal/signal.h"
@@ -20,16 +19,40 @@
 
 /* What the child finds in its copy of the parent's stack. */
 struct birth {
-	struct membership membership;
 	struct world_birth world;
 	cap_t signals; /* the child's event */
 	cap_t process; /* the result */
 };
 
-static int share_file(int fd, struct file *f, bool close_on_exec, void *birth)
+struct sharing {
+	struct file *seen[FD_MAX]; /* descriptions that were made common, each once */
+	uint32_t n;
+};
+
+static int share_file(int fd, struct file *f, bool close_on_exec, void *context)
 {
+	struct sharing *s = context;
+	int result;
+
 	(void)fd, (void)close_on_exec;
-	return f->ops->fork ? f->ops->fork(f, &((struct birth *)birth)->membership) : 0;
+	if (!f->ops->fork)
+		return 0;
+	for (uint32_t i = 0; f->refs > 1 && i < s->n; i++) {
+		if (s->seen[i] == f)
+			return 0;
+	}
+	result = f->ops->fork(f);
+	if (!result)
+		s->seen[s->n++] = f;
+	return result;
+}
+
+static void unshare_files(const struct sharing *s)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		if (s->seen[i]->ops->fork_failed)
+			s->seen[i]->ops->fork_failed(s->seen[i]);
+	}
 }
 
 static long make_child(uint64_t stack, void *argument)
@@ -43,20 +66,12 @@ static long make_child(uint64_t stack, void *argument)
 /* Everything that can fail but the making itself. */
 static long prepare(struct birth *birth)
 {
-	long result = family_ensure();
-
-	if (!result)
-		result = family_join(&birth->membership);
-	if (!result)
-		result = errno_of(cap_event_create(&birth->signals));
-	if (!result)
-		result = fd_each(share_file, birth);
-	return result;
+	/* Relatives have it in common, whichever of them waits first. */
+	return process_event() ? errno_of(cap_event_create(&birth->signals)) : -ENOMEM;
 }
 
 static void give_up(struct birth *birth)
 {
-	family_leave(birth->membership);
 	cap_release(birth->signals);
 	world_abandon(&birth->world);
 }
@@ -64,37 +79,42 @@ static void give_up(struct birth *birth)
 static long begin_child(const struct birth *birth)
 {
 	wait_forked();
-	family_become(birth->membership);
 	signal_forked(birth->signals);
 	itimer_forked();
-	children_forked();
 	world_join(&birth->world, birth->signals);
 	return 0;
 }
 
+static long make(struct birth *birth)
+{
+	struct sharing *sharing = posix_alloc(sizeof(*sharing));
+	long result = sharing ? fd_each(share_file, sharing) : -ENOMEM;
+
+	if (!result)
+		result = posix_fork_here(make_child, birth);
+	if (result && result != 1 && sharing)
+		unshare_files(sharing);
+	posix_free(sharing);
+	return result;
+}
+
 long sys_fork(void)
 {
-	struct birth birth = {.membership = {.token = 0}};
-	struct child *place;
-	long result;
+	struct birth birth = {.signals = CAP_NULL};
+	long result = world_prepare(&birth.world);
 
-	children_look();
-	place = children_new();
-	if (!place)
-		return -EAGAIN;
-	result = world_prepare(&birth.world);
 	if (result)
 		return result;
 	result = prepare(&birth);
 	if (!result)
-		result = posix_fork_here(make_child, &birth);
+		result = make(&birth);
 	if (result == 1)
 		return begin_child(&birth);
 	if (result) {
 		give_up(&birth);
 		return result;
 	}
-	*place = (struct child){.process = birth.process, .membership = birth.membership};
+	cap_release(birth.process);
 	cap_release(birth.signals);
 	world_made(&birth.world);
 	return (long)birth.world.number;

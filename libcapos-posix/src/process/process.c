@@ -133,7 +133,7 @@ static long limit_of(long resource, struct rlimit *limit)
 		limit->rlim_cur = limit->rlim_max = 0;
 		return 0;
 	case RLIMIT_NPROC:
-		limit->rlim_cur = limit->rlim_max = FAMILY_MEMBERS;
+		limit->rlim_cur = limit->rlim_max = 1024;
 		return 0;
 	case RLIMIT_AS:
 	case RLIMIT_DATA:

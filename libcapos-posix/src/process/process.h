@@ -10,6 +10,7 @@
 
 #include <capos/abi.h>
 
+#include "core/core.h"
 #include "signal/signal.h"
 
 /* execve's other half: takes up what the image before this one left in that memory. */
@@ -26,9 +27,8 @@ void world_stop(int signal, bool own);
 /* SIGCHLD's action has changed. */
 void world_child_action(void);
 
-/* SIGCHLD came: a child may have ended. */
-void children_changed(void);
-/* Takes note of ends since the last look; true: SIGCHLD came since then. */
-bool children_look(void);
+/* Of ends.h. */
+int world_ends_open(struct shared_ends *out);
+bool world_ends_held(uint64_t word);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include <capos/log.h>
@@ -17,9 +18,12 @@
 #include "process/world.h"
 #include "signal/signal.h"
 
-#define COMMAND_MAX 4096u /* of the arguments that others may read */
+#define ENDS_WORDS_MAX 65536u /* an end's word, in the bits below the service's own number */
+#define COMMAND_MAX    4096u  /* of the arguments that others may read */
 
 static struct world_state self;
+
+static void forget_ends(void);
 
 cap_t world_member(void)
 {
@@ -91,6 +95,7 @@ bool world_again(int result)
 		return false;
 	cap_release(self.member);
 	self.member = CAP_NULL;
+	forget_ends();
 	if (enroll(signal_event()))
 		return false;
 	if (self.forgets || self.no_stops)
@@ -181,6 +186,7 @@ void world_join(const struct world_birth *birth, cap_t signals)
 	int result;
 
 	self = (struct world_state){.world = self.world,
+	                            .ends = self.ends,
 	                            .number = birth->number,
 	                            .forgets = self.forgets,
 	                            .no_stops = self.no_stops};
@@ -193,6 +199,99 @@ void world_join(const struct world_birth *birth, cap_t signals)
 		log_line("posix: not a member of the world: %s", cap_error_text(result));
 	else if (self.forgets || self.no_stops)
 		send_child_action();
+}
+
+/* ---- Ends ---- */
+
+static const _Atomic uint32_t *words; /* NULL: not mapped */
+static uint64_t nwords;
+
+static int map_words(void)
+{
+	uint64_t size = 0;
+	void *address;
+	int result = cap_memory_size(self.ends, &size);
+
+	if (!result)
+		result = cap_memory_map(self.ends, 0, size, CAP_RIGHT_READ, &address);
+	if (result)
+		return result;
+	words = address;
+	nwords = size / sizeof(*words);
+	return CAP_OK;
+}
+
+static int ask_for_words(void)
+{
+	_Alignas(8) uint8_t buffer[WORLD_MESSAGE];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct process_member_ends_memory_results results;
+	int result = process_member_ends_memory(self.member, &results, &call);
+
+	if (result)
+		return result;
+	if (results.memory_index >= call.ncaps)
+		return CAP_EMESSAGE;
+	self.ends = call.caps[results.memory_index];
+	return CAP_OK;
+}
+
+static int open_ends(struct shared_ends *out)
+{
+	_Alignas(8) uint8_t buffer[WORLD_MESSAGE];
+	struct capos_send_cap send = {.cap = process_event(), .rights = CAP_RIGHT_SIGNAL};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	const struct process_member_open_ends_params params = {.event_index = 0};
+	struct process_member_open_ends_results results;
+	int result = self.ends ? CAP_OK : ask_for_words();
+
+	if (!result && !words)
+		result = map_words();
+	if (!result)
+		result = process_member_open_ends(self.member, &params, &results, &call);
+	if (result)
+		return result;
+	if (results.first_index >= call.ncaps || results.second_index >= call.ncaps)
+		return CAP_EMESSAGE;
+	*out = (struct shared_ends){
+	        .ends = {call.caps[results.first_index], call.caps[results.second_index]},
+	        .word = results.word};
+	return CAP_OK;
+}
+
+int world_ends_open(struct shared_ends *out)
+{
+	int result;
+
+	*out = (struct shared_ends){.word = 0};
+	if (!world_exists())
+		return 0;
+	do {
+		result = open_ends(out);
+	} while (world_again(result));
+	return result ? (int)world_errno(result, -ENFILE) : 0;
+}
+
+bool world_ends_held(uint64_t word)
+{
+	uint64_t index = word % ENDS_WORDS_MAX;
+
+	if (!word || !self.ends || (!words && map_words()) || index >= nwords)
+		return true;
+	/* Of a service that is gone nothing more is known: closing alone tells of an end. */
+	if (words[0] != (uint32_t)(word >> 16) || words[1] != (uint32_t)(word >> 48))
+		return true;
+	return atomic_load_explicit(&words[index], memory_order_acquire) != 0;
+}
+
+static void forget_ends(void)
+{
+	if (words)
+		cap_memory_unmap((void *)(uintptr_t)words, nwords * sizeof(*words));
+	cap_release(self.ends);
+	self.ends = CAP_NULL;
+	words = NULL;
 }
 
 /* ---- What the service is to know ---- */

@@ -45,6 +45,7 @@ void world_join(const struct world_birth *birth, cap_t signals);
 /* ---- exec ---- */
 struct world_state {
 	cap_t world, member;
+	cap_t ends; /* the memory of their words; CAP_NULL: not asked for yet */
 	uint64_t number;
 	uint32_t forgets, no_stops;
 };

@@ -102,7 +102,6 @@ struct signal_world {
 	void (*take)(uint64_t bits, signal_arrived *arrived);
 	/* Stops the process; comes back when it goes on.  own: the signal came from itself. */
 	void (*stop)(int signal, bool own);
-	void (*child_ended)(void);  /* SIGCHLD came */
 	void (*child_action)(void); /* SIGCHLD's action has changed */
 };
 void signal_set_world(const struct signal_world *of_process);

@@ -121,9 +121,8 @@ static void socket_close(struct file *f)
 	posix_free(s);
 }
 
-static int socket_fork(struct file *f, const struct membership *child)
+static int socket_fork(struct file *f)
 {
-	(void)child;
 	chan_make_common(&socket_of(f)->chan);
 	return 0;
 }

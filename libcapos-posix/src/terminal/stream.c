@@ -254,9 +254,8 @@ static void stream_close(struct file *f)
 	posix_free(s);
 }
 
-static int stream_fork(struct file *f, const struct membership *child)
+static int stream_fork(struct file *f)
 {
-	(void)child;
 	chan_make_common(&((struct stream *)f->data)->chan);
 	return 0;
 }
