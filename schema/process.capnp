@@ -56,7 +56,8 @@ interface ProcessMember {
 
   stop @5 (signal :UInt32, own :Bool) -> ();
   # The caller has stopped by this signal.  Answers when it is to go on; at once when it was sent SIGCONT since, unless
-  # the signal is its own and did not come from the service.
+  # the signal is its own and did not come from the service; and unless that is SIGSTOP, when the caller's group is
+  # orphaned.
 
   setGroup @6 (number :UInt32, group :UInt32) -> ();
   # As setpgid(), 0 as there.  noEntry, notPermitted, accessDenied (the child has executed a program).

@@ -68,19 +68,25 @@ static bool watches(const struct member *parent, const struct member *m)
 	       parent->session == m->session;
 }
 
-static void orphan(struct member *of)
+bool world_is_orphaned(const struct member *of)
+{
+	for (const struct member *m = of->world->first; m; m = m->after)
+		if (m->group == of->group && m->session == of->session &&
+		    m->state != MEMBER_ENDED && watches(m->parent, m))
+			return false;
+	return true;
+}
+
+static void orphan(const struct member *of)
 {
 	const uint32_t group = of->group, session = of->session;
 	struct world *world = of->world;
 	bool stopped = false;
 
-	for (struct member *m = world->first; m; m = m->after) {
-		if (m->group != group || m->session != session || m->state == MEMBER_ENDED)
-			continue;
-		if (watches(m->parent, m))
-			return;
-		stopped |= m->state == MEMBER_STOPPED;
-	}
+	if (!world_is_orphaned(of))
+		return;
+	for (const struct member *m = world->first; m; m = m->after)
+		stopped |= m->group == group && m->session == session && m->state == MEMBER_STOPPED;
 	if (!stopped)
 		return;
 	(void)world_send_group(world, group, &(struct signal_note){.signal = WORLD_SIGHUP});

@@ -135,6 +135,8 @@ bool world_stopped(struct member *m, uint32_t signal, bool own)
 	if (!own && !m->stop_wanted)
 		return false;
 	m->stop_wanted = false;
+	if (signal != WORLD_SIGSTOP && world_is_orphaned(m))
+		return false;
 	m->state = MEMBER_STOPPED;
 	m->stopped_by = signal;
 	m->continued = false;

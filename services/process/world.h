@@ -174,6 +174,9 @@ bool world_has_group(const struct world *world, uint32_t session, uint32_t group
 /* The foreground group of the member's session: the session's own unless another was set. */
 uint32_t world_foreground(const struct member *m);
 int world_set_foreground(struct member *m, uint32_t group);
+/* Whether no member of its group has a parent outside it, in its session: then nothing would
+ * continue one that stops by the terminal's signals. */
+bool world_is_orphaned(const struct member *m);
 /* m is about to leave its parent's and children's sight: groups that lose their last member with a
  * parent outside, and have a stopped one, are sent SIGHUP and SIGCONT. */
 void world_orphan_groups(struct member *m);
@@ -199,7 +202,7 @@ bool world_take_signal(struct member *m, uint64_t bits, struct signal_note *out)
 /* Whether some are left. */
 uint64_t world_queued(const struct member *m, uint64_t bits);
 void world_drop_queue(struct member *m);
-/* It has stopped: true; false: it was continued already. */
+/* It has stopped: true; false: it was continued already, or is of an orphaned group. */
 bool world_stopped(struct member *m, uint32_t signal, bool own);
 /* Its parent hears of an end, a stop or a continuation: first those that wait, then SIGCHLD. */
 void world_tell_parent(struct member *m);

@@ -310,7 +310,6 @@ static void processes(void)
 	siginfo_t info;
 
 	judge("waitid P_PIDFD", waitid(P_PIDFD, 1, &info, WEXITED), EINVAL);
-	judge("waitid for a stop alone", waitid(P_ALL, 0, &info, WSTOPPED), ENOSYS);
 	judge("clone with another exit signal than SIGCHLD", syscall(SYS_clone, 0, 0, 0, 0, 0),
 	      ENOSYS);
 	judge("futex with some bits of a bit set",
@@ -329,9 +328,6 @@ static void processes(void)
 	ok(clock_nanosleep(CLOCK_MONOTONIC_COARSE, 0, &t, NULL) == EOPNOTSUPP,
 	   "sleeping on a coarse clock is EOPNOTSUPP, as on Linux");
 	fails(clock_gettime(77, &t), EINVAL, "an unknown clock is EINVAL");
-	judge("stopping a process: SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU are ignored",
-	      kill(getpid(), SIGTSTP), 0);
-	puts("named stopping a process: SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU are ignored");
 }
 
 static void sockets(void)

@@ -407,6 +407,8 @@ static void stopping_and_going_on(void **state)
 	assert_int_equal(b->state, MEMBER_RUNNING);
 	a->no_stops = true;
 	notified[2] = 0;
+	assert_false(world_stopped(b, WORLD_SIGTSTP, true)); /* of an orphaned group */
+	assert_int_equal(world_set_group(b, 0, 0), STATUS_OK);
 	assert_true(world_stopped(b, WORLD_SIGTSTP, true));
 	assert_int_equal(notified[2], 0);
 	assert_int_equal(send(a, 3, WORLD_SIGKILL), STATUS_OK);
