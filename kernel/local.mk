@@ -9,6 +9,12 @@ kernel_capos_elf_SOURCES = \
 	kernel/memory/account.c kernel/memory/account.h \
 	kernel/memory/page.c kernel/memory/page.h \
 	kernel/memory/slab.c kernel/memory/slab.h \
+	kernel/memory/bytes.c \
+	kernel/memory/frames.c kernel/memory/frames.h \
+	kernel/memory/mapping.h \
+	kernel/memory/range.c \
+	kernel/memory/reach.c \
+	kernel/memory/slice.c \
 	kernel/memory/memobj.c kernel/memory/memobj.h \
 	kernel/memory/space.c kernel/memory/space.h \
 	kernel/arch/x86_64/acpi.c \

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bytes of memory objects: read and written by the kernel, and copied from and to a program's
+ * memory in pieces.
+ */
+#include "kernel.h"
+#include "arch.h"
+#include "memory/frames.h"
+#include "memory/space.h"
+#include "work.h"
+
+static bool in_range(const struct memobj *m, uint64_t offset, uint64_t length)
+{
+	return m->kind != MEMOBJ_DEVICE && offset <= m->size && length <= m->size - offset;
+}
+
+/* Copies between the object and the kernel's memory: out to the object, and that is only read then,
+ * or in. */
+static bool copy_bytes(struct memobj *m, uint64_t offset, char *own, uint64_t length, bool out)
+{
+	if (!in_range(m, offset, length))
+		return false;
+	for (uint64_t done = 0, chunk; done < length; done += chunk) {
+		uint64_t index = (offset + done) / PAGE_SIZE, within = (offset + done) % PAGE_SIZE;
+		chunk = length - done < PAGE_SIZE - within ? length - done : PAGE_SIZE - within;
+		paddr_t frame = out ? memobj_frame(m, index, true) : memobj_peek(m, index);
+		if (out && frame == PADDR_NONE)
+			return false;
+		if (out)
+			memcpy((char *)page_ptr(frame) + within, own + done, chunk);
+		else if (frame != PADDR_NONE)
+			memcpy(own + done, (char *)page_ptr(frame) + within, chunk);
+		else
+			memset(own + done, 0, chunk);
+	}
+	return true;
+}
+
+bool memobj_read(struct memobj *m, uint64_t offset, void *to, uint64_t length)
+{
+	return copy_bytes(m, offset, to, length, false);
+}
+
+bool memobj_write(struct memobj *m, uint64_t offset, const void *from, uint64_t length)
+{
+	return copy_bytes(m, offset, (char *)from, length, true);
+}
+
+/* ---- Copies from and to a program's memory ---- */
+
+/* Bytes of the object that lie in one page, of those that are still to be copied up to end. */
+static uint64_t piece_of_copy(const struct memobj_copy *copy, uint64_t end)
+{
+	uint64_t at = copy->offset + copy->done, left = copy->length - copy->done;
+	uint64_t chunk = PAGE_SIZE - at % PAGE_SIZE;
+
+	if (at >= end)
+		return 0;
+	if (chunk > left)
+		chunk = left;
+	return chunk < end - at ? chunk : end - at;
+}
+
+static int end_of_copy(const struct memobj_copy *copy, int error)
+{
+	return copy->done > 0 ? CAP_OK : error;
+}
+
+int memobj_load(struct memobj *m, struct memobj_copy *copy)
+{
+	static const uint8_t nothing[PAGE_SIZE];
+
+	for (uint64_t chunk; (chunk = piece_of_copy(copy, m->size)) > 0; copy->done += chunk) {
+		uint64_t at = copy->offset + copy->done;
+		if (steps_over())
+			return WORK_AGAIN;
+		paddr_t frame = memobj_peek(m, at / PAGE_SIZE);
+		const char *from = frame != PADDR_NONE ? page_ptr(frame) : (const char *)nothing;
+		int error = space_copy_out(copy->space, copy->address + copy->done,
+		                           from + at % PAGE_SIZE, chunk);
+		if (error)
+			return end_of_copy(copy, error);
+		steps_spend(STEPS_PAGE_COPY);
+	}
+	return CAP_OK;
+}
+
+/* Makes the object so long, when it may be; what lay behind its end reads as zeroes. */
+static bool lengthen(struct memobj *m, uint64_t size)
+{
+	uint64_t npages = (size + PAGE_SIZE - 1) / PAGE_SIZE;
+
+	if (size <= m->size)
+		return true;
+	if ((m->nmappings > 0 && !memobj_zero_tail(m, m->size)) || !frames_grow(m, npages))
+		return false;
+	m->npages = npages;
+	m->size = size;
+	return true;
+}
+
+/* Takes that back, with what was copied to the page. */
+static void shorten(struct memobj *m, uint64_t page, uint64_t size, uint64_t npages)
+{
+	uint64_t span;
+	paddr_t *slot = frames_find(m, page, &span);
+
+	if (size == m->size)
+		return;
+	if (page >= npages && slot && *slot != PADDR_NONE)
+		frames_drop(m, slot);
+	m->size = size;
+	m->npages = npages;
+	(void)memobj_zero_tail(m, size);
+}
+
+int memobj_store(struct memobj *m, struct memobj_copy *copy)
+{
+	uint64_t end = m->size > m->limit ? m->size : m->limit;
+
+	for (uint64_t chunk; (chunk = piece_of_copy(copy, end)) > 0; copy->done += chunk) {
+		uint64_t at = copy->offset + copy->done, size = m->size, npages = m->npages;
+		if (steps_over())
+			return WORK_AGAIN;
+		paddr_t frame = lengthen(m, at + chunk) ? memobj_frame(m, at / PAGE_SIZE, true)
+		                                        : PADDR_NONE;
+		int error = frame != PADDR_NONE
+		                    ? space_copy_in(copy->space,
+		                                    (char *)page_ptr(frame) + at % PAGE_SIZE,
+		                                    copy->address + copy->done, chunk)
+		                    : CAP_ENOMEM;
+		if (error) {
+			shorten(m, at / PAGE_SIZE, size, npages);
+			return end_of_copy(copy, error);
+		}
+		steps_spend(STEPS_PAGE_COPY);
+	}
+	if (copy->done > 0)
+		m->changed_ns = arch_clock_ns();
+	return CAP_OK;
+}
