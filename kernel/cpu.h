@@ -76,6 +76,8 @@ static inline bool kernel_locked(void)
 }
 
 void sched_init(void);
+/* Charges what the current thread has used so far. */
+void sched_account(void);
 void kernel_enter(enum entry_kind kind); /* first thing in every entry from the architecture */
 /* Makes a waiting or new thread runnable. */
 void sched_wake(struct thread *t);

@@ -33,6 +33,7 @@ POSIX_H = \
 	libcapos-posix/src/socket/internal.h \
 	libcapos-posix/src/socket/socket.h \
 	libcapos-posix/src/terminal/terminal.h \
+	libcapos-posix/src/time/internal.h \
 	libcapos-posix/src/time/time.h \
 	libcapos-posix/src/core/absent.inc
 
@@ -97,7 +98,9 @@ POSIX_C = \
 	libcapos-posix/src/terminal/stream.c \
 	libcapos-posix/src/thread/futex.c \
 	libcapos-posix/src/time/clock.c \
-	libcapos-posix/src/time/itimer.c
+	libcapos-posix/src/time/itimer.c \
+	libcapos-posix/src/time/posix_timer.c \
+	libcapos-posix/src/time/timers.c
 
 # The parts of libcapos that a POSIX program needs.
 POSIX_LIBCAPOS = \

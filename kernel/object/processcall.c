@@ -257,6 +257,7 @@ static int status(void *object, struct msg_call *msg, struct process_status_resu
 {
 	struct process *p = object;
 	(void)msg;
+	sched_account();
 	results->id = p->id;
 	results->name = MSG_TEXT(p->name);
 	results->alive = p->state == PROCESS_ALIVE;

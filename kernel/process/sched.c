@@ -118,6 +118,14 @@ static void account_time(struct cpu *cpu, struct thread *t, uint64_t now)
 	cpu->switched_at = now;
 }
 
+void sched_account(void)
+{
+	struct cpu *cpu = this_cpu();
+	assert(kernel_locked());
+	if (cpu->current)
+		account_time(cpu, cpu->current, arch_clock_ns());
+}
+
 void sched_block(struct thread *t)
 {
 	struct cpu *cpu = this_cpu();

@@ -83,15 +83,6 @@ static void real_time_signals_are_queued_in_order(void **state)
 	assert_int_equal(s.pending.set, 0);
 }
 
-static void standard_signals_wait_once(void **state)
-{
-	(void)state;
-	assert_true(signal_pending_add(&s.pending, SIGUSR1, &entries[0]));
-	assert_false(signal_pending_add(&s.pending, SIGUSR1, &entries[1]));
-	assert_ptr_equal(signal_pending_take(&s.pending, SIGUSR1), &entries[0]);
-	assert_int_equal(s.pending.set, 0);
-}
-
 /* When no memory is left the number still waits, once. */
 static void without_entries(void **state)
 {
@@ -137,7 +128,6 @@ int main(void)
 	        cmocka_unit_test_setup(default_actions, reset),
 	        cmocka_unit_test_setup(lowest_first_but_faults, reset),
 	        cmocka_unit_test_setup(real_time_signals_are_queued_in_order, reset),
-	        cmocka_unit_test_setup(standard_signals_wait_once, reset),
 	        cmocka_unit_test_setup(without_entries, reset),
 	        cmocka_unit_test_setup(kill_and_stop_cannot_be_caught, reset),
 	        cmocka_unit_test(errnos),

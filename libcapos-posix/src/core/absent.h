@@ -30,7 +30,6 @@
 	SUBJECT(SETRLIMIT, "setrlimit")              \
 	SUBJECT(WAITID, "waitid")                    \
 	SUBJECT(CLOCK, "clock")                      \
-	SUBJECT(ITIMER, "setitimer")                 \
 	SUBJECT(FAMILY, "socket")                    \
 	SUBJECT(TYPE, "socket AF_INET")              \
 	SUBJECT(PROTOCOL, "socket AF_INET")          \
@@ -63,7 +62,6 @@ enum absent_other {
 	ABSENT_LINK_FOLLOW,
 	ABSENT_SIGNAL_STACK_AUTODISARM,
 	ABSENT_CLOCK_OF_OTHER,
-	ABSENT_SLEEP_CPU_CLOCK,
 	ABSENT_PROC_FILES,
 	ABSENT_SCRIPT,
 	ABSENT_INTERPRETER,

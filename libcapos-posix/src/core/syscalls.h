@@ -129,6 +129,12 @@
 	SYSCALL(setitimer, 3, ONCE, time)          \
 	SYSCALL(getitimer, 2, ONCE, time)          \
 	SYSCALL(alarm, 1, ONCE, time)              \
+	SYSCALL(timer_create, 3, ONCE, time)       \
+	SYSCALL(timer_settime, 4, ONCE, time)      \
+	SYSCALL(timer_gettime, 2, ONCE, time)      \
+	SYSCALL(timer_getoverrun, 1, ONCE, time)   \
+	SYSCALL(timer_delete, 1, ONCE, time)       \
+	SYSCALL(clock_settime, 2, ONCE, time)      \
 	SYSCALL(times, 1, ONCE, time)              \
 	/* signal_calls.c */                       \
 	SYSCALL(rt_sigaction, 4, ONCE, signals)    \

@@ -16,6 +16,7 @@
 #include "process/process.h"
 #include "signal/signal.h"
 #include "terminal/terminal.h"
+#include "time/time.h"
 
 static void open_standard(int fd, const char *name, int flags)
 {
@@ -65,6 +66,7 @@ static void connect_rooms(void)
 	        .take = world_take_signals, .stop = world_stop, .child_action = world_child_action};
 
 	core_set_hooks(&hooks);
+	signal_set_timers(timers_look, timers_taken);
 	signal_set_world(&world);
 }
 

@@ -88,7 +88,7 @@ static int write_state(struct exec_state *state, uint32_t descriptors)
 	posix_free(w);
 	state->magic = EXEC_STATE_MAGIC;
 	state->event = process_event();
-	state->timer = itimer_timer();
+	timers_save(&state->timers);
 	world_save(&state->world);
 	path_state(&state->directory, &mask);
 	state->umask = mask;
@@ -191,11 +191,11 @@ void exec_restore(cap_t memory)
 		log_fatal("posix: execve: the old image's state cannot be read: %s",
 		          cap_error_text(result));
 	wait_restore(state->event);
-	itimer_restore(state->timer);
 	world_restore(&state->world);
 	path_restore(state->directory, (unsigned)state->umask);
 	exec_set_image_secret(state->image_secret);
 	signal_restore(&state->signals);
+	timers_restore(&state->timers);
 	world_child_action();
 	restore_files(state);
 	cap_memory_unmap(address, size);

@@ -13,6 +13,7 @@
 #include "process/children.h"
 #include "process/world.h"
 #include "signal/signal.h"
+#include "time/time.h"
 
 #define EXEC_STATE_NAME  "posix.state"
 #define EXEC_STATE_MAGIC 0x31434558454f5043ull
@@ -23,8 +24,8 @@ struct exec_state {
 	uint32_t ndescriptors; /* struct carried_descriptor follow */
 	cap_t event;           /* that servers wake the process by */
 	cap_t directory;       /* working directory; CAP_NULL: the root */
-	cap_t timer;           /* ITIMER_REAL goes on */
 	struct signal_saved signals;
+	struct timers_state timers; /* those of setitimer go on */
 	uint64_t umask;
 	uint64_t image_secret; /* where images begin: exec.c */
 	struct world_state world;

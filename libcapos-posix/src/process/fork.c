@@ -79,8 +79,8 @@ static void give_up(struct birth *birth)
 static long begin_child(const struct birth *birth)
 {
 	wait_forked();
+	timers_forked(); /* first: what waited of them must not start them again */
 	signal_forked(birth->signals);
-	itimer_forked();
 	world_join(&birth->world, birth->signals);
 	return 0;
 }

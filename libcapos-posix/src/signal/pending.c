@@ -26,17 +26,8 @@ static uint64_t queued, queue_limit = SIGNAL_QUEUE_DEFAULT;
 /* Of the process room and of the time room, once they take part. */
 static struct signal_world world;
 
-static void no_look(void)
-{
-}
-
-static void not_taken(int signal, struct signal_origin *origin)
-{
-	(void)signal, (void)origin;
-}
-
-static void (*timers_look)(void) = no_look;
-static void (*timer_taken)(int signal, struct signal_origin *origin) = not_taken;
+static void (*timers_look)(void);
+static void (*timer_taken)(int signal, struct signal_origin *origin);
 
 void signal_set_world(const struct signal_world *of_process)
 {
@@ -66,17 +57,29 @@ uint64_t signal_queue_limit(void)
 
 /* ---- Posting ---- */
 
+/* Of one that is pending. */
+static void take_from(struct signal_pending *pending, int signal, struct signal_origin *origin)
+{
+	struct signal_entry *entry = signal_pending_take(pending, signal);
+
+	*origin = (struct signal_origin){.code = SI_USER};
+	if (entry) {
+		*origin = entry->origin;
+		queued--;
+		posix_free(entry);
+	}
+	if (origin->code == SI_TIMER || TIMERS & SIGNAL_BIT(signal))
+		timer_taken(signal, origin);
+}
+
 static void drop(struct signal_pending *pending, uint64_t set)
 {
 	for (uint64_t rest = set & pending->set; rest; rest &= rest - 1) {
 		int signal = __builtin_ctzll(rest) + 1;
+		struct signal_origin origin;
 
-		while (pending->set & SIGNAL_BIT(signal)) {
-			struct signal_entry *entry = signal_pending_take(pending, signal);
-
-			queued -= entry ? 1 : 0;
-			posix_free(entry);
-		}
+		while (pending->set & SIGNAL_BIT(signal))
+			take_from(pending, signal, &origin);
 	}
 }
 
@@ -108,11 +111,12 @@ static int post(struct signal_pending *pending, int signal, struct signal_origin
 		signal_drop(STOPS);
 	if (signal_would_be_ignored(signal))
 		return 0;
-	if (signal < SIGNAL_QUEUED && pending->set & SIGNAL_BIT(signal))
-		return 0;
+	if (signal < SIGNAL_QUEUED && pending->set & SIGNAL_BIT(signal) && origin.code != SI_TIMER)
+		return 0; /* but each timer has one of its own */
 	if (queued < queue_limit || (signal < SIGNAL_QUEUED && origin.code > 0))
 		entry = posix_alloc(sizeof(*entry));
-	if (!entry && signal >= SIGNAL_QUEUED && origin.code != SI_USER)
+	if (!entry && (signal >= SIGNAL_QUEUED || origin.code == SI_TIMER) &&
+	    origin.code != SI_USER)
 		return -EAGAIN;
 	if (entry)
 		entry->origin = origin;
@@ -168,7 +172,8 @@ bool signal_collect(void)
 		bits = __atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL);
 	if (!bits)
 		return false;
-	timers_look();
+	if (bits & SIGNAL_TIMER_BIT)
+		timers_look();
 	bits &= ~SIGNAL_TIMER_BIT;
 	arrived = 0;
 	if (of_interest(bits))
@@ -197,21 +202,12 @@ uint64_t signal_pending_blocked(void)
 	return pending_set() & signal_here()->blocked;
 }
 
-/* Of one that is pending: what waits for the thread first. */
+/* What waits for the thread comes first. */
 static void take(int signal, struct signal_origin *origin)
 {
 	struct signal_pending *own = &signal_here()->pending;
-	struct signal_entry *entry =
-	        signal_pending_take(own->set & SIGNAL_BIT(signal) ? own : &signals.pending, signal);
 
-	*origin = (struct signal_origin){.code = SI_USER};
-	if (entry) {
-		*origin = entry->origin;
-		queued--;
-		posix_free(entry);
-	}
-	if (origin->code == SI_TIMER || TIMERS & SIGNAL_BIT(signal))
-		timer_taken(signal, origin);
+	take_from(own->set & SIGNAL_BIT(signal) ? own : &signals.pending, signal, origin);
 }
 
 int signal_take(uint64_t set, struct signal_origin *origin)

@@ -24,6 +24,9 @@ static inline struct signal_thread *signal_here(void)
 	return &signal_first_thread;
 }
 
+/* The thread of this process that has this number; NULL: none has. */
+struct signal_thread *signal_thread_of(long number);
+
 /* ---- Around every system call ---- */
 
 /* Masks upcalls. */

@@ -122,6 +122,11 @@ long sys_sigaltstack(long set, long old)
 
 /* ---- Sending to oneself ---- */
 
+struct signal_thread *signal_thread_of(long number)
+{
+	return number == (long)process_id() ? signal_here() : NULL;
+}
+
 long signal_self(long signal, int code)
 {
 	struct signal_origin origin = {.code = code, .pid = (int)process_id(), .own = true};

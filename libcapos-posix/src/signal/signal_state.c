@@ -41,7 +41,7 @@ bool signal_pending_add(struct signal_pending *pending, int signal, struct signa
 	struct signal_entry **last = &pending->last[signal];
 	bool waits = pending->set & SIGNAL_BIT(signal);
 
-	if (waits && (signal < SIGNAL_QUEUED || !entry))
+	if (waits && !entry)
 		return false;
 	pending->set |= SIGNAL_BIT(signal);
 	if (!entry)

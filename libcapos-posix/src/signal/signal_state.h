@@ -77,8 +77,7 @@ enum signal_disposition { SIGNAL_IGNORE, SIGNAL_TERMINATE, SIGNAL_STOP, SIGNAL_H
 
 enum signal_disposition signal_disposition(const struct signal_process *p, int signal);
 
-/* entry NULL: there is no memory for one.  False: that signal waits already and is not queued, or
- * no entry could be added to those that wait; the caller keeps entry. */
+/* entry NULL: there is no memory for one.  False: none could be added to those that wait. */
 bool signal_pending_add(struct signal_pending *pending, int signal, struct signal_entry *entry);
 /* The first of that number, which is in the set; NULL: it waits without an entry. */
 struct signal_entry *signal_pending_take(struct signal_pending *pending, int signal);

@@ -10,43 +10,71 @@
 #include <capos/cap.h>
 
 #include "core/core.h"
+#include "time/internal.h"
 
-#define NS_PER_SECOND 1000000000ll
-
-/* A negative number is the processor clock of a process, ~pid << 3 | kind. */
-static int unknown_clock(long clock)
+/* A negative number is the processor clock of a process or thread: ~number << 3, and three bits.
+ * Number 0 is the caller's. */
+static int clock_of_number(long clock)
 {
-	if ((int)clock < 0)
-		return (int)absent(ABSENT_CLOCK_OF_OTHER);
-	return (int)absent_option(ABSENT_CLOCK, (unsigned long)clock, -EINVAL);
+	long number = ~((long)(int)clock >> 3);
+
+	if (!number || number == (long)process_id())
+		return 0;
+	return (int)absent(ABSENT_CLOCK_OF_OTHER);
 }
 
-/* A clock's time in nanoseconds. */
-static int read_clock(long clock, int64_t *ns)
+int clock_kind_of(long clock, enum clock_kind *kind)
 {
-	struct cap_process process;
-
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_TAI: /* as on a Linux that was given no leap seconds */
-		*ns = cap_realtime();
+		*kind = CLOCK_KIND_REALTIME;
 		return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
-		*ns = (int64_t)cap_now();
+		*kind = CLOCK_KIND_MONOTONIC;
 		return 0;
 	case CLOCK_PROCESS_CPUTIME_ID:
 	case CLOCK_THREAD_CPUTIME_ID: /* one thread: the same */
+		*kind = CLOCK_KIND_CPU;
+		return 0;
+	default:
+		*kind = CLOCK_KIND_CPU;
+		if ((int)clock < 0)
+			return clock_of_number(clock);
+		return (int)absent_option(ABSENT_CLOCK, (unsigned long)clock, -EINVAL);
+	}
+}
+
+int clock_read(enum clock_kind kind, int64_t *ns)
+{
+	struct cap_process process;
+
+	switch (kind) {
+	case CLOCK_KIND_REALTIME:
+		*ns = cap_realtime();
+		break;
+	case CLOCK_KIND_MONOTONIC:
+		*ns = (int64_t)cap_now();
+		break;
+	case CLOCK_KIND_CPU:
 		if (cap_process_status(&process))
 			return -EINVAL;
 		*ns = (int64_t)process.cpu_ns;
-		return 0;
-	default:
-		return unknown_clock(clock);
+		break;
 	}
+	return 0;
+}
+
+static int read_clock(long clock, int64_t *ns)
+{
+	enum clock_kind kind;
+	int result = clock_kind_of(clock, &kind);
+
+	return result ? result : clock_read(kind, ns);
 }
 
 long sys_clock_gettime(long clock, long t)
@@ -88,42 +116,52 @@ long sys_time(long t)
 	return t && user_put(t, &now) ? -EFAULT : now;
 }
 
-/* Sleeps until the monotonic deadline; 0 or -EINTR. */
-static int sleep_until(uint64_t deadline)
+/* Sleeps until the clock has that time; 0 or -EINTR.  While the process sleeps its processor clock
+ * stands still, but for other threads: it is looked at again when it could be due. */
+static int sleep_until(enum clock_kind kind, uint64_t deadline)
 {
+	uint64_t until = deadline;
+	int64_t now;
 	int result;
 
-	do {
-		result = process_wait(deadline);
-	} while (!result);
-	return result == -ETIMEDOUT ? 0 : result;
+	for (;;) {
+		if (kind == CLOCK_KIND_CPU) {
+			if (clock_read(kind, &now))
+				return -EINVAL;
+			if ((uint64_t)now >= deadline)
+				return 0;
+			until = deadline_after(deadline - (uint64_t)now);
+		}
+		result = process_wait(until);
+		if (result == -ETIMEDOUT && kind == CLOCK_KIND_CPU)
+			continue;
+		if (result)
+			return result == -ETIMEDOUT ? 0 : result;
+	}
 }
 
 /* remaining: where the program wants what is left; 0: nowhere. */
-static int sleep_for(uint64_t ns, long remaining)
+static int sleep_for(enum clock_kind kind, uint64_t ns, long remaining)
 {
-	uint64_t deadline = deadline_after(ns), now;
-	int result = sleep_until(deadline);
 	struct timespec left;
+	uint64_t deadline;
+	int64_t now;
+	int result = clock_read(kind, &now);
 
-	if (result != -EINTR || !remaining)
+	if (result)
 		return result;
-	now = cap_now();
-	ns_to_timespec(deadline > now ? (int64_t)(deadline - now) : 0, &left);
+	deadline = ns > UINT64_MAX - 1 - (uint64_t)now ? UINT64_MAX : (uint64_t)now + ns;
+	result = sleep_until(kind, deadline);
+	if (result != -EINTR || !remaining || clock_read(kind, &now))
+		return result;
+	ns_to_timespec(deadline > (uint64_t)now ? (int64_t)(deadline - (uint64_t)now) : 0, &left);
 	return user_put(remaining, &left) ? -EFAULT : result;
 }
 
 /* 0, or why one cannot sleep on a clock. */
-static int check_sleep_clock(long clock)
+static int check_sleep_clock(long clock, enum clock_kind *kind)
 {
 	switch (clock) {
-	case CLOCK_REALTIME:
-	case CLOCK_TAI:
-	case CLOCK_MONOTONIC:
-	case CLOCK_BOOTTIME:
-		return 0;
-	case CLOCK_PROCESS_CPUTIME_ID:
-		return (int)absent(ABSENT_SLEEP_CPU_CLOCK);
 	case CLOCK_THREAD_CPUTIME_ID:
 		return -EINVAL;
 	case CLOCK_MONOTONIC_RAW:
@@ -131,18 +169,19 @@ static int check_sleep_clock(long clock)
 	case CLOCK_REALTIME_COARSE:
 		return -EOPNOTSUPP;
 	default:
-		return unknown_clock(clock);
+		return clock_kind_of(clock, kind);
 	}
 }
 
 long sys_clock_nanosleep(long clock, long flags, long request, long remaining)
 {
+	enum clock_kind kind;
 	struct timespec t;
 	uint64_t ns;
 	int64_t now;
 	int result;
 
-	result = check_sleep_clock(clock);
+	result = check_sleep_clock(clock, &kind);
 	if (result)
 		return result;
 	if (user_get(&t, request))
@@ -150,12 +189,27 @@ long sys_clock_nanosleep(long clock, long flags, long request, long remaining)
 	result = timespec_to_ns(&t, &ns);
 	if (result)
 		return result;
+	if (flags & TIMER_ABSTIME && kind != CLOCK_KIND_REALTIME)
+		return sleep_until(kind, ns);
+	if (kind == CLOCK_KIND_REALTIME)
+		kind = CLOCK_KIND_MONOTONIC;
 	if (!(flags & TIMER_ABSTIME))
-		return sleep_for(ns, remaining);
-	if (clock != CLOCK_REALTIME && clock != CLOCK_TAI)
-		return sleep_until(ns);
+		return sleep_for(kind, ns, remaining);
 	now = cap_realtime();
-	return now < 0 || ns > (uint64_t)now ? sleep_for(ns - (uint64_t)now, 0) : 0;
+	return now < 0 || ns > (uint64_t)now ? sleep_for(kind, ns - (uint64_t)now, 0) : 0;
+}
+
+/* No program holds the right to set the time. */
+long sys_clock_settime(long clock, long t)
+{
+	struct timespec wanted;
+	uint64_t ns;
+
+	if (clock != CLOCK_REALTIME)
+		return -EINVAL;
+	if (user_get(&wanted, t))
+		return -EFAULT;
+	return timespec_to_ns(&wanted, &ns) ? -EINVAL : -EPERM;
 }
 
 long sys_nanosleep(long request, long remaining)

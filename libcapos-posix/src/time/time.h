@@ -1,14 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the other rooms may use of time: ITIMER_REAL across fork and exec.
+ * What the other rooms may use of time: timers that post signals, across fork and exec.
  */
 #ifndef POSIX_TIME_H
 #define POSIX_TIME_H
 
+#include <stdint.h>
+
 #include <capos/abi.h>
 
-void itimer_forked(void); /* in the child: it has no timer */
-cap_t itimer_timer(void);
-void itimer_restore(cap_t carried);
+#include "signal/signal.h"
+
+/* What the signal room asks (signal_set_timers). */
+void timers_look(void);
+void timers_taken(int signal, struct signal_origin *origin);
+
+void timers_forked(void); /* in the child: it has no timers */
+
+/* The interval timers go on across exec. */
+struct timers_state {
+	cap_t timer;
+	struct {
+		uint64_t deadline, interval, waiting;
+	} interval[3];
+};
+void timers_save(struct timers_state *state);
+void timers_restore(const struct timers_state *state);
 
 #endif
