@@ -42,8 +42,9 @@ struct NetworkGrant {
 interface NetworkManager {
   # Authority over the network; what it extends to is fixed when it is made (restrict).
   getConfig         @0 () -> (addr :Data, netmask :Data, gateway :Data,
-                              addressFamily :IpAddressFamily, ipv6Supported :Bool);
-  # Waits until there is an address (by DHCP or the manifest), at most ten seconds: Status.networkDown.
+                              addressFamily :IpAddressFamily, ipv6Supported :Bool,
+                              mtu :UInt16, macAddress :Data);
+  # mtu: bytes of the largest IP packet.  Waits until there is an address (by DHCP or the manifest), at most ten seconds: Status.networkDown.
   createTcpListener @1 (port :UInt16) -> (listenerIndex :UInt16);
   connectTcp        @2 (addr :Data, port :UInt16) -> (socketIndex :UInt16);
   createUdpSocket   @3 (localAddr :Data, localPort :UInt16) -> (socketIndex :UInt16);
@@ -163,9 +164,10 @@ interface UdpSocket {
 }
 
 interface RawSocket {
-  # ICMP echo requests out; echo replies and errors about them in, as whole IPv4 packets (RFC 791) as a raw
-  # socket gives them.  Datagrams out are ICMP messages (RFC 792) without the IP header; anything but an echo request
-  # is dropped and counted as an error: Status.accessDenied in the channel.
+  # ICMP echo requests out; in, echo replies to the same session's sockets, and errors about what these sent, by UDP and
+  # TCP too: whole IPv4 packets (RFC 791) as a raw socket gives them.  Datagrams out are ICMP messages (RFC 792)
+  # without the IP header; anything but an echo request is dropped and counted as an error: Status.accessDenied in the
+  # channel.
   bind @0 (addr :Data) -> ();
   connect @1 (addr :Data) -> ();
   localAddress @2 () -> (address :SocketAddress);

@@ -205,6 +205,20 @@ static bool is_fragment(const struct pbuf *p)
 	       ((frame[ETHERNET_HEADER + 6] << 8 | frame[ETHERNET_HEADER + 7]) & 0x3fff) != 0;
 }
 
+/* RFC 1122, 3.2.1.3: a source address of this host never arrives on a link.  A program may trust
+ * whatever comes from loopback. */
+static bool is_martian(const struct pbuf *p)
+{
+	const uint8_t *frame = p->payload;
+	ip4_addr_t source;
+
+	if (ethertype(p) != ETHERTYPE_IPV4)
+		return false;
+	memcpy(&source.addr, frame + ETHERNET_HEADER + 12, sizeof(source.addr));
+	return ip4_addr_isloopback(&source) ||
+	       (!ip4_addr_isany_val(source) && ip4_addr_eq(&source, netif_ip4_addr(&nic.netif)));
+}
+
 static void set_checks(bool good)
 {
 	uint16_t checked = NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
@@ -217,9 +231,14 @@ static void input_frame(struct pbuf *p, bool checksum_good)
 {
 	bool fragment = is_fragment(p), arp = ethertype(p) == ETHERTYPE_ARP;
 
+	nic.counters.received++;
+	if (is_martian(p)) {
+		nic.counters.martian++;
+		pbuf_free(p);
+		return;
+	}
 	if (fragment)
 		timers_fragment_received();
-	nic.counters.received++;
 	/* The sum of a whole datagram is never the device's to check. */
 	set_checks(checksum_good && !fragment);
 	if (nic.netif.input(p, &nic.netif) != ERR_OK)

@@ -45,6 +45,7 @@ bool nic_was_starved(void);
 struct nic_counters {
 	uint64_t received, transmitted;
 	uint64_t malformed; /* descriptors out of range */
+	uint64_t martian;   /* received packets with a source address of this host */
 	uint64_t no_memory; /* received frames dropped for lack of memory */
 	uint64_t no_buffer; /* frames not sent for lack of a transmit buffer */
 };

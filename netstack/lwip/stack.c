@@ -161,6 +161,19 @@ ip4_addr_t stack_gateway(void)
 	return nic_netif() ? *netif_ip4_gw(nic_netif()) : (ip4_addr_t){0};
 }
 
+uint16_t stack_mtu(void)
+{
+	return nic_netif() ? nic_netif()->mtu : 0;
+}
+
+uint32_t stack_mac(uint8_t mac[STACK_MAC_SIZE])
+{
+	if (!nic_netif())
+		return 0;
+	memcpy(mac, nic_netif()->hwaddr, STACK_MAC_SIZE);
+	return STACK_MAC_SIZE;
+}
+
 unsigned stack_name_servers(ip4_addr_t servers[STACK_NAME_SERVERS])
 {
 	unsigned n = 0;

@@ -49,6 +49,11 @@ bool stack_changed(void);
 ip4_addr_t stack_address(void);
 ip4_addr_t stack_netmask(void);
 ip4_addr_t stack_gateway(void);
+/* Bytes of the largest IP packet that the NIC sends; 0: there is none. */
+uint16_t stack_mtu(void);
+/* The NIC's link address; its length, 0 without a NIC. */
+#define STACK_MAC_SIZE 6u
+uint32_t stack_mac(uint8_t mac[STACK_MAC_SIZE]);
 unsigned stack_name_servers(ip4_addr_t servers[STACK_NAME_SERVERS]);
 
 /* May a socket be bound to it?  Unspecified, loopback, or the host's. */

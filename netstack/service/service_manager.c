@@ -38,6 +38,7 @@ static bool network_known(int *status)
 static void fill_config(struct network_manager_get_config_results *out)
 {
 	static ip4_addr_t address, netmask, gateway; /* until the message is built */
+	static uint8_t mac[STACK_MAC_SIZE];
 
 	address = stack_address();
 	netmask = stack_netmask();
@@ -48,6 +49,8 @@ static void fill_config(struct network_manager_get_config_results *out)
 		out->gateway = service_address_data(&gateway);
 	out->address_family = IP_ADDRESS_FAMILY_IPV4;
 	out->ipv6_supported = false;
+	out->mtu = stack_mtu();
+	out->mac_address = MSG_DATA(mac, stack_mac(mac));
 }
 
 static void fill_name_servers(struct network_manager_name_servers_results *out)

@@ -64,11 +64,13 @@ static void handle_error(const struct pbuf *p, uint8_t type, uint8_t code, const
 			icmp_echo_deliver(p, icmp_read16(carried + 4), false);
 		break;
 	case IP_PROTO_TCP:
+		icmp_error_deliver(p, SOCKET_TCP, icmp_read16(carried));
 		sequence = (uint32_t)icmp_read16(carried + 4) << 16 | icmp_read16(carried + 6);
 		if (status)
 			tcp_socket_icmp_error(icmp_read16(carried), peer, sequence, status);
 		break;
 	case IP_PROTO_UDP:
+		icmp_error_deliver(p, SOCKET_UDP, icmp_read16(carried));
 		if (status) {
 			datagram_icmp_error(icmp_read16(carried), peer, status);
 			resolver_icmp_error(icmp_read16(carried), peer);

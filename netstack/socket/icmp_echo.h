@@ -23,8 +23,12 @@ static inline uint16_t icmp_read16(const uint8_t *p)
 
 /* Sends one echo request, by message. */
 int icmp_send_one(struct socket *s, const struct channel_datagram *header, const void *bytes);
-/* Delivers the whole packet to the sockets that sent a request with this identifier; from_peer: to
- * connected ones only if it comes from their peer (an error comes from any router on the way). */
+/* Delivers an error about a UDP datagram or a TCP segment from that port to the ICMP sockets of the
+ * account whose socket has the port: a program sees the errors about what it sent itself. */
+void icmp_error_deliver(const struct pbuf *p, enum socket_kind kind, uint16_t local_port);
+/* Delivers the whole packet to the ICMP sockets of the accounts that sent a request with this
+ * identifier; from_peer: to connected ones only if it comes from their peer (an error comes from
+ * any router on the way). */
 void icmp_echo_deliver(const struct pbuf *p, uint16_t identifier, bool from_peer);
 
 #endif

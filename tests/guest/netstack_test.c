@@ -211,6 +211,8 @@ static void test_addresses(void)
 
 	tap_equal(network_manager_get_config(network, &config, &call), CAP_OK, "getConfig");
 	tap_ok(config.addr.len == 4 && config.addr.ptr[0] == 10, "an address of 10.0.2/24");
+	tap_equal(config.mtu, 1500, "the MTU of Ethernet");
+	tap_equal(config.mac_address.len, 6, "a MAC address");
 	tap_ok(config.netmask.len == 4 && config.netmask.ptr[3] == 0, "its mask");
 	for (uint32_t length = 0; length < 20; length++)
 		if (length != 4 && length != 16 &&

@@ -81,10 +81,15 @@ static const struct {
         {"SIOCGIFADDR", ENODEV},
         {"SIOCGIFBRDADDR", ENODEV},
         {"SIOCGIFNETMASK", ENODEV},
+        {"SIOCGIFMTU", ENODEV},
+        {"SIOCGIFHWADDR", ENODEV},
         {"SIOCSIFFLAGS", EPERM}, /* without CAP_NET_ADMIN */
         {"SIOCSIFADDR", EPERM},
         {"SIOCSIFBRDADDR", EPERM},
         {"SIOCSIFNETMASK", EPERM},
+        {"SIOCSIFMTU", EPERM},
+        {"SIOCSIFHWADDR", EPERM},
+        {"SIOCSIFNAME", EPERM},
         {"PR_SET_NO_NEW_PRIVS", EINVAL}, /* of 0 */
         {"FUTEX_WAIT", EAGAIN},
         {"FUTEX_WAIT_BITSET", EINVAL}, /* of no bits */

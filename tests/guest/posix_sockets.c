@@ -7,6 +7,8 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/tcp.h>
@@ -649,6 +651,45 @@ static void as_linux(void)
 	close(fd);
 }
 
+static void interfaces(void)
+{
+	static const struct {
+		const char *name;
+		int index, mtu, hardware, flags;
+	} expected[] = {
+	        {"lo", 1, 65536, ARPHRD_LOOPBACK, IFF_UP | IFF_RUNNING | IFF_LOOPBACK},
+	        {"eth0", 2, 1500, ARPHRD_ETHER, IFF_UP | IFF_RUNNING | IFF_BROADCAST},
+	};
+	struct ifreq list[3], r = {0};
+	struct ifconf all = {.ifc_len = sizeof(list), .ifc_req = list};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	ok(ioctl(fd, SIOCGIFCONF, &all) == 0 && all.ifc_len == 2 * sizeof(r), "two interfaces");
+	all.ifc_len = sizeof(r) + 1;
+	ok(ioctl(fd, SIOCGIFCONF, &all) == 0 && all.ifc_len == sizeof(r), "one fits");
+	for (int i = 0; i < 2; i++) {
+		r.ifr_ifindex = expected[i].index;
+		ok(ioctl(fd, SIOCGIFNAME, &r) == 0 && !strcmp(r.ifr_name, expected[i].name),
+		   expected[i].name);
+		ok(ioctl(fd, SIOCGIFINDEX, &r) == 0 && r.ifr_ifindex == expected[i].index,
+		   "its index");
+		ok(ioctl(fd, SIOCGIFMTU, &r) == 0 && r.ifr_mtu == expected[i].mtu, "its MTU");
+		ok(ioctl(fd, SIOCGIFFLAGS, &r) == 0 && r.ifr_flags == expected[i].flags,
+		   "its flags");
+		ok(ioctl(fd, SIOCGIFHWADDR, &r) == 0 &&
+		           r.ifr_hwaddr.sa_family == expected[i].hardware &&
+		           !r.ifr_hwaddr.sa_data[0] == (i == 0),
+		   "its link address");
+		ok(ioctl(fd, SIOCGIFBRDADDR, &r) == 0 &&
+		           !((struct sockaddr_in *)&r.ifr_broadaddr)->sin_addr.s_addr == (i == 0),
+		   "its broadcast address");
+		fails(ioctl(fd, SIOCSIFMTU, &r), EPERM, "no program may change it");
+	}
+	r.ifr_ifindex = 3;
+	fails(ioctl(fd, SIOCGIFNAME, &r), ENODEV, "no third interface");
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	int fd;
@@ -677,6 +718,7 @@ int main(int argc, char **argv)
 	udp();
 	server(atoi(argv[3]));
 	as_linux();
+	interfaces();
 	ping(SOCK_RAW);
 	ping(SOCK_DGRAM);
 	return tap_finish();

@@ -23,6 +23,24 @@ def test_ping(capos):
     assert b"3 packets transmitted, 3 packets received" in run.stdout
 
 
+def test_traceroute(capos):
+    run = capos("busybox", "traceroute", "-n", "-q1", "-m1", HOST)
+    assert run.returncode == 0, run.stderr
+    assert re.search(rb"^ 1  10\.0\.2\.2  [0-9.]+ ms$", run.stdout, re.M), run.stdout
+    run = capos("busybox", "traceroute", "-I", "-n", "-q1", "-m1", HOST)
+    assert re.search(rb"^ 1  10\.0\.2\.2  [0-9.]+ ms$", run.stdout, re.M), run.stdout
+
+
+def test_ifconfig(capos):
+    run = capos("busybox", "ifconfig")
+    eth0, lo = run.stdout.split(b"\n\n")[:2]
+    assert re.search(rb"HWaddr 52:54:00(:[0-9A-F]{2}){3}", eth0), eth0
+    assert b"inet addr:10.0.2.15  Bcast:10.0.2.255  Mask:255.255.255.0" in eth0
+    assert b"UP BROADCAST RUNNING  MTU:1500" in eth0
+    assert b"inet addr:127.0.0.1  Mask:255.0.0.0" in lo
+    assert b"UP LOOPBACK RUNNING  MTU:65536" in lo
+
+
 def test_wget(capos, http_server):
     http_server.files["/hello"] = b"hello from the host\n"
     run = capos("busybox", "wget", "-q", "-O", "-", http_server.url("/hello"))

@@ -15,6 +15,7 @@
 #include <capos/schema/status.h>
 
 #include "netstack/socket/datagram.h"
+#include "netstack/lwip/nic.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/stack.h"
 #include "tests/unit/netstack_host.h"
@@ -178,7 +179,8 @@ static void a_full_queue_drops(void **state)
 
 static void echo(void **state)
 {
-	struct program a, b;
+	struct policy *stranger = policy_create(policy_root());
+	struct program a, b, same;
 	struct channel_datagram header;
 	struct segment q;
 	struct frame f;
@@ -186,7 +188,9 @@ static void echo(void **state)
 
 	(void)state;
 	assert_int_equal(program_open(&a, SOCKET_ICMP, NULL), STATUS_OK);
-	assert_int_equal(program_open(&b, SOCKET_ICMP, NULL), STATUS_OK);
+	policy_grant(stranger, GRANT_ALL, NULL, 0, 0);
+	assert_int_equal(program_open(&b, SOCKET_ICMP, stranger), STATUS_OK);
+	assert_int_equal(program_open(&same, SOCKET_ICMP, NULL), STATUS_OK);
 	send_datagram(&a, "10.0.2.2", 0, request, sizeof(request));
 	assert_true(next_icmp(&q));
 	assert_int_equal(q.length, 16);
@@ -194,7 +198,8 @@ static void echo(void **state)
 	build_icmp(&f, 0, 0, 0, 0xabcd0001, request + 8, 8);
 	host_receive(&f);
 	host_run();
-	/* The whole packet, to the socket that asked, and to no other. */
+	/* The whole packet, to the sockets of the program that asked, and to no other. */
+	assert_int_equal(take_datagram(&same, &header), 20 + 16);
 	assert_int_equal(take_datagram(&a, &header), 20 + 16);
 	assert_int_equal(received[0], 0x45);
 	assert_int_equal(received[20], 0);
@@ -209,6 +214,7 @@ static void echo(void **state)
 	host_receive(&f);
 	host_run();
 	assert_int_equal(take_datagram(&a, &header), 20 + 8 + 36);
+	assert_int_equal(take_datagram(&same, &header), 20 + 8 + 36);
 	assert_int_equal(take_datagram(&b, &header), CAP_EAGAIN);
 	/* Anything but an echo request stays here. */
 	host_drop_sent();
@@ -221,11 +227,15 @@ static void echo(void **state)
 	/* Ourselves. */
 	request[0] = 8;
 	request[2] = request[3] = 0;
+	request[4] = 0xbb;
 	memcpy(request + 2, &(uint16_t){(uint16_t)~port_checksum(request, 16)}, 2);
 	send_datagram(&b, "127.0.0.1", 0, request, sizeof(request));
 	assert_int_equal(take_datagram(&b, &header), 20 + 16);
+	assert_int_equal(take_datagram(&a, &header), CAP_EAGAIN);
 	program_close(&a);
 	program_close(&b);
+	program_close(&same);
+	policy_put(stranger);
 	/* And we answer others. */
 	build_icmp(&f, 0, 8, 0, 0x12340001, pattern, 1000);
 	host_receive(&f);
@@ -233,6 +243,70 @@ static void echo(void **state)
 	assert_true(next_icmp(&q));
 	assert_int_equal(q.flags, 0);
 	assert_int_equal(q.length, 1008);
+}
+
+/* As traceroute needs: what a router says about a datagram reaches the ICMP sockets of the program
+ * that sent it, and no other program's. */
+static void errors_about_datagrams_reach_icmp_sockets(void **state)
+{
+	struct policy *stranger = policy_create(policy_root());
+	struct program udp, icmp, other;
+	struct channel_datagram header;
+	struct frame sent, error;
+
+	(void)state;
+	policy_grant(stranger, GRANT_ALL, NULL, 0, 0);
+	assert_int_equal(program_open(&udp, SOCKET_UDP, NULL), STATUS_OK);
+	assert_int_equal(program_open(&icmp, SOCKET_ICMP, NULL), STATUS_OK);
+	assert_int_equal(program_open(&other, SOCKET_ICMP, stranger), STATUS_OK);
+	host_drop_sent();
+	send_datagram(&udp, "10.0.2.2", 33434, pattern, 10);
+	assert_true(host_sent(&sent));
+	build_icmp(&error, host_address("192.0.2.7"), 11, 0, 0, sent.bytes + 14, 28);
+	host_receive(&error);
+	host_run();
+	assert_int_equal(take_datagram(&icmp, &header), 20 + 8 + 28);
+	assert_memory_equal(header.address, &(uint32_t){host_address("192.0.2.7")}, 4);
+	assert_int_equal(received[20], 11);
+	assert_int_equal(take_datagram(&other, &header), CAP_EAGAIN);
+	program_close(&udp);
+	host_receive(&error); /* the socket is gone */
+	host_run();
+	assert_int_equal(take_datagram(&icmp, &header), CAP_EAGAIN);
+	program_close(&icmp);
+	program_close(&other);
+	policy_put(stranger);
+	host_drop_sent();
+}
+
+/* A peer on the link cannot pretend to be this host. */
+static void own_addresses_never_arrive_on_the_link(void **state)
+{
+	uint64_t before = nic_counters()->martian;
+	struct channel_datagram header;
+	struct program p;
+	struct frame f;
+
+	(void)state;
+	assert_int_equal(program_open(&p, SOCKET_UDP, NULL), STATUS_OK);
+	assert_int_equal(datagram_bind(p.socket, at("0.0.0.0", 6002)), STATUS_OK);
+	for (int i = 0; i < 3; i++) {
+		static const char *const sources[] = {"127.0.0.1", "10.0.2.15", "10.0.2.2"};
+
+		build_udp(&f, &(struct segment){.source = host_address(sources[i]),
+		                                .source_port = 1,
+		                                .destination_port = 6002,
+		                                .payload = pattern,
+		                                .length = 10});
+		host_receive(&f);
+		host_run();
+	}
+	assert_int_equal(take_datagram(&p, &header), 10);
+	assert_memory_equal(header.address, &(uint32_t){HOST_GATEWAY}, 4);
+	assert_int_equal(take_datagram(&p, &header), CAP_EAGAIN);
+	assert_int_equal(nic_counters()->martian, before + 2);
+	program_close(&p);
+	host_drop_sent();
 }
 
 /* Fragments that never become whole hold neither the driver's buffers nor all memory. */
@@ -295,6 +369,8 @@ int datagram_tests(void)
 	        cmocka_unit_test(large_datagrams),
 	        cmocka_unit_test(a_full_queue_drops),
 	        cmocka_unit_test(echo),
+	        cmocka_unit_test(errors_about_datagrams_reach_icmp_sockets),
+	        cmocka_unit_test(own_addresses_never_arrive_on_the_link),
 	        cmocka_unit_test(unfinished_datagrams),
 	        cmocka_unit_test(checksums),
 	};
