@@ -14,7 +14,7 @@ LWIP_CPPFLAGS = -I$(srcdir) -I$(srcdir)/netstack/lwip/port -Iwork/lwip/src/inclu
 $(LWIP_C): work/lwip/.unpacked
 	@test -f $@
 
-# Know nothing of calls and capabilities: the unit tests link them, too (heap.c has a test of its own).
+# Without calls and capabilities: the unit tests link them, too (heap.c has a test of its own).
 NETSTACK_PURE_C = netstack/lwip/checksum.c netstack/lwip/handshake.c netstack/lwip/neighbour.c netstack/lwip/nic.c \
 	netstack/lwip/random.c netstack/lwip/reassembly.c netstack/lwip/stack.c netstack/lwip/syn_cookie.c netstack/lwip/timers.c netstack/socket/datagram.c \
 	netstack/socket/datagram_queue.c netstack/socket/dns_message.c netstack/socket/icmp.c netstack/socket/icmp_echo.c \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The netstack process: what it holds ("nic", "entropy", "log", the endpoint "serve"), and the
- * start.  It holds no device and no memory but its own, its
- * clients' channels and the driver's buffers.
+ * start.  It holds no device, and no memory but its own, its clients' channels and the driver's
+ * buffers.
  */
 #include <string.h>
 
@@ -110,5 +110,5 @@ int main(int argc, char **argv)
 		log_line("no network interface was given");
 	stack_configure(&config);
 	result = server_run(&service);
-	log_fatal("the endpoint is gone: %s", cap_error_text(result));
+	log_fatal("the endpoint has ended: %s", cap_error_text(result));
 }

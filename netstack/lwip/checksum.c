@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Internet checksum and the copy of bulk data, both by 64-bit words: what a packet costs most.
- * No byte outside of the given ranges is read or written.
+ * The Internet checksum and the copy of bulk data, both by 64-bit words: they are the most
+ * expensive steps of a packet. No byte outside of the given ranges is read or written.
  */
 #include "netstack/lwip/checksum.h"
 
@@ -23,7 +23,7 @@ uint16_t port_checksum(const void *data, int length)
 	const uint8_t *p = data;
 	uint64_t sum = 0, other = 0;
 
-	/* Two sums, so that neither addition waits for the other. */
+	/* Two sums, so that no addition waits for the other. */
 	for (; length >= 32; length -= 32, p += 32) {
 		const word *w = (const word *)p;
 

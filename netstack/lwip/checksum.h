@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Internet checksum (RFC 1071) over bytes as they lie, and the copy of bulk data; lwIP uses
- * both through port/arch/cc.h.
+ * The Internet checksum (RFC 1071) over bytes in memory order, and the copy of bulk data; lwIP
+ * uses both through port/arch/cc.h.
  */
 #ifndef NETSTACK_CHECKSUM_H
 #define NETSTACK_CHECKSUM_H

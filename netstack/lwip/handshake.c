@@ -167,8 +167,8 @@ static struct syn syn_of(const struct tcp_hdr *tcp)
 	                    .window_scale = -1};
 }
 
-/* The Ethernet header stands before the IP header in the same copy of the frame; NULL for one that
- * nothing can be sent to. */
+/* The sender's link address: the Ethernet header precedes the IP header in the same copy of the
+ * frame.  NULL: a group address, or another kind of link. */
 static const struct eth_addr *station_of(struct netif *netif, const struct pbuf *p)
 {
 	const struct eth_hdr *ethernet =
@@ -226,7 +226,7 @@ static err_t listener_ack(const struct tcp_pcb *listener, const struct tcp_hdr *
 }
 
 /* A SYN for a connection that is half open: the SYN-ACK again, if it is the same SYN.  lwIP would
- * read its options again, and insists that the window is the one that it began with. */
+ * read its options again, and asserts that the window is still the initial one. */
 static err_t repeated_syn(struct tcp_pcb *pcb, const struct tcp_hdr *tcp)
 {
 	if (tcp->seqno == pcb->rcv_nxt - 1 && tcp_rexmit(pcb) == ERR_OK)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Size classes over one area.  A block is free (linked through its first word), in use, or
- * was never taken and lies past its class's `fresh`; its class follows from its address.
+ * Size classes over one area.  A block is free (linked through its first word), in use, or was
+ * never taken (its class's `fresh` counts those that were); its class follows from its address.
  */
 #include <stdbool.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lwIP's memory: blocks of a few sizes, each with a quota, so that nothing that arrives or is asked
- * for can make netstack larger than heap_plan says, and a run on one kind of object leaves the
- * others alone.  Taking and giving back take constant time.
+ * lwIP's memory: blocks of a few sizes, each with a quota, so that no packet and no call can make
+ * netstack larger than heap_plan says, and one kind of object cannot take the memory of the others.
+ * Allocating and freeing take constant time.
  */
 #ifndef NETSTACK_HEAP_H
 #define NETSTACK_HEAP_H

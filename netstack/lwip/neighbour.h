@@ -2,7 +2,7 @@
 /*
  * Packets that wait for a neighbour's link address (ARP, RFC 826), in place of lwIP's queue, which
  * any one program or peer can fill.  Each packet and each neighbour that is asked for is charged to
- * the account that sends; when there is no more room, the account that has the most gives way.
+ * the account that sends; when no room is left, the account that has the most gives way.
  *
  * What this cannot do: protect from a host on the same link that answers for others.
  */
@@ -31,7 +31,7 @@ void neighbour_flush(struct netif *netif);
 /* Once a second while neighbours are asked for: gives up those that do not answer. */
 void neighbour_expire(void);
 
-/* The neighbour that packets to it go through is known (or none is needed). */
+/* The neighbour that packets to it go through is known, or not needed. */
 bool neighbour_known(ip4_addr_t destination);
 
 #endif

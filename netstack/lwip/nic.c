@@ -71,7 +71,7 @@ static void reclaim(void)
 		nic.transmit_ours[d.buffer] = true;
 		nic.transmit_free[nic.ntransmit_free++] = d.buffer;
 	}
-	/* The driver never waits for space there, but it has to see that there is some. */
+	/* The driver never waits for space there, but it must see the space. */
 	queue_publish_take(&nic.queues.transmit_free);
 }
 
@@ -149,13 +149,13 @@ static void give_back(uint32_t buffer)
 {
 	struct nicqueue_descriptor d = {.buffer = buffer};
 
-	/* There is a place for every buffer, unless the driver's index is false; then the queue is
-	 * broken. */
+	/* The queue has a place for every buffer, unless the driver's index is malformed; then
+	 * the queue is marked broken. */
 	queue_put(&nic.queues.receive_free, &d, 1);
 	nic.give_dirty = true;
 }
 
-/* A pbuf of netstack's own memory; NULL: none left. */
+/* A pbuf of netstack's own memory; NULL: no memory. */
 static struct pbuf *allocate(uint16_t length)
 {
 	struct pbuf *p = pbuf_alloc(PBUF_RAW, length, PBUF_RAM);
@@ -172,7 +172,7 @@ static struct pbuf *allocate(uint16_t length)
 
 /*
  * The frame in private memory: the device may still write into its buffer, and lwIP reads headers
- * more than once.  Behind a short frame there are zeros, because lwIP reads some headers before it
+ * more than once.  A short frame is followed by zeros, because lwIP reads some headers before it
  * looks at the length.
  */
 static struct pbuf *copy_frame(const uint8_t *frame, uint16_t length)
@@ -205,8 +205,8 @@ static bool is_fragment(const struct pbuf *p)
 	       ((frame[ETHERNET_HEADER + 6] << 8 | frame[ETHERNET_HEADER + 7]) & 0x3fff) != 0;
 }
 
-/* RFC 1122, 3.2.1.3: a source address of this host never arrives on a link.  A program may trust
- * whatever comes from loopback. */
+/* RFC 1122, 3.2.1.3: a source address of this host never arrives on a link.  Programs
+ * may trust their peers on loopback. */
 static bool is_martian(const struct pbuf *p)
 {
 	const uint8_t *frame = p->payload;
@@ -239,7 +239,7 @@ static void input_frame(struct pbuf *p, bool checksum_good)
 	}
 	if (fragment)
 		timers_fragment_received();
-	/* The sum of a whole datagram is never the device's to check. */
+	/* The device cannot check the checksum of a datagram in fragments. */
 	set_checks(checksum_good && !fragment);
 	if (nic.netif.input(p, &nic.netif) != ERR_OK)
 		pbuf_free(p);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The network interface: frames between the NIC driver's shared queues and lwIP, with one copy each
- * way.  Nothing in the shared memory is trusted: a descriptor is read once and names a buffer that
- * is in range, or it is dropped; a frame is copied out before it is looked at.
+ * way.  Nothing in the shared memory is trusted: a descriptor is read once and dropped if its
+ * buffer is out of range; a frame is copied out before it is parsed.
  */
 #ifndef NETSTACK_NIC_H
 #define NETSTACK_NIC_H
@@ -26,20 +26,19 @@ int nic_open(const struct nic_setup *setup);
 /* NULL: not attached. */
 struct netif *nic_netif(void);
 
-/* Hands frames that have arrived to lwIP, at most `most`; how many there were. */
+/* Passes received frames to lwIP, at most `most`; returns their number. */
 unsigned nic_take_frames(unsigned most);
 /* Publishes what was sent and given back since the last time, and wakes the driver if it asked. */
 void nic_flush(void);
-/* Asks to be woken by the driver.  True when there is work after all. */
+/* Asks to be woken by the driver.  True: a frame has arrived meanwhile. */
 bool nic_arm(void);
 
 /* Transmit buffers that are free now. */
 unsigned nic_transmit_space(void);
-/* True when there is not room for so many frames (or half of all buffers): whoever asked waits for
- * nic_was_starved(). */
+/* True when fewer transmit buffers are free than so many frames (or half of all buffers) need; the
+ * sender then waits for nic_was_starved(). */
 bool nic_transmit_short(unsigned frames);
-/* Forgets that a sender found no transmit buffer; true when there was one and there is space
- * again. */
+/* True once when a sender found no transmit buffer and one is free again. */
 bool nic_was_starved(void);
 
 struct nic_counters {

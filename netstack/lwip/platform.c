@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What netstack's pure files need of the system (lwip/platform.h), over capabilities.  Memory
- * that is made here is committed; netstack's own is all present from server_init() on: nothing
- * that arrives or is asked for makes it touch a page that does not exist.
+ * platform.h over capabilities.  Memory
+ * that is made here is committed; netstack's own memory is all present from server_init() on:
+ * no packet and no call makes it touch a page that does not exist.
  */
 #include <capos/cap.h>
 #include <capos/log.h>
@@ -40,7 +40,7 @@ void platform_signal(uint64_t event, uint64_t bits)
 	struct capos_sqe sqe = {
 	        .op = CAP_OP_SIGNAL, .flags = CAPOS_SQE_QUIET, .cap = event, .arg = bits};
 
-	/* A capability that is no event wakes nothing, which is the client's own loss. */
+	/* A capability that is not an event wakes nothing; only the client suffers. */
 	(void)cap_submit_quiet(&sqe);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What netstack's pure files need of their surroundings.  platform.c provides it over
+ * What the rooms lwip/ and socket/ need of the system.  platform.c provides it over
  * capabilities, the unit tests over the host's memory and a clock that they move.
  */
 #ifndef NETSTACK_PLATFORM_H

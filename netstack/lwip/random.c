@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SipHash-2-4 as the one pseudo-random function of netstack; sequence numbers and random numbers
- * have keys of their own, so that neither says anything about the other.
+ * have keys of their own, so that neither reveals anything about the other.
  */
 #include <string.h>
 

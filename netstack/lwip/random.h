@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers that nobody outside can predict: a keyed hash of a counter, and TCP's initial sequence
- * numbers.  The key comes from the EntropySource once, at start; without it nothing here may be
- * used.
+ * Numbers that cannot be predicted from outside: a keyed hash of a counter, and TCP's initial
+ * sequence numbers.  The key comes from the EntropySource once, at start; without it nothing here
+ * may be used.
  */
 #ifndef NETSTACK_RANDOM_H
 #define NETSTACK_RANDOM_H

@@ -17,7 +17,7 @@
 #include "lwip/prot/ip.h"
 #include "lwip/prot/ip4.h"
 
-#define DATA_MAX (65535u - IP_HLEN) /* of a datagram, behind its header */
+#define DATA_MAX (65535u - IP_HLEN) /* of a datagram, without its header */
 /* An ICMP error (RFC 792): its header, the header of what it is about, and 8 bytes of data. */
 #define ICMP_ERROR_HEADER 8u
 #define ICMP_ERROR_SIZE   (ICMP_ERROR_HEADER + IP_HLEN + 8u)

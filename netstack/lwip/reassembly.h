@@ -2,11 +2,11 @@
 /*
  * Reassembly of IPv4 datagrams (RFC 791, 3.2), in place of lwIP's, which any one source can fill.
  * All fragments together hold at most REASSEMBLY_FRAGMENTS received frames; when those, or the
- * places for datagrams, are used up, the source that holds the most loses what made no progress for
- * the longest time.
+ * places for datagrams, are used up, the source that holds the most loses what made no progress
+ * for the longest time.
  *
- * What this cannot do: tell forged source addresses from true ones.  A flood from many of them, a
- * few fragments each, can still push out a large datagram.
+ * What this cannot do: distinguish forged source addresses from true ones.  A flood from many of
+ * them, a few fragments each, can still push out a large datagram.
  */
 #ifndef NETSTACK_REASSEMBLY_H
 #define NETSTACK_REASSEMBLY_H

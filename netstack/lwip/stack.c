@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Starting lwIP and giving the host its address.  lwIP's interface structure is the only record of
- * the address; what is kept here is how it is to be had and whether anybody was told.
+ * the address; what is kept here is where it comes from and which one was reported last.
  */
 #include <string.h>
 
@@ -17,12 +17,12 @@
 #include "lwip/netif.h"
 
 static struct stack_config config;
-static ip4_addr_t told; /* the address at the last stack_changed() */
-static bool told_once;
+static ip4_addr_t reported; /* the address at the last stack_changed() */
+static bool reported_once;
 
 /* ---- Arguments ---- */
 
-/* The text behind "key=", or NULL. */
+/* The text after "key=", or NULL. */
 static const char *value_of(const char *argument, const char *key)
 {
 	size_t n = strlen(key);
@@ -89,8 +89,8 @@ void stack_init(void)
 	timers_init();
 	lwip_init();
 	loop = netif_list; /* the first interface, and the only one yet */
-	/* What never leaves this process needs no sums, but for those that programs see and
-	 * check. */
+	/* What never leaves this process needs no checksums, but for those that programs see
+	 * and check. */
 	if (loop)
 		NETIF_SET_CHECKSUM_CTRL(loop, NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_CHECK_ICMP);
 	config.mode = STACK_NONE;
@@ -139,10 +139,10 @@ bool stack_changed(void)
 {
 	ip4_addr_t now = stack_address();
 
-	if (told_once && ip4_addr_eq(&now, &told))
+	if (reported_once && ip4_addr_eq(&now, &reported))
 		return false;
-	told_once = true;
-	told = now;
+	reported_once = true;
+	reported = now;
 	return true;
 }
 

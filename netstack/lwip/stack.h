@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host as a whole: its address, by DHCP or as configured, and whether there is one yet.
+ * The host as a whole: its address, by DHCP or as configured, and whether it has one yet.
  */
 #ifndef NETSTACK_STACK_H
 #define NETSTACK_STACK_H
@@ -25,20 +25,20 @@ struct stack_config {
 /*
  * Reads netstack's arguments, as init makes them of the manifest: "config=dhcp" (the default),
  * "config=static" with "address=A", "netmask=M", "gateway=G" and "nameserver=N" (repeated), or
- * "config=none"; "hostname=NAME".  False: *wrong is the argument that makes no sense.
+ * "config=none"; "hostname=NAME".  False: *wrong is the unknown or malformed argument.
  */
 bool stack_parse_arguments(int argc, const char *const *argv, struct stack_config *config,
                            const char **wrong);
 
 /* Starts lwIP: loopback, and what a NIC needs. */
 void stack_init(void);
-/* With a NIC attached: gives it its address, or starts DHCP.  Without: there is loopback alone. */
+/* With a NIC attached: gives it its address, or starts DHCP.  Without: loopback alone works. */
 void stack_configure(const struct stack_config *config);
 
 enum stack_state {
 	STACK_WAITING, /* for DHCP */
 	STACK_UP,
-	STACK_ALONE, /* there is no network but loopback */
+	STACK_ALONE, /* no network but loopback */
 };
 enum stack_state stack_state(void);
 /* How long a call waits for an address. */
@@ -49,7 +49,7 @@ bool stack_changed(void);
 ip4_addr_t stack_address(void);
 ip4_addr_t stack_netmask(void);
 ip4_addr_t stack_gateway(void);
-/* Bytes of the largest IP packet that the NIC sends; 0: there is none. */
+/* Bytes of the largest IP packet that the NIC sends; 0 without a NIC. */
 uint16_t stack_mtu(void);
 /* The NIC's link address; its length, 0 without a NIC. */
 #define STACK_MAC_SIZE 6u
@@ -58,7 +58,7 @@ unsigned stack_name_servers(ip4_addr_t servers[STACK_NAME_SERVERS]);
 
 /* May a socket be bound to it?  Unspecified, loopback, or the host's. */
 bool stack_is_local(ip4_addr_t address);
-/* The address that packets to it leave from; unspecified when there is no way to it. */
+/* The address that packets to it leave from; unspecified when no route exists. */
 ip4_addr_t stack_source_for(ip4_addr_t destination);
 
 static inline bool address_is_loopback(ip4_addr_t a)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Each timer of lwIP counts ticks of its own interval.  Here a timer has the time of its last tick
- * and an `until`: up to then its ticks come on time; after it they are made up for, all at once,
- * before anything else can look.
+ * and an `until`: up to then its ticks are run on time, after that all at once, before
+ * any packet is processed.
  */
 #include <stdbool.h>
 
@@ -25,7 +25,8 @@
 /* A neighbour is asked again for this long, and a datagram's fragments are kept for that long. */
 #define ARP_ACTIVE   (10 * SECOND_NS)
 #define REASS_ACTIVE ((REASSEMBLY_SECONDS + 1) * SECOND_NS)
-/* Ticks to make up for at most: what is older is gone from every table by then (ARP: 300 s). */
+/* Late ticks that are run at most: more would find empty tables (the longest life is ARP's, 300
+ * s). */
 #define CATCH_UP_MOST 400u
 
 struct timer {
@@ -43,7 +44,7 @@ void timers_init(void)
 	tcp_running = false;
 }
 
-/* lwIP: there is a connection, or one in TIME_WAIT. */
+/* lwIP: a connection exists, or one in TIME_WAIT. */
 void tcp_timer_needed(void)
 {
 	if (tcp_running)

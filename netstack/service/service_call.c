@@ -59,7 +59,7 @@ int service_address(const struct msg_data *data, ip4_addr_t *out, bool *unspecif
 	case 4:
 		memcpy(&out->addr, data->ptr, 4);
 		return STATUS_OK;
-	case 16: /* an IPv4 address in IPv6's clothes (RFC 4291, 2.5.5.2) is one */
+	case 16: /* only IPv4-mapped addresses (RFC 4291, 2.5.5.2) */
 		if (memcmp(data->ptr, mapped, sizeof(mapped)) != 0)
 			return STATUS_ADDRESS_FAMILY;
 		memcpy(&out->addr, data->ptr + sizeof(mapped), 4);

@@ -42,8 +42,8 @@ static int map_nic(const struct nic_attach_results *results, struct capos_call *
 static cap_t nic_cap;
 static uint64_t nic_era; /* of the driver's process, by cap_test */
 
-/* The driver's end signals every bit of the event; a client may do that too.  With the driver the
- * frames' memory lost its meaning: netstack starts anew beside the next driver. */
+/* The driver's end signals every bit of the event; a client may do that too.  The frames' memory
+ * ends with the driver: netstack starts anew with the next one. */
 void driver_check(uint64_t bits)
 {
 	uint64_t era;
@@ -81,5 +81,5 @@ void driver_attach(cap_t nic, cap_t event)
 		return;
 	}
 	if (nic_open(&setup))
-		log_line("no network interface: the driver's answer makes no sense");
+		log_line("no network interface: the driver's answer is malformed");
 }

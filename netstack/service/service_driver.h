@@ -11,7 +11,7 @@
  * on. */
 #define DRIVER_BIT 0x1u
 
-/* Attaches to the driver and adds its interface to lwIP, or logs why there is none. */
+/* Attaches to the driver and adds its interface to lwIP, or logs why it cannot. */
 void driver_attach(cap_t nic, cap_t event);
 /* bits: what netstack's event was signalled.  Ends netstack when the driver has ended. */
 void driver_check(uint64_t bits);

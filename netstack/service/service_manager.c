@@ -170,7 +170,7 @@ static int name_servers(void *object, struct msg_call *call,
 static int settle(void *object, struct msg_call *call)
 {
 	(void)object;
-	/* Answered behind the frames that are on their way to the driver now. */
+	/* Answered after the frames that are on their way to the driver now. */
 	return wait_for(call, SETTLED, SETTLE_NS);
 }
 
@@ -191,7 +191,7 @@ static int connect_tcp(void *object, struct msg_call *call,
 	bool unspecified;
 	int status = service_address(&in->addr, &address, &unspecified);
 
-	(void)out; /* made when the connection stands */
+	(void)out; /* made when the connection is established */
 	if (status)
 		return status;
 	if (unspecified)
@@ -272,7 +272,7 @@ static int add_grant(struct policy *policy, const struct network_grant *g)
 	case NETWORK_GRANT_ICMP:
 		return policy_grant(policy, GRANT_ICMP, NULL, 0, 0);
 	default:
-		return STATUS_INVALID_ARGUMENT; /* of a newer schema: not understood, not given */
+		return STATUS_INVALID_ARGUMENT; /* of a newer schema: unknown, so not granted */
 	}
 }
 
@@ -399,7 +399,7 @@ static int authority_connect(void *object, struct msg_call *call,
 	const char *host = policy_host(h->policy, &port);
 	int status = service_address(&in->addr, &address, &unspecified);
 
-	(void)out; /* made when the connection stands */
+	(void)out; /* made when the connection is established */
 	if (status)
 		return status;
 	return service_connect(call, h->policy, unspecified ? NULL : &address.addr, host, port);

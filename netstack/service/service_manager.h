@@ -16,7 +16,7 @@ extern const struct tcp_listen_authority_ops listen_authority_ops;
 
 /* Answers calls that wait for the network's configuration or the end of connections. */
 void service_network_progress(void);
-/* Withdraws such a call; false: the call is none. */
+/* Withdraws such a call; false: the call is another one. */
 bool service_network_cancel(uint64_t call_id);
 uint64_t service_network_deadline(void);
 

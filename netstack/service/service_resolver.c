@@ -10,7 +10,7 @@
 
 struct lookup {
 	bool used;
-	bool at_once; /* the answer came before the call was put off */
+	bool at_once; /* the answer came before the call was deferred */
 	int status;
 	struct dns_answer answer;
 	struct server_pending pending;

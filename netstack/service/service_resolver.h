@@ -11,7 +11,7 @@
 
 extern const struct dns_resolver_ops resolver_ops;
 
-/* Withdraws a lookup; false: the call is none. */
+/* Withdraws a lookup; false: the call is not a lookup. */
 bool service_resolver_cancel(uint64_t call_id);
 
 #endif

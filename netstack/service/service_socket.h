@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets as objects, whatever their kind.  Results are Status values.
+ * Sockets of all kinds as objects.  Results are Status values.
  */
 #ifndef NETSTACK_SERVICE_SOCKET_H
 #define NETSTACK_SERVICE_SOCKET_H

@@ -11,7 +11,7 @@
 #include "netstack/socket/tcp_open.h"
 #include "netstack/socket/tcp_stream.h"
 
-/* Of a message to receive: what stands around the data. */
+/* Bytes around the data in a message of received data. */
 #define MESSAGE_OVERHEAD 64u
 /* A call to send is answered when no more than this is left in the queue, so that the next one
  * finds room. */
@@ -21,7 +21,7 @@ static unsigned nlingering; /* closes that wait */
 
 /* ---- Answers ---- */
 
-/* The connection that connectTcp (or an authority) asked for stands: its capability. */
+/* The connection that connectTcp (or an authority) asked for is established: its capability. */
 static void answer_with_object(struct socket *s)
 {
 	struct network_manager_connect_tcp_results results = {.socket_index = 0};
@@ -68,7 +68,7 @@ static bool progress_connect(struct socket *s)
 	return false;
 }
 
-/* Why a receive or send by message cannot be: an error that was not told yet, or the end. */
+/* The error that no call has returned yet, or STATUS_OK. */
 static int take_error(struct socket *s)
 {
 	struct channel_shared *shared = s->channel.shared;

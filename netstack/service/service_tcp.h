@@ -14,7 +14,7 @@ extern const struct tcp_listener_ops listener_ops;
 
 /* Answers calls that wait for the socket: called for marked ones. */
 void service_tcp_progress(struct socket *s);
-/* When the first close that lingers is to be answered; those that are overdue are marked. */
+/* When the first close that lingers is to be answered; sockets whose time is over are marked. */
 uint64_t service_linger_deadline(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Datagram sockets: records out of the send queue into lwIP, and back.  A record is copied out of
- * the shared memory before it is looked at; a datagram that finds no room in the receive queue is
+ * the shared memory before it is parsed; a datagram that finds no room in the receive queue is
  * dropped, as the network would.
  */
 #include <string.h>
@@ -85,7 +85,7 @@ int udp_send_one(struct socket *s, const struct channel_datagram *header, const 
 	return status;
 }
 
-/* May this one go now?  Until there is an address, only what stays on this host. */
+/* Must this one wait?  Until the host has an address, only loopback works. */
 static bool must_hold(struct socket *s, const struct channel_datagram *header)
 {
 	struct endpoint to;
@@ -100,7 +100,7 @@ static bool must_hold(struct socket *s, const struct channel_datagram *header)
 	return s->datagram.hold_until > platform_now();
 }
 
-/* Sends one record of the queue.  False: none is there, or it has to wait. */
+/* Sends one record of the queue.  False: the queue is empty, or the record has to wait. */
 static bool send_next(struct socket *s)
 {
 	struct channel_datagram header;

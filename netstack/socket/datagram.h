@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * UDP and ICMP echo sockets between a channel's records and lwIP.  Results are Status values;
- * errors about datagrams that were sent are told by the channel's error.
+ * errors about datagrams that were sent are reported by the channel's error.
  */
 #ifndef NETSTACK_DATAGRAM_H
 #define NETSTACK_DATAGRAM_H
@@ -20,7 +20,7 @@ struct endpoint datagram_local(const struct socket *s);
 int datagram_set_option(struct socket *s, uint16_t option, int32_t value);
 int datagram_get_option(const struct socket *s, uint16_t option, int32_t *value);
 
-/* One datagram, by message; what the policy and the network say to it. */
+/* Sends one datagram, by message. */
 int udp_send_one(struct socket *s, const struct channel_datagram *header, const void *bytes);
 
 /* Sends what is in the queue: called for marked sockets. */

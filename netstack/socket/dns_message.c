@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Building and parsing of DNS messages.  The parser is a cursor that fails for good at the first
- * byte that is not there; compression pointers only lead backwards, so every name ends.
+ * Building and parsing of DNS messages.  The parser is a cursor that fails for good when it
+ * would pass the end; compression pointers only point backwards, so every name ends.
  */
 #include <string.h>
 

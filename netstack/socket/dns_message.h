@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DNS messages (RFC 1035): one question for a name's A records, and the answer to it.  Nothing in
- * an answer is believed before it was measured; it cannot make the parser loop or read outside of
- * it.
+ * DNS messages (RFC 1035): one question for a name's A records, and the answer to it.  Every
+ * length in an answer is checked before it is used; no answer can make the parser loop or read
+ * outside of it.
  */
 #ifndef NETSTACK_DNS_MESSAGE_H
 #define NETSTACK_DNS_MESSAGE_H
@@ -35,7 +35,7 @@ enum dns_result {
 	DNS_ANSWERED, /* answer is filled, count > 0 */
 	DNS_NO_NAME,  /* the name does not exist */
 	DNS_NO_DATA,  /* it exists, without an address */
-	DNS_FAILED,   /* this server cannot say */
+	DNS_FAILED,   /* this server failed or refused */
 	DNS_NOT_OURS, /* not an answer to this question, or malformed: keep waiting */
 };
 enum dns_result dns_parse_response(const uint8_t *message, size_t length, uint16_t id,

@@ -37,7 +37,7 @@ static int status_of_unreachable(uint8_t type, uint8_t code)
 	case 2: /* protocol */
 	case 3: /* port */
 		return STATUS_CONNECTION_REFUSED;
-	case 4: /* fragmentation needed: not the end of anything */
+	case 4: /* fragmentation needed: no failure */
 		return STATUS_OK;
 	default: /* host, or an administrator */
 		return STATUS_HOST_UNREACHABLE;

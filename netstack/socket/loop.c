@@ -35,7 +35,7 @@ static void mark_datagram_sockets(void)
 			socket_mark(s);
 }
 
-/* Everybody who waits for an address looks again. */
+/* All that waits for an address is tried again. */
 static void network_changed(void)
 {
 	struct socket *s;

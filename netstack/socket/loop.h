@@ -9,12 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Does a bounded part of what there is to do.  True: there may be more. */
+/* Does a bounded part of the work.  True: more may be left. */
 bool loop_turn(void);
-/* After the last turn before sleeping: everything becomes visible, and who asked for it is woken,
- * each once. */
+/* After the last turn before sleeping: indices become visible, and programs that asked for it are
+ * woken, each once. */
 void loop_flush(void);
-/* Asks all others to wake us.  True: do not sleep, there is work after all. */
+/* Asks the driver to wake netstack.  True: do not sleep, work has arrived meanwhile. */
 bool loop_arm(void);
 /* When to wake without being woken, monotonic ns; UINT64_MAX: never. */
 uint64_t loop_deadline(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Grants and what they allow.  A grant does not change after its policy is in use, but for the
- * addresses that its host's name was found to have, each for a time.
+ * Grants and what they allow.  A grant does not change after its policy is in use, except
+ * for the addresses that its host's name resolves to, each for a time.
  */
 #include <string.h>
 

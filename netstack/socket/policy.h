@@ -56,7 +56,7 @@ void policy_discharge(struct policy *policy);
 struct policy *policy_create_session(uint64_t account);
 /* The account that memory for it is drawn from; 0: netstack's own. */
 uint64_t policy_memory_account(const struct policy *policy);
-/* Counts bytes of channels that the session's sockets have, up or down, and how many there are. */
+/* Counts bytes of channels that the session's sockets have, up or down. */
 void policy_count_memory(struct policy *policy, int64_t change);
 uint64_t policy_memory(struct policy *policy);
 
@@ -67,7 +67,7 @@ bool policy_has_buffers(struct policy *policy);
 
 /*
  * May it connect by TCP to this address (network order) and port?  POLICY_DENY: some level denies
- * it, whatever the others say.  POLICY_ASK: *name is a name to look up, which every level grants;
+ * it, even if others allow it.  POLICY_ASK: *name is a name to look up, which every level grants;
  * ask again after policy_learn().  *asked, 0 at first, counts the names that were asked for this
  * request, so that it ends.
  */

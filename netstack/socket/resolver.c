@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Questions under way, who waits for them, and the cache.  A question has a UDP socket of its own,
- * connected to the server it asks, so that an answer from anywhere else never reaches it.  All
- * tables are fixed.
+ * Queries under way, the callers that wait for them, and the cache.  A question has a UDP socket
+ * of its own, connected to the server it asks, so that an answer from anywhere else never reaches
+ * it.  All tables are fixed.
  */
 #include <string.h>
 
@@ -39,7 +39,7 @@ struct query {
 	uint8_t attempt;
 	uint8_t server;  /* number of the one that was asked last */
 	uint8_t next;    /* whose turn it is then */
-	uint8_t refused; /* bit for each server: nothing listens at its port */
+	uint8_t refused; /* bit for each server: its port is closed */
 	uint64_t deadline;
 };
 
@@ -114,7 +114,8 @@ static void close_port(struct query *q)
 
 static void finish(struct query *q, int status, const struct dns_answer *answer)
 {
-	struct query finished; /* its address marks who is to be told; whom we tell may ask anew */
+	struct query
+	        finished; /* its address marks the waiters; a callback may start another query */
 
 	close_port(q);
 	q->used = false;
@@ -128,18 +129,18 @@ static void finish(struct query *q, int status, const struct dns_answer *answer)
 		if (w->done && w->query == q)
 			w->query = &finished;
 	for (struct waiter *w = waiters; w < waiters + WAITERS_MAX; w++) {
-		struct waiter told = *w;
+		struct waiter waiter = *w;
 
 		if (!w->done || w->query != &finished)
 			continue;
 		*w = (struct waiter){0};
-		told.done(told.context, status, status ? NULL : answer);
+		waiter.done(waiter.context, status, status ? NULL : answer);
 	}
 }
 
 /*
  * A name of the outside never means this machine, nor several: else the owner of a name that a
- * program may connect to could point it at services that trust who is local (DNS rebinding).
+ * program may connect to could direct it to services that trust local clients (DNS rebinding).
  */
 static bool acceptable(ip4_addr_t a)
 {
@@ -220,7 +221,7 @@ static bool open_port(struct query *q, ip4_addr_t server)
 	return false;
 }
 
-/* The next server that has not refused, into q->server; false: there is none. */
+/* The next server that has not refused, into q->server; false: all have refused. */
 static bool next_server(struct query *q, unsigned nservers)
 {
 	for (unsigned i = 0; i < nservers; i++) {
@@ -257,11 +258,11 @@ static void ask(struct query *q)
 	length = dns_build_query(p->payload, DNS_QUERY_MAX, q->id, q->name);
 	pbuf_realloc(p, (u16_t)length);
 	q->asked = true;
-	(void)udp_send(q->pcb, p); /* lost or not, there is a deadline */
+	(void)udp_send(q->pcb, p); /* if it is lost, the deadline repeats it */
 	pbuf_free(p);
 }
 
-/* Asks, or waits until there is a network to ask. */
+/* Asks, or waits for a network to ask. */
 static void start(struct query *q)
 {
 	switch (stack_state()) {
@@ -287,7 +288,7 @@ void resolver_run(void)
 		if (q->attempt == 0 && stack_state() == STACK_UP)
 			ask(q);
 		else if (q->deadline <= now)
-			ask(q); /* fails when there still is no server */
+			ask(q); /* fails when no server is known by then */
 	}
 }
 
@@ -387,7 +388,7 @@ int resolver_lookup(const char *name, size_t length, resolver_done *done, void *
 	return STATUS_OK;
 }
 
-/* Gives up a question that nobody waits for, so that who asks and cancels, over and over, takes no
+/* Ends a query without waiters, so that a caller that looks up and cancels again and again takes no
  * place from others. */
 static void forget(struct query *q)
 {

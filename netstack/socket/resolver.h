@@ -14,8 +14,8 @@
 #include "netstack/socket/dns_message.h"
 #include "netstack/socket/socket.h"
 
-/* Told once: STATUS_OK with addresses, or why there are none (see DnsResolver.resolve).  answer is
- * valid during the call only, and NULL unless STATUS_OK. */
+/* Called once: STATUS_OK with addresses, or why none was found (see DnsResolver.resolve).  answer
+ * is valid during the call only, and NULL unless STATUS_OK. */
 typedef void resolver_done(void *context, int status, const struct dns_answer *answer);
 
 /*
@@ -24,9 +24,9 @@ typedef void resolver_done(void *context, int status, const struct dns_answer *a
  * once).
  */
 int resolver_lookup(const char *name, size_t length, resolver_done *done, void *context);
-/* Forgets the lookups that would tell this context. */
+/* Ends the lookups with this context; their callbacks are not called. */
 void resolver_cancel(const void *context);
-/* Called for each name that was found, whoever asked. */
+/* Called for each name that was found, for any caller. */
 void resolver_on_answer(void (*learn)(const char *name, const struct dns_answer *answer));
 
 /* An ICMP error quoted a datagram of ours to that peer: if it was a question, its server is not
@@ -35,7 +35,7 @@ void resolver_icmp_error(uint16_t local_port, struct endpoint peer);
 /* The host's address has changed: answers kept so far are dropped. */
 void resolver_forget(void);
 
-/* Sends what is due again, gives up what is overdue. */
+/* Repeats queries that are due, and ends those that have had their last attempt. */
 void resolver_run(void);
 uint64_t resolver_deadline(void);
 

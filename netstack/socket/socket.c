@@ -29,7 +29,7 @@
 static struct socket *sockets;
 static unsigned sockets_most; /* slots */
 static unsigned nsockets;     /* slots ever used: the others' memory is never touched */
-static struct socket *first_dirty, *last_dirty;
+static struct socket *first_marked, *last_marked;
 static struct socket *to_flush[SOCKETS_MAX];
 static unsigned nto_flush;
 static uint64_t budget = UINT64_MAX, charged;
@@ -162,14 +162,14 @@ int socket_create(enum socket_kind kind, struct policy *policy, struct socket **
 
 static void forget_work(struct socket *s)
 {
-	struct socket **link = &first_dirty, *before = NULL;
+	struct socket **link = &first_marked, *before = NULL;
 
-	for (; *link; before = *link, link = &(*link)->next_dirty) {
+	for (; *link; before = *link, link = &(*link)->next_marked) {
 		if (*link != s)
 			continue;
-		*link = s->next_dirty;
-		if (last_dirty == s)
-			last_dirty = before;
+		*link = s->next_marked;
+		if (last_marked == s)
+			last_marked = before;
 		break;
 	}
 	for (unsigned i = 0; i < nto_flush; i++) {
@@ -249,25 +249,25 @@ void socket_woken(uint64_t bits)
 
 void socket_mark(struct socket *s)
 {
-	if (s->dirty)
+	if (s->marked)
 		return;
-	s->dirty = true;
-	s->next_dirty = NULL;
-	if (first_dirty)
-		last_dirty->next_dirty = s;
+	s->marked = true;
+	s->next_marked = NULL;
+	if (first_marked)
+		last_marked->next_marked = s;
 	else
-		first_dirty = s;
-	last_dirty = s;
+		first_marked = s;
+	last_marked = s;
 }
 
 struct socket *socket_take_marked(void)
 {
-	struct socket *s = first_dirty;
+	struct socket *s = first_marked;
 
 	if (!s)
 		return NULL;
-	first_dirty = s->next_dirty;
-	s->dirty = false;
+	first_marked = s->next_marked;
+	s->marked = false;
 	if (!s->flushing)
 		to_flush[nto_flush++] = s;
 	s->flushing = true;
@@ -276,7 +276,7 @@ struct socket *socket_take_marked(void)
 
 bool socket_any_marked(void)
 {
-	return first_dirty;
+	return first_marked;
 }
 
 void socket_publish(struct socket *s)

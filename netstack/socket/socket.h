@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A socket: one object that netstack serves, with the memory through which its data moves, whatever
- * its protocol.  The table is fixed; a slot's generation makes an old word name nothing.
+ * A socket: one object that netstack serves, with the memory through which its data moves, of any
+ * protocol.  The table is fixed; a slot's generation makes a word of its former object invalid.
  *
- * The other end of the channel belongs to a program (then wake_event says how to wake it), or, for
- * sockets that are used by message, to netstack itself (`client`).  Nothing that a program writes
- * there harms more than its own socket.
+ * The other end of the channel belongs to a program (then wake_event wakes it), or, for
+ * sockets that are used by message, to netstack itself (`client`).  What a program writes
+ * there can harm its own socket only.
  */
 #ifndef NETSTACK_SOCKET_H
 #define NETSTACK_SOCKET_H
@@ -53,23 +53,23 @@ enum tcp_phase {
 	TCP_CONNECTING, /* SYN sent */
 	TCP_OPEN,
 	TCP_LISTENING,
-	TCP_OVER, /* there was a connection */
+	TCP_CLOSED, /* the connection has ended */
 };
 
 struct tcp_socket {
 	enum tcp_phase phase;
-	struct tcp_pcb *pcb;   /* lwIP's; NULL when there is none */
-	uint32_t receive_held; /* bytes put into the queue whose window was not opened again yet */
+	struct tcp_pcb *pcb;   /* lwIP's control block, or NULL */
+	uint32_t receive_held; /* bytes in the queue for which the window was not updated yet */
 	uint32_t send_taken;   /* bytes of the send queue that lwIP refers to */
 	uint32_t buffers;      /* ... in so many pbufs, as counted against the account */
-	bool send_ends;        /* a FIN follows what is in the queue */
+	bool send_shut;        /* a FIN follows what is in the queue */
 	bool fin_sent, fin_received, receive_shut;
 	bool acknowledge; /* when all frames are in: lwIP wanted to, or a sender may wait for it */
 	bool answers;     /* the program has sent since data last came */
-	/* bytes of credit kept back since receive_buffer was made smaller */
+	/* bytes by which the announced window exceeds receive_buffer: not announced again */
 	int32_t window_withheld;
-	uint64_t give_up; /* orphan, or connect under way: end it then */
-	uint64_t started; /* connect */
+	uint64_t deadline; /* closed, or connect under way: aborted then */
+	uint64_t started;  /* connect */
 	/* connect: where to, in this order */
 	uint32_t candidates[DNS_ADDRESSES_MAX];
 	unsigned ncandidates, candidate;
@@ -108,7 +108,7 @@ struct socket_call {
 struct socket {
 	enum socket_kind kind;
 	uint32_t generation;
-	bool closed;                        /* no longer an object: ends in the background */
+	bool closed;                        /* its object is gone: ends in the background */
 	bool by_message;                    /* its channel's other end is `client` */
 	bool listener_object, makes_object; /* TcpListener; connect answers with a capability */
 	struct policy *policy;
@@ -119,8 +119,8 @@ struct socket {
 	uint32_t status;  /* the channel's, by our own record */
 	int error;        /* of a connection that has no channel yet */
 	uint64_t wake_event, wake_bits;
-	bool wake, publish_receive, publish_send, dirty, flushing;
-	struct socket *next_dirty;
+	bool wake, publish_receive, publish_send, marked, flushing;
+	struct socket *next_marked;
 	struct endpoint local, peer;
 	struct socket_options options;
 	struct socket_call calls[WAIT_COUNT];
@@ -172,10 +172,10 @@ void socket_woken(uint64_t bits);
 
 /* Something happened to it: it will be looked at in this turn. */
 void socket_mark(struct socket *s);
-/* Takes the next marked socket; NULL: none. */
+/* Takes the next marked socket, or NULL. */
 struct socket *socket_take_marked(void);
 bool socket_any_marked(void);
-/* Makes its indices visible to the other end, waking nobody yet. */
+/* Makes its indices visible to the other end, without a wake yet. */
 void socket_publish(struct socket *s);
 /* Publishes indices and wakes programs that asked: at the end of each turn. */
 void socket_flush(void);

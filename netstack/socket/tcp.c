@@ -22,7 +22,7 @@ bool tcp_all_settled(void)
 	for (struct socket *s; (s = socket_next(&i));)
 		if (s->closed && s->kind == SOCKET_TCP && !tcp_stream_flushed(s))
 			return false;
-	/* After tcp_close() there is no socket any more; lwIP waits for the FIN's
+	/* After tcp_close() the socket is freed; lwIP waits for the FIN's
 	 * acknowledgement. */
 	for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
 		if (pcb->state == FIN_WAIT_1 || pcb->state == CLOSING || pcb->state == LAST_ACK)
@@ -71,7 +71,7 @@ int tcp_socket_shutdown(struct socket *s, bool receive, bool send)
 		socket_set_status(s, CHANNEL_EOF, 0);
 	}
 	if (send) {
-		s->tcp.send_ends = true;
+		s->tcp.send_shut = true;
 		socket_set_status(s, CHANNEL_CLOSED, 0);
 	}
 	socket_mark(s);
@@ -90,8 +90,8 @@ void tcp_socket_close(struct socket *s)
 		if (tcp_stream_unread(s) || s->options.linger == 0) {
 			tcp_stream_abort(s);
 		} else {
-			t->send_ends = true;
-			t->give_up = platform_now() + TCP_ORPHAN_NS;
+			t->send_shut = true;
+			t->deadline = platform_now() + TCP_ORPHAN_NS;
 			tcp_stream_send(s);
 		}
 	} else if (t->pcb) { /* SYN sent, or only bound: no peer to inform */

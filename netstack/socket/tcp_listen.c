@@ -29,7 +29,7 @@
 
 static uint32_t early_buffers; /* of all connections */
 
-/* lwIP's extra argument of control blocks, of which there is one: for on_passive_open alone. */
+/* lwIP's extra argument of control blocks, of which lwIP has one: for on_passive_open alone. */
 #define PASSIVE_OPEN 0
 
 /* ---- What arrives before accept ---- */

@@ -92,7 +92,7 @@ static void drop_pcb(struct socket *s)
 		return;
 	tcp_stream_disown(pcb);
 	s->tcp.pcb = NULL;
-	tcp_close(pcb); /* SYN sent or less: freed without a word */
+	tcp_close(pcb); /* SYN sent or less: freed without a segment */
 }
 
 static void connect_ended(struct socket *s, int status)
@@ -156,7 +156,7 @@ static err_t on_connect_poll(void *arg, struct tcp_pcb *pcb)
 {
 	struct socket *s = arg;
 
-	/* RFC 6298: each SYN waits twice as long as the one before; lwIP leaves that to us. */
+	/* RFC 6298: each SYN waits twice as long as the last one, which lwIP leaves out. */
 	pcb->rto = (s16_t)((LWIP_TCP_RTO_TIME << pcb->nrtx) / TCP_SLOW_INTERVAL);
 	if (platform_now() - s->tcp.started >= NEIGHBOUR_NS && !neighbour_known(s->peer.address)) {
 		/* Freed here, which only a callback that returns ERR_ABRT may do. */
@@ -290,7 +290,7 @@ static void connect_begins(struct socket *s, uint16_t port)
 	t->connect_status = TCP_PENDING;
 	t->phase = TCP_RESOLVING;
 	t->candidate = t->asked = 0;
-	t->give_up = platform_now() + STACK_WAIT_NS;
+	t->deadline = platform_now() + STACK_WAIT_NS;
 	s->peer.port = port;
 	socket_set_status(s, CHANNEL_CONNECTING, 0);
 }
@@ -353,7 +353,7 @@ void tcp_socket_network_changed(struct socket *s)
 
 uint64_t tcp_socket_deadline(const struct socket *s)
 {
-	return s->tcp.phase == TCP_RESOLVING && !s->tcp.looking_up ? s->tcp.give_up : UINT64_MAX;
+	return s->tcp.phase == TCP_RESOLVING && !s->tcp.looking_up ? s->tcp.deadline : UINT64_MAX;
 }
 
 void tcp_socket_timeout(struct socket *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP sockets: options.  s->options is what was asked for; lwIP's control block follows it whenever
- * there is one.
+ * TCP sockets: options.  s->options has the program's values; they are copied to lwIP's control
+ * block whenever the socket has one.
  */
 #include <capos/schema/network.h>
 #include <capos/schema/status.h>

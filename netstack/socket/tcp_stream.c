@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An established connection: data between the channel's queues and lwIP.  Two rules hold here:
- *  - s->tcp.pcb is lwIP's control block as long as lwIP may call us about it, and NULL from the
- *    moment it may be freed;
+ *  - s->tcp.pcb is lwIP's control block as long as lwIP may make callbacks for it, and NULL from
+ *    the moment it may be freed;
  *  - the channel's memory stays mapped while lwIP refers to it (send_taken > 0 and pcb set).
  */
 #include <capos/schema/status.h>
@@ -50,7 +50,7 @@ static void connection_closed(struct socket *s, int status)
 	t->pcb = NULL;
 	t->send_taken = 0;
 	count_buffers(s);
-	t->phase = TCP_OVER;
+	t->phase = TCP_CLOSED;
 	if (status)
 		socket_set_error(s, status);
 	socket_set_status(s, CHANNEL_EOF | CHANNEL_CLOSED, CHANNEL_CONNECTING);
@@ -154,8 +154,8 @@ static err_t received_fin(struct socket *s)
 
 /*
  * Nagle's algorithm (RFC 9293, 3.7.4) holds a peer's next small write back until this one is
- * acknowledged.  A program that answers takes the acknowledgement along; one that only listens
- * would make each such write as slow as lwIP's timer, a quarter of a second.
+ * acknowledged.  With a program that answers, the acknowledgement goes with the answer; with one
+ * that only receives, each such write would wait for lwIP's timer, a quarter of a second.
  */
 static bool peer_may_wait(const struct socket *s, u16_t length)
 {
@@ -172,7 +172,7 @@ static err_t on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t er
 	(void)error;
 	if (!p)
 		return received_fin(s);
-	if (s->closed) { /* data that nobody will read: a RST, as the program's death is told */
+	if (s->closed) { /* data that no program will read: a RST, as after the program's end */
 		pbuf_free(p);
 		abort_connection(s, STATUS_OK);
 		return ERR_ABRT;
@@ -228,13 +228,13 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
 	count_buffers(s);
 	s->publish_send = true;
 	if (s->closed)
-		s->tcp.give_up = platform_now() + TCP_ORPHAN_NS;
+		s->tcp.deadline = platform_now() + TCP_ORPHAN_NS;
 	leave_if_finished(s);
 	socket_mark(s);
 	return ERR_OK;
 }
 
-/* A reference to *count bytes for lwIP, or to one segment of them when there is no memory for
+/* A reference to *count bytes for lwIP, or to one segment of them when memory is short for
  * all. */
 static bool write_some(struct tcp_pcb *pcb, const void *data, uint32_t *count, bool more)
 {
@@ -310,7 +310,7 @@ void tcp_stream_send(struct socket *s)
 	if (!t->pcb || t->fin_sent || (t->pcb->state != ESTABLISHED && t->pcb->state != CLOSE_WAIT))
 		return;
 	while (take_data(s)) {
-		if (t->send_ends) {
+		if (t->send_shut) {
 			send_fin(s);
 			return;
 		}
@@ -344,7 +344,7 @@ static void on_error(void *arg, err_t error)
 	struct socket *s = arg;
 
 	/* A RST in answer to what was sent after the peer's FIN: the program wrote to a peer that
-	 * had closed, which is EPIPE, not a reset connection (RFC 9293, 3.10.7.4, CLOSE-WAIT). */
+	 * has closed, which is EPIPE, not a reset connection (RFC 9293, 3.10.7.4, CLOSE-WAIT). */
 	if (error == ERR_RST && s->tcp.fin_received)
 		connection_closed(s, STATUS_CLOSED);
 	else
@@ -357,7 +357,7 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
 	struct socket *s = arg;
 
 	(void)pcb;
-	if (s->closed && s->tcp.give_up <= platform_now()) {
+	if (s->closed && s->tcp.deadline <= platform_now()) {
 		abort_connection(s, STATUS_TIMED_OUT);
 		return ERR_ABRT;
 	}
@@ -399,7 +399,7 @@ void tcp_stream_established(struct socket *s)
 	s->tcp.phase = TCP_OPEN;
 	tcp_err(pcb, on_error);
 	tcp_poll(pcb, on_poll, POLL_INTERVAL);
-	if (pcb->rto > RTO_AFTER_SYN) /* after lost SYNs, until there is a measurement */
+	if (pcb->rto > RTO_AFTER_SYN) /* after lost SYNs, until the first measurement */
 		pcb->rto = RTO_AFTER_SYN;
 	s->local = (struct endpoint){*ip_2_ip4(&pcb->local_ip), pcb->local_port};
 	s->peer = (struct endpoint){*ip_2_ip4(&pcb->remote_ip), pcb->remote_port};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lwIP's hooks: the places where it asks us.
+ * lwIP's hooks: the places where it calls netstack.
  */
 #ifndef NETSTACK_PORT_HOOKS_H
 #define NETSTACK_PORT_HOOKS_H
@@ -13,15 +13,15 @@ struct pbuf;
 struct tcp_hdr;
 struct tcp_pcb;
 
-/* Initial sequence numbers that only the peer can tell (RFC 6528): handshake.h. */
+/* Initial sequence numbers that only the peer can know (RFC 6528): handshake.h. */
 uint32_t handshake_sequence(uint32_t local_address, uint16_t local_port, uint32_t remote_address,
                             uint16_t remote_port);
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port)      \
 	handshake_sequence(ip4_addr_get_u32(ip_2_ip4(local_ip)), local_port, \
 	                   ip4_addr_get_u32(ip_2_ip4(remote_ip)), remote_port)
 
-/* A segment whose sums are right, for pcb; its header is in host order.  Anything but ERR_OK: it is
- * dropped.  Of `options` bytes of options the first `options_here` follow the header. */
+/* A segment with correct checksums, for pcb; its header is in host order.  Anything but ERR_OK:
+ * it is dropped.  Of `options` bytes of options the first `options_here` follow the header. */
 err_t handshake_input(struct tcp_pcb *pcb, const struct tcp_hdr *tcp, uint32_t options,
                       uint32_t options_here, const struct pbuf *p);
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, tcp, options, options_here, options_there, p) \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How lwIP 2.2.1 is configured, and why.  lwIP runs in one thread, driven by netstack's event loop;
- * whatever it keeps comes from the bounded heap of heap.h, and nothing here makes the process
+ * all its memory comes from the bounded heap of heap.h, and no option makes the process
  * larger before it is used.
  */
 #ifndef NETSTACK_PORT_LWIPOPTS_H
@@ -10,7 +10,7 @@
 /* ---- One thread, one loop ---- */
 
 #define NO_SYS               1 /* no threads, mailboxes or semaphores under lwIP */
-#define SYS_LIGHTWEIGHT_PROT 0 /* nobody interrupts us */
+#define SYS_LIGHTWEIGHT_PROT 0 /* no interrupts, no threads */
 #define LWIP_NETCONN         0 /* need threads */
 #define LWIP_SOCKET          0
 #define LWIP_TIMERS \
@@ -21,8 +21,7 @@
 #define MEM_ALIGNMENT 8
 #define MEM_CUSTOM_ALLOCATOR \
 	1 /* heap.h: size classes with quotas, constant time, pages touched when used */
-#define MEMP_MEM_MALLOC \
-	1 /* the fixed-size objects too; how many there are is bounded by the quotas */
+#define MEMP_MEM_MALLOC   1 /* the fixed-size objects too; their number is bounded by the quotas */
 #define PBUF_POOL_SIZE    0 /* received frames are copied into the heap (nic.c) */
 #define PBUF_POOL_BUFSIZE 1536
 
@@ -33,7 +32,7 @@
 #define LWIP_ARP      1
 #define LWIP_ETHERNET 1
 #define ETH_PAD_SIZE \
-	0 /* the processor does not care, and the driver's frames start where they start */
+	0 /* the processor reads unaligned words, and the driver chooses where frames start */
 #define ARP_TABLE_SIZE                127 /* lwIP's largest: see neighbour.h */
 #define ARP_QUEUEING                  0   /* packets wait in neighbour.c */
 #define ETHARP_SUPPORT_STATIC_ENTRIES 0
@@ -67,7 +66,7 @@
 #define LWIP_DHCP 1
 #define LWIP_ACD  0
 #define LWIP_DHCP_DOES_ACD_CHECK \
-	0 /* seconds of waiting for nothing, on links where the server is right */
+	0 /* it costs seconds, and the server rarely assigns an address twice */
 #define DHCP_CREATE_RAND_XID 1
 #define LWIP_AUTOIP          0
 /* Only as the list of name servers that DHCP fills; resolver.h asks them. */
@@ -94,8 +93,8 @@
  * announces, so that what arrives is always taken at once; sockets with smaller queues announce
  * less (tcp.c). */
 #define TCP_WND (256 * 1024)
-/* What the peer is told explicitly, without data to answer: a quarter of what a peer without window
- * scaling can use. */
+/* The window is announced in a segment of its own when it grew by so much: a quarter of what a peer
+ * without window scaling can use. */
 #define TCP_WND_UPDATE_THRESHOLD (16 * 1024)
 #define TCP_SND_BUF \
 	(128 * 1024) /* bytes lwIP keeps references to: the size of a socket's send queue */
@@ -103,7 +102,7 @@
 #define TCP_SND_QUEUELEN  (4 * (TCP_SND_BUF / TCP_MSS))
 #define TCP_SNDLOWAT      (TCP_SND_BUF / 2)
 #define TCP_SNDQUEUELOWAT (TCP_SND_QUEUELEN / 2)
-/* Data is referenced where the program put it: there is nothing to fill up. */
+/* Data is referenced where the program put it: no segment can be filled up. */
 #define TCP_OVERSIZE          0
 #define TCP_QUEUE_OOSEQ       1
 #define LWIP_TCP_SACK_OUT     1 /* after a loss the peer sends only what is missing */

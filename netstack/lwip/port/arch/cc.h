@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What lwIP wants to know of the compiler and of its surroundings.  lwIP finds this file by its
+ * What lwIP requires of the compiler and the system.  lwIP finds this file by its
  * name, arch/cc.h; nothing in it knows the processor.
  */
 #ifndef NETSTACK_PORT_CC_H
@@ -26,7 +26,7 @@
 
 #define PACK_STRUCT_STRUCT __attribute__((packed))
 
-/* A broken promise inside lwIP: going on would corrupt memory. */
+/* A failed assertion of lwIP: to continue could corrupt memory. */
 _Noreturn void port_assert_failed(const char *message, int line, const char *file);
 #define LWIP_PLATFORM_ASSERT(message) port_assert_failed(message, __LINE__, __FILE__)
 #define LWIP_PLATFORM_DIAG(x)         ((void)0)
@@ -35,7 +35,7 @@ _Noreturn void port_assert_failed(const char *message, int line, const char *fil
 uint32_t port_random(void);
 #define LWIP_RAND() port_random()
 
-/* Of our own making, see checksum.h and copy.h: both are among what a packet costs most. */
+/* See checksum.h: both are among the most expensive steps of a packet. */
 uint16_t port_checksum(const void *data, int length);
 #define LWIP_CHKSUM port_checksum
 void port_copy(void *to, const void *from, size_t length);
