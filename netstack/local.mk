@@ -18,7 +18,7 @@ $(LWIP_C): work/lwip/.unpacked
 NETSTACK_PURE_C = netstack/lwip/checksum.c netstack/lwip/handshake.c netstack/lwip/neighbour.c netstack/lwip/nic.c \
 	netstack/lwip/random.c netstack/lwip/reassembly.c netstack/lwip/stack.c netstack/lwip/syn_cookie.c netstack/lwip/timers.c netstack/socket/datagram.c \
 	netstack/socket/datagram_queue.c netstack/socket/dns_message.c netstack/socket/icmp.c netstack/socket/icmp_echo.c \
-	netstack/socket/loop.c netstack/socket/policy.c netstack/socket/resolver.c netstack/socket/socket.c \
+	netstack/socket/loop.c netstack/socket/policy.c netstack/socket/resolver.c netstack/socket/socket.c netstack/socket/socket_option.c \
 	netstack/socket/tcp.c netstack/socket/tcp_listen.c netstack/socket/tcp_open.c netstack/socket/tcp_options.c \
 	netstack/socket/tcp_stream.c
 NETSTACK_SERVICE_C = netstack/service/service.c netstack/service/service_call.c netstack/service/service_datagram.c \

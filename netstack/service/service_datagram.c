@@ -10,6 +10,7 @@
 #include "netstack/service/service_socket.h"
 #include "netstack/socket/datagram.h"
 #include "netstack/socket/datagram_queue.h"
+#include "netstack/socket/socket_option.h"
 
 #define MESSAGE_OVERHEAD 96u
 
@@ -155,7 +156,7 @@ static int udp_get_option(void *object, struct msg_call *call,
                           struct udp_socket_get_option_results *out)
 {
 	(void)call;
-	return service_get_option(object, in->option, &out->value);
+	return socket_get_option(object, in->option, &out->value);
 }
 
 const struct udp_socket_ops udp_ops = {
@@ -204,7 +205,7 @@ static int raw_get_option(void *object, struct msg_call *call,
                           struct raw_socket_get_option_results *out)
 {
 	(void)call;
-	return service_get_option(object, in->option, &out->value);
+	return socket_get_option(object, in->option, &out->value);
 }
 
 const struct raw_socket_ops raw_ops = {

@@ -122,7 +122,7 @@ int service_listen(struct msg_call *call, struct policy *policy, uint16_t port, 
 	s->listener_object = true;
 	/* Connections of a former listener that are ending do not hold the port; another listener
 	 * does. */
-	s->options.reuse_address = true;
+	s->options.reuse_address = 1;
 	if (port)
 		status = tcp_socket_bind(s, (struct endpoint){.port = port});
 	if (!status)
@@ -205,12 +205,6 @@ int service_set_option(struct socket *s, uint16_t option, int32_t value)
 {
 	return s->kind == SOCKET_TCP ? tcp_socket_set_option(s, option, value)
 	                             : datagram_set_option(s, option, value);
-}
-
-int service_get_option(const struct socket *s, uint16_t option, int32_t *value)
-{
-	return s->kind == SOCKET_TCP ? tcp_socket_get_option(s, option, value)
-	                             : datagram_get_option(s, option, value);
 }
 
 uint32_t service_room(uint32_t most, uint32_t reply_size, uint32_t overhead)

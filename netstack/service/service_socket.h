@@ -39,7 +39,6 @@ int service_bind(struct socket *s, const struct msg_data *addr, uint16_t port);
 int service_local_address(struct socket *s, struct socket_address *out);
 int service_peer_address(struct socket *s, struct socket_address *out);
 int service_set_option(struct socket *s, uint16_t option, int32_t value);
-int service_get_option(const struct socket *s, uint16_t option, int32_t *value);
 /* Bytes of data for a reply of that size that has `overhead` bytes around them; at most `most`. */
 uint32_t service_room(uint32_t most, uint32_t reply_size, uint32_t overhead);
 /* May a call receive by message now?  notSupported: the socket has a channel.  busy: another call

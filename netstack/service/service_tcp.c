@@ -6,6 +6,7 @@
 #include "netstack/service/service_call.h"
 #include "netstack/service/service_socket.h"
 #include "netstack/service/service_tcp.h"
+#include "netstack/socket/socket_option.h"
 #include "netstack/socket/tcp.h"
 #include "netstack/socket/tcp_listen.h"
 #include "netstack/socket/tcp_open.h"
@@ -374,7 +375,7 @@ static int tcp_get_option(void *object, struct msg_call *call,
                           struct tcp_socket_get_option_results *out)
 {
 	(void)call;
-	return service_get_option(object, in->option, &out->value);
+	return socket_get_option(object, in->option, &out->value);
 }
 
 const struct tcp_socket_ops tcp_ops = {

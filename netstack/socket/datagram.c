@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include <capos/abi.h>
-#include <capos/schema/network.h>
 #include <capos/schema/status.h>
 
 #include "netstack/lwip/nic.h"
@@ -17,6 +16,7 @@
 #include "netstack/socket/datagram.h"
 #include "netstack/socket/datagram_queue.h"
 #include "netstack/socket/icmp_echo.h"
+#include "netstack/socket/socket_option.h"
 
 #include "lwip/ip4.h"
 #include "lwip/pbuf.h"
@@ -258,98 +258,36 @@ struct endpoint datagram_local(const struct socket *s)
 
 /* ---- Options ---- */
 
+/* Of UDP's and raw control blocks, which both begin with those of IP. */
+static void apply_option(struct ip_pcb *pcb, u8_t flag, int32_t set)
+{
+	if (set)
+		ip_set_option(pcb, flag);
+	else
+		ip_reset_option(pcb, flag);
+}
+
 static void apply_options(struct socket *s)
 {
 	const struct socket_options *o = &s->options;
+	struct ip_pcb *pcb = s->datagram.raw ? (struct ip_pcb *)s->datagram.raw
+	                                     : (struct ip_pcb *)s->datagram.udp;
 
-	if (s->datagram.raw) {
-		s->datagram.raw->ttl = o->time_to_live;
-		s->datagram.raw->tos = o->type_of_service;
-		raw_set_multicast_ttl(s->datagram.raw, o->multicast_time_to_live);
-		if (o->broadcast)
-			ip_set_option(s->datagram.raw, SOF_BROADCAST);
-		else
-			ip_reset_option(s->datagram.raw, SOF_BROADCAST);
-		return;
-	}
-	s->datagram.udp->ttl = o->time_to_live;
-	s->datagram.udp->tos = o->type_of_service;
-	udp_set_multicast_ttl(s->datagram.udp, o->multicast_time_to_live);
-	if (o->broadcast)
-		ip_set_option(s->datagram.udp, SOF_BROADCAST);
+	pcb->ttl = (u8_t)o->time_to_live;
+	pcb->tos = (u8_t)o->type_of_service;
+	apply_option(pcb, SOF_BROADCAST, o->broadcast);
+	apply_option(pcb, SOF_REUSEADDR, o->reuse_address);
+	if (s->datagram.raw)
+		raw_set_multicast_ttl(s->datagram.raw, (u8_t)o->multicast_time_to_live);
 	else
-		ip_reset_option(s->datagram.udp, SOF_BROADCAST);
-	if (o->reuse_address)
-		ip_set_option(s->datagram.udp, SOF_REUSEADDR);
-	else
-		ip_reset_option(s->datagram.udp, SOF_REUSEADDR);
+		udp_set_multicast_ttl(s->datagram.udp, (u8_t)o->multicast_time_to_live);
 }
 
 int datagram_set_option(struct socket *s, uint16_t option, int32_t value)
 {
-	struct socket_options *o = &s->options;
-	bool byte = value >= 0 && value <= 255;
+	int status = socket_set_option(s, option, value);
 
-	switch (option) {
-	case SOCKET_OPTION_REUSE_ADDRESS:
-		o->reuse_address = value != 0;
-		break;
-	case SOCKET_OPTION_BROADCAST:
-		o->broadcast = value != 0;
-		break;
-	case SOCKET_OPTION_TIME_TO_LIVE:
-		if (!byte || !value)
-			return STATUS_INVALID_ARGUMENT;
-		o->time_to_live = (uint8_t)value;
-		break;
-	case SOCKET_OPTION_MULTICAST_TIME_TO_LIVE:
-		if (!byte)
-			return STATUS_INVALID_ARGUMENT;
-		o->multicast_time_to_live = (uint8_t)value;
-		break;
-	case SOCKET_OPTION_TYPE_OF_SERVICE:
-		if (!byte)
-			return STATUS_INVALID_ARGUMENT;
-		o->type_of_service = (uint8_t)value;
-		break;
-	case SOCKET_OPTION_RECEIVE_BUFFER: /* hints: the queues are as large as they are */
-	case SOCKET_OPTION_SEND_BUFFER:
-		return value > 0 ? STATUS_OK : STATUS_INVALID_ARGUMENT;
-	default:
-		return STATUS_NOT_SUPPORTED;
-	}
-	apply_options(s);
-	return STATUS_OK;
-}
-
-int datagram_get_option(const struct socket *s, uint16_t option, int32_t *value)
-{
-	const struct socket_options *o = &s->options;
-
-	switch (option) {
-	case SOCKET_OPTION_REUSE_ADDRESS:
-		*value = o->reuse_address;
-		break;
-	case SOCKET_OPTION_BROADCAST:
-		*value = o->broadcast;
-		break;
-	case SOCKET_OPTION_TIME_TO_LIVE:
-		*value = o->time_to_live;
-		break;
-	case SOCKET_OPTION_MULTICAST_TIME_TO_LIVE:
-		*value = o->multicast_time_to_live;
-		break;
-	case SOCKET_OPTION_TYPE_OF_SERVICE:
-		*value = o->type_of_service;
-		break;
-	case SOCKET_OPTION_RECEIVE_BUFFER:
-		*value = (int32_t)s->channel.receive.capacity;
-		break;
-	case SOCKET_OPTION_SEND_BUFFER:
-		*value = (int32_t)s->channel.send.capacity;
-		break;
-	default:
-		return STATUS_NOT_SUPPORTED;
-	}
-	return STATUS_OK;
+	if (!status)
+		apply_options(s);
+	return status;
 }

@@ -18,7 +18,6 @@ int datagram_connect(struct socket *s, struct endpoint to);
 struct endpoint datagram_local(const struct socket *s);
 
 int datagram_set_option(struct socket *s, uint16_t option, int32_t value);
-int datagram_get_option(const struct socket *s, uint16_t option, int32_t *value);
 
 /* Sends one datagram, by message. */
 int udp_send_one(struct socket *s, const struct channel_datagram *header, const void *bytes);

@@ -36,15 +36,14 @@ struct endpoint {
 	uint16_t port;
 };
 
-/* What setOption sets, as its values are defined there. */
+/* What setOption sets, as its values are defined there: socket_option.h. */
 struct socket_options {
-	bool reuse_address, keep_alive, no_delay, broadcast;
-	int32_t linger;         /* -1: off */
-	int32_t receive_buffer; /* 0: as large as the queue */
-	int32_t send_buffer;
-	uint8_t time_to_live, type_of_service, multicast_time_to_live;
-	uint16_t keep_idle, keep_interval; /* seconds */
-	uint8_t keep_count;
+	int32_t reuse_address, keep_alive, no_delay, broadcast;
+	int32_t linger;                      /* -1: off */
+	int32_t receive_buffer, send_buffer; /* 0: as large as the queue */
+	int32_t time_to_live, type_of_service, multicast_time_to_live;
+	int32_t keep_idle, keep_interval; /* seconds */
+	int32_t keep_count;
 };
 
 enum tcp_phase {

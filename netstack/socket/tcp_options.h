@@ -8,7 +8,6 @@
 #include "netstack/socket/socket.h"
 
 int tcp_socket_set_option(struct socket *s, uint16_t option, int32_t value);
-int tcp_socket_get_option(const struct socket *s, uint16_t option, int32_t *value);
 /* Brings lwIP's control block in line with s->options. */
 void tcp_options_apply(struct socket *s);
 
