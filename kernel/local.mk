@@ -68,6 +68,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/object/memory.c kernel/object/processcall.c \
 	kernel/ring.c kernel/ring.h \
 	kernel/process/sched.c \
+	kernel/process/shortage.c kernel/process/shortage.h \
 	kernel/process/spawn.c \
 	kernel/object/slicejob.c \
 	kernel/object/spawner.c \

@@ -70,6 +70,11 @@ static bool within_limit(const struct account *a, uint64_t pages)
 	return a->limits.pages == 0 || pages <= a->limits.pages - account_used(a);
 }
 
+bool account_at_limit(const struct account *a, uint64_t pages)
+{
+	return a && !within_limit(a, pages);
+}
+
 bool account_charge(struct account *a, uint64_t pages)
 {
 	if (!a)

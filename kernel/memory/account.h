@@ -81,6 +81,8 @@ static inline uint64_t account_used(const struct account *a)
 	return a->pages + a->byte_pages;
 }
 
+/* Whether the account's own limit forbids so many more. */
+bool account_at_limit(const struct account *a, uint64_t pages);
 /* Charges frames that the caller allocates itself; false: the limit, or the share of services. */
 bool account_charge(struct account *a, uint64_t pages);
 void account_release(struct account *a, uint64_t pages);

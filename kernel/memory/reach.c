@@ -95,6 +95,38 @@ uint32_t space_fault_cause(struct space *s, uint64_t address, uint32_t access)
 	return allowed && beyond ? CAPOS_FAULT_BEYOND : CAPOS_FAULT_ACCESS;
 }
 
+/* ---- When memory is out ---- */
+
+bool space_weigh(const struct space *s, uint64_t *at, uint64_t *pages)
+{
+	struct tree_node *node = tree_at_least(&s->mappings, *at, 0);
+
+	if (*at == 0)
+		*pages += s->tables;
+	for (; node; node = tree_next(node)) {
+		const struct mapping *m = container_of(node, struct mapping, node);
+		if (m->object->account == s->account)
+			*pages += min(m->object->present / m->object->nmappings,
+			              (m->end - m->start) / PAGE_SIZE);
+		*at = m->end;
+		steps_spend(1);
+		if (steps_over())
+			return false;
+	}
+	return true;
+}
+
+const struct account *space_limit_reached(struct space *s, uint64_t address)
+{
+	/* A page, with what may lack above it in the tables and in its object's tree. */
+	const uint64_t needed = 2 * ARCH_TABLE_LEVELS;
+	const struct mapping *m = mapping_find(s, address);
+
+	if (m && account_at_limit(m->object->account, needed))
+		return m->object->account;
+	return account_at_limit(s->account, needed) ? s->account : NULL;
+}
+
 /* ---- Copies ---- */
 
 static bool user_range(uint64_t address, uint64_t length)

@@ -115,6 +115,12 @@ int space_copy_across(struct space *to_space, uint64_t to, struct space *from_sp
  * mapped and is not shared.  CAP_OK, CAP_EFAULT, CAP_ENOMEM; WORK_AGAIN: a page is present that was
  * not, and it is to be called again. */
 int space_prepare(struct space *s, uint64_t address, uint64_t length);
+/* Adds up what of its account's memory the space shows, tables included, each object's divided
+ * among its mappings; *at, 0 at first: how far it came.  False: the budget is spent, but it came
+ * further. */
+bool space_weigh(const struct space *s, uint64_t *at, uint64_t *pages);
+/* The account, if any, whose own limit leaves no memory for the page at address. */
+const struct account *space_limit_reached(struct space *s, uint64_t address);
 /* A user word for futexes: identity (object and offset) and value.  4-byte aligned. */
 int space_futex_key(struct space *s, uint64_t address, struct memobj **object, uint64_t *offset,
                     uint32_t *value);

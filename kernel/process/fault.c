@@ -12,6 +12,7 @@
 #include "fault.h"
 #include "kernel.h"
 #include "process/process.h"
+#include "process/shortage.h"
 #include "process/thread.h"
 #include "work.h"
 
@@ -28,12 +29,16 @@ void fault_page(const struct page_fault *fault)
 	struct space *space = &t->process->space;
 	bool no_memory = false;
 	if (fault->address < CAPOS_USER_MAX && fault->by_program &&
-	    space_resolve(space, fault->address, fault->access, &no_memory) != PADDR_NONE)
+	    space_resolve(space, fault->address, fault->access, &no_memory) != PADDR_NONE) {
+		t->shortage.account = NULL;
 		sched_leave();
+	}
 	if (no_memory && work_pending()) { /* frees some, and the program tries again */
 		work_run();
 		sched_leave();
 	}
+	if (no_memory && shortage_relieved(t, fault->address))
+		sched_leave();
 	struct capos_fault record = {
 	        .address = fault->address,
 	        .error = fault->error,

@@ -16,6 +16,7 @@
 #include "memory/memobj.h"
 #include "ring.h"
 #include "process/robust.h"
+#include "process/shortage.h"
 #include "process/timeout.h"
 #include "work.h"
 
@@ -54,6 +55,7 @@ struct thread {
 	struct job *job;      /* of it, too; NULL: none; owned */
 	uint64_t tries;       /* of it that found no memory while work was pending */
 	struct robust robust; /* at its end */
+	struct shortage shortage; /* of memory, for a page that it touches */
 	uint64_t timeout_ns;
 	uint32_t wanted; /* completions it waits for */
 	struct timeout timeout;

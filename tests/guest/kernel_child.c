@@ -8,6 +8,7 @@
 #include <capos/cap.h>
 #include <capos/schema/kernel_client.h>
 
+#define SMALL_PAGES    40u
 #define OBJECT         CAP_GIVEN(1) /* or endpoint; CAP_GIVEN(0) is the log */
 #define TEST_INTERFACE 0x1234567890abcdefull
 
@@ -83,6 +84,21 @@ static void take_memory(void)
 	cap_memory_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, (void **)&a);
 	for (uint64_t i = 0; i < size; i += CAPOS_PAGE_SIZE)
 		((volatile uint8_t *)a)[i] = 1;
+}
+
+/* Waits for its event's bit 4, then touches a fresh page from time to time. */
+static int small(void)
+{
+	static uint8_t pages[SMALL_PAGES * CAPOS_PAGE_SIZE];
+	uint64_t bits;
+
+	if (cap_wait(OBJECT, 4, CAPOS_FOREVER, &bits))
+		return 1;
+	for (unsigned i = 0; i < SMALL_PAGES; i++) {
+		((volatile uint8_t *)pages)[i * CAPOS_PAGE_SIZE] = 1;
+		cap_enter(1, 2000000);
+	}
+	return 0;
 }
 
 /* Takes what memory there is by answers written to it, which fail where a store would be the end;
@@ -255,6 +271,8 @@ int main(int argc, char **argv)
 		return blame();
 	if (strcmp(what, "hoard") == 0)
 		hoard();
+	if (strcmp(what, "small") == 0)
+		return small();
 	if (strcmp(what, "threads") == 0)
 		many_threads();
 	if (strcmp(what, "server") == 0)

@@ -144,6 +144,48 @@ static void test_family(cap_t image)
 	cap_release(weak);
 }
 
+/* A process that took what memory there was, and a small one that touches a page now and then: the
+ * small one ended. */
+static void run_small_beside_hog(cap_t image, cap_t account_of_small, cap_t account_of_hog)
+{
+	static const char said[] = "out of memory: it had the most, ";
+	cap_t event, hog, small;
+	char reason[128] = "";
+	uint64_t bits;
+	cap_event_create(&event);
+	const struct capos_send_cap caps[] = {
+	        {LOG, CAP_RIGHTS_ALL, 0},
+	        {event, CAP_RIGHT_SIGNAL | CAP_RIGHT_WAIT | CAP_RIGHT_COPY, 0}};
+	start_account = account_of_small;
+	start_process(image, "small", caps, 2, &small);
+	start_account = account_of_hog;
+	start_process(image, "hoard", caps, 2, &hog);
+	start_account = CAP_NULL;
+	tap_equal(cap_wait(event, 3, CAPOS_FOREVER, &bits), CAP_OK, "a process takes all memory");
+	cap_signal(event, 4);
+	tap_equal(wait_for(small, NULL, 0), 0, "a small one beside it goes on");
+	tap_equal(wait_for(hog, reason, sizeof(reason)), CAPOS_EXIT_STATUS(0, 9),
+	          "the one that took it ends");
+	tap_ok(strncmp(reason, said, strlen(said)) == 0, "and it is known why");
+	tap_note("%s", reason);
+	cap_release(event);
+}
+
+static void test_shortage(cap_t image)
+{
+	cap_t one = create(&(struct process_spawner_create_account_params){0});
+	cap_t other = create(&(struct process_spawner_create_account_params){0});
+	cap_t limited =
+	        create(&(struct process_spawner_create_account_params){.memory_limit_pages = 1024});
+	run_small_beside_hog(image, one, other);
+	run_small_beside_hog(image, one, one);
+	run_small_beside_hog(image, limited, limited);
+	tap_ok(status(limited).memory_pages <= 2, "nothing stays charged");
+	cap_release(one);
+	cap_release(other);
+	cap_release(limited);
+}
+
 static void test_items(void)
 {
 	static cap_t timers[TIMERS];
@@ -180,6 +222,7 @@ void test_account(void)
 	cap_t image = find_file("sbin/kernel_child");
 	test_drawing();
 	test_committed(image);
+	test_shortage(image);
 	test_family(image);
 	test_items();
 	cap_release(image);

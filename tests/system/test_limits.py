@@ -47,6 +47,17 @@ def test_memory_that_is_used_up(capos):
     assert run.returncode in (1, 2, 128 + 9, 128 + 11)
 
 
+@pytest.mark.parametrize("first", ["hog", "small"])
+def test_shortage_ends_the_process_that_took_the_memory(capos, guest_program, first):
+    """Not the one that touches a page next."""
+    run = capos(guest_program("shortage", native=True), first, options=["--memory", "32"])
+    if first == "small":
+        assert (run.returncode, run.stdout) == (0, b"lived; the other was ended by signal 9\n"), run.stderr
+    else:
+        assert run.returncode == 128 + 9
+        assert re.fullmatch(rb"capos: \S*shortage was ended by the system: out of memory[^\n]*\n", run.stderr)
+
+
 def test_files_that_fill_the_memory(capos):
     begin = time.monotonic()
     run = capos("busybox", "dd", "if=/dev/zero", "of=/tmp/x", "bs=1M", "count=100", options=["--memory", "32"])

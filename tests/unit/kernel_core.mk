@@ -19,6 +19,7 @@ KERNEL_UNIT_CORE = tests/unit/core_fake.c tests/unit/core_fake.h kernel/object/a
 	kernel/object/memory.c kernel/object/processcall.c kernel/ring.c kernel/process/sched.c kernel/process/spawn.c kernel/object/slicejob.c kernel/object/spawner.c kernel/object/status.c \
 	kernel/submit.c kernel/process/thread.c kernel/process/timeout.c kernel/object/timerobj.c kernel/object/transfer.c \
 	libcapos/format.c libcapos/msg.c libcapos/text.c
+KERNEL_UNIT_CORE += kernel/process/shortage.c
 
 UNIT_TESTS += tests/unit/test_endpoint
 tests_unit_test_endpoint_SOURCES = tests/unit/test_endpoint.c $(KERNEL_UNIT_CORE) \
