@@ -215,7 +215,8 @@ interface PowerControl {
 }
 
 interface SystemStatus {
-  processes @0 () -> (list :List(ProcessEntry));
+  processes @0 (firstId :UInt64) -> (list :List(ProcessEntry), nextId :UInt64);
+  # As many as fit in one reply, by id from firstId on; nextId 0: these were the last.
   capabilities @1 (processId :UInt64, firstIndex :UInt32) -> (list :List(CapabilityEntry), nextIndex :UInt32);
   # As many as fit in one reply, from firstIndex on; nextIndex 0: these were the last.  CAP_ENOENT.
   memory @2 () -> (totalPages :UInt64, freePages :UInt64, kernelObjects :UInt64, contextSwitches :UInt64,

@@ -12,22 +12,45 @@
 /* Bytes of a reply for one capability entry at most: four words of data, the text's pointer, the
  * text. */
 #define ENTRY_BYTES (8 * 5 + PROCESS_NAME_MAX)
+/* The same of a process's entry: two words of data, the text's pointer, the text. */
+#define PROCESS_BYTES (8 * 3 + PROCESS_NAME_MAX)
 /* Bytes of a reply beside the entries: root, its data and pointer, the list's tag. */
 #define REPLY_BYTES 64u
 /* As many as the page holds that the reply is made from. */
-#define ENTRIES_MAX (uint32_t)(PAGE_SIZE / sizeof(struct capability_entry))
+#define ENTRIES_MAX   (uint32_t)(PAGE_SIZE / sizeof(struct capability_entry))
+#define PROCESSES_MAX (uint32_t)(PAGE_SIZE / sizeof(struct process_entry))
+
+#define PROCESSES_PER_STEP 8u /* of the list, passed over */
+
+/* How many entries of at most so many bytes there is room for: in the reply's buffer, and in the
+ * page that the reply is made from.  0: not for one. */
+static uint32_t room_for(const struct msg_call *msg, uint32_t bytes, uint32_t most)
+{
+	if (msg->out_size < REPLY_BYTES)
+		return 0;
+	uint32_t room = (msg->out_size - REPLY_BYTES) / bytes;
+	return room < most ? room : most;
+}
 
 static int processes(void *object, struct msg_call *msg,
+                     const struct system_status_processes_params *params,
                      struct system_status_processes_results *results)
 {
 	struct process_entry *entries = (struct process_entry *)this_cpu()->data;
-	uint32_t count = 0;
+	uint32_t count = 0, passed = 0, most = room_for(msg, PROCESS_BYTES, PROCESSES_MAX);
 	(void)object;
-	(void)msg;
+	if (most == 0)
+		return CAP_ETOOBIG;
 	for (struct list *node = all_processes.next; node != &all_processes; node = node->next) {
 		const struct process *p = list_entry(node, struct process, of_all);
-		if ((count + 1) * sizeof(entries[0]) > sizeof(this_cpu()->data))
-			return CAP_ETOOBIG;
+		if (++passed % PROCESSES_PER_STEP == 0)
+			steps_spend(1);
+		if (p->id < params->first_id)
+			continue;
+		if (count == most) {
+			results->next_id = p->id;
+			break;
+		}
 		entries[count++] = (struct process_entry){
 		        .id = p->id, .name = MSG_TEXT(p->name), .service = p->service};
 	}
@@ -71,11 +94,9 @@ static int capabilities(void *object, struct msg_call *msg,
 	(void)object;
 	if (!p)
 		return CAP_ENOENT;
-	if (msg->out_size < REPLY_BYTES + ENTRY_BYTES)
+	uint32_t count = 0, most = room_for(msg, ENTRY_BYTES, ENTRIES_MAX);
+	if (most == 0)
 		return CAP_ETOOBIG;
-	uint32_t most = (msg->out_size - REPLY_BYTES) / ENTRY_BYTES, count = 0;
-	if (most > ENTRIES_MAX)
-		most = ENTRIES_MAX;
 	for (uint32_t index = params->first_index; index < p->caps.next_unused; index++) {
 		struct cap cap;
 		if (!cap_at(&p->caps, index, &cap))

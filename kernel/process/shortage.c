@@ -12,7 +12,7 @@
 #include "process/thread.h"
 #include "work.h"
 
-/* A search that takes more pieces, since what it looks through changes all the time, is given up. */
+/* A search that takes more pieces, since what it looks through keeps changing, is given up. */
 #define PIECES_MAX 1024u
 
 #define PROCESSES_PER_STEP 8u /* of the list, passed over */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which process ends when no memory is left for a page: the one that took the most, not the one that
- * happens to touch a page next.
+ * Which process ends when no memory is left for a page: the one that took the most, not the one
+ * that happens to touch a page next.
  *
  * Contract of all functions: kernel_locked().
  */
@@ -22,8 +22,8 @@ struct shortage {
 	uint64_t largest, largest_pages;
 };
 
-/* For a thread that found no memory when it touched the page at address, and no work is pending that
- * would free some.  True: another process has ended for it, or the search is not finished; the
+/* For a thread that found no memory when it touched the page at address, while no work is pending
+ * that would free some.  True: another process has ended for it, or the search is not finished; the
  * thread touches the page again.  False: its own process is to end. */
 bool shortage_relieved(struct thread *t, uint64_t address);
 

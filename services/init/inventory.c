@@ -293,25 +293,38 @@ static void send_protections(void)
 	send_own_protections();
 }
 
+/* All processes, as many as there is room for: how many. */
+static uint32_t list_processes(struct holder *holders)
+{
+	struct system_status_processes_params params = {0};
+	struct system_status_processes_results results;
+	uint32_t n = 0;
+
+	do {
+		struct capos_call call = INIT_CALL();
+		int result =
+		        system_status_processes(INIT_CAP(SYSTEM_STATUS), &params, &results, &call);
+		if (result)
+			init_fail(125, "the list of processes: %s", cap_error_text(result));
+		for (uint32_t i = 0; i < results.list.count && n < PROCESSES_MAX; i++) {
+			struct process_entry entry;
+
+			if (process_entry_get(&results.list, i, &entry))
+				continue;
+			holders[n].id = entry.id;
+			fmt_snprintf(holders[n].name, NAME_MAX, "%s", entry.name.ptr);
+			n++;
+		}
+		params.first_id = results.next_id;
+	} while (params.first_id != 0 && n < PROCESSES_MAX);
+	return n;
+}
+
 void inventory_send(const struct given *given)
 {
 	static struct holder holders[PROCESSES_MAX];
-	struct capos_call call = INIT_CALL();
-	struct system_status_processes_results results;
-	uint32_t n = 0;
-	int result = system_status_processes(INIT_CAP(SYSTEM_STATUS), &results, &call);
+	uint32_t n = list_processes(holders);
 
-	if (result)
-		init_fail(125, "the list of processes: %s", cap_error_text(result));
-	for (uint32_t i = 0; i < results.list.count && n < PROCESSES_MAX; i++) {
-		struct process_entry entry;
-
-		if (process_entry_get(&results.list, i, &entry))
-			continue;
-		holders[n].id = entry.id;
-		fmt_snprintf(holders[n].name, NAME_MAX, "%s", entry.name.ptr);
-		n++;
-	}
 	control_send("caps %-15s %-18s %-15s %-28s %s", "PROCESS", "CAPABILITY", "SERVER", "RIGHTS",
 	             "OBJECT");
 	for (uint32_t i = 0; i < n; i++)

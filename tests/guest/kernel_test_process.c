@@ -89,6 +89,67 @@ static void test_faults_end(cap_t image)
 	          "a process jumps behind the last address");
 }
 
+#define MANY 500u
+
+/* How many of them SystemStatus lists, reply by reply; *pages: how many replies. */
+static unsigned count_listed(const char *name, unsigned *replies)
+{
+	static uint64_t buffer[CAPOS_KERNEL_MESSAGE_MAX / 8];
+	struct system_status_processes_params params = {0};
+	struct system_status_processes_results results;
+	unsigned count = 0;
+	uint64_t last = 0;
+	*replies = 0;
+	do {
+		struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+		if (system_status_processes(SYSTEM_STATUS, &params, &results, &call))
+			return 0;
+		for (uint32_t i = 0; i < results.list.count; i++) {
+			struct process_entry entry;
+			if (process_entry_get(&results.list, i, &entry) || entry.id <= last)
+				return 0;
+			last = entry.id;
+			count += strcmp(entry.name.ptr, name) == 0;
+		}
+		params.first_id = results.next_id;
+		++*replies;
+	} while (params.first_id != 0);
+	return count;
+}
+
+static _Noreturn void sleep_on(uint64_t unused)
+{
+	(void)unused;
+	for (;;)
+		cap_enter(1, CAPOS_FOREVER);
+}
+
+/* More processes than one reply of SystemStatus has room for. */
+static void test_many(void)
+{
+	static cap_t children[MANY];
+	static _Alignas(16) uint8_t stack[4096];
+	struct process_kill_params kill = {.status = CAPOS_EXIT_STATUS(0, 9)};
+	unsigned replies, made = 0;
+	struct process_fork_params params = {.entry = (uint64_t)sleep_on,
+	                                     .stack_pointer = (uint64_t)stack + sizeof(stack) - 8};
+	unsigned before = count_listed("init", &replies);
+	for (; made < MANY; made++) {
+		uint64_t buffer[16];
+		struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+		if (process_fork(CAP_SELF, &params, NULL, &call))
+			break;
+		children[made] = call.caps[0];
+	}
+	tap_equal(made, MANY, "500 processes run");
+	tap_equal(count_listed("init", &replies), before + made, "all are listed");
+	tap_ok(replies > 1, "in several replies");
+	for (unsigned i = 0; i < made; i++)
+		process_kill(children[i], &kill, NULL);
+	for (unsigned i = 0; i < made; i++)
+		cap_release(children[i]);
+}
+
 static void test_kill(cap_t image)
 {
 	cap_t process, weak;
@@ -267,6 +328,7 @@ void test_process(void)
 	test_spawning_without_memory(image);
 	test_faults_end(image);
 	test_kill(image);
+	test_many();
 	test_last_memory(image);
 	test_crash(image);
 	test_images(image);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two processes of one program: one takes all memory and keeps it, the other sleeps and touches a
- * fresh page each 100 ms.  The argument names what the first process is, "hog" or "small"; the child
- * is the other.
+ * fresh page each 100 ms.  The argument names what the first process is, "hog" or "small"; the
+ * child is the other.
  */
 #include <signal.h>
 #include <stdio.h>
