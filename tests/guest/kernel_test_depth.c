@@ -8,7 +8,9 @@
 
 #include "kernel_test.h"
 
-#define LINKS 90u /* calls in flight of one thread: cap_submit makes at most 96 */
+#define LINKS    90u /* calls in flight of one thread: cap_submit makes at most 96 */
+#define BUILDERS 12u /* threads that build a chain together */
+#define CHAIN    (BUILDERS * LINKS)
 
 static const struct capos_send_cap log_only[] = {{LOG, CAP_RIGHTS_ALL, 0}};
 
@@ -86,6 +88,108 @@ static void test_endpoints_in_calls(void)
 	          "endpoints in messages on endpoints: all end with the last");
 }
 
+/* ---- Chains of a thousand ---- */
+
+/* What a chain grows by: one more call in flight. */
+static struct {
+	void (*add)(struct cap_op *op);
+	int ends_with; /* what each call fails with */
+	cap_t event;   /* bit 0: a builder is done; bit 1 + its number: it is to wait for the end */
+	cap_t endpoint, object;
+	volatile unsigned ended;
+} chain;
+
+static void build(uint64_t number)
+{
+	static struct cap_op ops[BUILDERS][LINKS];
+	uint64_t bits;
+	memset(ops[number], 0, sizeof(ops[number]));
+	for (unsigned i = 0; i < LINKS; i++)
+		chain.add(&ops[number][i]);
+	cap_signal(chain.event, 1);
+	cap_wait(chain.event, 2ull << number, CAPOS_FOREVER, &bits);
+	chain.ended += failed_with(ops[number], chain.ends_with);
+	cap_signal(chain.event, 1);
+	end_thread();
+}
+
+static void start_builders(void)
+{
+	static _Alignas(16) uint8_t stacks[BUILDERS][16384];
+	uint64_t bits;
+	cap_event_create(&chain.event);
+	chain.ended = 0;
+	for (unsigned i = 0; i < BUILDERS; i++) {
+		struct process_create_thread_params params = {
+		        .entry = (uint64_t)build,
+		        .stack_pointer = (uint64_t)stacks[i] + sizeof(stacks[i]) - 8,
+		        .argument = i};
+		tap_equal(process_create_thread(CAP_SELF, &params, NULL, NULL), CAP_OK,
+		          "a thread builds a part of a chain");
+		cap_wait(chain.event, 1, CAPOS_FOREVER, &bits);
+	}
+}
+
+static void wait_for_builders(void)
+{
+	uint64_t bits;
+	for (unsigned i = 0; i < BUILDERS; i++) {
+		cap_signal(chain.event, 2ull << i);
+		cap_wait(chain.event, 1, CAPOS_FOREVER, &bits);
+	}
+	cap_release(chain.event);
+}
+
+static void add_object(struct cap_op *op)
+{
+	static uint64_t word = 2;
+	cap_t sent;
+	cap_mint(chain.endpoint, TEST_INTERFACE, word++, &sent);
+	send_away(chain.object, sent, 64, op);
+}
+
+static void test_long_chain_of_objects(void)
+{
+	static uint64_t buffer[8];
+	struct cap_op receive = {0};
+	cap_endpoint_create(&chain.endpoint);
+	cap_mint(chain.endpoint, TEST_INTERFACE, 1, &chain.object);
+	chain.add = add_object;
+	chain.ends_with = CAP_ETOOBIG;
+	start_builders();
+	struct capos_sqe sqe = {.op = CAP_OP_RECV,
+	                        .cap = chain.endpoint,
+	                        .recv_addr = (uint64_t)buffer,
+	                        .recv_len = sizeof(buffer)};
+	cap_submit(&sqe, &receive);
+	wait_for_builders();
+	tap_equal(chain.ended, CHAIN, "1080 objects in calls of their endpoint: each call fails");
+	tap_equal(cap_await_uninterruptible(&receive), CAP_OK, "and a release is received");
+	cap_release(chain.object);
+	cap_release(chain.endpoint);
+}
+
+static void add_endpoint(struct cap_op *op)
+{
+	cap_t next, object;
+	cap_endpoint_create(&next);
+	cap_mint(next, TEST_INTERFACE, 1, &object);
+	send_away(object, chain.endpoint, 0, op);
+	cap_release(object);
+	chain.endpoint = next;
+}
+
+static void test_long_chain_of_endpoints(void)
+{
+	cap_endpoint_create(&chain.endpoint);
+	chain.add = add_endpoint;
+	chain.ends_with = CAP_EGONE;
+	start_builders();
+	cap_release(chain.endpoint);
+	wait_for_builders();
+	tap_equal(chain.ended, CHAIN, "1080 endpoints in messages on endpoints: all end");
+}
+
 /* Each process holds the capability on the one before, and all end together. */
 static void test_processes_in_processes(cap_t image)
 {
@@ -161,6 +265,8 @@ void test_depth(void)
 	cap_t image = find_file("sbin/kernel_child");
 	test_objects_in_calls();
 	test_endpoints_in_calls();
+	test_long_chain_of_objects();
+	test_long_chain_of_endpoints();
 	test_processes_in_processes(image);
 	test_slices_of_slices();
 	test_blame(image);

@@ -27,6 +27,7 @@ enum {
 	SIGNAL, /* takes capability 0, signals its bit 1 and drops it */
 	LIE,    /* claims a reply that is longer than the caller's buffer */
 	COUNTS, /* how often things happened: struct counts */
+	BREAK,  /* makes what it was received into read-only: the next RECV there fails */
 };
 
 struct counts {
@@ -47,6 +48,25 @@ static void answer_held(void)
 
 	while (nheld)
 		server_answer(&server, held[--nheld], 0, &late, sizeof(late), NULL, 0);
+}
+
+static uint64_t broken[SERVER_RECEIVE_BUFFERS];
+static unsigned nbroken;
+
+static int protect(uint64_t page, uint32_t access)
+{
+	struct process_protect_params params = {
+	        .address = page, .size = CAPOS_PAGE_SIZE, .access = access};
+
+	return process_protect(CAP_SELF, &params, NULL);
+}
+
+static int break_buffer(const struct server_call *call)
+{
+	uint64_t page = (uintptr_t)call->msg.in & ~(uint64_t)(CAPOS_PAGE_SIZE - 1);
+
+	broken[nbroken++] = page;
+	return protect(page, CAP_RIGHT_READ) ? CAP_EINVAL : CAP_OK;
 }
 
 static int handle(struct server *s, struct server_call *call)
@@ -89,6 +109,8 @@ static int handle(struct server *s, struct server_call *call)
 		memcpy(call->msg.out, &counts, sizeof(counts));
 		call->msg.out_len = sizeof(counts);
 		return CAP_OK;
+	case BREAK:
+		return break_buffer(call);
 	default:
 		return CAP_EMETHOD;
 	}
@@ -260,6 +282,30 @@ static void test_capabilities(void)
 	tap_equal(read_counts().events, 4, "reaches it");
 }
 
+/* The RECV of each of a server's buffers fails: it receives nothing then.  What made them fail
+ * passes, and it receives again, with all of them. */
+static void test_failed_receives(void)
+{
+	struct cap_op op = {0};
+
+	for (unsigned i = 0; i < SERVER_RECEIVE_BUFFERS; i++)
+		tap_equal(call(BREAK, 0, sizeof(buffer), NULL, NULL), CAP_OK,
+		          "a receive buffer fails");
+	submit_call(&op, ECHO, NULL, 0);
+	tap_equal(cap_await(&op, 200 * MILLISECOND), CAP_ETIMEDOUT, "the server is deaf");
+	for (unsigned i = 0; i < nbroken; i++)
+		tap_equal(protect(broken[i], CAP_RIGHT_READ | CAP_RIGHT_WRITE), CAP_OK,
+		          "a buffer is good again");
+	tap_equal(cap_await(&op, CAPOS_FOREVER), CAP_OK, "a server receives after failed RECVs");
+	nbroken = 0;
+	for (unsigned i = 0; i < SERVER_RECEIVE_BUFFERS; i++)
+		call(BREAK, 0, sizeof(buffer), NULL, NULL);
+	tap_equal(nbroken, SERVER_RECEIVE_BUFFERS, "with each of its buffers");
+	for (unsigned i = 0; i < nbroken; i++)
+		protect(broken[i], CAP_RIGHT_READ | CAP_RIGHT_WRITE);
+	tap_equal(call(ECHO, 0, sizeof(buffer), NULL, NULL), CAP_OK, "and goes on");
+}
+
 static unsigned completed;
 
 static void count_completion(struct cap_op *op)
@@ -383,6 +429,7 @@ int main(void)
 	test_calls();
 	test_late_answers();
 	test_capabilities();
+	test_failed_receives();
 	test_many_in_flight();
 	test_quiet_operations();
 	test_time();
