@@ -4,12 +4,14 @@
  * capabilities that the test's manifest gives it.
  *
  *	restart console      writes lines, before and behind the console's end, without a pause
+ *	restart asleep       fills its stdout, and sleeps while the console ends
  *	restart socket PORT  reads from a connection that netstack's end breaks: prints the errno
  *	restart names PROCESS NAME  looks a name up before and behind the process's end
  *	restart fetch PROCESS PORT  sends a line to a peer and reads its answer, likewise
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -43,6 +45,28 @@ static void console(void)
 		printf("line %d\n", i);
 		fflush(stdout);
 	}
+}
+
+/* The host reads nothing meanwhile, so some of it is still in the channel when the console ends. */
+static void asleep(void)
+{
+	char line[64];
+	int length, n = 0;
+
+	fcntl(1, F_SETFL, O_NONBLOCK);
+	do
+		length = snprintf(line, sizeof(line), "line %06d ...............................\n",
+		                  n++);
+	while (write(1, line, length) == length);
+	fprintf(stderr, "%d\n", n - 2); /* the last whole line */
+	if (!fork()) {
+		close(1); /* it is no business of this process */
+		close(2);
+		sleep(1);
+		end_service("console-process");
+		_exit(0);
+	}
+	sleep(60);
 }
 
 static void on_socket(const char *port)
@@ -114,6 +138,8 @@ int main(int argc, char **argv)
 	}
 	if (argc > 2 && strcmp(argv[1], "socket") == 0)
 		on_socket(argv[2]);
+	else if (argc > 1 && strcmp(argv[1], "asleep") == 0)
+		asleep();
 	else
 		console();
 	return 0;

@@ -2,31 +2,55 @@
 """Services that end while a Unix program uses them: it goes on, or gets an error; it never hangs."""
 
 import re
+import subprocess
+import time
 
 import pytest
 from machine import SOURCE
 
-PROCESSES = """(name = "console-process", process = "virtio-console"),
-    (name = "driver-process", process = "virtio-net"),
+CONSOLE = """(name = "console-process", process = "virtio-console"),"""
+NETWORK = """(name = "driver-process", process = "virtio-net"),
     (name = "netstack-process", process = "netstack"),"""
+
+
+def system_whose_program_holds(manifest, processes):
+    """The standard system, whose program may kill services."""
+    text = (SOURCE / "manifests/default.txt").read_text()
+    return manifest(text.replace("  program = [", f"  program = [ {processes}", 1))
 
 
 @pytest.fixture
 def killable(manifest):
-    """The standard system, whose program may kill services."""
-    text = (SOURCE / "manifests/default.txt").read_text()
-    return manifest(text.replace("  program = [", f"  program = [ {PROCESSES}", 1))
+    return system_whose_program_holds(manifest, NETWORK)
+
+
+@pytest.fixture
+def killable_console(manifest):
+    return system_whose_program_holds(manifest, CONSOLE)
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_output_goes_on_when_the_console_driver_ends(capos, guest_program, killable, attempt):
+def test_output_goes_on_when_the_console_driver_ends(capos, guest_program, killable_console, attempt):
     """More than once: a driver that ends awake and one that ends asleep are noticed in different ways."""
-    run = capos(guest_program("restart", native=True), "console", options=killable)
+    run = capos(guest_program("restart", native=True), "console", options=killable_console)
     assert run.returncode == 0, run.stderr
     lines = run.stdout.decode().splitlines()
     # Some may come twice, or be cut where the driver ended; none is missing.
     numbers = [int(m.group(1)) for m in (re.fullmatch(r"line (\d+)", line) for line in lines) if m]
     assert set(numbers) == set(range(2000))
+
+
+def test_output_of_a_program_that_sleeps_arrives_when_the_console_driver_ends(background, guest_program,
+                                                                             killable_console):
+    begin = time.monotonic()
+    process = background(guest_program("restart", native=True), "asleep", options=killable_console,
+                         stdin=subprocess.DEVNULL)
+    last = b"line %06d ...............................\n" % int(process.stderr.readline())
+    time.sleep(3)
+    while (line := process.stdout.readline()) not in (last, b""):
+        pass
+    assert line == last
+    assert time.monotonic() - begin < 50, "not by the program's end"
 
 
 def test_a_read_ends_with_an_error_when_netstack_ends(capos, guest_program, killable, tcp_peer):

@@ -28,6 +28,10 @@ struct core_hooks {
 	/* process: see ends.h */
 	int (*ends_open)(struct shared_ends *out);
 	bool (*ends_held)(uint64_t word);
+	/* terminal: what was written must arrive, also when the console has ended meanwhile and the
+	 * program does nothing more with its streams.  Called when a sleep was ended and when the
+	 * process ends. */
+	void (*streams_settle)(void);
 };
 void core_set_hooks(const struct core_hooks *hooks);
 extern struct core_hooks core_hooks; /* for core alone */

@@ -39,6 +39,7 @@ static bool woken(void)
 	in_flight = false;
 	if (!wait_op.cqe.result)
 		seen = wait_op.cqe.value;
+	core_hooks.streams_settle(); /* the console's end signals the event, too */
 	return true;
 }
 

@@ -60,7 +60,8 @@ static void connect_rooms(void)
 	                                        .signal_raise = signal_raise,
 	                                        .signal_no_restart = signal_no_restart,
 	                                        .ends_open = world_ends_open,
-	                                        .ends_held = world_ends_held};
+	                                        .ends_held = world_ends_held,
+	                                        .streams_settle = streams_settle};
 
 	static const struct signal_world world = {
 	        .take = world_take_signals, .stop = world_stop, .child_action = world_child_action};

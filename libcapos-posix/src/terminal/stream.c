@@ -21,10 +21,13 @@
 struct stream {
 	struct chan chan;
 	cap_t object;
-	uint64_t number; /* st_ino */
+	uint64_t number;      /* st_ino */
+	struct stream *next;  /* of all */
+	struct stream **link; /* what points here */
 };
 
 static uint64_t last_number;
+static struct stream *all; /* a few: standard input, output and error */
 
 static bool can_read(struct file *f)
 {
@@ -233,22 +236,45 @@ static int stream_ioctl(struct file *f, unsigned long request, void *argument)
 
 /* A server that ended while it was awake asked for no signal, so no put has tested whether it is
  * gone: what it had not taken is given to the next one. */
-static void stream_leave(struct file *f)
+static void settle(struct stream *s)
 {
-	struct stream *s = f->data;
 	const struct queue *send = &s->chan.channel.send;
 
+	if (!send->capacity)
+		return;
 	chan_look(&s->chan);
-	if (send->capacity && queue_writable(&s->chan.channel.send) < send->capacity &&
-	    chan_gone_now(&s->chan))
+	if (queue_writable(&s->chan.channel.send) < send->capacity && chan_gone_now(&s->chan))
 		(void)follow(s);
+}
+
+void streams_settle(void)
+{
+	for (struct stream *s = all; s; s = s->next)
+		settle(s);
+}
+
+static void list_add(struct stream *s)
+{
+	s->next = all;
+	s->link = &all;
+	if (all)
+		all->link = &s->next;
+	all = s;
+}
+
+static void list_remove(struct stream *s)
+{
+	*s->link = s->next;
+	if (s->next)
+		s->next->link = s->link;
 }
 
 static void stream_close(struct file *f)
 {
 	struct stream *s = f->data;
 
-	stream_leave(f);
+	settle(s);
+	list_remove(s);
 	chan_close(&s->chan);
 	cap_release(s->object);
 	posix_free(s);
@@ -286,7 +312,6 @@ static const struct file_ops write_ops = {
         .stat = stream_stat,
         .ioctl = stream_ioctl,
         .close = stream_close,
-        .leave = stream_leave,
         .fork = stream_fork,
         .carry = stream_carry,
 };
@@ -315,6 +340,7 @@ static int create(cap_t object, int flags, const struct carried *carried, struct
 	}
 	s->object = s->chan.served = object;
 	s->number = ++last_number;
+	list_add(s);
 	return 0;
 }
 
