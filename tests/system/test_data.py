@@ -3,6 +3,8 @@
 
 import os
 import re
+import select
+import shutil
 import socket
 import stat
 import subprocess
@@ -495,6 +497,11 @@ def test_pages_and_completions_name_every_option(capos, command):
     (["capos", "ru"], ["run"]),
     (["capos", "run", "--acc"], ["--accel"]),
     (["capos", "run", "--accel", "k"], ["kvm"]),
+    (["capos", "run", "--net", "=", "u"], ["user"]),
+    (["capos", "run", "--net", "="], ["auto", "user", "passt", "tap:", "none"]),
+    (["capos", "run", "--net=u"], ["--net=user"]),
+    (["capos", "run", "--log", "=", "/proc/cpuinf"], ["/proc/cpuinfo"]),
+    (["capos", "run", "-m", "x"], []),
     (["capos", "caps", "--pcap"], []),
     (["capos", "help", "im"], ["image"]),
     (["capos", "sdk", "''"], ["cmake", "meson", "env"]),
@@ -506,6 +513,55 @@ def test_completion_in_bash(words, expected):
               "_capos; printf '%s\\n' \"${COMPREPLY[@]}\"")
     run = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20, check=True)
     assert run.stdout.split() == expected
+
+
+# What is typed, and the line after the tabulator.
+TYPED = [("capos ru", "capos run"), ("capos run --acc", "capos run --accel"), ("capos run --net=u", "capos run --net=user"),
+         ("capos run --net u", "capos run --net user"), ("capos run --accel k", "capos run --accel kvm"),
+         ("capos caps --log=/proc/cpuinf", "capos caps --log=/proc/cpuinfo"), ("capos sdk me", "capos sdk meson"),
+         ("capos help im", "capos help image"), ("capos run -- /proc/cpuinf", "capos run -- /proc/cpuinfo")]
+
+
+@pytest.mark.parametrize("shell, setup", [
+    (["bash", "--norc", "--noprofile", "-i"], f". {BUILD}/gen/completion/bash/capos"),
+    (["zsh", "-f", "-i"], f"fpath=({BUILD}/gen/completion/zsh $fpath); autoload -U compinit; compinit -u -D"),
+])
+def test_completion_at_a_terminal(shell, setup):
+    if not shutil.which(shell[0]):
+        pytest.skip(f"{shell[0]} is not installed")
+    terminal, other = os.openpty()
+    process = subprocess.Popen(shell, stdin=other, stdout=other, stderr=other, start_new_session=True,
+                               env={"PATH": os.environ["PATH"], "TERM": "dumb", "HOME": "/nonexistent"})
+    os.close(other)
+
+    def answer(text, expected):
+        os.write(terminal, text.encode())
+        seen, deadline = "", time.monotonic() + 30
+        while expected not in seen and time.monotonic() < deadline:
+            if select.select([terminal], [], [], 0.2)[0]:
+                seen += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|[\r\a\b]", "", os.read(terminal, 4096).decode())
+        assert expected in seen
+
+    try:
+        answer(f"{setup}; PS1='ready> '; unset PROMPT_COMMAND; echo set''up\n", "setup")
+        for typed, expected in TYPED:
+            # By the line that a command of the shell prints, since the terminal's own echo may be redrawn.
+            answer(f"{typed}\t\x01: '\x05'; echo \"=$_=\"\n", f"={expected}")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
+
+
+@pytest.mark.parametrize("typed, expected", TYPED)
+def test_completion_in_fish(typed, expected, tmp_path):
+    if not shutil.which("fish"):
+        pytest.skip("fish is not installed")
+    script = f"complete -c capos -e; source {BUILD}/gen/completion/fish/capos.fish; complete -C '{typed}'"
+    run = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, timeout=60, check=True,
+                         env={**os.environ, "HOME": str(tmp_path)})
+    words = [line.split("\t")[0] for line in run.stdout.splitlines()]
+    assert expected.split()[-1] in words
 
 
 def test_colour_only_on_terminals(capos):

@@ -49,7 +49,6 @@ static void put_roff(const char *text)
 	for (; *text != '\0'; text++) {
 		if (begin && (*text == '.' || *text == '\''))
 			printf("\\&");
-		begin = false;
 		if (*text == '-')
 			printf("\\-");
 		else if (*text == '\\')
@@ -147,9 +146,11 @@ static void put_bash_values(void)
 		if (option->letter != '\0')
 			printf(" | -%c", option->letter);
 		if (option->complete && option->complete[0] == '<')
-			printf(") COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n");
+			printf(") COMPREPLY=($(compgen -P \"$prefix\" -f -- \"$current\")); return "
+			       ";;\n");
 		else if (option->complete)
-			printf(") COMPREPLY=($(compgen -W '%s' -- \"$current\")); return ;;\n",
+			printf(") COMPREPLY=($(compgen -P \"$prefix\" -W '%s' -- "
+			       "\"$current\")); return ;;\n",
 			       option->complete);
 		else
 			printf(") return ;;\n");
@@ -171,8 +172,17 @@ static void put_bash(void)
 	printf("# Completion of capos for bash.  Made by tools/capos/generate.c\n"
 	       "_capos() {\n"
 	       "\tlocal current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} i "
-	       "options=\n"
+	       "options= prefix=\n"
 	       "\tCOMPREPLY=()\n"
+	       "\t# --name=value: = may part words, as it does unless COMP_WORDBREAKS was "
+	       "changed.\n"
+	       "\tif [ \"$previous\" = = ]; then\n"
+	       "\t\tprevious=${COMP_WORDS[COMP_CWORD-2]}\n"
+	       "\telif [ \"$current\" = = ]; then\n"
+	       "\t\tcurrent=\n"
+	       "\telif [[ $current == --*=* ]]; then\n"
+	       "\t\tprevious=${current%%%%=*} prefix=$previous= current=${current#*=}\n"
+	       "\tfi\n"
 	       "\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n"
 	       "\t\tCOMPREPLY=($(compgen -W '");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -228,10 +238,12 @@ static void put_zsh(const char *text, size_t length)
 static void put_zsh_option(const struct option_entry *option)
 {
 	printf("\t\t\t");
+	/* The value is the next word, or follows behind = or the letter. */
 	if (option->letter != '\0')
-		printf("'*'{-%c,--%s}'[", option->letter, option->name);
+		printf("'*'{-%c%s,--%s%s}'[", option->letter, option->value ? "+" : "",
+		       option->name, option->value ? "=" : "");
 	else
-		printf("'*--%s[", option->name);
+		printf("'*--%s%s[", option->name, option->value ? "=" : "");
 	put_zsh(option->help, clause_length(option->help));
 	printf("]");
 	if (option->value) {
