@@ -21,18 +21,11 @@
 #define FEATURE_MULTIPORT (1ull << 1)
 #define CONFIG_MAX_PORTS  4u
 
-/* Bits of the server's event. */
-#define BIT_INTERRUPT 0x1u
-#define BIT_CLIENT    0x2u
-
 /* Calls of `drain` that wait at the same time, of all streams. */
 #define DRAINS_MAX 16u
 
 /* No method's message is as long. */
 #define MESSAGE_MAX 1024u
-
-/* A device that fails more often than this is not worth a driver. */
-#define RESETS_MAX 16u
 
 /* The object words are the exports of the manifest: stream number + 1. */
 #define WORD_OF(stream) ((stream) + 1u)
@@ -63,15 +56,12 @@ static struct stream_shape {
 	 1)
 #define CHANNEL_PAGES_MAX (CHANNEL_MEMORY_SIZE(0, 256u << 10) / CAPOS_PAGE_SIZE)
 
-static struct virtio_device device;
 static struct console console;
-static struct server server;
 static struct virtqueue_slot slots[CONSOLE_QUEUES_MAX][CONSOLE_QUEUE_SIZE];
 static uint16_t queue_sizes[CONSOLE_QUEUES_MAX];
 static uint8_t *private_memory;
 static uint64_t private_pages[PRIVATE_PAGES_MAX];
 static uint64_t channel_pages[CONSOLE_STREAMS][CHANNEL_PAGES_MAX];
-static uint32_t resets;
 
 static struct client {
 	cap_t memory; /* of the channel */
@@ -103,16 +93,6 @@ static void start_device(void)
 	}
 	virtio_run(&device);
 	console_start(&console);
-}
-
-static void reset_after_fault(const char *why)
-{
-	if (++resets > RESETS_MAX) {
-		virtio_fail(&device);
-		log_fatal("%s, and after %u resets: given up", why, RESETS_MAX);
-	}
-	log_line("%s: it is reset; input may be lost, output may come twice", why);
-	start_device();
 }
 
 /* Sizes of the queues, and how many ports have theirs. */
@@ -420,55 +400,38 @@ static void serve_cancel(struct server *s, uint64_t call_id)
 	ndrains = kept;
 }
 
-static bool interrupted; /* since the last round */
-
-/* Who has something is found out by looking: serve_idle does that after every event. */
-static void serve_event(struct server *s, uint64_t bits)
-{
-	(void)s;
-	if (bits & BIT_INTERRUPT)
-		interrupted = true;
-}
-
 static uint64_t serve_idle(struct server *s)
 {
+	bool interrupted = driver_interrupted();
+
 	(void)s;
 	if (interrupted && virtio_needs_reset(&device)) {
-		reset_after_fault("the device asks for a reset");
+		driver_reset_after_fault("the device asks for a reset");
 	} else if (console_run(&console) & CONSOLE_DEVICE_BROKEN) {
-		reset_after_fault("the device's used ring makes no sense");
+		driver_reset_after_fault("the device's used ring makes no sense");
 	}
-	interrupted = false;
 	wake_clients();
 	answer_drains();
 	return console_prepare_sleep(&console) ? 0 : CAPOS_FOREVER;
 }
-
-static const struct server_ops server_ops = {
-        .call = serve_call,
-        .release = serve_release,
-        .cancel = serve_cancel,
-        .event = serve_event,
-        .idle = serve_idle,
-        .message_max = MESSAGE_MAX,
-};
 
 static void started(void)
 {
 	log_line("%u ports, features %llx", console.nports, (unsigned long long)device.features);
 }
 
-int main(void)
-{
-	static const struct virtio_driver driver = {
-	        .device = &device,
-	        .server = &server,
-	        .ops = &server_ops,
-	        .interrupt_bit = BIT_INTERRUPT,
-	        .set_up = set_up,
-	        .start = start_device,
-	        .started = started,
-	};
-
-	virtio_driver_main(&driver);
-}
+const struct virtio_driver virtio_driver = {
+        .ops =
+                {
+                        .call = serve_call,
+                        .release = serve_release,
+                        .cancel = serve_cancel,
+                        .event = driver_event,
+                        .idle = serve_idle,
+                        .message_max = MESSAGE_MAX,
+                },
+        .after_reset = "it is reset; input may be lost, output may come twice",
+        .set_up = set_up,
+        .start = start_device,
+        .started = started,
+};

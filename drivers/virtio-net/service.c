@@ -30,10 +30,6 @@
 #define QUEUE_RECEIVE  0u
 #define QUEUE_TRANSMIT 1u
 
-/* Bits of the server's event. */
-#define BIT_INTERRUPT 0x1u
-#define BIT_CLIENT    0x2u
-
 /* The object word of the one Nic (an export of the manifest). */
 #define NIC_WORD 1u
 
@@ -44,17 +40,12 @@
 #define MESSAGE_MAX 2560u
 _Static_assert(NET_FRAME_MAX + 512 <= MESSAGE_MAX, "a frame fits");
 
-/* A device that fails more often than this is not worth a driver. */
-#define RESETS_MAX 16u
-
 #define QUEUE_BYTES   VIRTQUEUE_MEMORY_SIZE(VIRTQUEUE_SIZE_MAX)
 #define PRIVATE_BYTES (2 * QUEUE_BYTES + NET_CALL_BUFFERS * NICQUEUE_BUFFER_SIZE)
 #define PRIVATE_PAGES (PRIVATE_BYTES / CAPOS_PAGE_SIZE)
 _Static_assert(PRIVATE_BYTES % CAPOS_PAGE_SIZE == 0, "whole pages");
 
-static struct virtio_device device;
 static struct net net;
-static struct server server;
 static struct virtqueue_slot receive_slots[VIRTQUEUE_SIZE_MAX];
 static struct virtqueue_slot transmit_slots[VIRTQUEUE_SIZE_MAX];
 
@@ -71,8 +62,6 @@ static cap_t wake; /* the client's event, or CAP_NULL */
 static uint64_t wake_bits;
 static struct server_pending waiting[WAITING_MAX]; /* calls of `receive`, oldest first */
 static uint32_t nwaiting;
-static uint64_t interrupts;
-static uint32_t resets;
 
 /* ---- The device ---- */
 
@@ -104,21 +93,6 @@ static void start_device(void)
 	}
 	virtio_run(&device);
 	net_restart(&net);
-}
-
-static void reset_device(const char *why)
-{
-	log_line("%s: the device is reset", why);
-	start_device();
-}
-
-static void reset_after_fault(const char *why)
-{
-	if (++resets > RESETS_MAX) {
-		virtio_fail(&device);
-		log_fatal("%s, and after %u resets: given up", why, RESETS_MAX);
-	}
-	reset_device(why);
 }
 
 static uint16_t queue_size(uint16_t index)
@@ -289,7 +263,7 @@ static int serve_attach(void *object, struct msg_call *call, const struct nic_at
 	}
 	forget_client();
 	if (!net_attach(&net)) {
-		reset_device("the former client's frames are still being sent");
+		driver_reset("the former client's frames are still being sent");
 		if (!net_attach(&net))
 			log_fatal("transmit buffers are held after a reset");
 	}
@@ -331,7 +305,7 @@ static int serve_statistics(void *object, struct msg_call *call, struct nic_stat
 	        .transmitted_bytes = net.statistics.transmitted_bytes,
 	        .dropped = net.statistics.dropped,
 	        .malformed = net.statistics.malformed,
-	        .interrupts = interrupts,
+	        .interrupts = driver_interrupts(),
 	};
 	return CAP_OK;
 }
@@ -377,22 +351,12 @@ static void serve_cancel(struct server *s, uint64_t call_id)
 		net.frame = NULL;
 }
 
-static bool interrupted; /* since the last round */
-
-static void serve_event(struct server *s, uint64_t bits)
-{
-	(void)s;
-	if (bits & BIT_INTERRUPT) {
-		interrupts++;
-		interrupted = true;
-	}
-}
-
 /* One round before each sleep; frames are moved here and nowhere else. */
 static uint64_t serve_idle(struct server *s)
 {
 	uint64_t frames = net.statistics.received_frames;
 	uint32_t found = net_run(&net);
+	bool interrupted = driver_interrupted();
 
 	(void)s;
 	if (found & NET_WAKE_CLIENT)
@@ -402,26 +366,16 @@ static uint64_t serve_idle(struct server *s)
 		forget_client();
 	}
 	if (found & NET_DEVICE_BROKEN)
-		reset_after_fault("the device's used ring makes no sense");
+		driver_reset_after_fault("the device's used ring makes no sense");
 	else if (interrupted && frames == net.statistics.received_frames &&
 	         virtio_needs_reset(&device))
 		/* Asked only when the interrupt brought nothing: reading a register costs a VM
 		 * exit. */
-		reset_after_fault("the device asks for it");
-	interrupted = false;
+		driver_reset_after_fault("the device asks for it");
 	if (found & (NET_MORE | NET_DEVICE_BROKEN))
 		return 0;
 	return net_prepare_sleep(&net) ? 0 : CAPOS_FOREVER;
 }
-
-static const struct server_ops server_ops = {
-        .call = serve_call,
-        .release = serve_release,
-        .cancel = serve_cancel,
-        .event = serve_event,
-        .idle = serve_idle,
-        .message_max = MESSAGE_MAX,
-};
 
 static void started(void)
 {
@@ -434,17 +388,18 @@ static void started(void)
 	         net.ntransmit, (unsigned long long)device.features);
 }
 
-int main(void)
-{
-	static const struct virtio_driver driver = {
-	        .device = &device,
-	        .server = &server,
-	        .ops = &server_ops,
-	        .interrupt_bit = BIT_INTERRUPT,
-	        .set_up = set_up,
-	        .start = start_device,
-	        .started = started,
-	};
-
-	virtio_driver_main(&driver);
-}
+const struct virtio_driver virtio_driver = {
+        .ops =
+                {
+                        .call = serve_call,
+                        .release = serve_release,
+                        .cancel = serve_cancel,
+                        .event = driver_event,
+                        .idle = serve_idle,
+                        .message_max = MESSAGE_MAX,
+                },
+        .after_reset = "the device is reset",
+        .set_up = set_up,
+        .start = start_device,
+        .started = started,
+};

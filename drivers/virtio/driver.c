@@ -19,20 +19,73 @@ static const struct start_expected expected[] = {
         {NULL, 0, false},
 };
 
-void virtio_driver_main(const struct virtio_driver *driver)
+struct virtio_device device;
+struct server server;
+
+/* ---- Interrupts ---- */
+
+static bool interrupted; /* since the last round */
+static uint64_t interrupts;
+
+void driver_event(struct server *s, uint64_t bits)
+{
+	(void)s;
+	if (!(bits & BIT_INTERRUPT))
+		return;
+	interrupts++;
+	interrupted = true;
+}
+
+bool driver_interrupted(void)
+{
+	bool was = interrupted;
+
+	interrupted = false;
+	return was;
+}
+
+uint64_t driver_interrupts(void)
+{
+	return interrupts;
+}
+
+/* ---- Faults ---- */
+
+/* A device that fails more often than this is not worth a driver. */
+#define RESETS_MAX 16u
+
+void driver_reset(const char *why)
+{
+	log_line("%s: %s", why, virtio_driver.after_reset);
+	virtio_driver.start();
+}
+
+void driver_reset_after_fault(const char *why)
+{
+	static uint32_t resets;
+
+	if (++resets > RESETS_MAX) {
+		virtio_fail(&device);
+		log_fatal("%s, and after %u resets: given up", why, RESETS_MAX);
+	}
+	driver_reset(why);
+}
+
+/* ---- Start ---- */
+
+int main(void)
 {
 	int result;
 
 	start_check(expected);
-	driver->set_up();
-	result = server_init(driver->server, driver->ops, start_cap("serve"), NULL);
+	virtio_driver.set_up();
+	result = server_init(&server, &virtio_driver.ops, start_cap("serve"), NULL);
 	if (!result)
-		result = virtio_bind_interrupt(driver->device, driver->server->event,
-		                               driver->interrupt_bit);
+		result = virtio_bind_interrupt(&device, server.event, BIT_INTERRUPT);
 	if (result)
 		log_fatal_error(result, "cannot serve");
-	driver->start();
-	driver->started();
-	result = server_run(driver->server);
+	virtio_driver.start();
+	virtio_driver.started();
+	result = server_run(&server);
 	log_fatal("the server has ended: %s", cap_error_text(result));
 }
