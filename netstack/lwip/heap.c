@@ -34,7 +34,7 @@ static struct class classes[] = {
         /* DHCP and DNS messages, small datagrams */
         {.size = 640, .most = 128, .least = 16},
         /* frames to send that wait for a neighbour's address, loopback */
-        {.size = 1664, .most = 256, .least = 32},
+        {.size = HEAP_SEND, .most = 256, .least = 32},
         /* received frames (nic.c): what they wait for cannot starve them */
         {.size = HEAP_FRAME, .most = 384, .least = 48},
         {.size = 8448, .most = 8, .least = 2},
@@ -57,6 +57,14 @@ size_t heap_plan(uint64_t machine)
 		bytes += (size_t)c->size * c->quota;
 	}
 	return bytes;
+}
+
+uint32_t heap_quota(size_t size)
+{
+	for (const struct class *c = classes; c < classes + NCLASSES; c++)
+		if (size <= c->size)
+			return c->quota;
+	return 0;
 }
 
 void heap_start(void *memory)

@@ -17,11 +17,16 @@ void heap_start(void *memory);
 
 /* Received frames have a class of their own: their blocks are of this size and no others are. */
 #define HEAP_FRAME 2048u
+/* Of a frame to send that waits. */
+#define HEAP_SEND 1664u
 
 /* NULL when the quota of that size is used up, or no class is large enough. */
 void *heap_allocate(size_t size);
 void *heap_allocate_zeroed(size_t count, size_t size);
 void heap_free(void *block);
+
+/* Blocks of the class for that size: what users of a part of them measure their part by. */
+uint32_t heap_quota(size_t size);
 
 struct heap_usage {
 	uint32_t size;  /* of a block in bytes */

@@ -3,6 +3,7 @@
  * The queue before lwIP's ARP table.  lwIP gets a packet only when it has the neighbour's address,
  * so its own queue is never used.  A packet waits only while its neighbour is among those asked.
  */
+#include "netstack/lwip/heap.h"
 #include "netstack/lwip/neighbour.h"
 #include "netstack/lwip/platform.h"
 
@@ -35,6 +36,7 @@ struct tally {
 static struct asked asked[NEIGHBOUR_ASKED];
 static struct waiting packets[NEIGHBOUR_PACKETS];
 static struct waiting *first, *last;
+static uint32_t npackets;
 static const void *sender;
 
 _Static_assert(NEIGHBOUR_ASKED <= ARP_TABLE_SIZE / 2 + 1, "neighbours that answered stay known");
@@ -104,6 +106,7 @@ static void unlink_packet(struct waiting **link, struct waiting *before)
 	if (last == w)
 		last = before;
 	w->p = NULL;
+	npackets--;
 }
 
 /* Drops the packets that wait for that neighbour. */
@@ -194,6 +197,8 @@ static struct asked *ask(struct netif *netif, const ip4_addr_t *hop)
 
 static struct waiting *free_packet(void)
 {
+	if (npackets >= heap_quota(HEAP_SEND) / 2)
+		return NULL;
 	for (struct waiting *w = packets; w < packets + NEIGHBOUR_PACKETS; w++)
 		if (!w->p)
 			return w;
@@ -215,9 +220,12 @@ static err_t wait_for(struct netif *netif, const ip4_addr_t *hop, struct pbuf *p
 		drop_packet();
 		w = free_packet();
 	}
+	if (!w)
+		return ERR_MEM;
 	w->p = pbuf_clone(PBUF_LINK, PBUF_RAM, p);
 	if (!w->p)
 		return ERR_MEM;
+	npackets++;
 	w->next = NULL;
 	w->neighbour = a;
 	w->account = sender;

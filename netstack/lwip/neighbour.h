@@ -14,7 +14,8 @@
 
 #include "lwip/netif.h"
 
-/* Half of the heap's blocks for frames to send (heap.c); the largest datagram takes 45 of them. */
+/* At most half of the heap's blocks for frames to send (heap.c): fewer on a small machine;
+ * the largest datagram takes 45 packets. */
 #define NEIGHBOUR_PACKETS 128u
 /* Neighbours that are asked for at once: half of lwIP's table, so that those who have answered stay
  * in it; and of one account. */

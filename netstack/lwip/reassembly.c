@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "netstack/lwip/heap.h"
 #include "netstack/lwip/platform.h"
 #include "netstack/lwip/port/hooks.h"
 #include "netstack/lwip/reassembly.h"
@@ -42,6 +43,7 @@ struct datagram {
 
 static struct fragment fragments[REASSEMBLY_FRAGMENTS];
 static struct datagram datagrams[REASSEMBLY_DATAGRAMS];
+static uint32_t nfragments;
 static uint64_t touches;
 static struct reassembly_counters counters;
 
@@ -58,6 +60,7 @@ static void drop(struct datagram *d)
 		pbuf_free(f->p);
 		f->p = NULL;
 	}
+	nfragments -= d->nfragments;
 	d->first = NULL;
 }
 
@@ -93,8 +96,11 @@ static void evict(bool for_fragment)
 	counters.evicted++;
 }
 
+/* NULL: all that fragments may take is used up. */
 static struct fragment *free_fragment(void)
 {
+	if (nfragments >= heap_quota(HEAP_FRAME) / 3)
+		return NULL;
 	for (struct fragment *f = fragments; f < fragments + REASSEMBLY_FRAGMENTS; f++)
 		if (!f->p)
 			return f;
@@ -171,6 +177,7 @@ static struct pbuf *join(struct datagram *d)
 		}
 		f->p = NULL;
 	}
+	nfragments -= d->nfragments;
 	IPH_LEN_SET(ip, lwip_htons((u16_t)(d->length + IP_HLEN)));
 	IPH_OFFSET_SET(ip, 0);
 	IPH_CHKSUM_SET(ip, 0);
@@ -212,6 +219,8 @@ static bool add(struct pbuf *p, struct netif *netif, struct pbuf **whole)
 		evict(true); /* perhaps the datagram that this one belongs to */
 		f = free_fragment();
 	}
+	if (!f)
+		return false;
 	d = find(p->payload);
 	if (!d)
 		d = begin(p->payload);
@@ -224,6 +233,7 @@ static bool add(struct pbuf *p, struct netif *netif, struct pbuf **whole)
 	f->next = *link;
 	*link = f;
 	d->nfragments++;
+	nfragments++;
 	d->received += f->end - f->start;
 	d->touched = ++touches;
 	if (last)

@@ -13,7 +13,8 @@
 
 #include <stdint.h>
 
-/* A third of the heap's received frames (heap.c); the largest datagram takes 45 of them. */
+/* At most a third of the heap's received frames (heap.c), which a small machine has fewer of; the
+ * largest datagram takes 45 fragments. */
 #define REASSEMBLY_FRAGMENTS 128u
 #define REASSEMBLY_DATAGRAMS 64u
 /* How long a datagram waits for its other fragments, in seconds.  They are sent together, so one

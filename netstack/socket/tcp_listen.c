@@ -9,6 +9,7 @@
 #include <capos/schema/status.h>
 
 #include "netstack/lwip/handshake.h"
+#include "netstack/lwip/heap.h"
 #include "netstack/lwip/random.h"
 #include "netstack/socket/tcp_listen.h"
 #include "netstack/socket/tcp_open.h"
@@ -22,10 +23,9 @@
  * when memory was dear; a burst of that size makes peers wait a second for their next SYN. */
 #define BACKLOG_LEAST 32u
 #define BACKLOG_MOST  256u
-/* Received buffers of one connection that waits, and of all together: of the heap's class for
- * received frames (heap.c) not more than a third. */
-#define EARLY_BUFFERS     8u
-#define EARLY_BUFFERS_ALL 128u
+/* Received buffers of one connection that waits; all together hold at most a third of the heap's
+ * received frames (heap.c). */
+#define EARLY_BUFFERS 8u
 
 static uint32_t early_buffers; /* of all connections */
 
@@ -49,7 +49,7 @@ static err_t on_early(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t erro
 	}
 	count = pbuf_clen(p);
 	if (s->tcp.early_buffers + count > EARLY_BUFFERS ||
-	    early_buffers + count > EARLY_BUFFERS_ALL)
+	    early_buffers + count > heap_quota(HEAP_FRAME) / 3)
 		return ERR_MEM;
 	s->tcp.early_buffers += count;
 	early_buffers += count;

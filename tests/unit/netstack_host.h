@@ -29,6 +29,7 @@ extern struct nicqueue host_driver; /* the driver's view */
 extern uint32_t host_allocations;   /* blocks of the heap that are in use */
 extern uint32_t host_heap_limit;    /* 0: none */
 extern uint64_t host_released;      /* the last capability that was given up */
+extern uint32_t host_heap_quota;    /* of each class */
 #define HOST_EMPTY_ACCOUNT 99u      /* an account that has nothing left */
 extern uint32_t host_memory_left;   /* 0: none for channels */
 

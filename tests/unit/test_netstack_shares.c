@@ -127,6 +127,21 @@ static void fragments_of_one_peer_leave_room_for_others(void **state)
 	program_close(&p);
 }
 
+/* A small machine has fewer frames, and fragments still leave most of them. */
+static void small_machines_keep_fewer_fragments(void **state)
+{
+	uint32_t before = host_allocations;
+
+	(void)state;
+	host_heap_quota = 48;
+	for (uint32_t i = 0; i < 30; i++)
+		beginnings_of_one_source(i);
+	assert_in_range(host_allocations - before, 1, 16);
+	host_heap_quota = 384;
+	host_advance((REASSEMBLY_SECONDS + 2) * SECOND_NS);
+	host_drop_sent();
+}
+
 static void sender_learns_that_fragments_were_missing(void **state)
 {
 	struct segment s;
@@ -305,6 +320,7 @@ int share_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(fragments_of_one_peer_leave_room_for_others),
+	        cmocka_unit_test(small_machines_keep_fewer_fragments),
 	        cmocka_unit_test(sender_learns_that_fragments_were_missing),
 	        cmocka_unit_test(fragments_that_contradict_each_other),
 	        cmocka_unit_test(packets_of_one_program_leave_room_for_others),
