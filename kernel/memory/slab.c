@@ -15,9 +15,8 @@
 struct slab_page {
 	struct slab *slab;
 	void *free; /* free objects, linked by their first word */
-	struct slab_page *next, *previous;
-	uint32_t live;
-	uint32_t listed;
+	struct list of_slab;
+	uint64_t live;
 	uint64_t pad[3];
 };
 _Static_assert(sizeof(struct slab_page) == 64, "objects start on a cache line");
@@ -35,27 +34,12 @@ static bool is_whole_page(const struct slab *slab)
 	return stride(slab) > PAGE_SIZE - sizeof(struct slab_page);
 }
 
-static void list_insert(struct slab *slab, struct slab_page *page)
+/* Its pages with a free object; a slab begins as zeroes. */
+static struct list *pages_of(struct slab *slab)
 {
-	struct slab_page *first = slab->pages;
-
-	page->next = first;
-	page->previous = NULL;
-	if (first)
-		first->previous = page;
-	slab->pages = page;
-	page->listed = 1;
-}
-
-static void list_remove(struct slab *slab, struct slab_page *page)
-{
-	if (page->previous)
-		page->previous->next = page->next;
-	else
-		slab->pages = page->next;
-	if (page->next)
-		page->next->previous = page->previous;
-	page->listed = 0;
+	if (!slab->pages.next)
+		list_init(&slab->pages);
+	return &slab->pages;
 }
 
 static struct slab_page *new_page(struct slab *slab)
@@ -68,13 +52,13 @@ static struct slab_page *new_page(struct slab *slab)
 	size_t step = stride(slab);
 
 	*page = (struct slab_page){.slab = slab};
+	list_prepend(pages_of(slab), &page->of_slab);
 	size_t count = (PAGE_SIZE - sizeof(*page)) / step;
 	for (size_t i = count; i > 0; i--) {
 		void **object = (void **)(base + sizeof(*page) + (i - 1) * step);
 		*object = page->free;
 		page->free = object;
 	}
-	list_insert(slab, page);
 	return page;
 }
 
@@ -91,7 +75,7 @@ static void count_live(struct slab *slab)
 
 bool slab_full(const struct slab *slab)
 {
-	return is_whole_page(slab) || !slab->pages;
+	return is_whole_page(slab) || !slab->pages.next || list_empty(&slab->pages);
 }
 
 void *slab_alloc(struct slab *slab)
@@ -104,15 +88,17 @@ void *slab_alloc(struct slab *slab)
 		count_live(slab);
 		return page_ptr(frame);
 	}
-	struct slab_page *page = slab->pages;
-	if (!page && !(page = new_page(slab)))
+	struct list *first = list_first(pages_of(slab));
+	struct slab_page *page =
+	        first ? list_entry(first, struct slab_page, of_slab) : new_page(slab);
+	if (!page)
 		return NULL;
 	void **object = page->free;
 	assert(object); /* only pages with a free object are listed */
 	page->free = *object;
 	page->live++;
 	if (!page->free)
-		list_remove(slab, page);
+		list_remove(&page->of_slab);
 	count_live(slab);
 	return memset(object, 0, stride(slab));
 }
@@ -130,10 +116,10 @@ void slab_free(struct slab *slab, void *object)
 	*(void **)object = page->free;
 	page->free = object;
 	page->live--;
-	if (!page->listed)
-		list_insert(slab, page);
-	if (page->live == 0 && (page->next || page->previous)) {
-		list_remove(slab, page);
+	if (list_empty(&page->of_slab))
+		list_prepend(&slab->pages, &page->of_slab);
+	if (page->live == 0 && slab->pages.next != slab->pages.prev) {
+		list_remove(&page->of_slab);
 		page_put(page_of_ptr(page));
 	}
 }

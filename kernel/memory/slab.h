@@ -8,12 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "list.h"
 
 struct slab {
 	const char *name;
-	size_t size; /* bytes per object, at most a page */
-	void *free;  /* private */
-	void *pages; /* private */
+	size_t size;       /* bytes per object, at most a page */
+	void *free;        /* private */
+	struct list pages; /* private */
 	uint64_t live;
 	struct slab *next; /* private: list of all slabs for counting */
 };

@@ -14,7 +14,7 @@
  * what is under way then fails, and so does every object which that process had minted, since its
  * state is gone; objects that others minted wait for the next process that receives.
  */
-#include "object/endpoint.h"
+#include "object/call.h"
 #include "kernel.h"
 #include "process/process.h"
 #include "memory/slab.h"
@@ -23,68 +23,14 @@
 #include "object/transfer.h"
 #include "work.h"
 
-/* What each means, and what leads from one to the next: doc/kernel.md. */
-enum endpoint_state { ENDPOINT_UNSERVED, ENDPOINT_SERVED, ENDPOINT_ENDING, ENDPOINT_DEAD };
-
-struct endpoint {
-	struct object_header header; /* its references are the capabilities */
-	/* Objects, calls, RECVs and queued work; and one for all capabilities together. */
-	uint32_t uses;
-	struct account *account;
-	enum endpoint_state state;
-	struct process *server; /* received here last; NULL: none, or it has ended */
-	uint64_t servers_ended; /* how many have */
-	struct served served;   /* server->endpoints */
-	struct list notices;    /* struct notice, to be delivered */
-	struct list lost;       /* struct notice, of servers that have ended: to be freed */
-	struct list receivers;  /* struct op */
-	struct work work;       /* queued: it holds a reference */
-};
-
 /* Notices that one piece of an endpoint's work delivers or frees: each copies up to 64 KiB. */
 #define NOTICES_AT_ONCE 4u
-
-/* A call that arrives, a call cancelled, or an object released. */
-struct notice {
-	struct list queue;
-	enum capos_received_kind kind;
-};
-
-struct object {
-	struct object_header header;
-	struct notice notice; /* its release */
-	struct endpoint *endpoint;
-	struct account *account; /* of the process that minted it */
-	uint64_t word, interface;
-	/* Minted by the process that received on the endpoint: ends with it.  Then servers_ended of
-	 * that time. */
-	bool of_server;
-	uint64_t minted_at;
-};
-
-enum call_state { CALL_QUEUED, CALL_DELIVERED, CALL_CANCELLED };
-
-struct call {
-	struct notice notice; /* its arrival, then its cancelling */
-	enum call_state state;
-	struct op *op; /* of the caller; NULL: CALL_CANCELLED, or about to be freed */
-	struct endpoint *endpoint;
-	struct served served;    /* process->calls of the one that it was delivered to */
-	struct account *account; /* of the caller, which the call counts against */
-	uint64_t id, caller, word, interface;
-	uint64_t send_addr;
-	uint32_t send_len;
-	uint16_t method;
-	struct transfer transfer;
-};
 
 ASSERT_HEADER_FIRST(struct endpoint);
 ASSERT_HEADER_FIRST(struct object);
 
 static struct slab endpoints = SLAB_INIT(struct endpoint);
 static struct slab objects = SLAB_INIT(struct object);
-static struct slab calls = SLAB_INIT(struct call);
-static uint64_t last_call_id;
 
 static struct object *object_of_notice(struct notice *notice)
 {
@@ -123,33 +69,13 @@ static void endpoint_become(struct endpoint *e, enum endpoint_state state)
 	e->state = state;
 }
 
-static bool call_may_become(enum call_state from, enum call_state to)
-{
-	switch (from) {
-	case CALL_QUEUED:
-		return to == CALL_DELIVERED;
-	case CALL_DELIVERED:
-		return to == CALL_CANCELLED;
-	case CALL_CANCELLED:
-		break;
-	}
-	return false; /* each may be freed */
-}
-
-static void call_become(struct call *call, enum call_state state)
-{
-	assert(kernel_locked() && call_may_become(call->state, state));
-	assert((state == CALL_CANCELLED) == !call->op);
-	call->state = state;
-}
-
 #define STEPS_NOTICE 6u /* to take out of a queue what waits there, and answer it */
 
 /* ---- Endpoints and objects ---- */
 
 static void work_step(struct work *work);
 
-static void schedule(struct endpoint *e)
+void endpoint_schedule(struct endpoint *e)
 {
 	if (work_queued(&e->work))
 		return;
@@ -168,7 +94,7 @@ static void endpoint_unserve(struct endpoint *e)
 		endpoint_become(e, ENDPOINT_UNSERVED);
 	list_move_all(&e->notices, &e->lost);
 	if (!list_empty(&e->lost))
-		schedule(e);
+		endpoint_schedule(e);
 }
 
 /* An endpoint that others hold too waits for the next process that receives on it. */
@@ -206,7 +132,7 @@ void endpoint_last(struct object_header *header)
 {
 	struct endpoint *e = endpoint_of(header);
 	endpoint_become(e, ENDPOINT_ENDING);
-	schedule(e);
+	endpoint_schedule(e);
 	endpoint_unref(e);
 }
 
@@ -215,38 +141,6 @@ static void object_free(struct object *o)
 	struct endpoint *e = o->endpoint;
 	account_free(o->account, &objects, o);
 	endpoint_unref(e);
-}
-
-/* Gives back what call_record took. */
-static void free_record(struct account *account, struct call *call)
-{
-	account_uncount(account, ACCOUNT_CALLS);
-	account_free(account, &calls, call);
-}
-
-static void call_free(struct call *call)
-{
-	struct endpoint *e = call->endpoint;
-	list_remove(&call->notice.queue);
-	list_remove(&call->served.of_server);
-	transfer_drop(&call->transfer);
-	free_record(call->account, call);
-	endpoint_unref(e);
-}
-
-/* Answers the caller, if it still waits, and frees the call. */
-static void call_finish(struct call *call, int32_t result, uint32_t length, uint32_t ncaps)
-{
-	struct op *op = call->op;
-	call->op = NULL;
-	if (op)
-		op_complete(op, result, length, 0, ncaps);
-	call_free(call);
-}
-
-static void call_server_ends(struct served *served)
-{
-	call_finish(container_of(served, struct call, served), CAP_EGONE, 0, 0);
 }
 
 bool object_gone(const struct object *o)
@@ -459,10 +353,10 @@ static bool deliver_some(struct endpoint *e)
 }
 
 /* After a notice or a receiver came: delivers at once what it can, and later the rest. */
-static void pump(struct endpoint *e)
+void endpoint_pump(struct endpoint *e)
 {
 	if (deliver_some(e))
-		schedule(e);
+		endpoint_schedule(e);
 }
 
 /* ---- Operations ---- */
@@ -499,7 +393,7 @@ void object_last(struct object_header *header)
 		return;
 	}
 	list_append(&o->endpoint->notices, &o->notice.queue);
-	schedule(o->endpoint);
+	endpoint_schedule(o->endpoint);
 }
 
 /* What is received comes in another process's time and must not fail then for lack of memory: the
@@ -540,158 +434,8 @@ int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *
 	e->uses++;
 	op->target = e;
 	list_append(&e->receivers, &op->queue);
-	pump(e);
+	endpoint_pump(e);
 	return OP_PENDING;
-}
-
-static int call_check(const struct object *o, const struct capos_sqe *sqe)
-{
-	if (sqe->interface != o->interface)
-		return CAP_ETYPE;
-	if (object_gone(o))
-		return CAP_EGONE;
-	if (sqe->send_len > CAPOS_MESSAGE_MAX || sqe->send_ncaps > CAPOS_MESSAGE_CAPS_MAX)
-		return CAP_ETOOBIG;
-	return CAP_OK;
-}
-
-/* An empty call that counts against the account.  CAP_OK, CAP_ENOMEM, CAP_EAGAIN: too many. */
-static int call_record(struct account *account, struct call **out)
-{
-	if (!account_count(account, ACCOUNT_CALLS))
-		return CAP_EAGAIN;
-	*out = account_alloc(account, &calls);
-	if (!*out)
-		account_uncount(account, ACCOUNT_CALLS);
-	return *out ? CAP_OK : CAP_ENOMEM;
-}
-
-/* The caller gives up: the server receives that if it knows of the call, else the call is freed. */
-static void withdraw_call(struct op *op)
-{
-	struct call *call = op->target;
-	call->op = NULL;
-	if (call->state == CALL_QUEUED) {
-		call_free(call);
-		return;
-	}
-	call_become(call, CALL_CANCELLED);
-	if (call->endpoint->state == ENDPOINT_DEAD)
-		return;
-	call->notice.kind = CAPOS_RECEIVED_CANCEL;
-	list_append(&call->endpoint->notices, &call->notice.queue);
-	schedule(call->endpoint);
-}
-
-int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe)
-{
-	int error = call_check(o, sqe);
-	if (error)
-		return error;
-	struct account *account = t->process->account;
-	struct call *call;
-	error = call_record(account, &call);
-	if (error)
-		return error;
-	struct op *op = op_create(t, sqe, withdraw_call);
-	error = !op ? CAP_ENOMEM
-	            : transfer_begin(&call->transfer, t->process, sqe->send_caps, sqe->send_ncaps);
-	if (error) {
-		if (op)
-			op_free(op);
-		free_record(account, call);
-		return error;
-	}
-	struct endpoint *e = o->endpoint;
-	op->target = call;
-	call->op = op;
-	call->endpoint = e;
-	call->account = account;
-	call->id = ++last_call_id;
-	call->caller = t->process->id;
-	call->word = o->word;
-	call->interface = o->interface;
-	call->method = sqe->method;
-	call->send_addr = sqe->send_addr;
-	call->send_len = sqe->send_len;
-	e->uses++;
-	call->notice.kind = CAPOS_RECEIVED_CALL;
-	list_init(&call->served.of_server);
-	call->served.server_ends = call_server_ends;
-	list_append(&e->notices, &call->notice.queue);
-	/* A server that was asleep and got the call runs next once the caller sleeps. */
-	struct list *receiver = list_first(&e->receivers);
-	struct thread *sleeper = receiver ? list_entry(receiver, struct op, queue)->thread : NULL;
-	bool asleep = sleeper && sleeper->state == THREAD_WAITING;
-	pump(e);
-	if (asleep && sleeper->state == THREAD_RUNNABLE)
-		sched_hand_over(sleeper);
-	return OP_PENDING;
-}
-
-static struct call *find_call(struct process *p, uint64_t id)
-{
-	struct list *bucket = &p->calls[id % PROCESS_CALL_BUCKETS];
-	for (struct list *node = bucket->next; node != bucket; node = node->next) {
-		struct call *call = list_entry(node, struct call, served.of_server);
-		if (call->id == id)
-			return call;
-	}
-	return NULL;
-}
-
-/* Brings the reply to the caller: its result, and *keep set when the server is at fault and may
- * answer again. */
-static int reply(struct call *call, struct process *server, const struct capos_sqe *sqe,
-                 struct transfer *x, bool *keep)
-{
-	struct process *caller = call->op->thread->process;
-	const struct receive_buffer *buffer = &call->op->buffer;
-	if (sqe->send_len > buffer->length || x->count > buffer->ncaps)
-		return CAP_ETOOBIG;
-	int error = transfer_check(x, server, caller);
-	if (error)
-		return error;
-	enum copy_side side;
-	error = space_copy_across(&caller->space, buffer->address, &server->space, sqe->send_addr,
-	                          sqe->send_len, &side);
-	if (error) {
-		*keep = side == COPY_SOURCE;
-		return error;
-	}
-	return transfer_arrive(x, server, caller, buffer->caps);
-}
-
-int call_return(struct thread *t, const struct capos_sqe *sqe)
-{
-	struct transfer x;
-	struct call *call = find_call(t->process, sqe->arg);
-	if (!call)
-		return CAP_ENOENT;
-	if (sqe->status < 0)
-		return CAP_EINVAL;
-	if (call->state == CALL_CANCELLED) {
-		call_free(call);
-		return CAP_ECANCELED;
-	}
-	int error = transfer_begin(&x, t->process, sqe->send_caps, sqe->send_ncaps);
-	if (error)
-		return error;
-	bool keep = false;
-	uint32_t ncaps = x.count;
-	error = reply(call, t->process, sqe, &x, &keep);
-	if (error == WORK_AGAIN) {
-		transfer_drop(&x);
-		return OP_AGAIN;
-	}
-	if (!error)
-		call_finish(call, sqe->status, sqe->send_len, ncaps);
-	else if (!keep)
-		call_finish(call, error, 0, 0);
-	transfer_drop(&x);
-	/* An error in the caller's memory says nothing to the server. */
-	bool caller_failed = (error == CAP_EFAULT || error == CAP_ENOMEM) && !keep;
-	return caller_failed ? CAP_ECANCELED : error;
 }
 
 /* ---- For SystemStatus ---- */
