@@ -19,6 +19,7 @@ POSIX_H = \
 	libcapos-posix/src/core/vector.h \
 	libcapos-posix/src/core/wait.h \
 	libcapos-posix/src/entry/entry.h \
+	libcapos-posix/src/file/contents.h \
 	libcapos-posix/src/file/file.h \
 	libcapos-posix/src/memory/memory.h \
 	libcapos-posix/src/process/children.h \
@@ -56,6 +57,7 @@ POSIX_C = \
 	libcapos-posix/src/core/wait.c \
 	libcapos-posix/src/entry/dispatch.c \
 	libcapos-posix/src/entry/start.c \
+	libcapos-posix/src/file/contents.c \
 	libcapos-posix/src/file/dir.c \
 	libcapos-posix/src/file/file.c \
 	libcapos-posix/src/file/file_device.c \

@@ -139,3 +139,18 @@ int memobj_store(struct memobj *m, struct memobj_copy *copy)
 		m->changed_ns = arch_clock_ns();
 	return CAP_OK;
 }
+
+bool memobj_append_begin(struct memobj *m, uint64_t offset, uint64_t length)
+{
+	if (offset < m->size) /* it has begun */
+		return true;
+	return offset <= m->limit && length <= m->limit - offset && lengthen(m, offset + length);
+}
+
+int memobj_append_end(struct memobj *m, uint64_t offset, uint64_t length, uint64_t done, int error)
+{
+	if (done == length || m->size != offset + length)
+		return error;
+	int result = memobj_resize_some(m, offset + done);
+	return result == WORK_AGAIN ? result : error;
+}

@@ -113,7 +113,13 @@ static int memory_store(void *object, struct msg_call *msg,
 	        .address = params->address, .offset = *start - 1, .length = params->length};
 	if (m->code || m->committed)
 		return CAP_ETYPE;
+	if (params->append && !memobj_append_begin(m, copy.offset, copy.length)) {
+		results->end = m->size;
+		return CAP_OK;
+	}
 	int error = copy_bytes(m, kcall_of(msg), &copy, memobj_store);
+	if (params->append && error != WORK_AGAIN)
+		error = memobj_append_end(m, copy.offset, copy.length, copy.done, error);
 	results->stored = copy.done;
 	results->end = copy.offset + copy.done;
 	return error;

@@ -89,6 +89,33 @@ static int give_handle(struct msg_call *call, struct inode *inode, struct inode 
 	return STATUS_OK;
 }
 
+/* A file without a name in the directory that was found. */
+static int open_anonymous(struct msg_call *call, const struct place *place,
+                          const struct directory_open_params *in,
+                          struct directory_open_results *out)
+{
+	struct handle *handle;
+	struct inode *file;
+	int status;
+
+	if (!place->inode)
+		return STATUS_NO_ENTRY;
+	if (place->inode->type != FILE_TYPE_DIRECTORY)
+		return STATUS_NOT_DIRECTORY;
+	status = tree_make_anonymous(&files.tree, in->mode, &file);
+	if (status)
+		return status;
+	status = give_handle(call, file, NULL, in->flags & (OPEN_READ | OPEN_WRITE),
+	                     &out->file_index, &handle);
+	inode_drop(&files.tree, file);
+	if (status)
+		return status;
+	inode_stat(file, &out->stat);
+	out->has_contents =
+	        (in->flags & OPEN_CONTENTS) && !give_contents(call, handle, &out->contents_index);
+	return STATUS_OK;
+}
+
 static int directory_open(void *object, struct msg_call *call,
                           const struct directory_open_params *in,
                           struct directory_open_results *out)
@@ -101,6 +128,8 @@ static int directory_open(void *object, struct msg_call *call,
 	struct place place;
 	int status = resolve(object, in->path, follow, &place);
 
+	if (!status && (in->flags & OPEN_ANONYMOUS))
+		return open_anonymous(call, &place, in, out);
 	if (!status)
 		status = open_create(&place, in->flags, in->mode);
 	if (!status)

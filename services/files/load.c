@@ -78,21 +78,28 @@ int load_archive(struct tree *tree, const struct archive *archive, const char **
 	return STATUS_OK;
 }
 
+static int usual_directory(struct tree *tree, struct inode *parent, const char *name, uint32_t mode)
+{
+	uint32_t length = (uint32_t)strlen(name);
+
+	if (tree_lookup(tree, parent, name, length))
+		return STATUS_OK;
+	return tree_make_directory(tree, parent, name, length, mode, NULL);
+}
+
 int load_usual(struct tree *tree)
 {
 	static const struct {
 		const char *name;
 		uint16_t mode;
 	} usual[] = {{"dev", 0755}, {"tmp", 01777}, {"etc", 0755}, {"root", 0700}, {"proc", 0555}};
+	struct name *dev;
+	int status = STATUS_OK;
 
-	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
-		uint32_t length = (uint32_t)strlen(usual[i].name);
-		if (tree_lookup(tree, tree->top, usual[i].name, length))
-			continue;
-		int status = tree_make_directory(tree, tree->top, usual[i].name, length,
-		                                 usual[i].mode, NULL);
-		if (status)
-			return status;
-	}
-	return STATUS_OK;
+	for (size_t i = 0; !status && i < sizeof(usual) / sizeof(usual[0]); i++)
+		status = usual_directory(tree, tree->top, usual[i].name, usual[i].mode);
+	dev = tree_lookup(tree, tree->top, "dev", 3);
+	if (!status && dev && dev->inode->type == FILE_TYPE_DIRECTORY)
+		status = usual_directory(tree, dev->inode, "shm", 01777);
+	return status;
 }

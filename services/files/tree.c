@@ -258,6 +258,15 @@ int tree_make_file(struct tree *tree, struct inode *directory, const char *text,
 	return enter_new(tree, directory, text, length, inode, out);
 }
 
+int tree_make_anonymous(struct tree *tree, uint32_t mode, struct inode **out)
+{
+	*out = inode_create(tree, FILE_TYPE_REGULAR, mode);
+	if (!*out)
+		return STATUS_NO_SPACE;
+	inode_hold(*out);
+	return STATUS_OK;
+}
+
 int tree_make_directory(struct tree *tree, struct inode *directory, const char *text,
                         uint32_t length, uint32_t mode, struct inode **out)
 {

@@ -95,6 +95,8 @@ struct name *tree_next(struct inode *directory, uint64_t position);
 /* All of these: Status; text is a single component that does not exist in directory yet. */
 int tree_make_file(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
                    uint32_t mode, struct inode **out);
+/* One without a name, which lives while it is held; the caller holds it. */
+int tree_make_anonymous(struct tree *tree, uint32_t mode, struct inode **out);
 int tree_make_directory(struct tree *tree, struct inode *directory, const char *text,
                         uint32_t length, uint32_t mode, struct inode **out);
 int tree_make_symlink(struct tree *tree, struct inode *directory, const char *text, uint32_t length,

@@ -16,6 +16,7 @@
 	SUBJECT(IOCTL_SOCKET, "ioctl of a socket")   \
 	SUBJECT(OPEN, "open")                        \
 	SUBJECT(PIPE, "pipe2")                       \
+	SUBJECT(MEMFD, "memfd_create")               \
 	SUBJECT(LINKAT, "linkat")                    \
 	SUBJECT(UTIMENSAT, "utimensat")              \
 	SUBJECT(RENAMEAT2, "renameat2")              \
@@ -51,7 +52,8 @@ enum absent_subject {
 
 /* The numbers of ABSENT_OTHER. */
 enum absent_other {
-	ABSENT_SHARED_FILE_MAPPING,
+	ABSENT_SHARED_CODE,
+	ABSENT_DISCARD_OF_FILE,
 	ABSENT_WRITABLE_CODE,
 	ABSENT_EXIT_SIGNAL,
 	ABSENT_FUTEX_BITS,

@@ -35,9 +35,10 @@ struct carried_socket {
 };
 
 struct carried {
-	uint32_t kind; /* enum carried_kind */
-	int32_t flags; /* of the description */
-	cap_t object;  /* the socket, stream, file; a pipe's memory */
+	uint32_t kind;  /* enum carried_kind */
+	int32_t flags;  /* of the description */
+	cap_t object;   /* the socket, stream, file; a pipe's memory */
+	cap_t contents; /* a file's; CAP_NULL: it has not asked for them */
 	int64_t offset;
 	cap_t shared_offset;    /* its memory; CAP_NULL: it is not shared */
 	cap_t end;              /* of a pipe: its ProcessEnd */

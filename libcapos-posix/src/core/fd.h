@@ -50,6 +50,9 @@ struct file_ops {
 	/* Maps pages for mmap: returns a new MemoryObject capability in *memory (copy-on-write
 	 * snapshot). ENODEV */
 	int (*memory)(struct file *f, uint64_t *memory);
+	/* A capability on the pages themselves, for a shared mapping, with the rights that the
+	 * description was opened with.  ENODEV */
+	int (*share)(struct file *f, uint64_t *memory);
 	uint32_t pipe_capacity;          /* bytes, of pipes; 0: EBADF of F_GETPIPE_SZ */
 	void (*close)(struct file *f);   /* the last reference is gone: release everything it owns,
 	                                    not f itself */

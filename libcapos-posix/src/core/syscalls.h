@@ -118,6 +118,8 @@
 	SYSCALL(mprotect, 3, ONCE, memory)         \
 	SYSCALL(mremap, 5, ONCE, memory)           \
 	SYSCALL(madvise, 3, ONCE, memory)          \
+	SYSCALL(msync, 3, RESTART, memory)         \
+	SYSCALL(memfd_create, 2, ONCE, memory)     \
 	SYSCALL(brk, 1, ONCE, memory)              \
 	/* clock.c, itimer.c */                    \
 	SYSCALL(clock_gettime, 2, ONCE, time)      \

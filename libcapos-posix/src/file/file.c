@@ -1,58 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Regular files: reads and writes are calls of a File capability, 60 KiB at a time, and nothing is
- * kept between calls, so what one process writes another reads at once.
+ * Regular files.  Nothing of their bytes is kept here, so what one process writes another reads at
+ * once.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <capos/schema/service_client.h>
 
 #include "core/core.h"
+#include "file/contents.h"
 #include "file/file.h"
 
 _Alignas(8) uint8_t files_message[CAPOS_MESSAGE_MAX];
 
-static cap_t object_of(const struct file *f)
+static struct contents *contents_of(const struct file *f)
 {
-	return (cap_t)(uintptr_t)f->data;
+	return f->data;
 }
 
-/* One call: bytes read, 0 at the end. */
-static ssize_t read_some(cap_t object, void *buffer, size_t length, uint64_t offset)
+static cap_t object_of(const struct file *f)
 {
-	const struct file_read_params params = {
-	        .offset = offset, .length = length < FILES_CHUNK ? (uint32_t)length : FILES_CHUNK};
-	struct file_read_results results;
-	struct capos_call call = FILES_CALL();
-	int result = file_read(object, &params, &results, &call);
-
-	if (result)
-		return errno_of(result);
-	if (results.data.len > params.length)
-		return -EIO;
-	return vector_moved(results.data.len,
-	                    posix_user_copy(buffer, results.data.ptr, results.data.len));
+	return contents_of(f)->file;
 }
 
 static ssize_t regular_pread(struct file *f, const struct iovec *iov, int n, off_t offset)
 {
-	size_t done = 0;
-
-	for (int i = 0; i < n; i++) {
-		for (size_t at = 0; at < iov[i].iov_len;) {
-			ssize_t got = read_some(object_of(f), (char *)iov[i].iov_base + at,
-			                        iov[i].iov_len - at, (uint64_t)offset + done);
-			if (got < 0)
-				return done ? (ssize_t)done : got;
-			if (got == 0)
-				return (ssize_t)done;
-			at += (size_t)got;
-			done += (size_t)got;
-		}
-	}
-	return (ssize_t)done;
+	return contents_read(contents_of(f), iov, n, (uint64_t)offset);
 }
 
 static ssize_t regular_read(struct file *f, const struct iovec *iov, int n)
@@ -64,57 +40,10 @@ static ssize_t regular_read(struct file *f, const struct iovec *iov, int n)
 	return result;
 }
 
-/* One call: bytes written; *end: where the file's offset is then. */
-static ssize_t write_some(struct file *f, bool append, const void *buffer, uint32_t length,
-                          uint64_t offset, uint64_t *end)
-{
-	struct capos_call call = FILES_CALL();
-	uint32_t written;
-	int result;
-
-	if (append) {
-		const struct file_append_params params = {.data = MSG_DATA(buffer, length)};
-		struct file_append_results results;
-		result = file_append(object_of(f), &params, &results, &call);
-		written = result ? 0 : results.written;
-		*end = result ? offset : results.size;
-	} else {
-		const struct file_write_params params = {.offset = offset,
-		                                         .data = MSG_DATA(buffer, length)};
-		struct file_write_results results;
-		result = file_write(object_of(f), &params, &results, &call);
-		written = result ? 0 : results.written;
-		*end = offset + written;
-	}
-	if (result)
-		return errno_of(result);
-	return written <= length ? (ssize_t)written : -EIO;
-}
-
-static ssize_t write_all(struct file *f, bool append, const struct iovec *iov, int n,
-                         uint64_t offset, uint64_t *end)
-{
-	static uint8_t gathered[FILES_CHUNK];
-	size_t total = vector_length(iov, n), done = 0;
-
-	while (done < total) {
-		ssize_t length = vector_gather(gathered, FILES_CHUNK, iov, n, done);
-		ssize_t put = length < 0 ? length
-		                         : write_some(f, append, gathered, (uint32_t)length,
-		                                      offset + done, end);
-		if (put < 0)
-			return done ? (ssize_t)done : put;
-		done += (size_t)put;
-		if (put < length)
-			break;
-	}
-	return (ssize_t)done;
-}
-
 static ssize_t regular_write(struct file *f, const struct iovec *iov, int n)
 {
 	uint64_t end = (uint64_t)*file_offset(f);
-	ssize_t result = write_all(f, f->flags & O_APPEND, iov, n, (uint64_t)*file_offset(f), &end);
+	ssize_t result = contents_write(contents_of(f), f->flags & O_APPEND, iov, n, end, &end);
 
 	if (result > 0)
 		*file_offset(f) = (off_t)end;
@@ -126,7 +55,7 @@ static ssize_t regular_pwrite(struct file *f, const struct iovec *iov, int n, of
 {
 	uint64_t end;
 
-	return write_all(f, f->flags & O_APPEND, iov, n, (uint64_t)offset, &end);
+	return contents_write(contents_of(f), f->flags & O_APPEND, iov, n, (uint64_t)offset, &end);
 }
 
 static int get_stat(struct file *f, struct file_stat *out)
@@ -149,7 +78,9 @@ static off_t regular_seek(struct file *f, off_t offset, int whence)
 	if (whence == SEEK_CUR) {
 		base = *file_offset(f);
 	} else if (whence == SEEK_END || whence == SEEK_DATA || whence == SEEK_HOLE) {
-		result = get_stat(f, &stat);
+		result = contents_size(contents_of(f), &stat.size);
+		if (result == -EOPNOTSUPP)
+			result = get_stat(f, &stat);
 		if (result)
 			return result;
 		base = whence == SEEK_END ? (off_t)stat.size : 0;
@@ -234,13 +165,20 @@ static int regular_carry(struct file *f, struct carried *out)
 {
 	out->kind = CARRY_REGULAR;
 	out->object = object_of(f);
+	out->contents = contents_of(f)->object;
 	return 0;
 }
 
 static void regular_close(struct file *f)
 {
 	offset_drop(&f->shared_offset);
-	cap_release(object_of(f));
+	contents_release(contents_of(f));
+	posix_free(contents_of(f));
+}
+
+static int regular_share(struct file *f, uint64_t *memory)
+{
+	return contents_object(contents_of(f), memory);
 }
 
 static const struct file_ops regular_ops = {
@@ -254,13 +192,29 @@ static const struct file_ops regular_ops = {
         .chmod = regular_chmod,
         .utimens = regular_utimens,
         .memory = regular_memory,
+        .share = regular_share,
         .close = regular_close,
         .fork = file_fork,
         .carry = regular_carry,
 };
 
-int file_open_regular(cap_t object, int flags, struct file **out)
+int file_open_regular(const struct contents *contents, int flags, struct file **out)
 {
-	*out = file_create(&regular_ops, flags, (void *)(uintptr_t)object);
+	struct contents *own = posix_alloc(sizeof(*own));
+
+	if (!own)
+		return -ENOMEM;
+	*own = *contents;
+	*out = file_create(&regular_ops, flags, own);
+	if (!*out)
+		posix_free(own);
 	return *out ? 0 : -ENOMEM;
+}
+
+int file_restore_regular(const struct carried *in, struct file **out)
+{
+	const struct contents contents = {
+	        .file = in->object, .object = in->contents, .asked = in->contents};
+
+	return file_open_regular(&contents, in->flags, out);
 }

@@ -46,8 +46,9 @@ int device_stat(const char *path, struct stat *st); /* same results */
 /* /dev/stdin, /dev/fd/N and the like: that descriptor, or -1. */
 int device_descriptor(const char *path);
 
-/* Take over the capability when they succeed.  0 or -errno. */
-int file_open_regular(cap_t object, int flags, struct file **out);
+/* Take over the capabilities when they succeed.  0 or -errno. */
+struct contents;
+int file_open_regular(const struct contents *contents, int flags, struct file **out);
 int file_open_directory(cap_t object, int flags, struct file **out);
 /* The Directory behind a descriptor's description; CAP_NULL: it is no directory. */
 cap_t file_directory(const struct file *f);
@@ -62,6 +63,7 @@ void path_restore(cap_t directory, unsigned bits);
 
 /* After exec: 0 or -errno. */
 int device_restore(const struct carried *in, struct file **out);
+int file_restore_regular(const struct carried *in, struct file **out);
 int pipe_restore(const struct carried *in, struct file **out);
 
 void stat_from(const struct file_stat *in, struct stat *st);

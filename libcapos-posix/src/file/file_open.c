@@ -2,18 +2,24 @@
 /*
  * open and its relatives, and the calls on open files that go through the kind's operations.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <capos/schema/service_client.h>
 
 #include "core/core.h"
+#include "file/contents.h"
 #include "file/file.h"
 #include "signal/signal.h"
+
+/* Of memfd_create: NAME_MAX without the "memfd:" that Linux puts in front. */
+#define MEMFD_NAME_MAX 249
 
 /* Flags that a description keeps; the others only matter to open itself. */
 #define KEPT_FLAGS \
@@ -30,10 +36,30 @@ static uint32_t server_flags(int flags)
 		out |= flags & O_CREAT ? OPEN_CREATE : 0;
 		out |= flags & O_EXCL ? OPEN_EXCLUSIVE : 0;
 		out |= flags & O_TRUNC ? OPEN_TRUNCATE : 0;
+		out |= OPEN_CONTENTS;
 	}
+	if ((flags & O_TMPFILE) == O_TMPFILE)
+		return (out & ~(OPEN_CREATE | OPEN_EXCLUSIVE)) | OPEN_ANONYMOUS;
 	out |= flags & O_DIRECTORY ? OPEN_DIRECTORY : 0;
 	out |= flags & O_NOFOLLOW ? OPEN_NO_FOLLOW : 0;
 	return out;
+}
+
+static int open_regular(const struct directory_open_results *results, const struct capos_call *call,
+                        int flags, struct file **out)
+{
+	struct contents contents = {.file = call->caps[0],
+	                            .asked = flags & O_PATH,
+	                            .unread = results->stat.access_ns <= results->stat.modify_ns};
+
+	/* The File is the first that comes, its contents the second. */
+	if (results->file_index != 0 || call->ncaps > 1 + (results->has_contents ? 1u : 0u))
+		return -EIO;
+	if (results->has_contents && call->ncaps == 2) {
+		contents.object = call->caps[1];
+		contents.asked = true;
+	}
+	return file_open_regular(&contents, flags, out);
 }
 
 static int open_path(int directory_fd, const char *path, int flags, unsigned mode,
@@ -57,9 +83,9 @@ static int open_path(int directory_fd, const char *path, int flags, unsigned mod
 	if (results.stat.type == FILE_TYPE_DIRECTORY)
 		result = file_open_directory(call.caps[0], flags & KEPT_FLAGS, out);
 	else
-		result = file_open_regular(call.caps[0], flags & KEPT_FLAGS, out);
-	if (result)
-		cap_release(call.caps[0]);
+		result = open_regular(&results, &call, flags & KEPT_FLAGS, out);
+	for (uint32_t i = 0; result && i < call.ncaps; i++)
+		cap_release(call.caps[i]);
 	return result;
 }
 
@@ -75,8 +101,11 @@ static int open_any(int directory_fd, const char *path, int flags, unsigned mode
 
 	if (result)
 		return result;
-	if ((flags & O_TMPFILE) == O_TMPFILE)
-		return (int)absent_flags(ABSENT_OPEN, O_TMPFILE);
+	if ((flags & O_TMPFILE) == O_TMPFILE) {
+		bool writes = (flags & O_ACCMODE) == O_WRONLY || (flags & O_ACCMODE) == O_RDWR;
+
+		return writes ? open_path(directory_fd, path, flags, mode, out) : -EINVAL;
+	}
 	fd = device_descriptor(path);
 	if (fd >= 0) {
 		*out = fd_file(fd);
@@ -114,6 +143,29 @@ long sys_open(long path, long flags, long mode)
 long sys_creat(long path, long mode)
 {
 	return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+/* A file without a name, in the root's files: so it is paid for and counted as they are. */
+long sys_memfd_create(long name, long flags)
+{
+	char text[MEMFD_NAME_MAX + 1];
+	long length = user_string(text, sizeof(text), name);
+	struct file *f;
+	int result;
+
+	if (length < 0)
+		return length == -ENAMETOOLONG ? -EINVAL : length;
+	if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
+		result = (int)absent_flags(ABSENT_MEMFD, (unsigned long)flags);
+		return result ? result : -EINVAL;
+	}
+	result = open_path(AT_FDCWD, "/", O_TMPFILE | O_RDWR, 0777, &f);
+	if (result)
+		return result;
+	result = fd_install(f, 0, flags & MFD_CLOEXEC);
+	if (result < 0)
+		file_put(f);
+	return result;
 }
 
 long sys_lseek(long fd, long offset, long whence)

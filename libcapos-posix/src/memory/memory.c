@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Mappings: every anonymous mapping is a memory object of its own, held by the mapping alone; a
- * private mapping of a file is a snapshot of its bytes.  The kernel knows what is mapped where;
- * nothing is recorded here.
+ * shared mapping of a file shows the file's own pages, a private one a copy of them.  The kernel
+ * knows what is mapped where; nothing is recorded here.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,6 +12,7 @@
 
 #include <capos/cap.h>
 #include <capos/clock.h>
+#include <capos/object.h>
 
 #include "core/core.h"
 
@@ -21,6 +22,9 @@ static uint32_t access_of(long protection)
 	       (protection & PROT_WRITE ? CAP_RIGHT_READ | CAP_RIGHT_WRITE : 0) |
 	       (protection & PROT_EXEC ? CAP_RIGHT_READ | CAP_RIGHT_EXEC : 0);
 }
+
+/* msync looks at so much whether it is mapped: as much as takes no time. */
+#define SYNC_LOOKED_AT (1024 * PAGE_BYTES)
 
 #define PROT_SEM 8 /* of Linux: atomic operations are wanted; they always work */
 
@@ -76,13 +80,14 @@ static long file_object(long fd, long protection, long flags, cap_t *memory)
 	if ((flags & MAP_TYPE) == MAP_SHARED && protection & PROT_WRITE &&
 	    (f->flags & O_ACCMODE) != O_RDWR)
 		return -EACCES;
-	/* A shared mapping would have to show later writes; what the files service gives is a
-	 * snapshot. */
 	if (!f->ops->memory)
 		return -ENODEV;
-	if ((flags & MAP_TYPE) != MAP_PRIVATE)
-		return absent(ABSENT_SHARED_FILE_MAPPING);
-	return f->ops->memory(f, memory);
+	if ((flags & MAP_TYPE) == MAP_PRIVATE)
+		return f->ops->memory(f, memory);
+	/* The pages of a file may change, so they are not executed; copies of them are. */
+	if (protection & PROT_EXEC)
+		return absent(ABSENT_SHARED_CODE);
+	return f->ops->share ? f->ops->share(f, memory) : -ENODEV;
 }
 
 /* What is to be written and can never be there all at once is refused here, not by a fault
@@ -198,12 +203,40 @@ long sys_mremap(long address, long old_length, long new_length, long flags, long
 	return (long)moved;
 }
 
+/* Anonymous memory reads as zeroes again. */
+static long discard(long address, size_t size)
+{
+	int status = cap_memory_discard((uint64_t)address, size);
+
+	if (status == CAP_EFAULT)
+		return -ENOMEM;
+	return status == CAP_ETYPE ? absent(ABSENT_DISCARD_OF_FILE) : errno_of(status);
+}
+
+/* Nothing is kept back: what is stored to a file's pages is in the file. */
+long sys_msync(long address, long length, long flags)
+{
+	size_t size = PAGES_SIZE((size_t)length);
+	char byte;
+
+	if (address & (PAGE_BYTES - 1) || flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) ||
+	    (flags & MS_ASYNC && flags & MS_SYNC))
+		return -EINVAL;
+	if (size < (size_t)length)
+		return -ENOMEM;
+	for (size_t at = 0; at < size && at < SYNC_LOOKED_AT; at += PAGE_BYTES)
+		if (user_read(&byte, address + (long)at, 1))
+			return -ENOMEM;
+	return 0;
+}
+
 /* Advice that may be ignored is; that which changes what the memory holds is refused. */
 long sys_madvise(long address, long length, long advice)
 {
-	(void)length;
 	if (address & (PAGE_BYTES - 1))
 		return -EINVAL;
+	if (advice == MADV_DONTNEED)
+		return length ? discard(address, PAGES_SIZE((size_t)length)) : 0;
 	switch (advice) {
 	case MADV_NORMAL:
 	case MADV_RANDOM:

@@ -131,7 +131,7 @@ static int make_file(const struct carried *in, struct file **out)
 	case CARRY_STREAM:
 		return stream_restore(in, out);
 	case CARRY_REGULAR:
-		return file_open_regular(in->object, in->flags, out);
+		return file_restore_regular(in, out);
 	case CARRY_DIRECTORY:
 		return file_open_directory(in->object, in->flags, out);
 	case CARRY_DEVICE:

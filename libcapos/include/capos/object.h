@@ -38,6 +38,16 @@ int cap_memory_map_near(cap_t memory, uint64_t offset, uint64_t size, uint32_t a
                         bool private_copy, uint64_t *address);
 int cap_memory_protect(uint64_t address, uint64_t size, uint32_t access);
 
+/* Anonymous private memory there reads as zeroes again (Process.discard). */
+int cap_memory_discard(uint64_t address, uint64_t size);
+
+/* Copies between a MemoryObject and the caller's memory (MemoryObject.load, store): what was copied
+ * may be less. */
+int cap_memory_load(cap_t memory, uint64_t offset, void *to, uint64_t length, uint64_t *loaded);
+/* *end: behind what was stored; append: at the object's end. */
+int cap_memory_store(cap_t memory, bool append, uint64_t offset, const void *from, uint64_t length,
+                     uint64_t *stored, uint64_t *end);
+
 int cap_event_bind_upcall(cap_t event, uint64_t entry);
 
 int cap_timer_create(cap_t timer, cap_t *out);

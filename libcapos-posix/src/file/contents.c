@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loads and stores of a file's MemoryObject.  With each goes a look at the File, which ends with
+ * the files service: the object outlasts it, but is nobody's file then.
+ */
+#include "file/contents.h"
+
+#include <errno.h>
+#include <sys/uio.h>
+
+#include <capos/object.h>
+#include <capos/schema/service_client.h>
+
+#include "core/core.h"
+#include "file/file.h"
+
+#define TRIES_MAX 8 /* to store, before the service is asked to */
+
+/* ---- The object ---- */
+
+static void ask_object(struct contents *c)
+{
+	struct file_contents_results results;
+	struct capos_call call = FILES_CALL();
+
+	c->asked = true;
+	if (file_contents(c->file, &results, &call))
+		return;
+	for (uint32_t i = 0; i < call.ncaps; i++) {
+		if (i == results.memory_index)
+			c->object = call.caps[i];
+		else
+			cap_release(call.caps[i]);
+	}
+}
+
+static bool has_object(struct contents *c)
+{
+	if (!c->asked)
+		ask_object(c);
+	return c->object;
+}
+
+int contents_object(struct contents *c, cap_t *object)
+{
+	if (!has_object(c))
+		return -ENODEV;
+	return errno_of(cap_copy(c->object, CAP_RIGHTS_ALL, object));
+}
+
+void contents_release(struct contents *c)
+{
+	cap_release(c->object);
+	cap_release(c->file);
+}
+
+/* A look at the File that goes with the next call. */
+static int look(const struct contents *c, struct cap_op *op)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_NOP, .cap = c->file};
+
+	return errno_of(cap_submit(&sqe, op));
+}
+
+/* The result of a call that a look went with: 0 or -errno; -EIO: the service is gone. */
+static int looked(struct cap_op *op, int result)
+{
+	if (!op->done)
+		cap_await_uninterruptible(op);
+	return op->cqe.result ? -EIO : errno_of(result);
+}
+
+static int load(const struct contents *c, void *to, size_t length, uint64_t offset, size_t *loaded)
+{
+	struct cap_op op = {0};
+	uint64_t got = 0;
+	int result = look(c, &op);
+
+	if (!result)
+		result = looked(&op, cap_memory_load(c->object, offset, to, length, &got));
+	*loaded = result ? 0 : got;
+	return result;
+}
+
+static int store(const struct contents *c, bool append, const void *from, size_t length,
+                 uint64_t offset, uint64_t *stored, uint64_t *end)
+{
+	struct cap_op op = {0};
+	int result = look(c, &op);
+
+	*stored = 0;
+	if (!result)
+		result = looked(&op, cap_memory_store(c->object, append, offset, from, length,
+		                                      stored, end));
+	return result == -ENOMEM ? -ENOSPC : result;
+}
+
+int contents_size(struct contents *c, uint64_t *size)
+{
+	struct cap_op op = {0};
+	int result = c->object ? look(c, &op) : -EOPNOTSUPP;
+
+	*size = 0;
+	return result ? result : looked(&op, cap_memory_size(c->object, size));
+}
+
+/* ---- Reading ---- */
+
+/* One message: bytes read, 0 at the end. */
+static int read_message(const struct contents *c, void *to, size_t length, uint64_t offset,
+                        size_t *got)
+{
+	const struct file_read_params params = {
+	        .offset = offset, .length = length < FILES_CHUNK ? (uint32_t)length : FILES_CHUNK};
+	struct file_read_results results;
+	struct capos_call call = FILES_CALL();
+	int result = file_read(c->file, &params, &results, &call);
+	ssize_t moved;
+
+	*got = 0;
+	if (result)
+		return errno_of(result);
+	if (results.data.len > params.length)
+		return -EIO;
+	moved = vector_moved(results.data.len,
+	                     posix_user_copy(to, results.data.ptr, results.data.len));
+	*got = moved < 0 ? 0 : (size_t)moved;
+	return moved < 0 ? (int)moved : 0;
+}
+
+static int read_piece(struct contents *c, void *to, size_t length, uint64_t offset, size_t *got)
+{
+	return c->object ? load(c, to, length, offset, got)
+	                 : read_message(c, to, length, offset, got);
+}
+
+ssize_t contents_read(struct contents *c, const struct iovec *iov, int n, uint64_t offset)
+{
+	size_t done = 0, got;
+
+	(void)has_object(c);
+	if (c->unread) {
+		c->unread = false;
+		(void)read_message(c, NULL, 0, 0, &got);
+	}
+	for (int i = 0; i < n; i++) {
+		for (size_t at = 0; at < iov[i].iov_len; at += got, done += got) {
+			int result = read_piece(c, (char *)iov[i].iov_base + at,
+			                        iov[i].iov_len - at, offset + done, &got);
+
+			if (result || !got)
+				return done ? (ssize_t)done : result;
+		}
+	}
+	return (ssize_t)done;
+}
+
+/* ---- Writing ---- */
+
+/* One message: bytes written. */
+static ssize_t write_message(const struct contents *c, bool append, const void *from,
+                             uint32_t length, uint64_t offset, uint64_t *end)
+{
+	struct capos_call call = FILES_CALL();
+	uint32_t written;
+	int result;
+
+	if (append) {
+		const struct file_append_params params = {.data = MSG_DATA(from, length)};
+		struct file_append_results results;
+		result = file_append(c->file, &params, &results, &call);
+		written = result ? 0 : results.written;
+		*end = result ? offset : results.size;
+	} else {
+		const struct file_write_params params = {.offset = offset,
+		                                         .data = MSG_DATA(from, length)};
+		struct file_write_results results;
+		result = file_write(c->file, &params, &results, &call);
+		written = result ? 0 : results.written;
+		*end = offset + written;
+	}
+	if (result)
+		return errno_of(result);
+	return written <= length ? (ssize_t)written : -EIO;
+}
+
+static int grow(const struct contents *c, uint64_t offset, uint64_t length)
+{
+	const struct file_grow_params params = {.offset = offset, .length = length};
+
+	return errno_of(file_grow(c->file, &params, NULL));
+}
+
+/* All of it, or what fits: bytes, or -errno. */
+static ssize_t store_piece(const struct contents *c, bool append, const void *from, size_t length,
+                           uint64_t offset, uint64_t *end)
+{
+	uint64_t stored, next;
+	size_t done = 0;
+	int result = store(c, append, from, length, offset, &stored, &next);
+
+	for (int tries = 0; !result; tries++) {
+		done += stored;
+		*end = next;
+		if (done == length)
+			break;
+		/* Others, too, append to what was asked for. */
+		result = tries < TRIES_MAX ? grow(c, next, length - done) : -ENOSPC;
+		if (!result)
+			result = store(c, append, (const char *)from + done, length - done, next,
+			               &stored, &next);
+	}
+	return done ? (ssize_t)done : result;
+}
+
+static ssize_t gathered_piece(struct contents *c, bool append, const struct iovec *iov, int n,
+                              size_t skip, uint64_t offset, uint64_t *end)
+{
+	static uint8_t gathered[FILES_CHUNK];
+	ssize_t length = vector_gather(gathered, FILES_CHUNK, iov, n, skip), put;
+
+	if (length <= 0)
+		return length;
+	put = c->object ? store_piece(c, append, gathered, (size_t)length, offset, end) : -ENOSPC;
+	/* With less memory than that the service says how much there is. */
+	return put == -ENOSPC ? write_message(c, append, gathered, (uint32_t)length, offset, end)
+	                      : put;
+}
+
+ssize_t contents_write(struct contents *c, bool append, const struct iovec *iov, int n,
+                       uint64_t offset, uint64_t *end)
+{
+	size_t total = vector_length(iov, n), done = 0;
+
+	(void)has_object(c);
+	while (done < total) {
+		ssize_t put = -ENOSPC;
+
+		if (n == 1 && c->object)
+			put = store_piece(c, append, (const char *)iov->iov_base + done,
+			                  total - done, offset + done, end);
+		if (put == -ENOSPC)
+			put = gathered_piece(c, append, iov, n, done, offset + done, end);
+		if (put <= 0)
+			return done ? (ssize_t)done : put;
+		done += (size_t)put;
+	}
+	return (ssize_t)done;
+}

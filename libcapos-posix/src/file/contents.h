@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bytes of an open regular file: loaded from and stored to the file's MemoryObject by the
+ * kernel, without a message to the files service, which is asked only to let the file grow, and
+ * where it gave no object.
+ */
+#ifndef POSIX_FILE_CONTENTS_H
+#define POSIX_FILE_CONTENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <capos/abi.h>
+
+struct iovec;
+
+struct contents {
+	cap_t file;   /* File */
+	cap_t object; /* MemoryObject; CAP_NULL: not known */
+	bool asked;   /* for the object, in vain perhaps */
+	bool unread;  /* reading it for the first time is to be noted in its access time */
+};
+
+/* As pread: bytes, 0 at the end, or -errno. */
+ssize_t contents_read(struct contents *c, const struct iovec *iov, int n, uint64_t offset);
+/* As pwrite; append: at the file's end, as one piece.  *end: the offset behind what was written. */
+ssize_t contents_write(struct contents *c, bool append, const struct iovec *iov, int n,
+                       uint64_t offset, uint64_t *end);
+/* 0 or -errno: -EOPNOTSUPP where there is no object. */
+int contents_size(struct contents *c, uint64_t *size);
+/* The object, for a shared mapping: a capability of the caller's.  0 or -errno. */
+int contents_object(struct contents *c, cap_t *object);
+void contents_release(struct contents *c);
+
+#endif

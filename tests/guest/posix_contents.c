@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files as memory: what several descriptors, mappings and processes make of the same bytes.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "posix_tap.h"
+
+#define HOME "/tmp/contents"
+#define PAGE 4096
+#define RW   (PROT_READ | PROT_WRITE)
+
+static int create(const char *name, const char *text)
+{
+	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0644);
+
+	if (fd >= 0 && write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		return -1;
+	return fd;
+}
+
+static int child_status(pid_t pid)
+{
+	int status = -1;
+
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static void shared_mappings(void)
+{
+	char back[16] = "";
+	int fd = create("shared", "0123456789");
+	char *one = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+	char *two = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	char *own = mmap(NULL, PAGE, RW, MAP_PRIVATE, fd, 0);
+
+	ok(one != MAP_FAILED && two != MAP_FAILED && own != MAP_FAILED, "three mappings of a file");
+	ok(!memcmp(one, "0123456789\0\0", 12), "its bytes, and zeroes behind its end");
+	one[3] = 'x';
+	ok(two[3] == 'x' && pread(fd, back, 10, 0) == 10 && !strcmp(back, "012x456789"),
+	   "a store shows in the other mapping and in read");
+	ok(pwrite(fd, "yy", 2, 5) == 2 && one[5] == 'y' && two[6] == 'y',
+	   "write shows in both mappings");
+	own[0] = 'p';
+	ok(one[0] == '0' && own[0] == 'p', "a private mapping's store does not");
+	pid_t pid = fork();
+	if (pid == 0) {
+		one[9] = 'c';
+		_exit(own[9] == '9' ? 0 : 1);
+	}
+	ok(child_status(pid) == 0 && one[9] == 'c' && two[9] == 'c',
+	   "a child's store shows in the parent");
+	close(fd);
+	one[8] = 'z';
+	fd = open("shared", O_RDONLY);
+	ok(pread(fd, back, 10, 0) == 10 && !memcmp(back, "012x4yy7zc", 10),
+	   "a store after close is in the file");
+	fails(mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0) == MAP_FAILED ? -1 : 0, EACCES,
+	      "writable of what is open to read: EACCES");
+	char *read_only = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	fails(mprotect(read_only, PAGE, RW), EACCES, "nor made so later");
+	ok(msync(one, PAGE, MS_SYNC) == 0 && msync(one, PAGE, MS_ASYNC | MS_INVALIDATE) == 0,
+	   "msync");
+	fails(msync(one + 1, PAGE, MS_SYNC), EINVAL, "msync of no page: EINVAL");
+	fails(msync(one, PAGE, MS_SYNC | MS_ASYNC), EINVAL, "msync both ways: EINVAL");
+	munmap(two, PAGE);
+	fails(msync(two, PAGE, MS_SYNC), ENOMEM, "msync of nothing: ENOMEM");
+	munmap(one, PAGE), munmap(own, PAGE), munmap(read_only, PAGE);
+	close(fd);
+	unlink("shared");
+}
+
+static volatile int faults;
+static char *fault_page;
+
+static void on_fault(int signal)
+{
+	(void)signal;
+	faults++;
+	/* Something to go on with. */
+	mmap(fault_page, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+static void sizes(void)
+{
+	int fd = create("sized", "");
+	struct stat st;
+	char byte;
+
+	ok(ftruncate(fd, 3 * PAGE) == 0, "a file of zeroes");
+	char *p = mmap(NULL, 8 * PAGE, RW, MAP_SHARED, fd, 0);
+	ok(p != MAP_FAILED && p[0] == 0 && p[3 * PAGE - 1] == 0, "mapped beyond its end");
+	ok(fstat(fd, &st) == 0 && st.st_blocks == 0, "reading holes takes no memory");
+	p[PAGE] = 1;
+	ok(fstat(fd, &st) == 0 && st.st_blocks == 8, "a page that is stored to does");
+	ok(ftruncate(fd, 5 * PAGE) == 0 && (p[4 * PAGE] = 5) == 5 &&
+	           pread(fd, &byte, 1, 4 * PAGE) == 1 && byte == 5,
+	   "what it grows by is mapped");
+	p[5 * PAGE - 1] = 9;
+	ok(ftruncate(fd, 4 * PAGE + 1) == 0 && ftruncate(fd, 5 * PAGE) == 0 && p[4 * PAGE] == 5 &&
+	           p[5 * PAGE - 1] == 0,
+	   "what was cut off reads as zeroes");
+	signal(SIGBUS, on_fault);
+	signal(SIGSEGV, on_fault);
+	fault_page = p + 2 * PAGE;
+	ok(ftruncate(fd, PAGE) == 0, "cut to one page");
+	*(volatile char *)(p + 2 * PAGE) = 1;
+	ok(faults == 1, "a page behind the end faults");
+	signal(SIGBUS, SIG_DFL);
+	signal(SIGSEGV, SIG_DFL);
+	ok(write(fd, p + 4 * PAGE, PAGE) == -1 && errno == EFAULT,
+	   "and is EFAULT in a system call");
+	ok(fstat(fd, &st) == 0 && st.st_size == PAGE, "which leaves the file as it is");
+	munmap(p, 8 * PAGE);
+	close(fd);
+	unlink("sized");
+}
+
+/* Two processes append, each record whole. */
+static void appending(void)
+{
+	enum { RECORDS = 300, SIZE = 37 };
+	int fd = create("log", "");
+	char record[SIZE], seen[2] = {0};
+	struct stat st;
+	int torn = 0;
+
+	close(fd);
+	for (int which = 0; which < 2; which++) {
+		if (fork())
+			continue;
+		fd = open("log", O_WRONLY | O_APPEND);
+		memset(record, 'a' + which, sizeof(record));
+		for (int i = 0; i < RECORDS; i++) {
+			struct iovec iov[2] = {{record, 10}, {record + 10, SIZE - 10}};
+			if (i % 2 ? write(fd, record, SIZE) != SIZE : writev(fd, iov, 2) != SIZE)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	int first = 0, second = 0;
+	wait(&first), wait(&second);
+	ok(first == 0 && second == 0, "two processes append");
+	fd = open("log", O_RDONLY);
+	ok(fstat(fd, &st) == 0 && st.st_size == 2 * RECORDS * SIZE, "nothing is lost");
+	while (read(fd, record, SIZE) == SIZE) {
+		for (int i = 1; i < SIZE; i++)
+			torn += record[i] != record[0];
+		seen[record[0] == 'b'] = 1;
+	}
+	ok(!torn && seen[0] && seen[1], "no record is torn");
+	close(fd);
+	unlink("log");
+}
+
+static void nameless(void)
+{
+	struct stat st;
+	char back[8] = "";
+	int fd = memfd_create("some", MFD_CLOEXEC);
+
+	ok(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC && write(fd, "memory", 6) == 6 &&
+	           pread(fd, back, 7, 0) == 6 && !strcmp(back, "memory"),
+	   "memfd_create");
+	ok(fstat(fd, &st) == 0 && st.st_nlink == 0 && st.st_size == 6, "it has no name");
+	char *p = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+	ok(p != MAP_FAILED && p[0] == 'm', "mapped");
+	munmap(p, PAGE);
+	close(fd);
+	fails(memfd_create("x", 0x80), EINVAL, "an unknown flag: EINVAL");
+	fd = open(".", O_TMPFILE | O_RDWR, 0600);
+	ok(fd >= 0 && write(fd, "x", 1) == 1 && fstat(fd, &st) == 0 && st.st_nlink == 0 &&
+	           (st.st_mode & 07777) == 0600,
+	   "O_TMPFILE");
+	close(fd);
+	fails(open(".", O_TMPFILE | O_RDONLY, 0600), EINVAL, "O_TMPFILE to read: EINVAL");
+	fails(open("none", O_TMPFILE | O_RDWR, 0600), ENOENT, "in no directory: ENOENT");
+	fd = shm_open("/segment", O_RDWR | O_CREAT | O_EXCL, 0600);
+	ok(fd >= 0 && ftruncate(fd, PAGE) == 0, "shm_open");
+	p = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+	int again = shm_open("/segment", O_RDWR, 0);
+	char *q = mmap(NULL, PAGE, RW, MAP_SHARED, again, 0);
+	ok(p != MAP_FAILED && q != MAP_FAILED && p != q && (p[7] = 'q') && q[7] == 'q',
+	   "two who open a segment share it");
+	ok(shm_unlink("/segment") == 0 && q[7] == 'q', "which outlives its name");
+	munmap(p, PAGE), munmap(q, PAGE);
+	close(fd), close(again);
+}
+
+/* What was written is not in the mapping that was made before, nor the other way round. */
+static void private_copies(const char *program)
+{
+	int fd = create("code", "before");
+	char *p = mmap(NULL, PAGE, RW, MAP_PRIVATE, fd, 0);
+
+	ok(p != MAP_FAILED && !memcmp(p, "before", 6), "a private mapping");
+	memcpy(p, "hidden", 6);
+	char back[8] = "";
+	ok(pread(fd, back, 6, 0) == 6 && !strcmp(back, "before"), "the file does not change");
+	munmap(p, PAGE);
+	p = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+	ok(mprotect(p, PAGE, PROT_READ | PROT_EXEC) == 0, "a copy of a file may be executed");
+	munmap(p, PAGE);
+	close(fd);
+	unlink("code");
+	fd = open(program, O_RDONLY);
+	p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	ok(p != MAP_FAILED && !memcmp(p, "\177ELF", 4), "a shared mapping of a program");
+	munmap(p, PAGE);
+	close(fd);
+}
+
+static void discarded(void)
+{
+	char *p = mmap(NULL, 3 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memset(p, 7, 3 * PAGE);
+	ok(madvise(p + PAGE, PAGE, MADV_DONTNEED) == 0 && p[PAGE - 1] == 7 && p[PAGE] == 0 &&
+	           p[2 * PAGE - 1] == 0 && p[2 * PAGE] == 7,
+	   "MADV_DONTNEED: anonymous memory reads as zeroes");
+	p[PAGE] = 1;
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(madvise(p, 3 * PAGE, MADV_DONTNEED) == 0 && p[0] == 0 && p[PAGE] == 0 ? 0
+		                                                                            : 1);
+	ok(child_status(pid) == 0 && p[0] == 7 && p[PAGE] == 1, "in a child, in the child alone");
+	munmap(p + PAGE, PAGE);
+	fails(madvise(p, 3 * PAGE, MADV_DONTNEED), ENOMEM, "of a hole: ENOMEM");
+	munmap(p, 3 * PAGE);
+	p = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	p[0] = 3;
+	ok(madvise(p, PAGE, MADV_DONTNEED) == 0 && p[0] == 3, "shared memory stays");
+	munmap(p, PAGE);
+}
+
+int main(int argc, char **argv)
+{
+	char *program = realpath(argv[0], NULL);
+
+	mkdir(HOME, 0755);
+	if (argc != 1 || !program || chdir(HOME))
+		return 1;
+	shared_mappings();
+	sizes();
+	appending();
+	nameless();
+	private_copies(program);
+	discarded();
+	ok(chdir("/") == 0 && rmdir(HOME) == 0, "nothing is left");
+	return tap_finish();
+}
