@@ -6,19 +6,16 @@ import stat
 import subprocess
 import tempfile
 
-MODULES = ["virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "failover",
-           "net_failover", "virtio_net"]
-
 INIT = """#!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev
 /bin/busybox mount -t proc proc /proc
-for m in %s; do /bin/busybox insmod /modules/$m.ko; done
+for m in $(/bin/busybox cat /modules/order); do /bin/busybox insmod /modules/$m.ko; done
 /bin/busybox ifconfig lo 127.0.0.1
 /bin/busybox ifconfig eth0 10.0.2.15 netmask 255.255.255.0
 /bin/busybox route add default gw 10.0.2.2
 . /run.sh
 /bin/busybox poweroff -f
-""" % " ".join(MODULES)
+"""
 
 
 def _cpio(entries):
@@ -45,9 +42,10 @@ class LinuxGuest:
 
     def _initrd(self, script, files):
         entries = [(d, stat.S_IFDIR | 0o755, b"") for d in ("bin", "dev", "proc", "modules", "tmp")]
-        for module in MODULES:
-            with open(os.path.join(self._root, "modules", module + ".ko"), "rb") as f:
-                entries.append(("modules/%s.ko" % module, stat.S_IFREG | 0o644, f.read()))
+        # The modules, and "order", in which they are loaded.
+        for name in sorted(os.listdir(os.path.join(self._root, "modules"))):
+            with open(os.path.join(self._root, "modules", name), "rb") as f:
+                entries.append(("modules/" + name, stat.S_IFREG | 0o644, f.read()))
         with open(os.path.join(self._root, "bin", "busybox"), "rb") as f:
             entries.append(("bin/busybox", stat.S_IFREG | 0o755, f.read()))
         entries.append(("init", stat.S_IFREG | 0o755, INIT.encode()))
