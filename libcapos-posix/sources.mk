@@ -22,6 +22,7 @@ POSIX_H = \
 	libcapos-posix/src/file/contents.h \
 	libcapos-posix/src/file/file.h \
 	libcapos-posix/src/memory/memory.h \
+	libcapos-posix/src/poll/poll.h \
 	libcapos-posix/src/process/children.h \
 	libcapos-posix/src/process/exec_state.h \
 	libcapos-posix/src/process/process.h \
@@ -69,6 +70,7 @@ POSIX_C = \
 	libcapos-posix/src/file/stat.c \
 	libcapos-posix/src/memory/memory.c \
 	libcapos-posix/src/memory/relro.c \
+	libcapos-posix/src/poll/eventfd.c \
 	libcapos-posix/src/poll/poll.c \
 	libcapos-posix/src/process/exec.c \
 	libcapos-posix/src/process/exec_state.c \
@@ -84,6 +86,7 @@ POSIX_C = \
 	libcapos-posix/src/signal/signal_calls.c \
 	libcapos-posix/src/signal/signal_state.c \
 	libcapos-posix/src/signal/signal_wait.c \
+	libcapos-posix/src/signal/signalfd.c \
 	libcapos-posix/src/socket/dnspacket.c \
 	libcapos-posix/src/socket/icmp.c \
 	libcapos-posix/src/socket/inet_address.c \
@@ -102,6 +105,7 @@ POSIX_C = \
 	libcapos-posix/src/time/clock.c \
 	libcapos-posix/src/time/itimer.c \
 	libcapos-posix/src/time/posix_timer.c \
+	libcapos-posix/src/time/timerfd.c \
 	libcapos-posix/src/time/timers.c
 
 # The parts of libcapos that a POSIX program needs.

@@ -2,9 +2,20 @@
 # POSIX programs in the guest, built by the compiler wrapper as any program is.
 
 # One source file is one program; posix_absent is made from more.
-POSIX_TESTS = tests/guest/posix_contents tests/guest/posix_databases tests/guest/posix_denied tests/guest/posix_faults tests/guest/posix_fds tests/guest/posix_fork \
-	tests/guest/posix_hardening tests/guest/posix_layout tests/guest/posix_memory tests/guest/posix_signals \
-	tests/guest/posix_time tests/guest/posix_timers
+POSIX_TESTS = \
+	tests/guest/posix_contents \
+	tests/guest/posix_databases \
+	tests/guest/posix_denied \
+	tests/guest/posix_eventfds \
+	tests/guest/posix_faults \
+	tests/guest/posix_fds \
+	tests/guest/posix_fork \
+	tests/guest/posix_hardening \
+	tests/guest/posix_layout \
+	tests/guest/posix_memory \
+	tests/guest/posix_signals \
+	tests/guest/posix_time \
+	tests/guest/posix_timers
 check_DATA += $(POSIX_TESTS) tests/guest/posix_absent
 CLEANFILES += $(POSIX_TESTS) tests/guest/posix_absent tests/guest/posix.log tests/guest/absent.log \
 	tests/guest/posix_absent_options.h tests/guest/posix_absent_calls.h

@@ -23,6 +23,9 @@ enum carried_kind {
 	CARRY_SOCKET,
 	CARRY_PIPE_READER,
 	CARRY_PIPE_WRITER,
+	CARRY_EVENTFD,
+	CARRY_TIMERFD,
+	CARRY_SIGNALFD,
 };
 
 struct carried_socket {
@@ -43,6 +46,7 @@ struct carried {
 	cap_t shared_offset;    /* its memory; CAP_NULL: it is not shared */
 	cap_t end;              /* of a pipe: its ProcessEnd */
 	uint32_t detail;        /* of devices: the minor number */
+	uint64_t signals;       /* of signalfd: its set */
 	struct chan_state chan; /* of streams and sockets */
 	struct carried_socket socket;
 };

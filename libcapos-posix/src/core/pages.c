@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages of the library's own: private to this process, and copied by fork.
+ * Pages of the library's own: private to this process and copied by fork, or common to those that
+ * map them.
  */
 #include <capos/cap.h>
 #include <capos/object.h>
 
+#include "core/fd.h"
 #include "core/pages.h"
 
 void *pages_map(size_t size)
@@ -24,4 +26,23 @@ void *pages_map(size_t size)
 void pages_unmap(void *pages, size_t size)
 {
 	cap_memory_unmap(pages, size);
+}
+
+int pages_share(size_t size, cap_t *memory, void **address)
+{
+	int result = *memory ? CAP_OK : cap_memory_create(PAGES_SIZE(size), memory);
+
+	if (result)
+		return errno_of(result);
+	result = cap_memory_map(*memory, 0, PAGES_SIZE(size), CAP_RIGHT_READ | CAP_RIGHT_WRITE,
+	                        address);
+	if (result)
+		cap_release(*memory);
+	return errno_of(result);
+}
+
+void pages_release_shared(void *address, size_t size, cap_t memory)
+{
+	cap_memory_unmap(address, PAGES_SIZE(size));
+	cap_release(memory);
 }

@@ -7,10 +7,17 @@
 
 #include <stddef.h>
 
+#include <capos/abi.h>
+
 #define PAGE_BYTES    4096u
 #define PAGES_SIZE(n) (((n) + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1))
 
 void *pages_map(size_t size); /* NULL: no memory */
 void pages_unmap(void *pages, size_t size);
+
+/* Maps memory that fork does not copy: that of *memory, or new, zeroed, when it is CAP_NULL.  0 or
+ * -errno, then a *memory that was given is released. */
+int pages_share(size_t size, cap_t *memory, void **address);
+void pages_release_shared(void *address, size_t size, cap_t memory);
 
 #endif

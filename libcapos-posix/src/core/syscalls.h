@@ -62,6 +62,8 @@
 	SYSCALL(ppoll, 5, ONCE, poll)              \
 	SYSCALL(select, 5, ONCE, poll)             \
 	SYSCALL(pselect6, 6, ONCE, poll)           \
+	SYSCALL(eventfd, 1, ONCE, poll)            \
+	SYSCALL(eventfd2, 2, ONCE, poll)           \
 	/* resolver.c */                           \
 	SYSCALL(resolve, 4, RESTART, sockets)      \
 	/* file*.c, path*.c, dir*.c */             \
@@ -137,6 +139,9 @@
 	SYSCALL(timer_getoverrun, 1, ONCE, time)   \
 	SYSCALL(timer_delete, 1, ONCE, time)       \
 	SYSCALL(clock_settime, 2, ONCE, time)      \
+	SYSCALL(timerfd_create, 2, ONCE, time)     \
+	SYSCALL(timerfd_settime, 4, ONCE, time)    \
+	SYSCALL(timerfd_gettime, 2, ONCE, time)    \
 	SYSCALL(times, 1, ONCE, time)              \
 	/* signal_calls.c */                       \
 	SYSCALL(rt_sigaction, 4, ONCE, signals)    \
@@ -146,6 +151,8 @@
 	SYSCALL(rt_sigtimedwait, 4, ONCE, signals) \
 	SYSCALL(rt_sigqueueinfo, 3, ONCE, signals) \
 	SYSCALL(rt_tgsigqueueinfo, 4, ONCE, signals) \
+	SYSCALL(signalfd, 3, ONCE, signals)        \
+	SYSCALL(signalfd4, 4, ONCE, signals)       \
 	SYSCALL(sigaltstack, 2, ONCE, signals)     \
 	SYSCALL(kill, 2, ONCE, signals)            \
 	SYSCALL(tkill, 2, ONCE, signals)           \

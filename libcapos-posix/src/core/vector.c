@@ -71,6 +71,14 @@ ssize_t vector_gather(void *to, size_t size, const struct iovec *iov, int n, siz
 	return vector_move(iov, n, skip, to_buffer, &b);
 }
 
+int vector_put(const struct iovec *iov, int n, size_t skip, const void *from, size_t length)
+{
+	struct buffer b = {.bytes = (uint8_t *)from, .size = length};
+	ssize_t done = vector_move(iov, n, skip, from_buffer, &b);
+
+	return done < 0 || (size_t)done < length ? -EFAULT : 0;
+}
+
 ssize_t vector_scatter(const struct iovec *iov, int n, const void *from, size_t length)
 {
 	struct buffer b = {.bytes = (uint8_t *)from, .size = length};

@@ -26,6 +26,8 @@ static inline ssize_t vector_moved(size_t length, size_t left)
 	return left == length && length ? -EFAULT : (ssize_t)(length - left);
 }
 
+/* Stores length bytes at byte `skip` of the vector, which has that much: 0 or -EFAULT. */
+int vector_put(const struct iovec *iov, int n, size_t skip, const void *from, size_t length);
 /* Copies to or from one piece of memory, as much as both have; how many bytes, or -EFAULT. */
 ssize_t vector_gather(void *to, size_t size, const struct iovec *iov, int n, size_t skip);
 ssize_t vector_scatter(const struct iovec *iov, int n, const void *from, size_t length);

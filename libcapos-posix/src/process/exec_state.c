@@ -12,6 +12,7 @@
 #include "core/core.h"
 #include "file/file.h"
 #include "process/children.h"
+#include "poll/poll.h"
 #include "process/exec_state.h"
 #include "process/process.h"
 #include "signal/signal.h"
@@ -141,6 +142,12 @@ static int make_file(const struct carried *in, struct file **out)
 	case CARRY_PIPE_READER:
 	case CARRY_PIPE_WRITER:
 		return pipe_restore(in, out);
+	case CARRY_EVENTFD:
+		return eventfd_restore(in, out);
+	case CARRY_TIMERFD:
+		return timerfd_restore(in, out);
+	case CARRY_SIGNALFD:
+		return signalfd_restore(in, out);
 	}
 	return -EINVAL;
 }

@@ -40,6 +40,7 @@ uint64_t signal_pending_blocked(void); /* for sigpending */
 void signal_child_action(void);
 /* Stops by a signal that was taken. */
 void signal_stop(int signal, const struct signal_origin *origin);
+bool signal_any_pending(uint64_t set);
 void signal_drop(uint64_t set);
 void signal_forget_pending(void);
 

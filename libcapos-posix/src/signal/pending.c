@@ -196,6 +196,11 @@ bool signal_is_pending(int signal)
 	return pending_set() & SIGNAL_BIT(signal);
 }
 
+bool signal_any_pending(uint64_t set)
+{
+	return (pending_set() & set) != 0;
+}
+
 uint64_t signal_pending_blocked(void)
 {
 	signal_collect();

@@ -15,6 +15,9 @@
 
 #include "signal/signal_state.h"
 
+struct carried;
+struct file;
+
 extern struct signal_process signals;
 extern struct signal_thread signal_first_thread;
 
@@ -108,6 +111,9 @@ struct signal_world {
 	void (*child_action)(void); /* SIGCHLD's action has changed */
 };
 void signal_set_world(const struct signal_world *of_process);
+/* After exec: 0 or -errno. */
+int signalfd_restore(const struct carried *in, struct file **out);
+
 /* And the time room.  A Timer signals SIGNAL_TIMER_BIT of the event: then look posts what is
  * due.  taken: a signal with one of these numbers or with SI_TIMER is about to be delivered; it
  * completes the origin and may start the timer again. */

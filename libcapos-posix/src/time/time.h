@@ -17,6 +17,11 @@ void timers_taken(int signal, struct signal_origin *origin);
 
 void timers_forked(void); /* in the child: it has no timers */
 
+/* After exec: 0 or -errno. */
+struct carried;
+struct file;
+int timerfd_restore(const struct carried *in, struct file **out);
+
 /* The interval timers go on across exec. */
 struct timers_state {
 	cap_t timer;
