@@ -220,8 +220,9 @@ interface SystemStatus {
   capabilities @1 (processId :UInt64, firstIndex :UInt32) -> (list :List(CapabilityEntry), nextIndex :UInt32);
   # As many as fit in one reply, from firstIndex on; nextIndex 0: these were the last.  CAP_ENOENT.
   memory @2 () -> (totalPages :UInt64, freePages :UInt64, kernelObjects :UInt64, contextSwitches :UInt64,
-                   interrupts :UInt64);
-  # Answers when all that ended processes had is given back.
+                   interrupts :UInt64, objectPages :UInt64);
+  # Answers when all that ended processes had is given back.  objectPages: those that hold small kernel objects, of which
+  # one keeps its whole page; with freePages they are what a program that has ended gives back, exactly.
   latency @3 (measure :Bool) -> (longestNs :UInt64, entry :UInt8, op :UInt8, method :UInt16, interface :UInt64);
   # The longest time that the kernel kept interrupts off since the last call, and what it was doing: entry 0 a
   # submission (its opcode, interface and method), 1 a page fault or exception, 2 the timer, 3 a device's interrupt,

@@ -22,6 +22,7 @@ struct slab_page {
 _Static_assert(sizeof(struct slab_page) == 64, "objects start on a cache line");
 
 static struct slab *all_slabs;
+static uint64_t object_pages;
 
 static size_t stride(const struct slab *slab)
 {
@@ -47,6 +48,7 @@ static struct slab_page *new_page(struct slab *slab)
 	paddr_t frame = page_alloc(false);
 	if (frame == PADDR_NONE)
 		return NULL;
+	object_pages++;
 	char *base = page_ptr(frame);
 	struct slab_page *page = (struct slab_page *)base;
 	size_t step = stride(slab);
@@ -85,6 +87,7 @@ void *slab_alloc(struct slab *slab)
 		paddr_t frame = page_alloc(true);
 		if (frame == PADDR_NONE)
 			return NULL;
+		object_pages++;
 		count_live(slab);
 		return page_ptr(frame);
 	}
@@ -109,6 +112,7 @@ void slab_free(struct slab *slab, void *object)
 	slab->live--;
 	if (is_whole_page(slab)) {
 		page_put(page_of_ptr(object));
+		object_pages--;
 		return;
 	}
 	struct slab_page *page = (struct slab_page *)((uintptr_t)object & ~(PAGE_SIZE - 1));
@@ -121,6 +125,7 @@ void slab_free(struct slab *slab, void *object)
 	if (page->live == 0 && slab->pages.next != slab->pages.prev) {
 		list_remove(&page->of_slab);
 		page_put(page_of_ptr(page));
+		object_pages--;
 	}
 }
 
@@ -131,4 +136,9 @@ uint64_t slab_live_objects(void)
 	for (struct slab *s = all_slabs; s; s = s->next)
 		live += s->live;
 	return live;
+}
+
+uint64_t slab_pages(void)
+{
+	return object_pages;
 }

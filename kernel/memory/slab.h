@@ -26,6 +26,8 @@ struct slab {
 bool slab_full(const struct slab *slab); /* the next object takes a frame */
 void *slab_alloc(struct slab *slab);     /* zeroed; NULL when out of memory */
 void slab_free(struct slab *slab, void *object);
-uint64_t slab_live_objects(void); /* over all slabs, for leak tests */
+/* Over all slabs, for leak tests. */
+uint64_t slab_live_objects(void);
+uint64_t slab_pages(void); /* that are not free because of them */
 
 #endif

@@ -123,6 +123,7 @@ static int memory(void *object, struct msg_call *msg, struct system_status_memor
 	results->kernel_objects = slab_live_objects();
 	results->context_switches = this_cpu()->context_switches;
 	results->interrupts = this_cpu()->interrupts;
+	results->object_pages = slab_pages();
 	return CAP_OK;
 }
 
