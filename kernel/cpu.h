@@ -83,6 +83,8 @@ void kernel_enter(enum entry_kind kind); /* first thing in every entry from the 
 void sched_wake(struct thread *t);
 /* Makes a runnable thread the next of its class: a call was handed to it. */
 void sched_hand_over(struct thread *t);
+/* Lets the others of its rank that are ready run before the current thread. */
+void sched_pass(struct thread *t);
 /* Takes a thread out of scheduling: it waits, or it ended. */
 void sched_block(struct thread *t);
 /* Ends every entry: resumes the current thread or another, or goes idle. */

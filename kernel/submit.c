@@ -284,10 +284,13 @@ static void enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns)
 		arch_set_result(&t->arch, CAP_EINVAL);
 		return;
 	}
+	bool yields = timeout_ns == 0 && t->ring.sq_head == t->ring.sq_tail;
 	t->wanted = (uint32_t)min_complete;
 	t->timeout_ns = timeout_ns;
 	t->enter = ENTER_SUBMITTING;
 	submit_go_on(t);
+	if (yields && current_thread() == t && t->enter == ENTER_TIMED_OUT)
+		sched_pass(t);
 }
 
 _Noreturn void kernel_syscall(uint64_t number, uint64_t a, uint64_t b)

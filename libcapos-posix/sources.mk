@@ -11,10 +11,12 @@ POSIX_H = \
 	libcapos-posix/src/core/ends.h \
 	libcapos-posix/src/core/family.h \
 	libcapos-posix/src/core/fd.h \
+	libcapos-posix/src/core/lock.h \
 	libcapos-posix/src/core/offset.h \
 	libcapos-posix/src/core/pages.h \
 	libcapos-posix/src/core/self.h \
 	libcapos-posix/src/core/syscalls.h \
+	libcapos-posix/src/core/threads.h \
 	libcapos-posix/src/core/user.h \
 	libcapos-posix/src/core/vector.h \
 	libcapos-posix/src/core/wait.h \
@@ -35,6 +37,7 @@ POSIX_H = \
 	libcapos-posix/src/socket/internal.h \
 	libcapos-posix/src/socket/socket.h \
 	libcapos-posix/src/terminal/terminal.h \
+	libcapos-posix/src/thread/thread.h \
 	libcapos-posix/src/time/internal.h \
 	libcapos-posix/src/time/time.h \
 	libcapos-posix/src/core/absent.inc
@@ -50,9 +53,11 @@ POSIX_C = \
 	libcapos-posix/src/core/family.c \
 	libcapos-posix/src/core/fd.c \
 	libcapos-posix/src/core/io.c \
+	libcapos-posix/src/core/lock.c \
 	libcapos-posix/src/core/offset.c \
 	libcapos-posix/src/core/pages.c \
 	libcapos-posix/src/core/self.c \
+	libcapos-posix/src/core/threads.c \
 	libcapos-posix/src/core/user.c \
 	libcapos-posix/src/core/vector.c \
 	libcapos-posix/src/core/wait.c \
@@ -102,6 +107,7 @@ POSIX_C = \
 	libcapos-posix/src/terminal/denied.c \
 	libcapos-posix/src/terminal/stream.c \
 	libcapos-posix/src/thread/futex.c \
+	libcapos-posix/src/thread/thread.c \
 	libcapos-posix/src/time/clock.c \
 	libcapos-posix/src/time/itimer.c \
 	libcapos-posix/src/time/posix_timer.c \

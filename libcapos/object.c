@@ -80,6 +80,29 @@ int cap_process_fork(uint64_t entry, uint64_t stack, cap_t event, uint64_t end_b
 	return CAP_OK;
 }
 
+int cap_thread_create(uint64_t entry, uint64_t stack, uint64_t argument, uint64_t fs_base,
+                      uint64_t *id)
+{
+	struct process_create_thread_params params = {
+	        .entry = entry, .stack_pointer = stack, .argument = argument, .fs_base = fs_base};
+	struct process_create_thread_results results = {0};
+	int result = process_create_thread(CAP_SELF, &params, &results, NULL);
+
+	*id = results.thread_id;
+	return result;
+}
+
+void cap_thread_exit(void)
+{
+	process_exit_thread(CAP_SELF, NULL);
+	__builtin_trap();
+}
+
+int cap_threads_end(void)
+{
+	return process_end_threads(CAP_SELF, NULL);
+}
+
 int cap_process_exec(cap_t image, const struct start_place *place, const void *block,
                      uint32_t length, const char *name)
 {

@@ -168,6 +168,19 @@ static void yield_if_due(struct cpu *cpu)
 	cpu->current = NULL;
 }
 
+void sched_pass(struct thread *t)
+{
+	struct cpu *cpu = this_cpu();
+	assert(kernel_locked() && cpu->current == t);
+	if (!rank_waits(cpu, t->rank))
+		return;
+	account_time(cpu, t, arch_clock_ns());
+	t->slice_left = 0;
+	thread_become(t, THREAD_RUNNABLE);
+	enqueue(cpu, t, false);
+	cpu->current = NULL;
+}
+
 static void switch_to(struct cpu *cpu, struct thread *t)
 {
 	list_remove(&t->run);

@@ -290,6 +290,26 @@ static void test_end_threads(void)
 	cap_release(ready);
 }
 
+static volatile uint64_t yields;
+
+static void yields_for_ever(uint64_t argument)
+{
+	(void)argument;
+	for (;; yields++)
+		cap_enter(0, 0);
+}
+
+static void test_yield(void)
+{
+	start_thread(yields_for_ever, 0);
+	cap_enter(0, 0);
+	uint64_t seen = yields;
+	for (unsigned i = 0; i < 100; i++)
+		cap_enter(0, 0);
+	tap_ok(yields - seen >= 100, "who gives the processor up lets another thread run");
+	process_end_threads(CAP_SELF, NULL);
+}
+
 static void test_requeue(void)
 {
 	static uint32_t words[2];
@@ -392,6 +412,7 @@ void test_ring(void)
 	test_watch();
 	test_thread_end();
 	test_end_threads();
+	test_yield();
 	if (!bound) /* an event stays bound to its thread */
 		test_upcalls();
 	bound = true;

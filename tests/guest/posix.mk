@@ -14,6 +14,7 @@ POSIX_TESTS = \
 	tests/guest/posix_layout \
 	tests/guest/posix_memory \
 	tests/guest/posix_signals \
+	tests/guest/posix_threads \
 	tests/guest/posix_time \
 	tests/guest/posix_timers
 check_DATA += $(POSIX_TESTS) tests/guest/posix_absent

@@ -19,10 +19,11 @@
  *   cap_enter(min_complete, timeout_ns)
  *     Consumes every submission of the calling thread's ring, then sleeps until at least
  *     min_complete completions are unread or timeout_ns (relative, nanoseconds) has passed.
- *     timeout_ns 0 polls, CAPOS_FOREVER waits without limit.  Returns the number of unread
- *     completions (>= 0; fewer than min_complete means that time ran out), CAP_EINTR when signals
- *     are pending for the thread (see "Upcalls"), CAP_EINVAL when the ring's indices make no sense
- *     or min_complete exceeds CAPOS_CQ_ENTRIES.
+ *     timeout_ns 0 polls, and without a submission lets other threads that are ready run first;
+ *     CAPOS_FOREVER waits without limit.  Returns the number of unread completions (>= 0; fewer
+ *     than min_complete means that time ran out), CAP_EINTR when signals are pending for the
+ *     thread (see "Upcalls"), CAP_EINVAL when the ring's indices make no sense or min_complete
+ *     exceeds CAPOS_CQ_ENTRIES.
  *   exit(status)
  *     Ends the whole process; does not return.  status: CAPOS_EXIT_STATUS.
  *

@@ -255,4 +255,26 @@ posix_fork_entry:
 	jmp 1b
 	.size posix_fork_here, . - posix_fork_here
 
+/*
+ * A new thread: its struct posix_thread in rdi; on its stack, which is aligned, function and argument as __clone left
+ * them.
+ */
+	.globl posix_thread_entry
+	.hidden posix_thread_entry
+	.type posix_thread_entry, @function
+posix_thread_entry:
+	xor %ebp, %ebp
+	.hidden posix_thread_begin
+	call posix_thread_begin
+	pop %rax
+	pop %rdi
+	call *%rax
+	mov %eax, %esi
+	mov $60, %edi		/* SYS_exit */
+	sub $8, %rsp
+	pushq $0
+	call __capos_syscall
+	ud2
+	.size posix_thread_entry, . - posix_thread_entry
+
 	.section .note.GNU-stack, "", @progbits

@@ -22,5 +22,10 @@ void posix_call_handler(void *handler, int signal, void *siginfo, void *context,
  * posix_fork_entry with that stack returns from here too, with 1. */
 long posix_fork_here(long (*make)(uint64_t stack, void *argument), void *argument);
 void posix_fork_entry(void);
+/* Where a new thread starts, with a function and its argument on the stack: after
+ * posix_thread_begin() it ends with what the function returns. */
+struct posix_thread;
+void posix_thread_entry(void);
+void posix_thread_begin(struct posix_thread *t);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "core/chan.h"
 #include "core/family.h"
+#include "core/lock.h"
 #include "core/user.h"
 #include "core/vector.h"
 
@@ -101,7 +102,7 @@ void chan_begin(struct chan *c)
 {
 	if (!c->common)
 		return;
-	family_lock(&c->channel.shared->client_lock);
+	shared_lock(&c->channel.shared->client_lock);
 	chan_look(c);
 }
 
@@ -110,7 +111,7 @@ void chan_end(struct chan *c)
 	if (!c->common)
 		return;
 	publish_taken(c);
-	family_unlock(&c->channel.shared->client_lock);
+	shared_unlock(&c->channel.shared->client_lock);
 }
 
 void chan_make_common(struct chan *c)

@@ -63,6 +63,19 @@ int fd_each(fd_visit *visit, void *context)
 	return result;
 }
 
+/* Calls of other threads held references; those threads are not in the child. */
+void fd_forked(void)
+{
+	for (int fd = 0; fd < FD_MAX; fd++) {
+		if (slots[fd].file)
+			slots[fd].file->refs = 0;
+	}
+	for (int fd = 0; fd < FD_MAX; fd++) {
+		if (slots[fd].file)
+			slots[fd].file->refs++;
+	}
+}
+
 int fd_install(struct file *f, int from, bool close_on_exec)
 {
 	int fd = from > lowest_free ? from : lowest_free;

@@ -158,12 +158,10 @@
 	SYSCALL(tkill, 2, ONCE, signals)           \
 	SYSCALL(tgkill, 3, ONCE, signals)          \
 	SYSCALL(pause, 0, ONCE, signals)           \
-	/* process.c, futex.c */                   \
-	SYSCALL(exit, 1, ONCE, process)            \
+	/* process.c */                            \
 	SYSCALL(exit_group, 1, ONCE, process)      \
 	SYSCALL(getpid, 0, ONCE, process)          \
 	SYSCALL(getppid, 0, ONCE, process)         \
-	SYSCALL(gettid, 0, ONCE, process)          \
 	SYSCALL(getpgrp, 0, ONCE, process)         \
 	SYSCALL(getpgid, 1, ONCE, process)         \
 	SYSCALL(getsid, 1, ONCE, process)          \
@@ -184,8 +182,6 @@
 	SYSCALL(getrusage, 2, ONCE, process)       \
 	SYSCALL(sysinfo, 1, ONCE, process)         \
 	SYSCALL(getrandom, 3, ONCE, process)       \
-	SYSCALL(set_tid_address, 1, ONCE, process) \
-	SYSCALL(set_robust_list, 2, ONCE, process) \
 	SYSCALL(arch_prctl, 2, ONCE, process)      \
 	SYSCALL(prctl, 5, ONCE, process)           \
 	SYSCALL(sched_yield, 0, ONCE, process)     \
@@ -196,6 +192,12 @@
 	SYSCALL(execve, 3, ONCE, process)          \
 	SYSCALL(wait4, 4, RESTART, process)        \
 	SYSCALL(waitid, 5, RESTART, process)       \
+	/* thread.c, futex.c */                    \
+	SYSCALL(exit, 1, ONCE, threads)            \
+	SYSCALL(gettid, 0, ONCE, threads)          \
+	SYSCALL(set_tid_address, 1, ONCE, threads) \
+	SYSCALL(set_robust_list, 2, ONCE, threads) \
+	SYSCALL(get_robust_list, 3, ONCE, threads) \
 	SYSCALL(futex, 6, ONCE, threads)
 /* clang-format on */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Waiting: one event, which a process has in common with its relatives, wakes it for every
- * descriptor kind.  Each watches it for itself, from the count of signals that it saw last, so that
- * every signal reaches all of them and none is lost between two waits.
+ * descriptor kind.  Each thread watches it for itself, from the count of signals that it saw last,
+ * so that every signal reaches all of them and none is lost between two waits.
  */
 #include <errno.h>
 
@@ -10,12 +10,10 @@
 
 #include "core/fd.h"
 #include "core/self.h"
+#include "core/threads.h"
 #include "core/wait.h"
 
 static cap_t event;
-static struct cap_op wait_op;
-static bool in_flight;
-static uint64_t seen; /* how often the event had been signalled */
 
 uint64_t process_event(void)
 {
@@ -30,35 +28,31 @@ struct capos_send_cap process_wake_cap(void)
 	        .cap = process_event(), .rights = CAP_RIGHT_SIGNAL, .flags = CAPOS_SEND_HANGUP};
 }
 
-/* Whether the WAIT has completed, reaped perhaps by another call since the last wait: then there
- * may be something to see, and nothing is left in flight that would end a sleep. */
-static bool woken(void)
+/* Whether the event was signalled since the last wait of this thread: then there may be something
+ * to see.  Its WATCH has been reaped, perhaps by another call, and is submitted again by the next
+ * wait with the count that this one saw, so nothing that comes in between is missed. */
+static bool woken(struct posix_thread *t)
 {
-	if (!in_flight || !wait_op.done)
+	if (!t->watching || !t->watch.done)
 		return false;
-	in_flight = false;
-	if (!wait_op.cqe.result)
-		seen = wait_op.cqe.value;
+	t->watching = false;
+	if (!t->watch.cqe.result)
+		t->signals_seen = t->watch.cqe.value;
 	core_hooks.streams_settle(); /* the console's end signals the event, too */
 	return true;
 }
 
 /* 0 or -errno.  Without an event waiting still works for time and signals. */
-static int submit_wait(void)
+static int watch_event(struct posix_thread *t)
 {
-	struct capos_sqe sqe = {.op = CAP_OP_WATCH, .cap = process_event(), .arg = seen};
+	struct capos_sqe sqe = {.op = CAP_OP_WATCH, .cap = process_event(), .arg = t->signals_seen};
 
-	if (in_flight || !sqe.cap)
+	if (t->watching || !sqe.cap)
 		return 0;
-	if (cap_submit(&sqe, &wait_op))
+	if (cap_submit(&sqe, &t->watch))
 		return -ENOMEM;
-	in_flight = true;
+	t->watching = true;
 	return 0;
-}
-
-void wait_forked(void)
-{
-	in_flight = false;
 }
 
 void wait_restore(cap_t carried)
@@ -66,30 +60,74 @@ void wait_restore(cap_t carried)
 	event = carried;
 }
 
-int process_wait(uint64_t deadline_ns)
+void wait_end(void)
 {
-	uint64_t now, left = CAPOS_FOREVER;
-	int result;
+	struct posix_thread *t = thread_self();
 
-	if (core_hooks.signal_waiting())
-		return -EINTR;
-	if (woken()) /* the caller may wait for just that */
-		return 0;
-	result = submit_wait();
-	if (result)
-		return result;
-	if (deadline_ns != UINT64_MAX) {
-		now = cap_now();
-		left = deadline_ns > now ? deadline_ns - now : 0;
-	}
-	result = cap_poll(true, left);
-	(void)woken();
+	if (t->watching)
+		cap_cancel(&t->watch);
+	t->watching = false;
+}
+
+static uint64_t time_left(uint64_t deadline_ns)
+{
+	uint64_t now;
+
+	if (deadline_ns == UINT64_MAX)
+		return CAPOS_FOREVER;
+	now = cap_now();
+	return deadline_ns > now ? deadline_ns - now : 0;
+}
+
+static int wait_result(int result, uint64_t deadline_ns)
+{
 	if (result == CAP_EINTR)
 		return core_hooks.signal_waiting() ? -EINTR : 0;
 	/* Time counts as passed only by the clock that the caller knows. */
 	if (result == CAP_ETIMEDOUT)
 		return cap_now() >= deadline_ns ? -ETIMEDOUT : 0;
 	return errno_of(result);
+}
+
+int process_wait(uint64_t deadline_ns)
+{
+	struct posix_thread *t = thread_self();
+	bool left;
+	int result;
+
+	if (core_hooks.signal_waiting())
+		return -EINTR;
+	if (woken(t)) /* the caller may wait for just that */
+		return 0;
+	result = watch_event(t);
+	if (result)
+		return result;
+	left = library_leave();
+	result = cap_poll(true, time_left(deadline_ns));
+	library_return(left);
+	(void)woken(t);
+	return wait_result(result, deadline_ns);
+}
+
+int wait_for_op(struct cap_op *op, uint64_t deadline_ns)
+{
+	int result = 0;
+
+	while (!op->done && !result) {
+		bool left;
+
+		if (core_hooks.signal_waiting()) {
+			result = -EINTR;
+			break;
+		}
+		left = library_leave();
+		result = cap_await(op, time_left(deadline_ns));
+		library_return(left);
+		result = wait_result(result, deadline_ns);
+	}
+	if (!op->done)
+		cap_cancel(op);
+	return op->cqe.result == CAP_ECANCELED ? result : errno_of(op->cqe.result);
 }
 
 static uint64_t first_deadline(const struct waiting *w)

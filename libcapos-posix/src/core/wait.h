@@ -17,10 +17,15 @@
  * pending: -EINTR.  Usage: loop { look at the shared words; arm (want_data, ...); look again;
  * process_wait }.  Spurious wake-ups happen. */
 int process_wait(uint64_t deadline_ns);
+/* Sleeps until the operation has completed, which it then has in any case: its result as 0 or
+ * -errno, -ETIMEDOUT or -EINTR when it was cancelled.  Not woken by the event. */
+struct cap_op;
+int wait_for_op(struct cap_op *op, uint64_t deadline_ns);
 /* The event as it is sent to servers: they may signal it, and their end signals it too, so that no
  * wait outlasts the server (chan.h finds out which one it was). */
 struct capos_send_cap process_wake_cap(void);
-/* What to hand to servers as wakeIndex / wakeBits. */
+/* What to hand to servers as wakeIndex / wakeBits.  Any bit wakes all threads of all processes that
+ * share the event by fork. */
 uint64_t process_event(void); /* cap_t of the process's event; send a copy with CAP_RIGHT_SIGNAL */
 #define PROCESS_WAKE_BITS UINT64_MAX
 
@@ -57,7 +62,7 @@ void ns_to_timespec(int64_t ns, struct timespec *t);
 
 /* ---- fork and exec ---- */
 
-void wait_forked(void); /* in the child: no wait is under way */
 void wait_restore(cap_t carried);
+void wait_end(void); /* the calling thread waits no more */
 
 #endif

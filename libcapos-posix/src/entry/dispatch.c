@@ -46,6 +46,8 @@ void posix_syscall(struct capos_upcall_frame *frame)
 	do {
 		signal_call_begin();
 		posix_start();
+		library_lock();
 		frame->rax = (uint64_t)perform(number, arguments, &restart);
+		library_unlock();
 	} while (signal_call_end(frame, restart));
 }

@@ -109,7 +109,7 @@ static void unlock(struct pipe_shared *p, bool has_changed)
 {
 	bool wake = has_changed && atomic_exchange(&p->wants, 0);
 
-	family_unlock(&p->lock);
+	shared_unlock(&p->lock);
 	if (wake)
 		family_wake();
 }
@@ -131,7 +131,7 @@ static ssize_t try_take(void *context)
 	struct pipe_shared *p = t->pipe;
 	ssize_t result;
 
-	family_lock(&p->lock);
+	shared_lock(&p->lock);
 	result = vector_move(t->iov, t->n, 0, take, p);
 	if (!result && has_writers(p)) {
 		atomic_store(&p->wants, 1);
@@ -157,7 +157,7 @@ static ssize_t try_put(void *context)
 	struct pipe_shared *p = t->pipe;
 	ssize_t result;
 
-	family_lock(&p->lock);
+	shared_lock(&p->lock);
 	if (!has_readers(p)) {
 		result = -EPIPE;
 	} else if (PIPE_CAPACITY - filled(p) < t->least) {

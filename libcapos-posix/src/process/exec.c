@@ -274,6 +274,8 @@ static int become(const char *path, const struct image *image, char *const *args
 		return result;
 	result = build_block(path, args, env, image, state, block, &length);
 	if (!result)
+		threads_end_others();
+	if (!result)
 		result = error_of_exec(cap_process_exec(image->memory, &image->place, block, length,
 		                                        name_of(path)));
 	cap_release(state);

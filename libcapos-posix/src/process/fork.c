@@ -15,10 +15,12 @@
 #include "process/process.h"
 #include "process/world.h"
 #include "signal/signal.h"
+#include "thread/thread.h"
 #include "time/time.h"
 
 /* What the child finds in its copy of the parent's stack. */
 struct birth {
+	struct posix_thread *thread; /* whose copy is the child's one thread */
 	struct world_birth world;
 	cap_t signals; /* the child's event */
 	cap_t process; /* the result */
@@ -78,7 +80,8 @@ static void give_up(struct birth *birth)
 
 static long begin_child(const struct birth *birth)
 {
-	wait_forked();
+	threads_forked(birth->thread);
+	fd_forked();
 	timers_forked(); /* first: what waited of them must not start them again */
 	signal_forked(birth->signals);
 	world_join(&birth->world, birth->signals);
@@ -100,7 +103,7 @@ static long make(struct birth *birth)
 
 long sys_fork(void)
 {
-	struct birth birth = {.signals = CAP_NULL};
+	struct birth birth = {.thread = thread_self()};
 	long result = world_prepare(&birth.world);
 
 	if (result)
@@ -126,13 +129,14 @@ long sys_vfork(void)
 	return sys_fork();
 }
 
-/* Only what makes a process; the stack is set by __clone, which goes on in both. */
+/* What makes a process, or a thread; the stack is set by __clone, which goes on in both. */
 long sys_clone(long flags, long stack, long parent_tid, long child_tid, long tls)
 {
 	unsigned long refused = (unsigned long)flags & ~(unsigned long)CSIGNAL;
 	long result;
 
-	(void)stack, (void)parent_tid, (void)child_tid, (void)tls;
+	if (flags & CLONE_THREAD)
+		return thread_clone(flags, stack, parent_tid, child_tid, tls);
 	/* With vfork's promise the child does not use the memory that it would share. */
 	if (flags & CLONE_VFORK)
 		refused &= ~(unsigned long)(CLONE_VM | CLONE_VFORK);

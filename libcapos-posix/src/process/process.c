@@ -29,25 +29,8 @@ long sys_exit_group(long status)
 	posix_exit((int)status & 0xff, 0);
 }
 
-/* Of a thread; there is one, with which the process ends. */
-long sys_exit(long status)
-{
-	posix_exit((int)status & 0xff, 0);
-}
-
 long sys_getpid(void)
 {
-	return (long)process_id();
-}
-
-long sys_gettid(void)
-{
-	return (long)process_id();
-}
-
-long sys_set_tid_address(long address)
-{
-	(void)address; /* cleared when a thread ends and others go on: there are none */
 	return (long)process_id();
 }
 
@@ -254,13 +237,6 @@ long sys_getrandom(long buffer, long length, long flags)
 	return done;
 }
 
-/* Only another process that shares memory could need the list, after this one's death. */
-long sys_set_robust_list(long head, long size)
-{
-	(void)head;
-	return size == 24 ? 0 : -EINVAL;
-}
-
 #define ARCH_SET_FS 0x1002
 #define ARCH_GET_FS 0x1003
 
@@ -319,6 +295,10 @@ long sys_prctl(long option, long second, long third, long fourth, long fifth)
 
 long sys_sched_yield(void)
 {
-	cap_poll(false, 0);
+	bool left = library_leave();
+
+	cap_poll(false, 0); /* nothing stays queued: the next one yields */
+	cap_enter(0, 0);
+	library_return(left);
 	return 0;
 }

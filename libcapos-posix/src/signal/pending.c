@@ -181,6 +181,7 @@ bool signal_collect(void)
 	/* Of those of the machine's owner nothing is known. */
 	for (uint64_t rest = bits & ~arrived; rest; rest &= rest - 1)
 		signal_post(__builtin_ctzll(rest) + 1, (struct signal_origin){.code = SI_KERNEL});
+	threads_wake();
 	return true;
 }
 

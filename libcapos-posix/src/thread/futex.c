@@ -12,6 +12,7 @@
 
 #define FUTEX_WAIT           0
 #define FUTEX_WAKE           1
+#define FUTEX_REQUEUE        3
 #define FUTEX_WAIT_BITSET    9
 #define FUTEX_WAKE_BITSET    10
 #define FUTEX_PRIVATE        128
@@ -53,29 +54,44 @@ static long futex_wait(long address, uint32_t expected, uint64_t deadline)
 	struct cap_op op = {0};
 	long result = errno_of(cap_submit(&sqe, &op));
 
-	if (result)
-		return result;
-	while (!op.done) {
-		result = process_wait(deadline);
-		if (!result || op.done)
-			continue;
-		cap_cancel(&op);
-		return op.cqe.result == CAP_ECANCELED ? result : errno_of(op.cqe.result);
-	}
-	return errno_of(op.cqe.result);
+	return result ? result : wait_for_op(&op, deadline);
 }
 
-static long futex_wake(long address, long most)
+/* Operations that complete at once, with a number. */
+static long futex_count(struct capos_sqe *sqe)
 {
-	struct capos_sqe sqe = {.op = CAP_OP_FUTEX_WAKE,
-	                        .send_addr = (uint64_t)address,
-	                        .arg = most < 0 ? INT_MAX : (uint64_t)most};
 	struct cap_op op = {0};
-	long result = errno_of(cap_submit(&sqe, &op));
+	long result = errno_of(cap_submit(sqe, &op));
 
 	if (!result)
 		result = errno_of(cap_await_uninterruptible(&op));
 	return result ? result : (long)op.cqe.value;
+}
+
+static uint32_t at_most(long count)
+{
+	return (int)count < 0 ? INT_MAX : (uint32_t)count;
+}
+
+static long futex_wake(long address, long most)
+{
+	struct capos_sqe sqe = {
+	        .op = CAP_OP_FUTEX_WAKE, .send_addr = (uint64_t)address, .arg = at_most(most)};
+
+	return futex_count(&sqe);
+}
+
+static long futex_requeue(long address, long wake, long move, long to)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_FUTEX_REQUEUE,
+	                        .send_addr = (uint64_t)address,
+	                        .arg = at_most(wake),
+	                        .recv_addr = (uint64_t)to,
+	                        .recv_len = at_most(move)};
+
+	if ((int)wake < 0 || (int)move < 0)
+		return -EINVAL;
+	return address == to ? futex_wake(address, wake) : futex_count(&sqe);
 }
 
 long sys_futex(long address, long operation, long value, long timeout, long address2, long value3)
@@ -83,7 +99,6 @@ long sys_futex(long address, long operation, long value, long timeout, long addr
 	uint64_t deadline;
 	int result;
 
-	(void)address2;
 	switch (operation & 127) {
 	case FUTEX_WAIT_BITSET:
 		if ((uint32_t)value3 != FUTEX_ANY)
@@ -98,6 +113,8 @@ long sys_futex(long address, long operation, long value, long timeout, long addr
 		__attribute__((fallthrough));
 	case FUTEX_WAKE:
 		return futex_wake(address, value);
+	case FUTEX_REQUEUE: /* the timeout's place holds a number */
+		return futex_requeue(address, value, timeout, address2);
 	default:
 		return absent_option(ABSENT_FUTEX, (unsigned long)operation & 127, -ENOSYS);
 	}

@@ -32,6 +32,13 @@ int cap_process_fork(uint64_t entry, uint64_t stack, cap_t event, uint64_t end_b
  * goes when it works. */
 int cap_process_exec(cap_t image, const struct start_place *place, const void *block,
                      uint32_t length, const char *name);
+/* A thread of this process that starts at entry with argument as a function's first; *id: its
+ * number, as its ring says. */
+int cap_thread_create(uint64_t entry, uint64_t stack, uint64_t argument, uint64_t fs_base,
+                      uint64_t *id);
+_Noreturn void cap_thread_exit(void); /* the calling thread */
+int cap_threads_end(void);            /* all but the calling one */
+
 /* *address 0: the kernel chooses; set to where it is.  private_copy: what is written there is this
  * process's own, and a child's copy after fork. */
 int cap_memory_map_near(cap_t memory, uint64_t offset, uint64_t size, uint32_t access,

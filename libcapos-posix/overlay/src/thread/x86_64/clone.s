@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * __clone(func, stack, flags, arg, ptid, tls, ctid): SYS_clone as the dispatcher takes it, which makes processes and no
- * threads.  The new process comes back from it with 0, on its copy of this stack, goes over to its own and ends with
- * what func returns.
+ * __clone(func, stack, flags, arg, ptid, tls, ctid): SYS_clone as the dispatcher takes it.  A new process comes back
+ * from it with 0, on its copy of this stack, goes over to its own and ends with what func returns.  A new thread starts
+ * on its own stack, where func and arg are for it.
  */
 .text
 .global __clone
@@ -14,12 +14,15 @@ __clone:
 	push %r13
 	mov %rdi,%rbx           /* func */
 	mov %rsi,%r12           /* stack */
+	and $-16,%r12
 	mov %rcx,%r13           /* arg */
+	mov %r13,-8(%r12)
+	mov %rbx,-16(%r12)
 	mov 32(%rsp),%rax       /* ctid */
 	sub $8,%rsp
 	pushq $0                /* the dispatcher's seventh argument */
 	mov %rdx,%rsi           /* flags */
-	mov %r12,%rdx           /* stack */
+	lea -16(%r12),%rdx      /* stack */
 	mov %r8,%rcx            /* ptid */
 	mov %rax,%r8            /* ctid; tls is in r9 already */
 	mov $56,%edi
@@ -29,7 +32,6 @@ __clone:
 	test %eax,%eax
 	jnz 1f
 	mov %r12,%rsp
-	and $-16,%rsp
 	xor %ebp,%ebp
 	mov %r13,%rdi
 	call *%rbx

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The threads of this process in a ring, and the library's lock.  Before it is given up nothing
+ * that this thread has submitted is left in its ring unseen by the kernel, so that what another
+ * thread releases then is not named by a submission any more.
+ */
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include <capos/cap.h>
+#include <capos/object.h>
+
+#include "core/fd.h"
+#include "core/self.h"
+#include "core/threads.h"
+#include "core/wait.h"
+
+bool threads_many;
+
+static struct posix_thread first = {.next = &first, .previous = &first};
+static uint32_t running = 1; /* those that run the program */
+
+struct posix_thread *thread_first(void)
+{
+	cap_ring()->user_word[0] = (uint64_t)&first;
+	return &first;
+}
+
+uint64_t thread_number(const struct posix_thread *t)
+{
+	return t->number ? t->number : process_id();
+}
+
+/* ---- The lock ---- */
+
+enum { FREE, HELD, WAITED };
+static _Atomic uint32_t word;
+
+static void futex(uint8_t op, uint64_t argument)
+{
+	struct capos_sqe sqe = {.op = op, .send_addr = (uintptr_t)&word, .arg = argument};
+	struct cap_op done = {0};
+
+	if (!cap_submit(&sqe, &done))
+		cap_await_uninterruptible(&done);
+	else /* too much in flight: make room */
+		cap_poll(false, 0);
+}
+
+void library_lock_slowly(void)
+{
+	uint32_t seen = FREE;
+
+	if (!atomic_compare_exchange_strong(&word, &seen, HELD)) {
+		while (atomic_exchange(&word, WAITED) != FREE)
+			futex(CAP_OP_FUTEX_WAIT, WAITED);
+	}
+	thread_self()->locks = true;
+}
+
+/* Completions stay unread, so that a wait that follows ends with them. */
+static void submit_all(void)
+{
+	const struct capos_ring *ring = cap_ring();
+
+	if (ring->sq_tail != __atomic_load_n(&ring->sq_head, __ATOMIC_ACQUIRE))
+		cap_enter(0, 0);
+}
+
+void library_unlock_slowly(void)
+{
+	submit_all();
+	thread_self()->locks = false;
+	if (atomic_exchange(&word, FREE) == WAITED)
+		futex(CAP_OP_FUTEX_WAKE, 1);
+}
+
+bool library_leave(void)
+{
+	bool held = threads_many && thread_self()->locks;
+
+	if (held)
+		library_unlock_slowly();
+	return held;
+}
+
+void library_return(bool left)
+{
+	if (left)
+		library_lock_slowly();
+}
+
+/* ---- The list ---- */
+
+void threads_begin(void)
+{
+	if (threads_many)
+		return;
+	threads_many = true;
+	atomic_store(&word, HELD);
+	thread_self()->locks = true;
+}
+
+void threads_add(struct posix_thread *t)
+{
+	t->next = &first;
+	t->previous = first.previous;
+	first.previous->next = t;
+	first.previous = t;
+	running++;
+}
+
+void threads_remove(struct posix_thread *t)
+{
+	running--;
+	t->ended = true;
+	if (t == &first)
+		return; /* the ring hangs on it */
+	t->previous->next = t->next;
+	t->next->previous = t->previous;
+}
+
+bool threads_alone(void)
+{
+	return running == 1;
+}
+
+void threads_wake(void)
+{
+	if (!threads_alone())
+		cap_signal(process_event(), PROCESS_WAKE_BITS);
+}
+
+struct posix_thread *threads_find(uint64_t number)
+{
+	struct posix_thread *t = &first;
+
+	do {
+		if (!t->ended && thread_number(t) == number)
+			return t;
+		t = t->next;
+	} while (t != &first);
+	return NULL;
+}
+
+/* Gives back what the others had; they run no more. */
+static void forget_others(void)
+{
+	struct posix_thread *self = thread_self(), *next;
+
+	for (struct posix_thread *t = first.next; t != &first; t = next) {
+		next = t->next;
+		if (t != self)
+			posix_free(t);
+	}
+	first.next = first.previous = &first;
+	running = 0;
+	if (self == &first)
+		running = 1;
+	else
+		threads_add(self);
+	first.ended = self != &first;
+}
+
+void threads_end_others(void)
+{
+	if (threads_many && !threads_alone())
+		cap_threads_end();
+}
+
+void threads_forked(struct posix_thread *self)
+{
+	cap_ring()->user_word[0] = (uint64_t)self;
+	if (threads_many)
+		forget_others();
+	self->number = 0;
+	self->watching = false;
+	self->locks = false;
+	threads_many = false;
+	atomic_store(&word, FREE);
+}
