@@ -90,6 +90,7 @@ POSIX_C = \
 	libcapos-posix/src/signal/pending.c \
 	libcapos-posix/src/signal/signal_calls.c \
 	libcapos-posix/src/signal/signal_state.c \
+	libcapos-posix/src/signal/signal_threads.c \
 	libcapos-posix/src/signal/signal_wait.c \
 	libcapos-posix/src/signal/signalfd.c \
 	libcapos-posix/src/socket/dnspacket.c \

@@ -3,6 +3,7 @@
 
 # One source file is one program; posix_absent is made from more.
 POSIX_TESTS = \
+	tests/guest/posix_cancel \
 	tests/guest/posix_contents \
 	tests/guest/posix_databases \
 	tests/guest/posix_denied \
@@ -21,11 +22,11 @@ check_DATA += $(POSIX_TESTS) tests/guest/posix_absent
 CLEANFILES += $(POSIX_TESTS) tests/guest/posix_absent tests/guest/posix.log tests/guest/absent.log \
 	tests/guest/posix_absent_options.h tests/guest/posix_absent_calls.h
 EXTRA_DIST += libcapos-posix/absent.sh tests/guest/absent.sh tests/guest/posix_absent.awk tests/guest/posix_absent.c \
-	tests/guest/libc.sh tests/guest/posix.sh tests/guest/posix_tap.h $(POSIX_TESTS:=.c)
+	tests/guest/libc.sh tests/guest/posix.sh tests/guest/posix_tap.h tests/guest/posix_thread.h $(POSIX_TESTS:=.c)
 TESTS += tests/guest/absent.sh tests/guest/libc.sh tests/guest/posix.sh
 
 POSIX_TEST_CC = $(SYSROOT)/bin/x86_64-capos-linux-musl-gcc -std=gnu11 -O2 $(WARNINGS)
-POSIX_TEST_DEPENDS = tests/guest/posix_tap.h $(SYSROOT)/.stamp
+POSIX_TEST_DEPENDS = tests/guest/posix_tap.h tests/guest/posix_thread.h $(SYSROOT)/.stamp
 
 POSIX_ABSENT_LISTS = asm-generic/socket.h linux/in.h linux/tcp.h linux/udp.h linux/sockios.h asm-generic/sockios.h \
 	linux/prctl.h asm/prctl.h linux/futex.h asm-generic/mman-common.h linux/sched.h bits/fcntl.h fcntl.h sys/resource.h

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct posix_thread;
+
 /* From musl (overlay/src/env/capos_auxv.c): NULL until it is known. */
 const size_t *__capos_auxv(void);
 
@@ -25,6 +27,8 @@ struct core_hooks {
 	bool (*signal_waiting)(void);
 	void (*signal_raise)(int signal);
 	void (*signal_no_restart)(void);
+	/* signal: gives back what a thread had that runs no more */
+	void (*thread_release)(struct posix_thread *t);
 	/* process: see ends.h */
 	int (*ends_open)(struct shared_ends *out);
 	bool (*ends_held)(uint64_t word);

@@ -13,7 +13,6 @@
 #include "core/fd.h"
 #include "core/self.h"
 #include "core/threads.h"
-#include "core/wait.h"
 
 bool threads_many;
 
@@ -69,8 +68,13 @@ static void submit_all(void)
 
 void library_unlock_slowly(void)
 {
-	submit_all();
 	thread_self()->locks = false;
+	library_unlock_last();
+}
+
+void library_unlock_last(void)
+{
+	submit_all();
 	if (atomic_exchange(&word, FREE) == WAITED)
 		futex(CAP_OP_FUTEX_WAKE, 1);
 }
@@ -125,12 +129,6 @@ bool threads_alone(void)
 	return running == 1;
 }
 
-void threads_wake(void)
-{
-	if (!threads_alone())
-		cap_signal(process_event(), PROCESS_WAKE_BITS);
-}
-
 struct posix_thread *threads_find(uint64_t number)
 {
 	struct posix_thread *t = &first;
@@ -150,8 +148,10 @@ static void forget_others(void)
 
 	for (struct posix_thread *t = first.next; t != &first; t = next) {
 		next = t->next;
-		if (t != self)
-			posix_free(t);
+		if (t == self)
+			continue;
+		core_hooks.thread_release(t);
+		posix_free(t);
 	}
 	first.next = first.previous = &first;
 	running = 0;

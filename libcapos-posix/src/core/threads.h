@@ -59,6 +59,9 @@ static inline void library_lock(void)
 		library_lock_slowly();
 }
 
+/* By a thread whose struct is gone. */
+void library_unlock_last(void);
+
 static inline void library_unlock(void)
 {
 	if (__builtin_expect(threads_many, 0))
@@ -78,8 +81,6 @@ void threads_begin(void);
 void threads_add(struct posix_thread *t);
 void threads_remove(struct posix_thread *t);
 bool threads_alone(void); /* no other one runs the program */
-/* Those that sleep in process_wait look again at what they wait for. */
-void threads_wake(void);
 struct posix_thread *threads_find(uint64_t number);
 /* Ends all others, for exec. */
 void threads_end_others(void);

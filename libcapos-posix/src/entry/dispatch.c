@@ -4,6 +4,7 @@
  * are masked from its first to its last line, so nothing it calls is ever interrupted by a handler;
  * signals are delivered at the end.
  */
+#include <errno.h>
 #include <sys/syscall.h>
 
 #include "core/core.h"
@@ -38,16 +39,18 @@ static long perform(long number, const long a[6], bool *restart)
 
 void posix_syscall(struct capos_upcall_frame *frame)
 {
-	const long number = (long)frame->rdi;
+	const bool cancels = frame->rdi >> 32 == 1; /* syscall_cp.s marks cancellation points */
+	const long number = (int)frame->rdi;
 	const long arguments[6] = {(long)frame->rsi, (long)frame->rdx, (long)frame->rcx,
 	                           (long)frame->r8,  (long)frame->r9,  *(const long *)frame->rsp};
-	bool restart;
+	bool restart = false;
 
 	do {
 		signal_call_begin();
 		posix_start();
-		library_lock();
-		frame->rax = (uint64_t)perform(number, arguments, &restart);
-		library_unlock();
+		if (cancels && number != SYS_close && signal_cancels())
+			frame->rax = (uint64_t)-EINTR;
+		else
+			frame->rax = (uint64_t)perform(number, arguments, &restart);
 	} while (signal_call_end(frame, restart));
 }

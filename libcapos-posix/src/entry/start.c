@@ -59,6 +59,7 @@ static void connect_rooms(void)
 	static const struct core_hooks hooks = {.signal_waiting = signal_waiting,
 	                                        .signal_raise = signal_raise,
 	                                        .signal_no_restart = signal_no_restart,
+	                                        .thread_release = signal_thread_release,
 	                                        .ends_open = world_ends_open,
 	                                        .ends_held = world_ends_held,
 	                                        .streams_settle = streams_settle};

@@ -161,6 +161,7 @@ void posix_fault_deliver(struct capos_upcall_frame *frame, void *fxsave)
 	siginfo_t info;
 
 	fault.frame.rip = frame->rip;
+	library_lock();
 	signal_catch_faults();
 	fill_info(&fault, fxsave, &info);
 	signal_run_handler(info.si_signo, &info, frame, fxsave, &fault);

@@ -32,7 +32,22 @@ void signal_run_handler(int signal, const siginfo_t *info, struct capos_upcall_f
 /* Delivers all that is deliverable and unmasks upcalls. */
 void signal_finish_upcall(struct capos_upcall_frame *frame, void *fxsave);
 
+/* ---- Among threads (signal_threads.c) ---- */
+
+/* A thread sends itself and others this bit: it is to look at what is pending.  musl keeps the
+ * signal's number for itself and sends it to threads only. */
+#define SIGNAL_LOOK_BIT SIGNAL_BIT(33)
+/* Such a signal waits for the process: lets a thread look that takes it. */
+void signal_notify(int signal);
+/* The same of those of the set that wait, once the calling thread takes them no more. */
+void signal_pass_on(uint64_t set);
+/* One waits for the thread. */
+void signal_notify_thread(struct signal_thread *to, int signal);
+bool signal_thread_exists(const struct signal_thread *t);
+
 /* ---- What waits (pending.c) ---- */
+
+void signal_drop_of(struct signal_thread *t);
 
 /* Takes the next that is neither blocked nor ignored; 0: there is none. */
 int signal_take_deliverable(struct signal_origin *origin);

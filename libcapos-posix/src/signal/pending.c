@@ -94,14 +94,25 @@ void signal_forget_pending(void)
 	signal_drop(UINT64_MAX);
 }
 
-bool signal_would_be_ignored(int signal)
+void signal_drop_of(struct signal_thread *t)
 {
-	return !(signal_here()->blocked & SIGNAL_BIT(signal)) &&
+	drop(&t->pending, UINT64_MAX);
+}
+
+static bool ignores(const struct signal_thread *t, int signal)
+{
+	return !(t->blocked & SIGNAL_BIT(signal)) &&
 	       signal_disposition(&signals, signal) == SIGNAL_IGNORE;
 }
 
+bool signal_would_be_ignored(int signal)
+{
+	return ignores(signal_here(), signal);
+}
+
 /* Of real-time signals only what the kernel or plain kill sends may wait without an origin. */
-static int post(struct signal_pending *pending, int signal, struct signal_origin origin)
+static int post(struct signal_pending *pending, const struct signal_thread *to, int signal,
+                struct signal_origin origin)
 {
 	struct signal_entry *entry = NULL;
 
@@ -109,7 +120,7 @@ static int post(struct signal_pending *pending, int signal, struct signal_origin
 		signal_drop(SIGNAL_BIT(SIGCONT));
 	if (signal == SIGCONT)
 		signal_drop(STOPS);
-	if (signal_would_be_ignored(signal))
+	if (ignores(to, signal))
 		return 0;
 	if (signal < SIGNAL_QUEUED && pending->set & SIGNAL_BIT(signal) && origin.code != SI_TIMER)
 		return 0; /* but each timer has one of its own */
@@ -127,12 +138,21 @@ static int post(struct signal_pending *pending, int signal, struct signal_origin
 
 int signal_post(int signal, struct signal_origin origin)
 {
-	return post(&signals.pending, signal, origin);
+	int result = post(&signals.pending, signal_here(), signal, origin);
+
+	signal_notify(signal);
+	return result;
 }
 
 int signal_post_to(struct signal_thread *to, int signal, struct signal_origin origin)
 {
-	return post(&to->pending, signal, origin);
+	int result;
+
+	if (!signal_thread_exists(to))
+		return 0;
+	result = post(&to->pending, to, signal, origin);
+	signal_notify_thread(to, signal);
+	return result;
 }
 
 void signal_raise(int signal)
@@ -169,7 +189,7 @@ bool signal_collect(void)
 	uint64_t bits = 0;
 
 	if (__atomic_load_n(place, __ATOMIC_RELAXED)) /* the exchange alone would cost every call */
-		bits = __atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL);
+		bits = __atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL) & ~SIGNAL_LOOK_BIT;
 	if (!bits)
 		return false;
 	if (bits & SIGNAL_TIMER_BIT)
@@ -181,7 +201,6 @@ bool signal_collect(void)
 	/* Of those of the machine's owner nothing is known. */
 	for (uint64_t rest = bits & ~arrived; rest; rest &= rest - 1)
 		signal_post(__builtin_ctzll(rest) + 1, (struct signal_origin){.code = SI_KERNEL});
-	threads_wake();
 	return true;
 }
 

@@ -94,10 +94,12 @@ void signal_run_handler(int signal, const siginfo_t *info, struct capos_upcall_f
 	/* A signal that came while upcalls were masked is delivered with the others, after
 	 * this handler: unless it is blocked it then has run by the time the interrupted code
 	 * goes on. */
+	library_unlock();
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&cap_ring()->upcall_mask, 0, __ATOMIC_RELAXED);
 	posix_call_handler(handler, signal, (void *)info, &context, stack);
 	mask_upcalls();
+	library_lock();
 	signal_here()->blocked = context_take(&context, frame);
 }
 
@@ -141,6 +143,22 @@ static void deliver(struct capos_upcall_frame *frame, void *fxsave, bool *restar
 void signal_call_begin(void)
 {
 	mask_upcalls();
+	library_lock();
+}
+
+bool signal_cancels(void)
+{
+	return signal_here()->pending.set & SIGNAL_BIT(SIGNAL_CANCEL);
+}
+
+/* True: all has been looked at.  Else the lock is held again. */
+static bool end_looking(void)
+{
+	library_unlock();
+	if (unmask_upcalls())
+		return true;
+	library_lock();
+	return false;
 }
 
 static void restore_saved_mask(void)
@@ -168,7 +186,7 @@ bool signal_call_end(struct capos_upcall_frame *frame, bool restart)
 			restore_saved_mask();
 			deliver(frame, NULL, &restart);
 		}
-	} while (!unmask_upcalls());
+	} while (!end_looking());
 	return interrupted && restart && frame->rip == rip;
 }
 
@@ -178,11 +196,12 @@ void signal_finish_upcall(struct capos_upcall_frame *frame, void *fxsave)
 
 	do {
 		deliver(frame, fxsave, &restart);
-	} while (!unmask_upcalls());
+	} while (!end_looking());
 }
 
 void posix_upcall(struct capos_upcall_frame *frame, void *fxsave)
 {
+	library_lock();
 	signal_finish_upcall(frame, fxsave);
 }
 
@@ -206,6 +225,8 @@ static void bind_event(void)
 
 void signal_forked(cap_t own)
 {
+	cap_release(signal_here()->event);
+	signal_here()->event = CAP_NULL;
 	event = own;
 	signal_forget_pending();
 	signal_catch_faults();

@@ -11,8 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <capos/abi.h>
-
+#include "core/core.h"
 #include "signal/signal_state.h"
 
 struct carried;
@@ -24,7 +23,9 @@ extern struct signal_thread signal_first_thread;
 /* Of the calling thread. */
 static inline struct signal_thread *signal_here(void)
 {
-	return &signal_first_thread;
+	struct signal_thread *t = thread_self()->signals;
+
+	return t ? t : &signal_first_thread;
 }
 
 /* The thread of this process that has this number; NULL: none has. */
@@ -32,10 +33,13 @@ struct signal_thread *signal_thread_of(long number);
 
 /* ---- Around every system call ---- */
 
-/* Masks upcalls. */
+/* Masks upcalls and takes the library's lock. */
 void signal_call_begin(void);
-/* Delivers what is pending and unmasks.  frame->rax holds the result; restart: the call may be made
- * again after handlers with SA_RESTART.  True: do so. */
+/* Whether the calling thread has been asked to end: a call that is a cancellation point is over
+ * before it has begun. */
+bool signal_cancels(void);
+/* Delivers what is pending, gives up the lock and unmasks.  frame->rax holds the result; restart:
+ * the call may be made again after handlers with SA_RESTART.  True: do so. */
 bool signal_call_end(struct capos_upcall_frame *frame, bool restart);
 
 /* ---- Signals of this process ---- */
@@ -78,6 +82,17 @@ void signal_no_restart(void);
 _Noreturn void signal_terminate(int signal);
 /* What siginfo says of a signal that was taken. */
 void signal_fill_info(int signal, const struct signal_origin *origin, siginfo_t *info);
+
+/* ---- Threads ---- */
+
+/* Of a thread that the calling one makes: 0 or -errno. */
+int signal_thread_init(struct signal_thread *t);
+/* By the new thread, with upcalls masked. */
+void signal_thread_begin(struct signal_thread *t);
+/* By a thread that ends: what it was to take others take. */
+void signal_thread_end(void);
+/* Releases what a thread had that does not run any more. */
+void signal_thread_release(struct posix_thread *t);
 
 /* ---- Start, fork, exec ---- */
 

@@ -66,6 +66,7 @@ long sys_rt_sigprocmask(long how, long set, long old, long size)
 			return -EINVAL;
 		}
 		t->blocked = bits & ~SIGNAL_UNBLOCKED;
+		signal_pass_on(t->blocked & ~previous);
 	}
 	return old ? user_put(old, &previous) : 0;
 }
@@ -122,11 +123,6 @@ long sys_sigaltstack(long set, long old)
 
 /* ---- Sending to oneself ---- */
 
-struct signal_thread *signal_thread_of(long number)
-{
-	return number == (long)process_id() ? signal_here() : NULL;
-}
-
 long signal_self(long signal, int code)
 {
 	struct signal_origin origin = {.code = code, .pid = (int)process_id(), .own = true};
@@ -141,9 +137,14 @@ long signal_self(long signal, int code)
 
 long sys_tkill(long thread, long signal)
 {
-	if ((int)thread <= 0)
+	struct signal_origin origin = {.code = SI_TKILL, .pid = (int)process_id(), .own = true};
+	struct signal_thread *to = signal_thread_of(thread);
+
+	if ((int)thread <= 0 || (signal && !valid(signal)))
 		return -EINVAL;
-	return thread == (long)process_id() ? signal_self(signal, SI_TKILL) : -ESRCH;
+	if (!to)
+		return -ESRCH;
+	return signal ? signal_post_to(to, (int)signal, origin) : 0;
 }
 
 long sys_tgkill(long group, long thread, long signal)
@@ -171,6 +172,7 @@ long signal_given_origin(long signal, long info, struct signal_origin *origin)
 
 long sys_rt_tgsigqueueinfo(long group, long thread, long signal, long info)
 {
+	struct signal_thread *to = signal_thread_of(thread);
 	struct signal_origin origin;
 	long result = signal_given_origin(signal, info, &origin);
 
@@ -178,7 +180,7 @@ long sys_rt_tgsigqueueinfo(long group, long thread, long signal, long info)
 		return -EINVAL;
 	if (result)
 		return result;
-	if (group != (long)process_id() || thread != (long)process_id())
+	if (group != (long)process_id() || !to)
 		return -ESRCH;
-	return signal ? signal_post_to(signal_here(), (int)signal, origin) : 0;
+	return signal ? signal_post_to(to, (int)signal, origin) : 0;
 }

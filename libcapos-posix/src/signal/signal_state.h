@@ -66,6 +66,7 @@ struct signal_thread {
 	uint64_t blocked;
 	struct signal_pending pending; /* for it alone */
 	struct signal_stack stack;
+	uint64_t event; /* bound to its ring; CAP_NULL: the process's is */
 	/* Of its running call: */
 	uint64_t saved_mask; /* to come back to after it, when has_saved_mask */
 	uint64_t awaited;    /* sigtimedwait takes these: no handler gets them */

@@ -42,12 +42,18 @@ static int check_flags(long flags)
 	return (int)absent_flags(ABSENT_CLONE, (unsigned long)(flags & ~FLAGS_ALLOWED));
 }
 
+/* One block. */
+struct thread_memory {
+	struct posix_thread thread;
+	struct signal_thread signals;
+};
+
 /* Where a new thread comes from posix_thread_entry. */
 void posix_thread_begin(struct posix_thread *t)
 {
 	struct capos_ring *ring = cap_ring();
 
-	signal_call_begin();
+	ring->upcall_mask = 1;
 	ring->user_word[0] = (uint64_t)t;
 	ring->end.exit_word = t->exit_word;
 	t->number = number_of(ring->thread_id);
@@ -55,27 +61,33 @@ void posix_thread_begin(struct posix_thread *t)
 		if (t->tid_at[i])
 			*t->tid_at[i] = (int)t->number;
 	}
-	signal_catch_faults();
+	signal_thread_begin(t->signals);
+	/* What came since is looked at when the first call ends. */
 	ring->upcall_mask = 0;
 }
 
 long thread_clone(long flags, long stack, long parent_tid, long child_tid, long tls)
 {
+	struct thread_memory *memory;
 	struct posix_thread *t;
 	uint64_t id;
 	long result = check_flags(flags);
 
 	if (result)
 		return result;
-	t = posix_alloc(sizeof(*t));
-	if (!t)
+	memory = posix_alloc(sizeof(*memory));
+	if (!memory)
 		return -EAGAIN;
+	t = &memory->thread;
+	t->signals = &memory->signals;
+	result = signal_thread_init(&memory->signals);
 	t->exit_word = flags & CLONE_CHILD_CLEARTID ? (uint64_t)child_tid : 0;
 	t->tid_at[0] = flags & CLONE_PARENT_SETTID ? (int *)parent_tid : NULL;
 	t->tid_at[1] = flags & CLONE_CHILD_SETTID ? (int *)child_tid : NULL;
 	threads_begin();
-	if (cap_thread_create((uint64_t)posix_thread_entry, (uint64_t)stack, (uint64_t)t,
-	                      (uint64_t)tls, &id)) {
+	if (result || cap_thread_create((uint64_t)posix_thread_entry, (uint64_t)stack, (uint64_t)t,
+	                                (uint64_t)tls, &id)) {
+		signal_thread_release(t);
 		posix_free(t);
 		return -EAGAIN;
 	}
@@ -119,11 +131,13 @@ _Noreturn static void linger(void)
 _Noreturn static void leave(struct posix_thread *self)
 {
 	wait_end();
+	signal_thread_end();
 	threads_remove(self);
 	if (!self->number)
 		linger();
-	library_unlock();
+	signal_thread_release(self);
 	posix_free(self);
+	library_unlock_last();
 	cap_thread_exit();
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * __syscall_cp_asm(&cancel, nr, u, v, w, x, y, z): a system call that is a cancellation point.  A request that came
- * before is seen here; one that comes while the dispatcher waits makes it answer -EINTR, and __syscall_cp_c() looks at
- * the request then.
+ * before is seen here; one that comes until the dispatcher has done its work makes that answer -EINTR, and
+ * __syscall_cp_c() looks at the request then.
  */
 .text
 .global __cp_begin
@@ -23,6 +23,7 @@ __cp_begin:
 	jnz __cp_cancel
 __cp_end:
 	mov %rsi,%rdi
+	bts $32,%rdi            /* the dispatcher looks again: a request may come before it is there */
 	mov %rdx,%rsi
 	mov %rcx,%rdx
 	mov %r8,%rcx
