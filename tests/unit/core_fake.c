@@ -182,6 +182,27 @@ struct thread *user_thread(struct process *p)
 	return t;
 }
 
+int core_setup(void **state)
+{
+	(void)state;
+	fake_start(FAKE_ARENA_PAGES);
+	fake_most_steps = 0;
+	return 0;
+}
+
+int core_teardown(void **state)
+{
+	(void)state;
+	fake_on_window = NULL;
+	fake_check_clean();
+	return 0;
+}
+
+struct thread *thread_of(const struct process *p)
+{
+	return list_entry(list_first(&p->threads), struct thread, of_process);
+}
+
 struct process *user_create(const char *name)
 {
 	uint64_t address = USER_MEMORY;

@@ -7,6 +7,7 @@
 #ifndef CORE_FAKE_H
 #define CORE_FAKE_H
 
+#include <capos/elf.h>
 #include "kernel/cpu.h"
 #include "kernel/process/process.h"
 #include "kernel/process/thread.h"
@@ -18,10 +19,14 @@
 extern uint64_t fake_now; /* nanoseconds */
 
 void core_start(void); /* once a program */
+/* For cmocka: memory for one test, which has given everything back at its end. */
+int core_setup(void **state);
+int core_teardown(void **state);
 /* A process with USER_MEMORY and one thread that is about to run. */
 struct process *user_create(const char *name);
 struct thread *user_thread(struct process *p);
-void user_end(struct process *p); /* kills it, from nowhere */
+void user_end(struct process *p);                  /* kills it, from nowhere */
+struct thread *thread_of(const struct process *p); /* its first */
 /* cap_enter as that thread, which must not be asleep: its result, or USER_SLEEPS. */
 #define USER_SLEEPS INT64_MIN
 int64_t user_enter(struct thread *t, uint64_t min_complete, uint64_t timeout_ns);
@@ -45,5 +50,14 @@ void user_read(struct process *p, uint64_t address, void *bytes, uint64_t length
 /* Calls of a process on itself: the new capability. */
 cap_t user_event(struct thread *t);
 cap_t user_endpoint(struct thread *t);
+
+/* The header of an image that is sound, followed by so many program headers. */
+#define FAKE_ELF_HEADER(entry_point, segments)                                           \
+	{                                                                                \
+		.ident = {0x7f, 'E', 'L', 'F', 2, 1, 1}, .type = ELF_TYPE_EXEC,          \
+		.machine = ELF_MACHINE_X86_64, .version = 1, .entry = (entry_point),     \
+		.phoff = sizeof(struct elf_header), .ehsize = sizeof(struct elf_header), \
+		.phentsize = sizeof(struct elf_segment), .phnum = (segments)             \
+	}
 
 #endif

@@ -16,18 +16,9 @@
 
 #define IMAGE_SIZE 12288u
 
-struct segment {
-	uint32_t type, flags;
-	uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
 struct image {
-	uint8_t ident[16];
-	uint16_t type, machine;
-	uint32_t version;
-	uint64_t entry, phoff, shoff;
-	uint32_t flags;
-	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-	struct segment segments[3];
+	struct elf_header header;
+	struct elf_segment segments[3];
 };
 
 static union {
@@ -38,15 +29,7 @@ static union {
 static void build(void)
 {
 	memset(file.bytes, 0xee, sizeof(file.bytes));
-	file.head = (struct image){.ident = {0x7f, 'E', 'L', 'F', 2, 1, 1},
-	                           .type = 2,
-	                           .machine = 62,
-	                           .version = 1,
-	                           .entry = 0x401010,
-	                           .phoff = 64,
-	                           .ehsize = 64,
-	                           .phentsize = 56,
-	                           .phnum = 3,
+	file.head = (struct image){.header = FAKE_ELF_HEADER(0x401010, 3),
 	                           .segments = {{1, 4, 0, 0x400000, 0, 400, 400, 4096},
 	                                        {1, 5, 4096, 0x401000, 0, 4096, 4096, 4096},
 	                                        {1, 6, 8192 + 16, 0x402010, 0, 100, 10000, 4096}}};
@@ -97,13 +80,6 @@ static int start(void **state)
 	return 0;
 }
 
-static int finish(void **state)
-{
-	(void)state;
-	fake_check_clean();
-	return 0;
-}
-
 static void sound(void **state)
 {
 	uint8_t byte;
@@ -118,7 +94,7 @@ static void sound(void **state)
 	assert_int_equal(byte, 0);
 	assert_int_equal(spawn(0, 0x405000, &byte), CAP_EFAULT);
 	assert_int_equal(spawn(4096, 0, NULL), CAP_ENOEXEC); /* not to be moved */
-	file.head.type = 3;
+	file.head.header.type = 3;
 	assert_int_equal(spawn(0x1000000, 0x1401010, &byte), CAP_OK);
 	assert_int_equal(spawn(0x1000001, 0, NULL), CAP_ENOEXEC);
 	assert_int_equal(spawn(CAPOS_USER_MAX - 0x1000, 0, NULL), CAP_ENOEXEC);
@@ -127,7 +103,7 @@ static void sound(void **state)
 static void refused(void **state)
 {
 	(void)state;
-	struct segment *s = file.head.segments;
+	struct elf_segment *s = file.head.segments;
 	const struct {
 		uint64_t *field, value;
 	} cases[] = {
@@ -146,11 +122,11 @@ static void refused(void **state)
 	        {&s[0].vaddr, CAPOS_STACK_TOP - 4096},
 	        {&s[0].vaddr, CAPOS_CLOCK_ADDR},
 	        {&s[2].memsz, 1ull << 47},
-	        {&file.head.entry, 0x400000},
-	        {&file.head.entry, 0x402010},
-	        {&file.head.entry, 0},
-	        {&file.head.phoff, IMAGE_SIZE - 100},
-	        {&file.head.phoff, UINT64_MAX - 55},
+	        {&file.head.header.entry, 0x400000},
+	        {&file.head.header.entry, 0x402010},
+	        {&file.head.header.entry, 0},
+	        {&file.head.header.phoff, IMAGE_SIZE - 100},
+	        {&file.head.header.phoff, UINT64_MAX - 55},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		build();
@@ -186,9 +162,9 @@ int main(void)
 	fake_start(FAKE_ARENA_PAGES);
 	core_start();
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(sound, start, finish),
-	        cmocka_unit_test_setup_teardown(refused, start, finish),
-	        cmocka_unit_test_setup_teardown(damaged, start, finish),
+	        cmocka_unit_test_setup_teardown(sound, start, core_teardown),
+	        cmocka_unit_test_setup_teardown(refused, start, core_teardown),
+	        cmocka_unit_test_setup_teardown(damaged, start, core_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,25 +19,6 @@
 
 #define INTERFACE 0xabcull
 
-static struct thread *thread_of(struct process *p)
-{
-	return list_entry(list_first(&p->threads), struct thread, of_process);
-}
-
-static int start(void **state)
-{
-	(void)state;
-	fake_start(FAKE_ARENA_PAGES);
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	fake_check_clean();
-	return 0;
-}
-
 /* A server with an endpoint and a client that was given an object. */
 struct pair {
 	struct process *server, *client;
@@ -654,18 +635,20 @@ int main(void)
 	fake_start(FAKE_ARENA_PAGES);
 	core_start();
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(call_and_return, start, finish),
-	        cmocka_unit_test_setup_teardown(faults_of_either_side, start, finish),
-	        cmocka_unit_test_setup_teardown(client_without_memory_fails_no_receive, start,
-	                                        finish),
-	        cmocka_unit_test_setup_teardown(objects_in_calls_of_their_endpoint, start, finish),
-	        cmocka_unit_test_setup_teardown(moved_while_queued, start, finish),
-	        cmocka_unit_test_setup_teardown(endpoint_outlives_its_server, start, finish),
-	        cmocka_unit_test_setup_teardown(hangup_is_signalled, start, finish),
-	        cmocka_unit_test_setup_teardown(death_of_either_side, start, finish),
-	        cmocka_unit_test_setup_teardown(chain_of_endpoints, start, finish),
-	        cmocka_unit_test_setup_teardown(timeouts, start, finish),
-	        cmocka_unit_test_setup_teardown(random_use, start, finish),
+	        cmocka_unit_test_setup_teardown(call_and_return, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(faults_of_either_side, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(client_without_memory_fails_no_receive, core_setup,
+	                                        core_teardown),
+	        cmocka_unit_test_setup_teardown(objects_in_calls_of_their_endpoint, core_setup,
+	                                        core_teardown),
+	        cmocka_unit_test_setup_teardown(moved_while_queued, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(endpoint_outlives_its_server, core_setup,
+	                                        core_teardown),
+	        cmocka_unit_test_setup_teardown(hangup_is_signalled, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(death_of_either_side, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(chain_of_endpoints, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(timeouts, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(random_use, core_setup, core_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,25 +20,6 @@
 #define STACK           0x1000ull
 #define BLOCK_LENGTH    64u
 
-static int start(void **state)
-{
-	(void)state;
-	fake_start(FAKE_ARENA_PAGES);
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	fake_check_clean();
-	return 0;
-}
-
-static struct thread *thread_of(struct process *p)
-{
-	return list_entry(list_first(&p->threads), struct thread, of_process);
-}
-
 /* A process with private memory of which every other page was touched, and some capabilities. */
 static struct process *create(void)
 {
@@ -186,28 +167,13 @@ static void fork_copies(void **state)
 /* ---- exec ---- */
 
 struct file { /* the least that is an ELF image */
-	uint8_t ident[16];
-	uint16_t type, machine;
-	uint32_t version;
-	uint64_t entry, phoff, shoff;
-	uint32_t flags;
-	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-	struct {
-		uint32_t type, flags;
-		uint64_t offset, vaddr, paddr, filesz, memsz, align;
-	} segment;
+	struct elf_header header;
+	struct elf_segment segment;
 };
 
 static struct memobj *image_create(void)
 {
-	const struct file file = {.ident = {0x7f, 'E', 'L', 'F', 2, 1, 1},
-	                          .type = 2,
-	                          .machine = 62,
-	                          .version = 1,
-	                          .entry = 0x400000,
-	                          .phoff = offsetof(struct file, segment),
-	                          .phentsize = sizeof(file.segment),
-	                          .phnum = 1,
+	const struct file file = {.header = FAKE_ELF_HEADER(0x400000, 1),
 	                          .segment = {.type = 1,
 	                                      .flags = 5,
 	                                      .vaddr = 0x400000,
@@ -269,9 +235,9 @@ int main(void)
 	fake_start(FAKE_ARENA_PAGES);
 	core_start();
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(fork_copies, start, finish),
-	        cmocka_unit_test_setup_teardown(fork_without_memory, start, finish),
-	        cmocka_unit_test_setup_teardown(exec_without_memory, start, finish),
+	        cmocka_unit_test_setup_teardown(fork_copies, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(fork_without_memory, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(exec_without_memory, core_setup, core_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

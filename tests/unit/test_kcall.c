@@ -27,27 +27,6 @@
 #define OVERSHOOT   600u
 #define IMAGE_PAGES 400u
 
-static int start(void **state)
-{
-	(void)state;
-	fake_start(FAKE_ARENA_PAGES);
-	fake_most_steps = 0;
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	fake_on_window = NULL;
-	fake_check_clean();
-	return 0;
-}
-
-static struct thread *thread_of(const struct process *p)
-{
-	return list_entry(list_first(&p->threads), struct thread, of_process);
-}
-
 static cap_t give(struct process *p, struct object_header *object, enum cap_kind kind)
 {
 	cap_t id;
@@ -208,26 +187,10 @@ static void mapping_takes_the_last_frame(void **state)
  * nothing page by page. */
 static struct memobj *make_image(struct account *account)
 {
-	static struct {
-		uint8_t ident[16];
-		uint16_t type, machine;
-		uint32_t version;
-		uint64_t entry, phoff, shoff;
-		uint32_t flags;
-		uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-		struct {
-			uint32_t type, flags;
-			uint64_t offset, vaddr, paddr, filesz, memsz, align;
-		} segments[1];
-	} head = {.ident = {0x7f, 'E', 'L', 'F', 2, 1, 1},
-	          .type = 2,
-	          .machine = 62,
-	          .version = 1,
-	          .entry = 0x401000,
-	          .phoff = 64,
-	          .ehsize = 64,
-	          .phentsize = 56,
-	          .phnum = 1,
+	static const struct {
+		struct elf_header header;
+		struct elf_segment segments[1];
+	} head = {.header = FAKE_ELF_HEADER(0x401000, 1),
 	          .segments = {{1, 5, 0, 0x400000, 0, IMAGE_PAGES * PAGE_SIZE,
 	                        IMAGE_PAGES * PAGE_SIZE, 4096}}};
 	struct memobj *m = memobj_create(IMAGE_PAGES * PAGE_SIZE, account);
@@ -508,15 +471,20 @@ static void reply_to_much_mapped_pages_is_in_pieces(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(fork_takes_the_last_frame, start, finish),
-	        cmocka_unit_test_setup_teardown(mapping_takes_the_last_frame, start, finish),
-	        cmocka_unit_test_setup_teardown(spawn_is_in_pieces, start, finish),
-	        cmocka_unit_test_setup_teardown(spawn_without_memory_ends, start, finish),
-	        cmocka_unit_test_setup_teardown(spawner_dies_in_the_middle, start, finish),
-	        cmocka_unit_test_setup_teardown(tries_are_bounded, start, finish),
-	        cmocka_unit_test_setup_teardown(dma_is_allocated_in_pieces, start, finish),
-	        cmocka_unit_test_setup_teardown(reply_to_much_mapped_pages_is_in_pieces, start,
-	                                        finish),
+	        cmocka_unit_test_setup_teardown(fork_takes_the_last_frame, core_setup,
+	                                        core_teardown),
+	        cmocka_unit_test_setup_teardown(mapping_takes_the_last_frame, core_setup,
+	                                        core_teardown),
+	        cmocka_unit_test_setup_teardown(spawn_is_in_pieces, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(spawn_without_memory_ends, core_setup,
+	                                        core_teardown),
+	        cmocka_unit_test_setup_teardown(spawner_dies_in_the_middle, core_setup,
+	                                        core_teardown),
+	        cmocka_unit_test_setup_teardown(tries_are_bounded, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(dma_is_allocated_in_pieces, core_setup,
+	                                        core_teardown),
+	        cmocka_unit_test_setup_teardown(reply_to_much_mapped_pages_is_in_pieces, core_setup,
+	                                        core_teardown),
 	};
 	fake_start(FAKE_ARENA_PAGES);
 	core_start();

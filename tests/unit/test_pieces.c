@@ -28,27 +28,6 @@
 /* A piece that was begun with the budget almost spent may take so many steps more. */
 #define OVERSHOOT 500u
 
-static int start(void **state)
-{
-	(void)state;
-	fake_start(FAKE_ARENA_PAGES);
-	fake_most_steps = 0;
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	fake_on_window = NULL;
-	fake_check_clean();
-	return 0;
-}
-
-static struct thread *thread_of(const struct process *p)
-{
-	return list_entry(list_first(&p->threads), struct thread, of_process);
-}
-
 /* Private memory, touched. */
 static struct process *create_large(void)
 {
@@ -438,15 +417,18 @@ static void end_is_told_when_all_is_given_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(pieces_are_bounded, start, finish),
-	        cmocka_unit_test_setup_teardown(death_in_the_middle, start, finish),
-	        cmocka_unit_test_setup_teardown(changed_message, start, finish),
-	        cmocka_unit_test_setup_teardown(submissions_stop, start, finish),
-	        cmocka_unit_test_setup_teardown(signal_goes_on_as_work, start, finish),
-	        cmocka_unit_test_setup_teardown(log_has_a_budget, start, finish),
-	        cmocka_unit_test_setup_teardown(log_budget_is_the_familys, start, finish),
-	        cmocka_unit_test_setup_teardown(no_program_has_a_services_name, start, finish),
-	        cmocka_unit_test_setup_teardown(end_is_told_when_all_is_given_back, start, finish),
+	        cmocka_unit_test_setup_teardown(pieces_are_bounded, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(death_in_the_middle, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(changed_message, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(submissions_stop, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(signal_goes_on_as_work, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(log_has_a_budget, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(log_budget_is_the_familys, core_setup,
+	                                        core_teardown),
+	        cmocka_unit_test_setup_teardown(no_program_has_a_services_name, core_setup,
+	                                        core_teardown),
+	        cmocka_unit_test_setup_teardown(end_is_told_when_all_is_given_back, core_setup,
+	                                        core_teardown),
 	};
 	fake_start(FAKE_ARENA_PAGES);
 	core_start();
