@@ -68,6 +68,7 @@ POSIX_C = \
 	libcapos-posix/src/file/file.c \
 	libcapos-posix/src/file/file_device.c \
 	libcapos-posix/src/file/file_open.c \
+	libcapos-posix/src/file/lock.c \
 	libcapos-posix/src/file/path.c \
 	libcapos-posix/src/file/path_attributes.c \
 	libcapos-posix/src/file/path_names.c \

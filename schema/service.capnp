@@ -116,16 +116,17 @@ interface File {
   # while anybody has the file open.
   grow @9 (offset :UInt64, length :UInt64) -> ();
   # From now on stores to that range may make the contents longer.  noSpace; fileTooBig.
-  lock @10 (type :LockType, start :UInt64, length :UInt64, ofDescription :Bool, wait :Bool) -> ();
-  # Changes a record lock, of the calling process (which must have a LockOwner, else invalidArgument) or of this open
-  # file: what the same owner held of the range is replaced.  length 0: to the end, however far.  A lock of another owner
-  # that is in the way: wouldBlock, or with wait the call is answered when it could be made (the caller may cancel it);
-  # wouldDeadlock: processes would wait for each other.  noBuffers: too many locks.
-  findLock @11 (type :LockType, start :UInt64, length :UInt64, ofDescription :Bool)
-      -> (type :LockType, start :UInt64, length :UInt64, process :UInt64);
-  # The first lock that would be in the way; type unlock: none.  process 0: an open file's.
-  lockWhole @12 (type :LockType, wait :Bool) -> ();
-  # As lock, of a kind of its own (flock): one on the whole file for each open file.
+  lock @10 (kind :LockKind, type :LockType, start :UInt64, length :UInt64, number :UInt32, wait :Bool,
+            wakeIndex :UInt16, wakeBits :UInt64) -> ();
+  # Changes a lock of the calling process (which must have a LockOwner, else notPermitted) or of this open file: what
+  # the same owner held of the range is replaced.  length 0: to the end, however far; start and length 0 for whole.  A
+  # lock of another owner that is in the way: wouldBlock; with wait the Event sent is then signalled when it is worth
+  # trying again, and until that, or stopWaiting, the owner counts as waiting: wouldDeadlock when processes would wait
+  # for each other.  number: what findLock says of it to others.  noBuffers: too many locks.
+  findLock @11 (kind :LockKind, type :LockType, start :UInt64, length :UInt64)
+      -> (type :LockType, start :UInt64, length :UInt64, number :UInt32, kind :LockKind);
+  # The first lock that would be in the way; type unlock: none.
+  stopWaiting @12 (kind :LockKind) -> ();
   dropLocks @13 () -> ();
   # The calling process's record locks on this file go, as POSIX wants when it closes the file.
   allocate @14 (offset :UInt64, length :UInt64, keepSize :Bool, punch :Bool) -> ();
@@ -134,3 +135,8 @@ interface File {
 }
 
 enum LockType { unlock @0; read @1; write @2; }
+enum LockKind {
+  process @0;      # of a range, by a process (POSIX)
+  description @1;  # of a range, by an open file
+  whole @2;        # of the file, by an open file (flock); the others do not see it
+}

@@ -400,4 +400,5 @@ const struct directory_ops directory_ops = {
         .subdirectory = directory_subdirectory,
         .path = directory_path,
         .open_session = directory_open_session,
+        .lock_owner = directory_lock_owner,
 };

@@ -207,4 +207,8 @@ const struct file_ops file_ops = {
         .contents = file_contents,
         .grow = file_grow,
         .allocate = file_allocate,
+        .lock = file_lock,
+        .find_lock = file_find_lock,
+        .stop_waiting = file_stop_waiting,
+        .drop_locks = file_drop_locks,
 };

@@ -40,6 +40,21 @@ extern const struct file_ops file_ops;           /* of a struct handle */
 /* The file's contents for the reply, as File.contents has them: Status, and the position. */
 int give_contents(struct msg_call *call, struct handle *file, uint16_t *index);
 
+/* ---- Locks: locking.c ---- */
+
+extern const struct lock_owner_ops lock_owner_ops; /* of the process's number, uint64_t */
+int file_lock(void *object, struct msg_call *call, const struct file_lock_params *in);
+int file_find_lock(void *object, struct msg_call *call, const struct file_find_lock_params *in,
+                   struct file_find_lock_results *out);
+int file_stop_waiting(void *object, struct msg_call *call,
+                      const struct file_stop_waiting_params *in);
+int file_drop_locks(void *object, struct msg_call *call);
+int directory_lock_owner(void *object, struct msg_call *call,
+                         struct directory_lock_owner_results *out);
+void lock_owner_release(uint64_t word);
+/* Once, before any lock is taken. */
+void locking_start(void);
+
 /* Compares the file with its checksum.  MSG_DEFERRED: it is large, and the call is handled again
  * when that is done; else a Status. */
 int check_file(struct msg_call *call, struct inode *file);

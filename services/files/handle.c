@@ -4,8 +4,8 @@
  */
 #include "handle.h"
 
-/* Bit 31 stays clear, and with it HANDLE_SESSION_BIT of the word. */
-#define GENERATION_MAX 0x7fffffffu
+/* Bits 30 and 31 stay clear, and with them HANDLE_SESSION_BIT and HANDLE_OWNER_BIT of the word. */
+#define GENERATION_MAX 0x3fffffffu
 
 int handle_open(struct handle_table *table, struct inode *inode, struct inode *root, uint32_t flags,
                 uint16_t session, uint64_t *word)
@@ -66,6 +66,7 @@ void handle_close(struct handle_table *table, struct tree *tree, uint64_t word)
 
 	if (!handle)
 		return;
+	locks_close(&tree->locks, &handle->inode->locks, tree->slab, word);
 	if (handle->inode->type == FILE_TYPE_REGULAR)
 		leave_file(handle);
 	inode_drop(tree, handle->inode);

@@ -48,6 +48,8 @@ static int service_call(struct server *server, struct server_call *call)
 	/* A session's object outlives this process, and init has opened it before or will now. */
 	if (!handle && call->object & HANDLE_SESSION_BIT)
 		return server_hold(call);
+	if (!handle && call->interface == LOCK_OWNER_INTERFACE)
+		return lock_owner_dispatch(&lock_owner_ops, &call->object, &call->msg);
 	if (!handle)
 		return STATUS_INVALID_ARGUMENT;
 	enter_session(handle->session);
@@ -65,7 +67,9 @@ static void service_release(struct server *server, uint64_t object)
 
 	(void)server;
 	files.tree.now_ns = cap_realtime();
-	if (session >= 0) {
+	if (object & HANDLE_OWNER_BIT && !(object & HANDLE_SESSION_BIT)) {
+		lock_owner_release(object);
+	} else if (session >= 0) {
 		session_close(&files.sessions, &files.handles, (uint32_t)session);
 	} else if (handle) {
 		uint32_t of = handle->session;
@@ -155,6 +159,7 @@ int main(void)
 		log_fatal_error(result, "cannot make the table of memory");
 	session_start(&files.sessions, account);
 	load();
+	locking_start();
 	result = server_run(&server);
 	log_fatal("server: %s", cap_error_text(result));
 }

@@ -46,6 +46,7 @@ static struct inode *inode_create(struct tree *tree, uint16_t type, uint32_t mod
 
 static void inode_destroy(struct tree *tree, struct inode *inode)
 {
+	locks_free(&tree->locks, &inode->locks, tree->slab);
 	if (inode->type == FILE_TYPE_REGULAR)
 		data_free(&inode->data);
 	else if (inode->type == FILE_TYPE_SYMLINK)

@@ -14,6 +14,7 @@
 #include <capos/schema/status.h>
 
 #include "data.h"
+#include "locks.h"
 
 #define TREE_NAME_MAX 255u  /* POSIX NAME_MAX, as the schema says */
 #define TREE_PATH_MAX 4095u /* without the final NUL */
@@ -55,6 +56,7 @@ struct inode {
 	uint32_t links;
 	uint32_t held;
 	int64_t access_ns, modify_ns, change_ns; /* Unix time */
+	struct lock_list *locks;                 /* NULL: none, and nobody waits */
 	union {
 		struct data data;
 		struct directory directory;
@@ -65,6 +67,7 @@ struct inode {
 struct tree {
 	struct slab *slab; /* what is made now is drawn from it, and from its page source */
 	struct inode *top;
+	struct locks locks;
 	uint64_t inodes;
 	uint64_t next_number;
 	int64_t now_ns; /* set by the caller before each operation */

@@ -13,6 +13,7 @@ POSIX_TESTS = \
 	tests/guest/posix_fork \
 	tests/guest/posix_hardening \
 	tests/guest/posix_layout \
+	tests/guest/posix_locks \
 	tests/guest/posix_memory \
 	tests/guest/posix_signals \
 	tests/guest/posix_threads \

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -95,7 +96,13 @@ static const struct {
         {"FUTEX_WAIT_BITSET", EINVAL}, /* of no bits */
         {"FUTEX_WAKE_BITSET", EINVAL},
         {"F_GETPIPE_SZ", EBADF}, /* of a file */
-        {"F_DUPFD", EINVAL},     /* to -1 */
+        {"F_GETLK", EFAULT},     /* at a number */
+        {"F_SETLK", EFAULT},
+        {"F_SETLKW", EFAULT},
+        {"F_OFD_GETLK", EFAULT},
+        {"F_OFD_SETLK", EFAULT},
+        {"F_OFD_SETLKW", EFAULT},
+        {"F_DUPFD", EINVAL}, /* to -1 */
         {"F_DUPFD_CLOEXEC", EINVAL},
 };
 
@@ -253,10 +260,11 @@ static void memory(void)
 		judge(flags[i].name,
 		      (long)mmap(NULL, 4096, PROT_READ, anonymous | flags[i].flag, -1, 0),
 		      flags[i].error);
-	judge("mmap MAP_SHARED of a file",
-	      (long)mmap(NULL, 4096, PROT_READ, MAP_SHARED, files[REGULAR], 0), ENODEV);
-	judge("mmap MAP_SHARED of a file",
-	      (long)mmap(NULL, 4096, PROT_READ, MAP_SHARED_VALIDATE, files[REGULAR], 0), ENODEV);
+	judge("mmap MAP_SHARED of a file with PROT_EXEC",
+	      (long)mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, files[REGULAR], 0), EACCES);
+	ok(mmap(NULL, 4096, PROT_READ, MAP_SHARED_VALIDATE, files[REGULAR], 0) != MAP_FAILED,
+	   "MAP_SHARED_VALIDATE of a file");
+	judge("memfd_create MFD_HUGETLB", memfd_create("x", MFD_HUGETLB), EINVAL);
 	judge("mmap and mprotect with PROT_WRITE and PROT_EXEC",
 	      (long)mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, anonymous, -1, 0), EACCES);
 	judge("mprotect PROT_GROWSDOWN", mprotect(page, 4096, PROT_READ | PROT_GROWSDOWN), EINVAL);
@@ -268,6 +276,11 @@ static void memory(void)
 	      (long)mremap(page, 4096, 4096, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL), EINVAL);
 	fails(mremap(page, 4096, 4096, 64), EINVAL, "an unknown flag of mremap is EINVAL");
 	fails(madvise(page, 4096, 77), EINVAL, "an unknown advice is EINVAL");
+	if (ftruncate(files[REGULAR], 4096) || pwrite(files[REGULAR], "x", 1, 0) != 1)
+		return;
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, files[REGULAR], 0);
+	judge("madvise MADV_DONTNEED of a private mapping of a file",
+	      madvise(page, 4096, MADV_DONTNEED), EINVAL);
 }
 
 static void paths(void)
@@ -275,7 +288,8 @@ static void paths(void)
 	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
 	int pair[2];
 
-	judge("open O_TMPFILE", open("/tmp", O_TMPFILE | O_RDWR, 0600), EOPNOTSUPP);
+	judge("fcntl and flock: locks of what is no regular file", flock(files[TCP], LOCK_EX),
+	      EINVAL);
 	judge("fcntl F_SETFL O_ASYNC", fcntl(files[TCP], F_SETFL, O_ASYNC), EINVAL);
 	judge("pipe2 O_DIRECT", pipe2(pair, O_DIRECT), EINVAL);
 	judge("pipe2 O_NOTIFICATION_PIPE", pipe2(pair, O_EXCL), EINVAL);

@@ -9,6 +9,13 @@ tests_unit_test_files_data_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_files_data_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_files_data_LDADD = $(UNIT_LIBS)
 
+UNIT_TESTS += tests/unit/test-files-locks
+tests_unit_test_files_locks_SOURCES = tests/unit/test_files_locks.c tests/unit/files_source.h \
+	services/files/locks.c services/files/locks.h services/files/slab.c services/files/pages.h
+tests_unit_test_files_locks_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_files_locks_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_files_locks_LDADD = $(UNIT_LIBS)
+
 UNIT_TESTS += tests/unit/test-files-tree
 tests_unit_test_files_tree_SOURCES = tests/unit/test_files_tree.c tests/unit/files_source.h \
 	tests/unit/files_contents.c \

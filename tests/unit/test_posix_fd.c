@@ -46,6 +46,12 @@ long absent_flags(enum absent_subject subject, unsigned long flags)
 	return 0;
 }
 
+long absent(enum absent_other what)
+{
+	(void)what;
+	return -EINVAL;
+}
+
 static void count_close(struct file *f)
 {
 	(void)f;

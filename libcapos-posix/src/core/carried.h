@@ -45,7 +45,7 @@ struct carried {
 	int64_t offset;
 	cap_t shared_offset;    /* its memory; CAP_NULL: it is not shared */
 	cap_t end;              /* of a pipe: its ProcessEnd */
-	uint32_t detail;        /* of devices: the minor number */
+	uint32_t detail;        /* of devices: the minor number; of files: record locks were used */
 	uint64_t signals;       /* of signalfd: its set */
 	struct chan_state chan; /* of streams and sockets */
 	struct carried_socket socket;

@@ -91,13 +91,20 @@ int fd_install(struct file *f, int from, bool close_on_exec)
 }
 
 /* Puts f at exactly that number, closing the old one; takes the caller's reference. */
+static void close_slot(struct file *old)
+{
+	if (old->ops->closing)
+		old->ops->closing(old);
+	file_put(old);
+}
+
 static void install_at(struct file *f, int fd, bool close_on_exec)
 {
 	struct file *old = slots[fd].file;
 
 	slots[fd] = (struct slot){.file = f, .close_on_exec = close_on_exec};
 	if (old)
-		file_put(old);
+		close_slot(old);
 }
 
 static long duplicate(int fd, int from, bool close_on_exec)
@@ -124,7 +131,7 @@ long sys_close(long number)
 	slots[fd] = (struct slot){0};
 	if (fd < lowest_free)
 		lowest_free = fd;
-	file_put(f);
+	close_slot(f);
 	return 0;
 }
 
@@ -186,6 +193,16 @@ long sys_fcntl(long number, long command, long argument)
 			return absent_flags(ABSENT_SETFL, O_ASYNC);
 		f->flags = (f->flags & ~SETTABLE_FLAGS) | ((int)argument & SETTABLE_FLAGS);
 		return 0;
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		if (f->flags & O_PATH)
+			return -EBADF;
+		return f->ops->lock ? f->ops->lock(f, (int)command, argument)
+		                    : absent(ABSENT_LOCK_OF_KIND);
 	case F_GETPIPE_SZ:
 		return f->ops->pipe_capacity ? (long)f->ops->pipe_capacity : -EBADF;
 	default:

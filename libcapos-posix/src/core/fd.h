@@ -53,6 +53,10 @@ struct file_ops {
 	/* A capability on the pages themselves, for a shared mapping, with the rights that the
 	 * description was opened with.  ENODEV */
 	int (*share)(struct file *f, uint64_t *memory);
+	/* fcntl's commands for record locks.  EINVAL */
+	long (*lock)(struct file *f, int command, long argument);
+	/* A descriptor of it is being closed, of others perhaps. */
+	void (*closing)(struct file *f);
 	uint32_t pipe_capacity;          /* bytes, of pipes; 0: EBADF of F_GETPIPE_SZ */
 	void (*close)(struct file *f);   /* the last reference is gone: release everything it owns,
 	                                    not f itself */

@@ -114,6 +114,7 @@
 	SYSCALL(sync, 0, ONCE, files)              \
 	SYSCALL(umask, 1, ONCE, files)             \
 	SYSCALL(sendfile, 4, RESTART, files)       \
+	SYSCALL(flock, 2, RESTART, files)          \
 	/* memory.c */                             \
 	SYSCALL(mmap, 6, ONCE, memory)             \
 	SYSCALL(munmap, 2, ONCE, memory)           \

@@ -166,6 +166,7 @@ static int regular_carry(struct file *f, struct carried *out)
 	out->kind = CARRY_REGULAR;
 	out->object = object_of(f);
 	out->contents = contents_of(f)->object;
+	out->detail = file_locks_used();
 	return 0;
 }
 
@@ -193,6 +194,8 @@ static const struct file_ops regular_ops = {
         .utimens = regular_utimens,
         .memory = regular_memory,
         .share = regular_share,
+        .lock = file_record_lock,
+        .closing = file_closing,
         .close = regular_close,
         .fork = file_fork,
         .carry = regular_carry,
@@ -216,5 +219,7 @@ int file_restore_regular(const struct carried *in, struct file **out)
 	const struct contents contents = {
 	        .file = in->object, .object = in->contents, .asked = in->contents};
 
+	if (in->detail)
+		file_locks_restore();
 	return file_open_regular(&contents, in->flags, out);
 }

@@ -47,6 +47,13 @@ int device_stat(const char *path, struct stat *st); /* same results */
 int device_descriptor(const char *path);
 
 /* Take over the capabilities when they succeed.  0 or -errno. */
+/* Locks of regular files (lock.c): fcntl's commands; what a descriptor's end means for them; across
+ * exec, whether the process has used record locks. */
+long file_record_lock(struct file *f, int command, long argument);
+void file_closing(struct file *f);
+bool file_locks_used(void);
+void file_locks_restore(void);
+
 struct contents;
 int file_open_regular(const struct contents *contents, int flags, struct file **out);
 int file_open_directory(cap_t object, int flags, struct file **out);

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The methods that lock files, and whose locks they are: a process is an owner while it has a
+ * LockOwner, of which it has one.
+ */
+#include "files.h"
+
+/* ---- Owners ---- */
+
+/* More than processes that run at a time in all sessions together. */
+#define OWNERS_MAX 4096u
+#define BUCKETS    256u
+
+struct owner {
+	uint64_t process; /* 0: free */
+	uint32_t next;    /* of its bucket, or of the free ones: index + 1 */
+};
+
+static struct {
+	struct owner of[OWNERS_MAX];
+	uint32_t buckets[BUCKETS]; /* index + 1 */
+	uint32_t used, free;       /* free: index + 1 of the first */
+} owners;
+
+static uint32_t *owner_link(uint64_t process)
+{
+	uint32_t *at = &owners.buckets[process % BUCKETS];
+
+	while (*at && owners.of[*at - 1].process != process)
+		at = &owners.of[*at - 1].next;
+	return at;
+}
+
+static int owner_add(uint64_t process)
+{
+	uint32_t *at = owner_link(process);
+	uint32_t index;
+
+	if (*at)
+		return STATUS_EXISTS;
+	if (!owners.free && owners.used == OWNERS_MAX)
+		return STATUS_NO_BUFFERS;
+	index = owners.free ? owners.free - 1 : owners.used++;
+	if (owners.free)
+		owners.free = owners.of[index].next;
+	owners.of[index] = (struct owner){.process = process};
+	*at = index + 1;
+	return STATUS_OK;
+}
+
+static void owner_remove(uint64_t process)
+{
+	uint32_t *at = owner_link(process), index = *at;
+
+	if (!index)
+		return;
+	*at = owners.of[index - 1].next;
+	owners.of[index - 1] = (struct owner){.next = owners.free};
+	owners.free = index;
+}
+
+int directory_lock_owner(void *object, struct msg_call *call,
+                         struct directory_lock_owner_results *out)
+{
+	struct server_call *c = server_call_of(call);
+	cap_t cap;
+	int position, status = owner_add(c->caller);
+
+	(void)object;
+	if (status)
+		return status;
+	if (cap_mint(c->server->endpoint, LOCK_OWNER_INTERFACE, HANDLE_OWNER_BIT | c->caller,
+	             &cap)) {
+		owner_remove(c->caller);
+		return STATUS_NO_BUFFERS;
+	}
+	position = server_give(c, cap, CAP_RIGHTS_ALL & ~CAP_RIGHT_COPY, true);
+	if (position < 0)
+		return STATUS_NO_BUFFERS;
+	out->owner_index = (uint16_t)position;
+	return STATUS_OK;
+}
+
+void lock_owner_release(uint64_t word)
+{
+	uint64_t process = word & ~HANDLE_OWNER_BIT;
+
+	owner_remove(process);
+	locks_drop_process(&files.tree.locks, files.tree.slab, process);
+}
+
+static int owner_drop(void *object, struct msg_call *call)
+{
+	(void)call;
+	locks_drop_process(&files.tree.locks, files.tree.slab,
+	                   *(const uint64_t *)object & ~HANDLE_OWNER_BIT);
+	return STATUS_OK;
+}
+
+const struct lock_owner_ops lock_owner_ops = {.drop = owner_drop};
+
+/* ---- Files ---- */
+
+static void signal_waiter(uint64_t event, uint64_t bits)
+{
+	if (bits)
+		cap_signal(event, bits);
+	else
+		cap_release(event);
+}
+
+void locking_start(void)
+{
+	files.tree.locks.signal = signal_waiter;
+}
+
+/* Whose lock it is.  Status: notPermitted. */
+static int owner_of(struct msg_call *call, uint16_t kind, struct lock_request *what)
+{
+	const struct server_call *c = server_call_of(call);
+
+	switch (kind) {
+	case LOCK_KIND_PROCESS:
+		what->kind = LOCK_OF_PROCESS;
+		what->owner = c->caller;
+		return *owner_link(c->caller) ? STATUS_OK : STATUS_NOT_PERMITTED;
+	case LOCK_KIND_DESCRIPTION:
+		what->kind = LOCK_OF_DESCRIPTION;
+		what->owner = c->object;
+		return STATUS_OK;
+	case LOCK_KIND_WHOLE:
+		what->kind = LOCK_OF_WHOLE;
+		what->owner = c->object;
+		return STATUS_OK;
+	default:
+		return STATUS_INVALID_ARGUMENT;
+	}
+}
+
+static int request_of(struct msg_call *call, uint16_t kind, uint16_t type, uint64_t start,
+                      uint64_t length, struct lock_request *what)
+{
+	*what = (struct lock_request){
+	        .start = start, .end = LOCK_END_MAX, .write = type == LOCK_TYPE_WRITE};
+	if (type > LOCK_TYPE_WRITE || start > LOCK_END_MAX ||
+	    (length && length - 1 > LOCK_END_MAX - start) ||
+	    (kind == LOCK_KIND_WHOLE && (start || length)))
+		return STATUS_INVALID_ARGUMENT;
+	if (length)
+		what->end = start + length - 1;
+	return owner_of(call, kind, what);
+}
+
+static int wait_for(struct msg_call *call, struct lock_list **file, const struct lock_request *what,
+                    const struct file_lock_params *in)
+{
+	struct server_call *c = server_call_of(call);
+	struct lock_waiter waiter = {.what = *what,
+	                             .handle = c->object,
+	                             .event = server_take(c, in->wake_index),
+	                             .bits = in->wake_bits};
+	int status;
+
+	if (waiter.event == CAP_NULL || !waiter.bits) {
+		cap_release(waiter.event);
+		return STATUS_INVALID_ARGUMENT;
+	}
+	status = locks_wait(&files.tree.locks, file, files.tree.slab, &waiter);
+	if (status)
+		cap_release(waiter.event);
+	return status ? status : STATUS_WOULD_BLOCK;
+}
+
+int file_lock(void *object, struct msg_call *call, const struct file_lock_params *in)
+{
+	struct handle *file = object;
+	struct lock_list **list = &file->inode->locks;
+	struct lock_request what;
+	int status = request_of(call, in->kind, in->type, in->start, in->length, &what);
+
+	if (status)
+		return status;
+	what.number = in->number;
+	if (in->type == LOCK_TYPE_UNLOCK)
+		return locks_give_up(&files.tree.locks, list, files.tree.slab, &what);
+	status = locks_take(&files.tree.locks, list, files.tree.slab, &what, NULL);
+	return status == STATUS_WOULD_BLOCK && in->wait ? wait_for(call, list, &what, in) : status;
+}
+
+int file_find_lock(void *object, struct msg_call *call, const struct file_find_lock_params *in,
+                   struct file_find_lock_results *out)
+{
+	static const uint16_t kinds[] = {[LOCK_OF_PROCESS] = LOCK_KIND_PROCESS,
+	                                 [LOCK_OF_DESCRIPTION] = LOCK_KIND_DESCRIPTION,
+	                                 [LOCK_OF_WHOLE] = LOCK_KIND_WHOLE};
+	const struct handle *file = object;
+	struct lock_request what, conflict;
+	int status = request_of(call, in->kind, in->type, in->start, in->length, &what);
+
+	/* A process without an owner has no locks, and may ask. */
+	if (status && status != STATUS_NOT_PERMITTED)
+		return status;
+	*out = (struct file_find_lock_results){.type = LOCK_TYPE_UNLOCK};
+	if (!locks_find(file->inode->locks, &what, &conflict))
+		return STATUS_OK;
+	out->type = conflict.write ? LOCK_TYPE_WRITE : LOCK_TYPE_READ;
+	out->start = conflict.start;
+	out->length = conflict.end == LOCK_END_MAX ? 0 : conflict.end - conflict.start + 1;
+	out->number = conflict.number;
+	out->kind = kinds[conflict.kind];
+	return STATUS_OK;
+}
+
+int file_stop_waiting(void *object, struct msg_call *call,
+                      const struct file_stop_waiting_params *in)
+{
+	struct handle *file = object;
+	struct lock_request what = {.owner = 0};
+	int status = owner_of(call, in->kind, &what);
+
+	if (!status)
+		locks_stop_waiting(&files.tree.locks, &file->inode->locks, files.tree.slab,
+		                   what.kind, what.owner);
+	return status;
+}
+
+int file_drop_locks(void *object, struct msg_call *call)
+{
+	struct handle *file = object;
+
+	locks_drop(&files.tree.locks, &file->inode->locks, files.tree.slab, LOCK_OF_PROCESS,
+	           server_call_of(call)->caller);
+	return STATUS_OK;
+}
