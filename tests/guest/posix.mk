@@ -16,6 +16,7 @@ POSIX_TESTS = \
 	tests/guest/posix_locks \
 	tests/guest/posix_memory \
 	tests/guest/posix_signals \
+	tests/guest/posix_stress \
 	tests/guest/posix_threads \
 	tests/guest/posix_time \
 	tests/guest/posix_timers

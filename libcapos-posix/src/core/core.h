@@ -3,10 +3,10 @@
  * What the other rooms may use of core, the lowest: descriptors and their kinds, waiting, channels,
  * what processes share, memory of the library's own, refusals.
  *
- * All of the library runs inside the dispatcher, with upcalls masked, on the program's stack: no
- * malloc, no errno, no thread-local storage, no stdio.  Arguments are as the Linux system call on
- * x86-64 has them, structures as musl's public headers have them; what pointers of the program lead
- * to is reached by user.h alone.
+ * All of the library runs inside the dispatcher, with upcalls masked and under one lock (threads.h
+ * has the order), on the program's stack: no malloc, no errno, no thread-local storage, no stdio.
+ * Arguments are as the Linux system call on x86-64 has them, structures as musl's public headers
+ * have them; what pointers of the program lead to is reached by user.h alone.
  *
  * Rooms stand above each other: core, signal, time, then memory, thread, file, socket, terminal and
  * poll beside each other, then process, then entry.  A file includes headers of its own room, and

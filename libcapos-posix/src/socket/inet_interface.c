@@ -44,6 +44,7 @@ static int get_config(const struct interface *i, struct configuration *c)
 	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer), .interruptible = true};
 	struct network_manager_get_config_results results;
 	int result;
+	bool left;
 
 	if (i == LO) {
 		*c = (struct configuration){.address = {htonl(INADDR_LOOPBACK)},
@@ -51,7 +52,9 @@ static int get_config(const struct interface *i, struct configuration *c)
 		                            .mtu = LO_MTU};
 		return 0;
 	}
+	left = library_leave(); /* it waits until there is an address */
 	result = network_manager_get_config(start_cap("network"), &results, &call);
+	library_return(left);
 	if (result)
 		return socket_errno(result);
 	if (results.addr.len != 4 || results.netmask.len != 4 ||

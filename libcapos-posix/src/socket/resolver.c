@@ -27,8 +27,10 @@ static int resolve(cap_t resolver, const char *name, uint8_t out[DNS_ANSWERS_MAX
 	        .name = {.ptr = name, .len = (uint32_t)strlen(name)},
 	        .family = IP_ADDRESS_FAMILY_IPV4};
 	struct dns_resolver_resolve_results results;
+	bool left = library_leave(); /* it may take seconds */
 	int result = dns_resolver_resolve(resolver, &params, &results, &call);
 
+	library_return(left);
 	*count = 0;
 	switch (result) {
 	case CAP_OK:
