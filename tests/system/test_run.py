@@ -163,8 +163,19 @@ def test_host_file_that_is_no_program(capos, tmp_path):
     path.write_text("not a program\n")
     path.chmod(0o755)
     run = capos(path)
-    assert run.returncode in (125, 126, 127)
+    assert run.returncode == 126
     assert run.stderr.startswith(b"capos: ")
+
+
+@pytest.mark.parametrize("program, said", [
+    ("/", "/: it is no program but a directory"), (".", ".: it is no program but a directory"),
+    ("..", "..: it is no program but a directory"), ("/dev/null", "/dev/null: it is no program but a special file"),
+    (__file__, "it is not executable (chmod +x makes it so)"),
+])
+def test_what_cannot_be_executed_is_named_before_the_machine_starts(capos, program, said):
+    run = capos.raw("run", "--", program, env={"CAPOS_QEMU": "/no/such/emulator"})
+    assert (run.returncode, run.stdout) == (126, b"")
+    assert run.stderr.decode().endswith(f"{said}\n") and len(run.stderr.splitlines()) == 1
 
 
 def test_environment(capos):
@@ -229,6 +240,14 @@ def test_network_cards(capos, machine):
     (["run", "--image", "/no/such/image", "--", "p"], "/no/such/image: No such file"),
     (["run", "--address", "10.0.0.300/8", "--", "p"], "--address 10.0.0.300/8"),
     (["run", "--memory"], "--memory needs a value"),
+    (["run", "--memory", "9999999", "--", "p"], "--memory 9999999: must be a number of MiB, 8 to 1048576"),
+    (["run", "--drain", "9999h", "--", "p"], "at least a second, at most 365 days"),
+    (["run", "-p", "80800:80", "--", "p"], "with ports of 1 to 65535"),
+    (["run", "--forward", "tcp:80:0", "--", "p"], "with ports of 1 to 65535"),
+    (["run", "--", ""], "the program's name is empty"),
+    (["run", "--kernel", "/etc/passwd", "--", "p"], "--kernel /etc/passwd: it is no kernel (an ELF file for x86-64)"),
+    (["run", "--kernel", "/etc", "--", "p"], "--kernel /etc: Is a directory"),
+    (["run", "--image", "/etc", "--", "p"], "--image /etc: Is a directory"),
 ])
 def test_wrong_command_lines(capos, arguments, said):
     run = capos.raw(*arguments)

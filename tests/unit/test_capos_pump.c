@@ -13,6 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -139,6 +140,7 @@ static void reader_that_left(void **state)
 	assert_true(pump_read(&pump));
 	pump_write(&pump);
 	assert_true(pump.refused);
+	assert_int_equal(pump.error, EPIPE);
 	assert_true(pump_is_empty(&pump));
 	pump_free(&pump);
 	close(in[0]);

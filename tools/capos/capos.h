@@ -15,8 +15,9 @@
 /* Exit statuses of `capos` itself; any other is the program's. */
 #define EXIT_MACHINE \
 	125 /* bad usage, or the machine did not boot, hung, panicked or ran out of time */
-#define EXIT_MISSING 127 /* no such program */
-#define EXIT_SIGNAL  128 /* plus the signal's number */
+#define EXIT_NO_PROGRAM 126 /* it cannot be executed */
+#define EXIT_MISSING    127 /* no such program */
+#define EXIT_SIGNAL     128 /* plus the signal's number */
 
 #define LIST_MAX 256 /* of each repeatable option: no command line needs more */
 

@@ -5,6 +5,7 @@
  */
 #include "tools/capos/complain.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -54,6 +55,18 @@ void die(const char *format, ...)
 	complain_v(format, args);
 	va_end(args);
 	exit(EXIT_MACHINE);
+}
+
+int finish_stdout(int status)
+{
+	bool failed = ferror(stdout);
+	int error = fflush(stdout) != 0 ? errno : 0;
+
+	if (!failed && error == 0)
+		return status;
+	if (error != EPIPE)
+		complain("stdout: %s", error != 0 ? strerror(error) : "it could not be written");
+	return EXIT_MACHINE;
 }
 
 void *must(void *allocated)

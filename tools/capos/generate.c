@@ -372,5 +372,5 @@ int main(int argc, char **argv)
 	}
 	if (!made)
 		die("generate: man [COMMAND], bash, zsh or fish");
-	return fflush(stdout) == 0 ? 0 : EXIT_MACHINE;
+	return finish_stdout(0);
 }

@@ -122,7 +122,8 @@ const char *parse_forward(const char *text, struct forward *out)
 
 	out->udp = text[0] == 'u';
 	if (!known || !parse_ports(text + 4, strlen(text + 4), out))
-		return "must be tcp:HOSTPORT:GUESTPORT or udp:HOSTPORT:GUESTPORT";
+		return "must be tcp:HOSTPORT:GUESTPORT or udp:HOSTPORT:GUESTPORT, with ports of 1 "
+		       "to 65535";
 	return NULL;
 }
 
@@ -133,8 +134,8 @@ const char *parse_publish(const char *text, struct forward *out)
 	out->udp = strcmp(text + length, "/udp") == 0;
 	if ((text[length] != '\0' && !out->udp && strcmp(text + length, "/tcp") != 0) ||
 	    !parse_ports(text, length, out))
-		return "must be HOSTPORT:GUESTPORT or HOSTPORT:GUESTPORT/udp; the address on the "
-		       "host is always 127.0.0.1";
+		return "must be HOSTPORT:GUESTPORT or HOSTPORT:GUESTPORT/udp, with ports of 1 to "
+		       "65535; the address on the host is always 127.0.0.1";
 	return NULL;
 }
 

@@ -35,7 +35,7 @@ static void print_wrapped(const char *text, int indent)
 
 _Noreturn static void finish(void)
 {
-	exit(fflush(stdout) == 0 ? 0 : EXIT_MACHINE);
+	exit(finish_stdout(0));
 }
 
 static void print_option(const struct option_entry *option)

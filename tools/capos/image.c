@@ -5,6 +5,7 @@
  */
 #include "tools/capos/image.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -78,12 +79,26 @@ static char *installed_file(const char *name)
 	return path;
 }
 
+/* The emulator takes other kernels too, and stops at an archive of ours in words of its own. */
+static void check_kernel(const char *path)
+{
+	struct mapped kernel;
+	int error = map_file(path, &kernel);
+
+	if (error != 0)
+		die("--kernel %s: %s", path, strerror(error));
+	const Elf64_Ehdr *header = kernel.data;
+	if (kernel.size < sizeof(*header) || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header->e_machine != EM_X86_64)
+		die("--kernel %s: it is no kernel (an ELF file for x86-64)", path);
+	munmap((void *)(uintptr_t)kernel.data, kernel.size);
+}
+
 char *image_kernel_path(const struct settings *settings)
 {
 	if (!settings->kernel)
 		return installed_file("kernel");
-	if (access(settings->kernel, R_OK) != 0)
-		die("--kernel %s: %s", settings->kernel, strerror(errno));
+	check_kernel(settings->kernel);
 	return must(strdup(settings->kernel));
 }
 
@@ -95,7 +110,7 @@ static void add_base(struct archive_writer *writer, const struct settings *setti
 
 	int error = map_file(path, &base);
 	if (error != 0)
-		die("%s: %s", path, strerror(error));
+		die("%s%s: %s", settings->image ? "--image " : "", path, strerror(error));
 	error = archive_writer_add_archive(writer, base.data, base.size, &problem);
 	if (error != 0)
 		die("%s is no good boot archive: %s", path, problem);
@@ -109,7 +124,9 @@ static const char *place_program(struct archive_writer *writer, const char *prog
 {
 	struct stat st;
 
-	if (!strchr(program, '/'))
+	if (program[0] == '\0')
+		die("the program's name is empty");
+	if (!strchr(program, '/') && strcmp(program, ".") != 0 && strcmp(program, "..") != 0)
 		return program;
 	if (program[0] == '/' && archive_writer_find(writer, program + 1))
 		return program;
@@ -117,11 +134,13 @@ static const char *place_program(struct archive_writer *writer, const char *prog
 		complain("%s: %s, neither in the image nor on the host", program, strerror(errno));
 		exit(EXIT_MISSING);
 	}
-	if (!S_ISREG(st.st_mode))
-		die("%s: it is no program but %s", program,
-		    S_ISDIR(st.st_mode) ? "a directory" : "a special file");
-	if ((st.st_mode & 0111) == 0)
-		die("%s: it is not executable (chmod +x makes it so)", program);
+	if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0) {
+		complain("%s: %s", program,
+		         S_ISDIR(st.st_mode)    ? "it is no program but a directory"
+		         : !S_ISREG(st.st_mode) ? "it is no program but a special file"
+		                                : "it is not executable (chmod +x makes it so)");
+		exit(EXIT_NO_PROGRAM);
+	}
 	char *guest_path = must_format("/run/%s", strrchr(program, '/') + 1);
 	put_into_guest(writer, program, guest_path);
 	return guest_path;

@@ -120,7 +120,8 @@ int machine_start(struct machine *machine, const struct settings *settings, bool
 		error = passt_start(settings, theirs[LINE_EMULATOR], CHILD_FD + CHILD_COUNT,
 		                    &theirs[CHILD_NETWORK], &machine->passt);
 		if (error != 0)
-			die("cannot start passt: %s", strerror(error));
+			die("cannot start passt: %s%s", strerror(error),
+			    error == ENOENT ? " (Debian: apt-get install passt)" : "");
 	}
 	if (error == 0)
 		error = start_emulator(machine, settings, kernel, theirs);

@@ -14,48 +14,48 @@
 #include "tools/capos/image.h"
 #include "tools/capos/options.h"
 #include "tools/capos/preflight.h"
+#include "tools/capos/replace.h"
 #include "tools/capos/sdk.h"
 #include "tools/capos/session.h"
 
-static void copy_file(const char *from, const char *to)
+static void copy_file(const char *from, const struct replacement *to)
 {
 	char bytes[65536];
 	ssize_t n;
 	int in = open(from, O_RDONLY | O_CLOEXEC);
-	int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
-	if (in < 0 || out < 0)
-		die("cannot copy %s to %s: %s", from, to, strerror(errno));
+	if (in < 0)
+		die("cannot read %s: %s", from, strerror(errno));
 	while ((n = read(in, bytes, sizeof(bytes))) > 0) {
 		for (ssize_t done = 0; done < n;) {
-			ssize_t written = write(out, bytes + done, (size_t)(n - done));
+			ssize_t written = write(to->fd, bytes + done, (size_t)(n - done));
 			if (written < 0)
-				die("%s: %s", to, strerror(errno));
+				die("%s: %s", to->name, strerror(errno));
 			done += written;
 		}
 	}
-	if (n < 0 || close(out) != 0)
-		die("cannot copy %s to %s: %s", from, to, strerror(errno));
+	if (n < 0)
+		die("cannot read %s: %s", from, strerror(errno));
 	close(in);
 }
 
-/* `capos image FILE`: FILE and FILE.kernel. */
+/* `capos image FILE`: FILE and FILE.kernel, both or neither. */
 static int write_image(const struct settings *settings)
 {
-	int fd = open(settings->written_image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-
-	if (fd < 0)
-		die("%s: %s", settings->written_image, strerror(errno));
-	image_write(settings, fd);
-	if (close(fd) != 0)
-		die("%s: %s", settings->written_image, strerror(errno));
-	char *kernel = image_kernel_path(settings);
+	struct replacement archive, kernel;
+	char *kernel_path = image_kernel_path(settings);
 	char *kernel_copy = must_format("%s.kernel", settings->written_image);
-	copy_file(kernel, kernel_copy);
+
+	replace_begin(&archive, settings->written_image);
+	replace_begin(&kernel, kernel_copy);
+	image_write(settings, archive.fd);
+	copy_file(kernel_path, &kernel);
+	replace_commit(&kernel);
+	replace_commit(&archive);
 	arguments_print_example(kernel_copy, settings->written_image);
 	free(kernel_copy);
-	free(kernel);
-	return fflush(stdout) == 0 ? 0 : EXIT_MACHINE;
+	free(kernel_path);
+	return finish_stdout(0);
 }
 
 /* A standard descriptor that is closed would be given to the next file that is opened. */

@@ -148,7 +148,7 @@ static const char *set_file_limit(struct settings *s, const char *value)
 {
 	return parse_size(value, 1, INT64_MAX, &s->file_limit)
 	               ? NULL
-	               : "must be a number of bytes, also with K, M or G behind it";
+	               : "must be a number of bytes, at least 1, also with K, M or G behind it";
 }
 
 #define SET_STRING(field)                                                     \
@@ -209,21 +209,21 @@ static const char *set_memory(struct settings *s, const char *value)
 		if (!parse_size(value, (uint64_t)MEMORY_MIN << 20, (uint64_t)MEMORY_MAX << 20,
 		                &bytes) ||
 		    bytes % (1u << 20) != 0)
-			return "must be a number of MiB, at least 8";
+			return "must be a number of MiB, 8 to 1048576";
 		mib = bytes >> 20;
 	}
 	s->memory_mib = (uint32_t)mib;
 	return NULL;
 }
-_Static_assert(MEMORY_MIN == 8, "as the message says");
+_Static_assert(MEMORY_MIN == 8 && MEMORY_MAX == 1048576, "as the message says");
 
 static const char *set_seconds(const char *value, uint32_t *out)
 {
 	uint64_t seconds;
 
 	if (!parse_duration(value, 1, TIMEOUT_MAX, &seconds))
-		return "must be a number of seconds, at least 1, or of minutes or hours with m or "
-		       "h behind it";
+		return "must be a number of seconds, or of minutes or hours with m or h behind it: "
+		       "at least a second, at most 365 days";
 	*out = (uint32_t)seconds;
 	return NULL;
 }
@@ -319,8 +319,8 @@ const struct option_entry option_table[] = {
         {"file-limit", 0, "SIZE", RUN | CAPS, NULL, set_file_limit,
          "the most that --log, --pcap and all of --output may each grow to (1G); what is more is "
          "cut off, and said."},
-        {"verbose", 0, NULL, RUN | IMAGE | CAPS, NULL, set_verbose,
-         "shows that log, and how the machine is started, on stderr."},
+        {"verbose", 0, NULL, RUN | CAPS, NULL, set_verbose,
+         "shows the kernel's and the services' log, and how the machine is started, on stderr."},
         {"image", 0, "FILE", RUN | IMAGE | CAPS, "<file>", set_image,
          "the system to start from, instead of the one that came with capos. When no program is "
          "given, `capos run` runs what the image says."},

@@ -186,7 +186,7 @@ static void check_together(enum command command, struct settings *s)
 _Noreturn static void print_version(void)
 {
 	printf("capos %s\n", PACKAGE_VERSION);
-	exit(fflush(stdout) == 0 ? 0 : EXIT_MACHINE);
+	exit(finish_stdout(0));
 }
 
 /* help and version: ends the process; returns when it is another command. */

@@ -94,6 +94,7 @@ void pump_write(struct pump *pump)
 			return;
 		if (n < 0) {
 			pump->refused = true;
+			pump->error = errno;
 			pump->to = -1;
 			break;
 		}

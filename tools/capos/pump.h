@@ -19,7 +19,8 @@ struct pump {
 	char *buffer;
 	size_t start, end; /* of what is in the buffer */
 	size_t chunk;      /* most bytes at one write */
-	bool refused;      /* the reader at `to` has gone (EPIPE) */
+	bool refused;      /* a write failed just now; `to` is -1 since */
+	int error;         /* why: EPIPE, its reader has gone; 0: none has failed */
 };
 
 /* The descriptors stay the caller's.  chunk: see pump_output. */

@@ -91,5 +91,5 @@ int sdk_command(char **arguments)
 		die("sdk %s: there are cmake, meson and env", what);
 	free(sysroot);
 	free(directory);
-	return 0;
+	return finish_stdout(0);
 }

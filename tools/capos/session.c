@@ -453,6 +453,23 @@ static void catch_signals(struct session *s)
 		die("signalfd: %s", strerror(errno));
 }
 
+/* A program whose output could not be written ends as after a closed pipe, or does not notice: the
+ * host's file system is not its own. */
+static int check_written(const struct session *s, int status)
+{
+	static const char *const names[] = {"stdout", "stderr"};
+
+	for (int i = 0; i < 2; i++) {
+		int error = s->pumps[PUMP_STDOUT + i].error;
+		if (error == 0 || error == EPIPE)
+			continue;
+		complain("%s: %s", names[i], strerror(error));
+		if (status == 0 || status == EXIT_SIGNAL + SIGPIPE)
+			status = EXIT_MACHINE;
+	}
+	return status;
+}
+
 static int make_archive(const struct settings *settings)
 {
 	int fd = memfd_create("capos-archive", MFD_CLOEXEC);
@@ -503,6 +520,7 @@ int session_run(const struct settings *settings)
 	int status = s->status;
 	if (settings->noutputs > 0 && !receive_finish(&s->receive) && status == 0)
 		status = EXIT_MACHINE;
+	status = check_written(s, status);
 	if (settings->pcap)
 		pcap_end(settings->pcap, settings->file_limit);
 	if (s->log.cut)
@@ -517,5 +535,5 @@ int session_run(const struct settings *settings)
 	log_finish(&s->log);
 	free(kernel);
 	free(s);
-	return fflush(stdout) == 0 ? status : EXIT_MACHINE;
+	return finish_stdout(status);
 }
