@@ -23,11 +23,14 @@ POSIX_H = \
 	libcapos-posix/src/entry/entry.h \
 	libcapos-posix/src/file/contents.h \
 	libcapos-posix/src/file/file.h \
+	libcapos-posix/src/file/made.h \
 	libcapos-posix/src/memory/memory.h \
 	libcapos-posix/src/poll/poll.h \
 	libcapos-posix/src/process/children.h \
 	libcapos-posix/src/process/exec_state.h \
+	libcapos-posix/src/process/proc.h \
 	libcapos-posix/src/process/process.h \
+	libcapos-posix/src/process/script.h \
 	libcapos-posix/src/process/world.h \
 	libcapos-posix/src/signal/internal.h \
 	libcapos-posix/src/signal/signal.h \
@@ -69,6 +72,7 @@ POSIX_C = \
 	libcapos-posix/src/file/file_device.c \
 	libcapos-posix/src/file/file_open.c \
 	libcapos-posix/src/file/lock.c \
+	libcapos-posix/src/file/made.c \
 	libcapos-posix/src/file/path.c \
 	libcapos-posix/src/file/path_attributes.c \
 	libcapos-posix/src/file/path_names.c \
@@ -82,7 +86,11 @@ POSIX_C = \
 	libcapos-posix/src/process/exec_state.c \
 	libcapos-posix/src/process/fork.c \
 	libcapos-posix/src/process/group.c \
+	libcapos-posix/src/process/limits.c \
+	libcapos-posix/src/process/proc.c \
+	libcapos-posix/src/process/proc_files.c \
 	libcapos-posix/src/process/process.c \
+	libcapos-posix/src/process/script.c \
 	libcapos-posix/src/process/wait.c \
 	libcapos-posix/src/process/world.c \
 	libcapos-posix/src/signal/context.c \

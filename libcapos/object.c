@@ -22,6 +22,7 @@ int cap_process_status_of(cap_t process, struct cap_process *out)
 		                            .memory_pages = results.memory_pages,
 		                            .memory_limit_pages = results.memory_limit_pages,
 		                            .cpu_ns = results.cpu_ns,
+		                            .mapped_pages = results.mapped_pages,
 		                            .alive = results.alive};
 	return result;
 }

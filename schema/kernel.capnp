@@ -46,7 +46,8 @@ interface Process {
   # killed, e.g. "page fault at 0x10 (rip 0x401234)".
 
   status @9 () -> (id :UInt64, name :Text, alive :Bool, memoryPages :UInt64, memoryLimitPages :UInt64,
-                   capabilities :UInt32, threads :UInt32, cpuNs :UInt64);
+                   capabilities :UInt32, threads :UInt32, cpuNs :UInt64, mappedPages :UInt64);
+  # memoryPages: of its account.  mappedPages: what its mappings span, whether it is there or not.
   kill @10 (status :UInt32) -> ();
   setName @11 (name :Text) -> ();
   # Cut at 31 bytes.  Letters, digits and "-_.+@[]" stay, any other byte becomes '_'; a name that looks like the
@@ -66,7 +67,7 @@ interface Process {
             stackTop :UInt64) -> ();
   # Of the calling process alone, when the caller is its one thread (else CAP_EBUSY): replaces its memory and thread by
   # the image's, as ProcessSpawner.spawn starts it, and does not answer.  The start block is read from the caller's
-  # memory: at most 1 MiB (CAP_ETOOBIG), a multiple of 16.  name: its new name; empty: the old one.  Capabilities stay, but
+  # memory: at most 2 MiB and 128 KiB (CAP_ETOOBIG), a multiple of 16.  name: its new name; empty: the old one.  Capabilities stay, but
   # for those sent to be moved.  What the caller had in flight is withdrawn; signals that it has not collected stay in
   # their event.  On an error nothing is changed.
 

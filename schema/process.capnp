@@ -70,7 +70,8 @@ interface ProcessMember {
   # What the caller wants of SIGCHLD: forget: children are not waited for; noStops: no signal when one stops or goes on.
 
   describe @10 (name :Text, command :Data, executed :Bool) -> ();
-  # Its name (at most 15 bytes) and its arguments, each with a NUL behind it (cut at 4096 bytes), for others to read.
+  # Its name (at most 15 bytes) and its arguments, each with a NUL behind it (cut at 4096 bytes), for others to read;
+  # an empty command leaves the arguments as they were.
 
   list @11 (from :UInt32) -> (processes :List(ProcessInfo), next :UInt32);
   # In the order of their numbers, from this number on, as many as fit; next 0: these were the last.
@@ -88,8 +89,10 @@ interface ProcessMember {
   usage @17 () -> (childrenCpuNs :UInt64, childrenPages :UInt64);
   # Of the children that were waited for and theirs; of the largest.
 
-  load @18 () -> (one :UInt32, five :UInt32, fifteen :UInt32, processes :UInt32, lastNumber :UInt32);
-  # Processors that the world has used on average over the last minutes, times 65536; its processes.
+  load @18 () -> (one :UInt32, five :UInt32, fifteen :UInt32, processes :UInt32, lastNumber :UInt32,
+              cpuNs :UInt64);
+  # Processors that the world has used on average over the last minutes, times 65536; its processes; what it has
+  # used in all.
 
   openEnds @19 (eventIndex :UInt16) -> (firstIndex :UInt16, secondIndex :UInt16, word :UInt64);
   # Two ProcessEnds.  word: in bits 0-15 which word of endsMemory is the first's (the second's is the next), above them a
@@ -141,7 +144,8 @@ struct ProcessInfo {
   cpuNs @8 :UInt64;
   childrenCpuNs @9 :UInt64;
   threads @10 :UInt32;
-  pages @11 :UInt64;
+  pages @11 :UInt64;      # of its account, which it has in common with the other members
+  mappedPages @12 :UInt64;
 
   enum State { running @0; stopped @1; ended @2; }
 }

@@ -15,6 +15,7 @@ static void split(struct space *s, struct mapping *m, uint64_t address, struct m
 	*spare = *m;
 	spare->start = address;
 	spare->offset = m->offset + (address - m->start);
+	s->mapped -= m->end - address; /* the second one's is counted anew */
 	m->end = address;
 	memobj_get(m->object);
 	mapping_insert(s, spare);
@@ -58,6 +59,7 @@ static void unmap_some(struct space *s, struct mapping *m)
 		return;
 	}
 	m->offset += stop - m->start;
+	s->mapped -= stop - m->start;
 	mapping_set_start(m, stop);
 }
 

@@ -91,6 +91,7 @@ void mapping_insert(struct space *s, struct mapping *m)
 	m->object->mappings = m;
 	m->object->nmappings++;
 	s->count++;
+	s->mapped += m->end - m->start;
 }
 
 /* Takes m out of the lists and frees it; its part of the page tables is empty, or goes whole. */
@@ -104,6 +105,7 @@ void mapping_drop(struct space *s, struct mapping *m)
 	if (s->last_hit == m)
 		s->last_hit = NULL;
 	s->count--;
+	s->mapped -= m->end - m->start;
 	steps_spend(STEPS_MAPPING);
 	memobj_put(m->object);
 	account_free(s->account, &mapping_slab, m);

@@ -40,6 +40,7 @@ struct space {
 	uint64_t chosen_low;      /* the lowest that was */
 	uint32_t count;           /* of mappings, at most SPACE_MAPPINGS_MAX */
 	uint32_t tables;          /* page-table frames, charged to account */
+	uint64_t mapped;          /* bytes, of all mappings */
 };
 
 /* What a process can make the kernel hold; large programs have some hundreds. */

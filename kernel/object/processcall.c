@@ -266,6 +266,7 @@ static int status(void *object, struct msg_call *msg, struct process_status_resu
 	results->capabilities = p->caps.live;
 	results->threads = p->nthreads;
 	results->cpu_ns = p->cpu_ns;
+	results->mapped_pages = p->space.mapped / PAGE_SIZE;
 	return CAP_OK;
 }
 

@@ -22,7 +22,7 @@ struct thread;
 #define PROCESS_REASON_MAX   128u
 #define PROCESS_CALL_BUCKETS 64u
 /* Most bytes of a start block that exec reads. */
-#define PROCESS_START_BLOCK_MAX (1u << 20)
+#define PROCESS_START_BLOCK_MAX ((2u << 20) + (128u << 10))
 
 enum process_state {
 	PROCESS_ALIVE,

@@ -116,6 +116,7 @@ void member_status(const struct member *m, struct member_status *out)
 		return;
 	*out = (struct member_status){.cpu_ns = results.cpu_ns,
 	                              .pages = results.memory_pages,
+	                              .mapped_pages = results.mapped_pages,
 	                              .threads = results.threads};
 }
 

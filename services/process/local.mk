@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The process service.
 
-PROCESS_PURE = services/process/group.c services/process/limits.c services/process/signals.c \
+PROCESS_PURE = services/process/group.c services/process/limits.c services/process/load.c services/process/signals.c \
 	services/process/wait.c services/process/world.c services/process/world.h \
 	services/files/slab.c services/files/pages.h
 

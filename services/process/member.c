@@ -221,7 +221,8 @@ static void fill_info(const struct member *m, struct process_info *out)
 	        .cpu_ns = status.cpu_ns,
 	        .children_cpu_ns = m->usage.children_cpu_ns,
 	        .threads = status.threads,
-	        .pages = status.pages};
+	        .pages = status.pages,
+	        .mapped_pages = status.mapped_pages};
 }
 
 static int list(void *object, struct msg_call *msg, const struct process_member_list_params *in,
@@ -255,6 +256,29 @@ static int command(void *object, struct msg_call *msg,
 	if (!m)
 		return STATUS_NO_ENTRY;
 	out->command = MSG_DATA(m->command, m->command_length);
+	return STATUS_OK;
+}
+
+static int load(void *object, struct msg_call *msg, struct process_member_load_results *out)
+{
+	struct world *world = ((struct member *)object)->world;
+	uint64_t cpu_ns = world->ended_cpu_ns;
+	struct member_status status;
+
+	(void)msg;
+	for (const struct member *m = world->first; m; m = m->after) {
+		if (m->state == MEMBER_ENDED)
+			continue;
+		member_status(m, &status);
+		cpu_ns += status.cpu_ns;
+	}
+	world_update_load(&world->load, cap_now(), cpu_ns);
+	*out = (struct process_member_load_results){.one = world->load.average[0],
+	                                            .five = world->load.average[1],
+	                                            .fifteen = world->load.average[2],
+	                                            .processes = world->nmembers,
+	                                            .last_number = world->last_number,
+	                                            .cpu_ns = cpu_ns};
 	return STATUS_OK;
 }
 
@@ -321,6 +345,7 @@ const struct process_member_ops member_ops = {.prepare_fork = prepare_fork,
                                               .describe = describe,
                                               .list = list,
                                               .command = command,
+                                              .load = load,
                                               .get_limit = get_limit,
                                               .set_limit = set_limit,
                                               .foreground = foreground,

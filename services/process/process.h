@@ -65,7 +65,7 @@ bool answer_call(uint64_t call_id, int status, const void *message, uint32_t len
 void member_gone(struct member *m);
 /* What the kernel says of a living member, or said at its end. */
 struct member_status {
-	uint64_t cpu_ns, pages;
+	uint64_t cpu_ns, pages, mapped_pages;
 	uint32_t threads;
 };
 void member_status(const struct member *m, struct member_status *out);

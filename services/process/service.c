@@ -76,6 +76,7 @@ static int open_world(struct session *s, uint64_t word, cap_t account)
 		store_close(&s->store);
 		return status;
 	}
+	s->world.load.at_ns = cap_now();
 	s->word = word;
 	s->first = 0;
 	s->open = true;

@@ -248,6 +248,7 @@ void world_ended(struct member *m, uint32_t status, uint64_t cpu_ns, uint64_t pa
 	m->status = status;
 	m->usage.cpu_ns = cpu_ns;
 	m->usage.pages = pages;
+	m->world->ended_cpu_ns += cpu_ns;
 	m->state = MEMBER_ENDED;
 	m->stopped_by = 0;
 	m->continued = false;
@@ -275,9 +276,11 @@ int world_describe(struct member *m, const char *name, uint32_t name_length, con
 			return STATUS_NO_MEMORY;
 		memcpy(copy, command, length);
 	}
-	drop_command(m);
-	m->command = copy;
-	m->command_length = length;
+	if (copy) {
+		drop_command(m);
+		m->command = copy;
+		m->command_length = length;
+	}
 	if (name_length > WORLD_NAME_MAX - 1)
 		name_length = WORLD_NAME_MAX - 1;
 	memmove(m->name, name, name_length);

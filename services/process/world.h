@@ -135,12 +135,21 @@ struct world_ops {
 	void (*forget)(struct member *m);
 };
 
+/* How many processors were in use, averaged over the last minute, five and fifteen: the last ones
+ * count most.  Times 65536. */
+struct world_load {
+	uint64_t at_ns, cpu_ns; /* when it was brought up to date; what had been used then */
+	uint32_t average[3];
+};
+
 struct world {
 	const struct world_ops *ops;
 	struct slab *slab;
 	struct member **buckets;
 	struct member *first, *last; /* by number */
 	uint32_t nmembers, last_number;
+	uint64_t ended_cpu_ns; /* of all that have ended */
+	struct world_load load;
 	bool cpu_limits; /* some member has had a limit on processor time */
 	bool wrapped;    /* numbers have been used once */
 };
@@ -163,7 +172,7 @@ void world_abandon(struct member *m);
 void world_forget(struct member *m);
 /* Its process has ended. */
 void world_ended(struct member *m, uint32_t status, uint64_t cpu_ns, uint64_t pages);
-/* What it is called; command is copied.  Status. */
+/* What it is called; command is copied, and stays as it was when length is 0.  Status. */
 int world_describe(struct member *m, const char *name, uint32_t name_length, const void *command,
                    uint32_t length, bool executed);
 
@@ -206,6 +215,10 @@ void world_drop_queue(struct member *m);
 bool world_stopped(struct member *m, uint32_t signal, bool own);
 /* Its parent hears of an end, a stop or a continuation: first those that wait, then SIGCHLD. */
 void world_tell_parent(struct member *m);
+
+/* ---- load.c ---- */
+/* Brings it up to date; cpu_ns: what the world has used in all. */
+void world_update_load(struct world_load *load, uint64_t now_ns, uint64_t cpu_ns);
 
 /* ---- limits.c ---- */
 void world_first_limits(struct member *m);

@@ -15,6 +15,7 @@ POSIX_TESTS = \
 	tests/guest/posix_layout \
 	tests/guest/posix_locks \
 	tests/guest/posix_memory \
+	tests/guest/posix_processes \
 	tests/guest/posix_signals \
 	tests/guest/posix_stress \
 	tests/guest/posix_threads \
@@ -31,7 +32,7 @@ POSIX_TEST_CC = $(SYSROOT)/bin/x86_64-capos-linux-musl-gcc -std=gnu11 -O2 $(WARN
 POSIX_TEST_DEPENDS = tests/guest/posix_tap.h tests/guest/posix_thread.h $(SYSROOT)/.stamp
 
 POSIX_ABSENT_LISTS = asm-generic/socket.h linux/in.h linux/tcp.h linux/udp.h linux/sockios.h asm-generic/sockios.h \
-	linux/prctl.h asm/prctl.h linux/futex.h asm-generic/mman-common.h linux/sched.h bits/fcntl.h fcntl.h sys/resource.h
+	linux/prctl.h asm/prctl.h linux/futex.h asm-generic/mman-common.h linux/sched.h bits/fcntl.h fcntl.h
 tests/guest/posix_absent_options.h: tests/guest/posix_absent.awk $(SYSROOT)/.stamp
 	@mkdir -p tests/guest
 	$(AM_V_GEN)awk -f $(srcdir)/tests/guest/posix_absent.awk $(POSIX_ABSENT_LISTS:%=$(SYSROOT)/include/%) >$@

@@ -16,7 +16,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -40,7 +39,6 @@ enum group {
 	mman_common_group,
 	sched_group,
 	fcntl_group,
-	resource_group,
 };
 
 static const struct option {
@@ -180,7 +178,6 @@ static void one_option(const struct option *o)
 {
 	static uint32_t word = 1;
 	char request[256] = "";
-	struct rlimit limit = {.rlim_cur = 1, .rlim_max = 2};
 	int number = (int)o->number;
 
 	switch (o->group) {
@@ -229,9 +226,6 @@ static void one_option(const struct option *o)
 		      fcntl(files[REGULAR], number,
 		            number == F_SETFL || number == F_SETFD ? 0 : -1),
 		      EINVAL);
-		break;
-	case resource_group:
-		judge(o->name, setrlimit(number, &limit), EPERM);
 		break;
 	}
 }

@@ -110,3 +110,75 @@ def test_httpd_says_what_is_not_there(web):
         web.get("/nothing")
     assert raised.value.code == 404
     raised.value.close()
+
+
+def shell(capos, script, **options):
+    run = capos("sh", "-c", script, **options)
+    return run.stdout.decode().splitlines(), run
+
+
+def test_timeout_ends_what_it_runs(capos):
+    begun = time.monotonic()
+    lines, run = shell(capos, "timeout 1 sleep 60; echo $?")
+    assert lines == ["143"], run.stderr
+    assert time.monotonic() - begun < 50
+
+
+def test_a_sibling_is_signalled(capos):
+    lines, run = shell(capos, "sleep 60 & p=$!; (sleep 1; kill $p) & wait $p; echo $?")
+    assert lines == ["143"], run.stderr
+
+
+def test_a_group_is_signalled(capos):
+    lines, run = shell(capos, "setsid sh -c 'sleep 60 | sleep 61' & sleep 1; kill -TERM -$!; wait $!; echo $?; ps")
+    assert lines[0] == "143", run.stderr
+    assert not [line for line in lines if "sleep 6" in line]
+
+
+def test_stop_and_go_on(capos):
+    lines, run = shell(capos, "sleep 2 & p=$!; kill -STOP $p; sleep 1; grep State /proc/$p/status; kill -CONT $p; "
+                              "wait $p; echo $?")
+    assert lines == ["State:\tT (stopped)", "0"], run.stderr
+
+
+def test_an_orphan_goes_on(capos):
+    lines, run = shell(capos, "( (sleep 1; echo orphan) & ); echo done; sleep 3")
+    assert lines == ["done", "orphan"], run.stderr
+
+
+SCRIPT = r"""printf '#!/bin/sh\necho "$0 $1"\n' >/tmp/a.sh; chmod +x /tmp/a.sh; cd /tmp; export PATH=$PATH:/tmp
+./a.sh 1; a.sh 2; env A=3 ./a.sh 3; echo 4 5 | xargs -n 1 ./a.sh; find /tmp -name a.sh -exec {} 6 \;
+mkdir parts; cp a.sh parts/a; run-parts parts"""
+
+
+def test_scripts_run_from_everywhere(capos):
+    lines, run = shell(capos, SCRIPT)
+    assert lines == ["./a.sh 1", "/tmp/a.sh 2", "./a.sh 3", "./a.sh 4", "./a.sh 5", "/tmp/a.sh 6", "parts/a "], run.stderr
+
+
+def test_cgi(background, tmp_path):
+    (tmp_path / "hello").write_text("#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\nhello %s\\n' $QUERY_STRING\n")
+    (tmp_path / "hello").chmod(0o755)
+    port = free_port()
+    background("busybox", "httpd", "-f", "-p", "80", "-h", "/www",
+               options=["--forward", f"tcp:{port}:80", "--file", f"{tmp_path}/hello:/www/cgi-bin/hello"])
+    assert Web(port, {}).wait("/cgi-bin/hello?you") == b"hello you\n"
+
+
+TOOLS = {
+    "ps": r"PID +USER +TIME +COMMAND\n +\d+ root +\d+:\d\d ",
+    "free": r" +total +used +free.*\nMem: +\d+ +\d+ +[1-9]\d+",
+    "uptime": r" \d\d:\d\d:\d\d up .* load average: \d",
+    "nproc": r"1\n",
+    "whoami": r"root\n",
+    "id": r"uid=0\(root\) gid=0\(root\)",
+    "top -b -n1": r"Mem: \d+K used, [1-9]\d*K free(.*\n)+ +PID +PPID USER",
+    "sleep 60 & pidof sleep; pgrep -l sleep; killall sleep; wait; pidof sleep || echo none": r"(\d+)\n\1 sleep\nnone\n",
+    "cat /proc/mounts": r"files / ",
+}
+
+
+@pytest.mark.parametrize("script", TOOLS)
+def test_what_reads_proc(capos, script):
+    run = capos("sh", "-c", script)
+    assert re.match(TOOLS[script], run.stdout.decode()), (run.stdout, run.stderr)

@@ -28,7 +28,6 @@
 	SUBJECT(FUTEX, "futex")                      \
 	SUBJECT(PRCTL, "prctl")                      \
 	SUBJECT(ARCH_PRCTL, "arch_prctl")            \
-	SUBJECT(SETRLIMIT, "setrlimit")              \
 	SUBJECT(WAITID, "waitid")                    \
 	SUBJECT(CLOCK, "clock")                      \
 	SUBJECT(FAMILY, "socket")                    \
@@ -68,8 +67,8 @@ enum absent_other {
 	ABSENT_SIGNAL_STACK_AUTODISARM,
 	ABSENT_CLOCK_OF_OTHER,
 	ABSENT_PROC_FILES,
-	ABSENT_SCRIPT,
 	ABSENT_INTERPRETER,
+	ABSENT_NICE,
 };
 
 /* -errno of what has no number. */

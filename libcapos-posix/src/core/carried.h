@@ -26,6 +26,7 @@ enum carried_kind {
 	CARRY_EVENTFD,
 	CARRY_TIMERFD,
 	CARRY_SIGNALFD,
+	CARRY_MADE,
 };
 
 struct carried_socket {

@@ -19,6 +19,12 @@ struct slot {
 
 static struct slot slots[FD_MAX];
 static int lowest_free; /* no number below it is free */
+static int limit = FD_MAX;
+
+void fd_set_limit(uint64_t most)
+{
+	limit = most < FD_MAX ? (int)most : FD_MAX;
+}
 
 struct file *file_create(const struct file_ops *ops, int flags, void *data)
 {
@@ -80,9 +86,9 @@ int fd_install(struct file *f, int from, bool close_on_exec)
 {
 	int fd = from > lowest_free ? from : lowest_free;
 
-	while (fd < FD_MAX && slots[fd].file)
+	while (fd < limit && slots[fd].file)
 		fd++;
-	if (fd >= FD_MAX)
+	if (fd >= limit)
 		return -EMFILE;
 	slots[fd] = (struct slot){.file = f, .close_on_exec = close_on_exec};
 	if (from <= lowest_free)
@@ -144,7 +150,7 @@ static long duplicate_at(int old_fd, int new_fd, bool close_on_exec)
 {
 	struct file *f = fd_file(old_fd);
 
-	if (!f || new_fd < 0 || new_fd >= FD_MAX)
+	if (!f || new_fd < 0 || new_fd >= limit)
 		return -EBADF;
 	file_get(f);
 	install_at(f, new_fd, close_on_exec);
@@ -178,7 +184,7 @@ long sys_fcntl(long number, long command, long argument)
 	switch (command) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		if (argument < 0 || argument >= FD_MAX)
+		if (argument < 0 || argument >= limit)
 			return -EINVAL;
 		return duplicate(fd, (int)argument, command == F_DUPFD_CLOEXEC);
 	case F_GETFD:

@@ -180,6 +180,25 @@
 	SYSCALL(uname, 1, ONCE, process)           \
 	SYSCALL(getrlimit, 2, ONCE, process)       \
 	SYSCALL(prlimit64, 4, ONCE, process)       \
+	SYSCALL(setrlimit, 2, ONCE, process)       \
+	SYSCALL(getpriority, 2, ONCE, process)     \
+	SYSCALL(setpriority, 3, ONCE, process)     \
+	SYSCALL(sched_getaffinity, 3, ONCE, process) \
+	SYSCALL(sched_setaffinity, 3, ONCE, process) \
+	SYSCALL(getcpu, 2, ONCE, process)          \
+	SYSCALL(sched_getscheduler, 1, ONCE, process) \
+	SYSCALL(sched_getparam, 2, ONCE, process)  \
+	SYSCALL(sched_setscheduler, 3, ONCE, process) \
+	SYSCALL(sched_setparam, 2, ONCE, process)  \
+	SYSCALL(sched_get_priority_max, 1, ONCE, process) \
+	SYSCALL(sched_get_priority_min, 1, ONCE, process) \
+	SYSCALL(setreuid, 2, ONCE, process)        \
+	SYSCALL(setregid, 2, ONCE, process)        \
+	SYSCALL(setresuid, 3, ONCE, process)       \
+	SYSCALL(setresgid, 3, ONCE, process)       \
+	SYSCALL(setfsuid, 1, ONCE, process)        \
+	SYSCALL(setfsgid, 1, ONCE, process)        \
+	SYSCALL(setgroups, 2, ONCE, process)       \
 	SYSCALL(getrusage, 2, ONCE, process)       \
 	SYSCALL(sysinfo, 1, ONCE, process)         \
 	SYSCALL(getrandom, 3, ONCE, process)       \

@@ -88,12 +88,15 @@ void posix_start(void)
 	relro_protect();
 	connect_rooms();
 	signal_start();
+	proc_start();
 	carried = start_cap("posix.state");
 	if (carried) {
 		exec_restore(carried);
+		world_describe_image();
 		return;
 	}
 	world_start();
+	world_describe_image();
 	open_standard(0, "stdin", O_RDONLY);
 	open_standard(1, "stdout", O_WRONLY);
 	open_standard(2, "stderr", O_WRONLY);

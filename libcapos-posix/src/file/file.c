@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "core/core.h"
 #include "file/contents.h"
 #include "file/file.h"
+#include "signal/signal.h"
 
 _Alignas(8) uint8_t files_message[CAPOS_MESSAGE_MAX];
 
@@ -40,10 +42,45 @@ static ssize_t regular_read(struct file *f, const struct iovec *iov, int n)
 	return result;
 }
 
+static uint64_t size_limit = UINT64_MAX;
+
+void file_set_size_limit(uint64_t bytes)
+{
+	size_limit = bytes;
+}
+
+static int get_stat(struct file *f, struct file_stat *out);
+
+/* Whether writing there is within the limit, to which a write is cut; -EFBIG: it begins above. */
+static ssize_t write_within(struct file *f, bool append, const struct iovec *iov, int n,
+                            uint64_t offset, uint64_t *end)
+{
+	struct iovec cut[1];
+	struct file_stat stat = {.size = 0};
+	int result = append && size_limit != UINT64_MAX ? get_stat(f, &stat) : 0;
+
+	if (result)
+		return result;
+	if (append)
+		offset = stat.size;
+	if (size_limit == UINT64_MAX || vector_length(iov, n) + offset <= size_limit)
+		return contents_write(contents_of(f), append, iov, n, offset, end);
+	if (offset >= size_limit) {
+		signal_raise(SIGXFSZ);
+		return -EFBIG;
+	}
+	/* The first piece, as far as it goes: a short write is one that may be gone on with. */
+	cut[0] = iov[0];
+	if (cut[0].iov_len > size_limit - offset)
+		cut[0].iov_len = size_limit - offset;
+	return contents_write(contents_of(f), append, cut, 1, offset, end);
+}
+
 static ssize_t regular_write(struct file *f, const struct iovec *iov, int n)
 {
 	uint64_t end = (uint64_t)*file_offset(f);
-	ssize_t result = contents_write(contents_of(f), f->flags & O_APPEND, iov, n, end, &end);
+	ssize_t result =
+	        write_within(f, f->flags & O_APPEND, iov, n, (uint64_t)*file_offset(f), &end);
 
 	if (result > 0)
 		*file_offset(f) = (off_t)end;
@@ -55,7 +92,7 @@ static ssize_t regular_pwrite(struct file *f, const struct iovec *iov, int n, of
 {
 	uint64_t end;
 
-	return contents_write(contents_of(f), f->flags & O_APPEND, iov, n, (uint64_t)offset, &end);
+	return write_within(f, f->flags & O_APPEND, iov, n, (uint64_t)offset, &end);
 }
 
 static int get_stat(struct file *f, struct file_stat *out)
@@ -115,6 +152,10 @@ static int regular_truncate(struct file *f, off_t size)
 {
 	const struct file_truncate_params params = {.size = (uint64_t)size};
 
+	if (params.size > size_limit) {
+		signal_raise(SIGXFSZ);
+		return -EFBIG;
+	}
 	return errno_of(file_truncate(object_of(f), &params, NULL));
 }
 

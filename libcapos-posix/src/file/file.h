@@ -14,6 +14,7 @@
 #include <capos/schema/service.h>
 
 #include "core/core.h"
+#include "file/made.h"
 
 /* Bytes that one File.read or write carries (schema/service.capnp), with room for the message
  * around them. */
@@ -33,6 +34,15 @@ int path_base(int directory_fd, const char *path, cap_t *base);
 cap_t path_root(void);
 cap_t path_cwd(void);
 struct msg_text path_text(const char *path);
+/* Most bytes that a file may be made long by this process (RLIMIT_FSIZE). */
+void file_set_size_limit(uint64_t bytes);
+
+/* The path as what makes files knows it: from the root, also when it starts in a working directory
+ * that is below /proc.  out: room for it. */
+const char *path_of_made(int directory_fd, const char *path, char out[PATH_BYTES]);
+/* The path from the root, not resolved; "" when the working directory has none or it is too
+ * long. */
+void path_absolute(const char *path, char out[PATH_BYTES]);
 int path_stat(cap_t base, const char *path, bool follow, struct stat *st);
 /* As fstatat has it, an empty path with AT_EMPTY_PATH included.  0 or -errno. */
 int stat_at(int directory_fd, const char *path, int flags, struct stat *st);
@@ -45,6 +55,11 @@ int device_open_log(int flags, struct file **out);
 int device_stat(const char *path, struct stat *st); /* same results */
 /* /dev/stdin, /dev/fd/N and the like: that descriptor, or -1. */
 int device_descriptor(const char *path);
+
+/* Opens a path of the files service.  0 or -errno. */
+int file_open_path(const char *path, int flags, struct file **out);
+/* Replaces a path by what the symbolic links in its last place lead to. */
+void path_follow(char path[PATH_BYTES]);
 
 /* Take over the capabilities when they succeed.  0 or -errno. */
 /* Locks of regular files (lock.c): fcntl's commands; what a descriptor's end means for them; across

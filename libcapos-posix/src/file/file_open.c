@@ -16,6 +16,7 @@
 #include "core/core.h"
 #include "file/contents.h"
 #include "file/file.h"
+#include "file/made.h"
 #include "signal/signal.h"
 
 /* Of memfd_create: NAME_MAX without the "memfd:" that Linux puts in front. */
@@ -98,6 +99,7 @@ static bool is_of_kernel(const char *path)
 static int open_any(int directory_fd, const char *path, int flags, unsigned mode, struct file **out)
 {
 	int result = path_check(path), fd;
+	char made[PATH_BYTES];
 
 	if (result)
 		return result;
@@ -117,8 +119,17 @@ static int open_any(int directory_fd, const char *path, int flags, unsigned mode
 	result = device_open(path, flags & KEPT_FLAGS, out);
 	if (result <= 0)
 		return result;
+	result = made_files.open(path_of_made(directory_fd, path, made),
+	                         flags & (KEPT_FLAGS | O_DIRECTORY), out);
+	if (result <= 0)
+		return result;
 	result = open_path(directory_fd, path, flags, mode, out);
 	return result == -ENOENT && is_of_kernel(path) ? (int)absent(ABSENT_PROC_FILES) : result;
+}
+
+int file_open_path(const char *path, int flags, struct file **out)
+{
+	return open_path(AT_FDCWD, path, flags, 0, out);
 }
 
 long sys_openat(long directory_fd, long path, long flags, long mode)

@@ -15,6 +15,8 @@
 
 static cap_t working_directory; /* CAP_NULL: where the process started */
 static unsigned mask = 022;
+/* The working directory when it is one of the library's own: /proc or a directory below it. */
+static char made_directory[64];
 
 void path_state(cap_t *directory, unsigned *bits)
 {
@@ -79,10 +81,55 @@ int path_base(int directory_fd, const char *path, cap_t *base)
 	return *base ? 0 : -ENOTDIR;
 }
 
+void path_absolute(const char *path, char out[PATH_BYTES])
+{
+	struct directory_path_results results = {.path = MSG_TEXT("")};
+	struct capos_call call = FILES_CALL();
+	size_t length = strlen(path), before;
+
+	out[0] = 0;
+	while (!strncmp(path, "./", 2))
+		path += 2, length -= 2;
+	if (*path != '/' && (!path_cwd() || directory_path(path_cwd(), &results, &call)))
+		return;
+	before = results.path.len == 1 ? 0 : results.path.len; /* the root's is one slash */
+	if (before + 1 + length >= PATH_BYTES)
+		return;
+	memcpy(out, results.path.ptr, before);
+	if (*path != '/')
+		out[before++] = '/';
+	memcpy(out + before, path, length + 1);
+}
+
 static void change_directory(cap_t directory)
 {
 	cap_release(working_directory);
 	working_directory = directory;
+}
+
+const char *path_of_made(int directory_fd, const char *path, char out[PATH_BYTES])
+{
+	size_t before = strlen(made_directory);
+
+	if (*path == '/' || directory_fd != AT_FDCWD || !before ||
+	    before + 1 + strlen(path) >= PATH_BYTES)
+		return path;
+	strcpy(out, made_directory);
+	out[before] = '/';
+	strcpy(out + before + 1, path);
+	return out;
+}
+
+/* Takes note of where the process is now, as far as it matters here. */
+static void note_directory(const char *path)
+{
+	char text[PATH_BYTES];
+	const char *full = path_of_made(AT_FDCWD, path, text);
+
+	if (strncmp(full, "/proc", 5) || (full[5] && full[5] != '/') || strstr(full, "..") ||
+	    strlen(full) >= sizeof(made_directory))
+		full = "";
+	strcpy(made_directory, full);
 }
 
 long sys_chdir(long path)
@@ -102,6 +149,7 @@ long sys_chdir(long path)
 	if (!call.ncaps)
 		return -EIO;
 	change_directory(call.caps[0]);
+	note_directory((const char *)path);
 	return 0;
 }
 
@@ -119,6 +167,7 @@ long sys_fchdir(long fd)
 	if (result)
 		return errno_of(result);
 	change_directory(copy);
+	made_directory[0] = 0;
 	return 0;
 }
 

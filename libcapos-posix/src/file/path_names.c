@@ -204,17 +204,28 @@ static long put_target(const char *target, size_t length, long buffer, size_t si
 	return user_write(buffer, target, length) ? -EFAULT : (long)length;
 }
 
-/* The program's own path, when the process that started it gave a path. */
-static long read_own_path(long buffer, size_t size)
-{
-	const size_t *auxv = __capos_auxv();
+#define LINKS_MAX 40 /* as Linux: a path leads through no more */
 
-	for (; auxv && auxv[0]; auxv += 2) {
-		const char *name = (const char *)auxv[1];
-		if (auxv[0] == AT_EXECFN && name && name[0] == '/')
-			return put_target(name, strlen(name), buffer, size);
+void path_follow(char path[PATH_BYTES])
+{
+	struct directory_read_link_params params;
+	struct directory_read_link_results results;
+
+	for (int links = 0; links < LINKS_MAX && path_root(); links++) {
+		struct capos_call call = FILES_CALL();
+		char *name;
+
+		params.path = path_text(path);
+		if (directory_read_link(path_root(), &params, &results, &call))
+			return; /* it is no link */
+		name = strrchr(path, '/') + 1;
+		if (*results.target.ptr == '/')
+			name = path;
+		if (results.target.len >= PATH_BYTES - (size_t)(name - path))
+			return;
+		memcpy(name, results.target.ptr, results.target.len);
+		name[results.target.len] = 0;
 	}
-	return -ENOENT;
 }
 
 long sys_readlinkat(long directory_fd, long path, long buffer, long size)
@@ -222,7 +233,9 @@ long sys_readlinkat(long directory_fd, long path, long buffer, long size)
 	struct directory_read_link_params params;
 	struct directory_read_link_results results;
 	struct capos_call call = FILES_CALL();
+	char target[PATH_BYTES], made[PATH_BYTES];
 	cap_t base;
+	long length;
 	int result;
 
 	if ((int)size <= 0)
@@ -230,8 +243,11 @@ long sys_readlinkat(long directory_fd, long path, long buffer, long size)
 	result = path_check((const char *)path);
 	if (result)
 		return result;
-	if (!strcmp((const char *)path, "/proc/self/exe"))
-		return read_own_path(buffer, (size_t)size);
+	length = made_files.read_link(path_of_made((int)directory_fd, (const char *)path, made),
+	                              target, sizeof(target));
+	if (length)
+		return length < 0 ? length
+		                  : put_target(target, (size_t)length, buffer, (size_t)size);
 	result = path_base((int)directory_fd, (const char *)path, &base);
 	if (result)
 		return result;

@@ -59,6 +59,7 @@ static int stat_file(struct file *f, struct stat *st)
 
 int stat_at(int directory_fd, const char *path, int flags, struct stat *st)
 {
+	char made[PATH_BYTES];
 	struct file *f;
 	cap_t base;
 	int result;
@@ -78,6 +79,10 @@ int stat_at(int directory_fd, const char *path, int flags, struct stat *st)
 	if (f)
 		return stat_file(f, st);
 	result = device_stat(path, st);
+	if (result <= 0)
+		return result;
+	result = made_files.stat(path_of_made(directory_fd, path, made),
+	                         !(flags & AT_SYMLINK_NOFOLLOW), st);
 	if (result <= 0)
 		return result;
 	result = path_base(directory_fd, path, &base);

@@ -15,6 +15,7 @@
 #include <capos/object.h>
 
 #include "core/core.h"
+#include "memory/memory.h"
 
 static uint32_t access_of(long protection)
 {
@@ -90,6 +91,44 @@ static long file_object(long fd, long protection, long flags, cap_t *memory)
 	return f->ops->share ? f->ops->share(f, memory) : -ENODEV;
 }
 
+/* ---- Limits: asked of the kernel only while there is one ---- */
+
+static uint64_t limit = UINT64_MAX, data_limit = UINT64_MAX;
+static uint64_t at_start; /* bytes that were mapped when the data limit was set first: the image */
+
+static uint64_t mapped_bytes(void)
+{
+	struct cap_process process;
+
+	return cap_process_status(&process) ? 0 : process.mapped_pages * PAGE_BYTES;
+}
+
+void memory_set_limit(uint64_t bytes)
+{
+	limit = bytes;
+}
+
+void memory_set_data_limit(uint64_t bytes)
+{
+	if (!at_start)
+		at_start = mapped_bytes();
+	data_limit = bytes;
+}
+
+/* Whether so many bytes more are within the limits. */
+static bool within_limits(size_t size, long protection, long flags)
+{
+	bool data = (flags & MAP_TYPE) == MAP_PRIVATE && protection & PROT_WRITE;
+	uint64_t mapped;
+
+	if (limit == UINT64_MAX && (data_limit == UINT64_MAX || !data))
+		return true;
+	mapped = mapped_bytes();
+	if (mapped + size > limit)
+		return false;
+	return !data || data_limit == UINT64_MAX || mapped + size <= at_start + data_limit;
+}
+
 /* What is to be written and can never be there all at once is refused here, not by a fault
  * later. */
 static bool exceeds_memory(size_t size, long protection, long flags)
@@ -117,7 +156,8 @@ long sys_mmap(long address, long length, long protection, long flags, long fd, l
 		return -EINVAL;
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && address & (PAGE_BYTES - 1))
 		return -EINVAL;
-	if (size < (size_t)length || size > CAPOS_USER_MAX)
+	if (size < (size_t)length || size > CAPOS_USER_MAX ||
+	    !within_limits(size, protection, flags))
 		return -ENOMEM;
 	if (flags & MAP_ANONYMOUS) {
 		if (exceeds_memory(size, protection, flags))
@@ -190,6 +230,8 @@ long sys_mremap(long address, long old_length, long new_length, long flags, long
 		result = sys_munmap(address + (long)new_size, (long)(old_size - new_size));
 		return result ? result : address;
 	}
+	if (!within_limits(new_size - old_size, PROT_WRITE, MAP_PRIVATE))
+		return -ENOMEM;
 	result = grow_in_place(address, old_size, new_size);
 	if (result >= 0)
 		return address;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * execve: the file's bytes as the files service has them become the image; scripts and programs
- * that need an interpreter are ENOEXEC, those whose interpreter does not exist ENOENT.  All that
- * can fail is done before the kernel replaces the old image.
+ * execve: the file's bytes as the files service has them become the image; of a script, those of
+ * its interpreter.  Programs that need a dynamic linker are ENOEXEC, those whose linker does not
+ * exist ENOENT.  All that can fail is done before the kernel replaces the old image.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,10 +17,14 @@
 #include "core/core.h"
 #include "file/file.h"
 #include "process/exec_state.h"
+#include "process/process.h"
+#include "process/script.h"
 #include "signal/signal.h"
 
-/* Arguments and environment, 128 KiB as sysconf(_SC_ARG_MAX) says, and what goes with them. */
-#define BLOCK_SIZE      (192u << 10)
+/* Arguments and environment with the pointers to them, 2 MiB as on Linux with a stack of 8 MiB, and
+ * what goes with them.  The kernel reads no more (PROCESS_START_BLOCK_MAX). */
+#define BLOCK_SIZE      ((2u << 20) + (128u << 10))
+#define STRING_MAX      (128 << 10) /* bytes of one of them, as on Linux */
 #define CAPS_MAX        64u
 #define ANY_EXECUTE     0111u
 #define AT_RANDOM       25u
@@ -159,14 +163,13 @@ static int check_image(const char *path, const void *bytes, uint64_t size)
 {
 	char interpreter[INTERPRETER_MAX];
 
-	if (size >= 2 && !memcmp(bytes, "#!", 2))
-		return (int)absent(ABSENT_SCRIPT);
 	if (find_interpreter(bytes, size, interpreter))
 		return check_interpreter(path, interpreter);
 	return 0;
 }
 
-static int read_facts(const char *path, struct image *image)
+/* 1: it is a script. */
+static int read_facts(const char *path, struct image *image, struct script_line *line)
 {
 	void *bytes;
 	uint64_t random[2];
@@ -174,7 +177,9 @@ static int read_facts(const char *path, struct image *image)
 
 	if (result)
 		return errno_of(result);
-	result = check_image(path, bytes, image->size);
+	result = script_read(bytes, image->size, line);
+	if (!result)
+		result = check_image(path, bytes, image->size);
 	random_bytes(random, 1);
 	random[1] = image_random(bytes, image->size);
 	start_choose_place(bytes, image->size, random, &image->place);
@@ -184,7 +189,8 @@ static int read_facts(const char *path, struct image *image)
 	return result;
 }
 
-static int load_image(const char *path, struct image *image)
+/* 1: it is a script, and no image. */
+static int load_image(const char *path, struct image *image, struct script_line *line)
 {
 	struct file_memory_results results;
 	struct capos_call call = FILES_CALL();
@@ -201,7 +207,7 @@ static int load_image(const char *path, struct image *image)
 		return -EIO;
 	image->memory = call.caps[results.memory_index];
 	image->size = results.size;
-	result = image->size ? read_facts(path, image) : -ENOEXEC;
+	result = image->size ? read_facts(path, image, line) : -ENOEXEC;
 	if (result)
 		cap_release(image->memory);
 	return result;
@@ -229,18 +235,29 @@ static const char *name_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static int build_block(const char *path, char *const *args, char *const *env,
-                       const struct image *image, cap_t state, void *block, uint32_t *length)
+/* What is to be started. */
+struct start {
+	const char *called;    /* as execve had it: the script's path, if it is one */
+	char path[PATH_BYTES]; /* the file that becomes the image */
+	struct image image;
+	const char **args; /* with those that scripts put in front */
+	char *const *env;
+	const char **vector;  /* where args is */
+	uint32_t vector_size; /* bytes */
+	struct script_line lines[SCRIPTS_MAX];
+};
+
+static int build_block(const struct start *s, cap_t state, void *block, uint32_t *length)
 {
 	struct start_cap caps[CAPS_MAX];
-	struct start_params params = {.process_name = name_of(path),
-	                              .executed = path,
-	                              .args = (const char *const *)args,
-	                              .env = (const char *const *)env,
+	struct start_params params = {.process_name = name_of(s->called),
+	                              .executed = s->called,
+	                              .args = s->args,
+	                              .env = (const char *const *)s->env,
 	                              .caps = caps,
 	                              .ncaps = collect_caps(caps, state),
-	                              .image = image->facts,
-	                              .stack_top = image->place.stack_top};
+	                              .image = s->image.facts,
+	                              .stack_top = s->image.place.stack_top};
 	uint64_t random[2];
 
 	random_bytes(random, 2);
@@ -263,60 +280,140 @@ static int error_of_exec(int result)
 }
 
 /* Comes back only with why not. */
-static int become(const char *path, const struct image *image, char *const *args, char *const *env,
-                  void *block)
+static int become(const struct start *s, void *block)
 {
 	uint32_t length;
 	cap_t state;
-	int result = exec_state_write(&state);
+	int result = exec_state_write(s->path, &state);
 
 	if (result)
 		return result;
-	result = build_block(path, args, env, image, state, block, &length);
+	result = build_block(s, state, block, &length);
 	if (!result)
 		threads_end_others();
 	if (!result)
-		result = error_of_exec(cap_process_exec(image->memory, &image->place, block, length,
-		                                        name_of(path)));
+		result = error_of_exec(cap_process_exec(s->image.memory, &s->image.place, block,
+		                                        length, name_of(s->called)));
 	cap_release(state);
 	return result;
 }
 
-/* Whether a list of strings of the program can be read. */
-static int check_strings(long list)
+/* ---- Arguments ---- */
+
+/* How many strings a list of the program's has that can be read; -errno. */
+static long count_strings(long list)
 {
 	long at = list;
 	const char *string;
 
-	for (size_t n = 0; list && n < BLOCK_SIZE; n++, at += (long)sizeof(string)) {
+	for (long n = 0; list && n < (long)(BLOCK_SIZE / sizeof(string));
+	     n++, at += (long)sizeof(string)) {
+		long length;
+
 		if (user_get(&string, at))
 			return -EFAULT;
 		if (!string)
-			return 0;
-		if (posix_user_length(string, BLOCK_SIZE) < 0)
+			return n;
+		length = posix_user_length(string, STRING_MAX);
+		if (length < 0)
 			return -EFAULT;
+		if (length == STRING_MAX)
+			return -E2BIG;
 	}
 	return list ? -E2BIG : 0;
 }
 
-long sys_execve(long path, long args, long env)
-{
-	struct image image;
-	void *block;
-	int result = check_strings(args);
+/* What scripts put in front of the arguments at most: an interpreter and its argument each, and the
+ * script's path in place of the name. */
+#define SCRIPT_ARGS_MAX (2 * SCRIPTS_MAX + 1)
 
-	if (!result)
-		result = check_strings(env);
-	if (!result)
-		result = load_image((const char *)path, &image);
+static int copy_args(struct start *s, long list)
+{
+	long n = count_strings(list);
+
+	if (n < 0)
+		return (int)n;
+	s->vector_size = (uint32_t)PAGES_SIZE((SCRIPT_ARGS_MAX + (uint64_t)n + 1) * sizeof(char *));
+	s->vector = pages_map(s->vector_size);
+	if (!s->vector)
+		return -ENOMEM;
+	s->args = s->vector + SCRIPT_ARGS_MAX;
+	return user_read(s->args, list, (size_t)n * sizeof(char *));
+}
+
+/* The script's interpreter is started in its place. */
+static int interpret(struct start *s, const struct script_line *line, char *script)
+{
+	if (!*s->args)
+		s->args--;
+	memcpy(script, s->path, sizeof(s->path));
+	*s->args = script;
+	if (line->argument)
+		*--s->args = line->argument;
+	*--s->args = line->interpreter;
+	strcpy(s->path, line->interpreter);
+	return 0;
+}
+
+/* ---- execve ---- */
+
+/* The file of the path, through the interpreters of scripts. */
+static int load(struct start *s, char (*scripts)[PATH_BYTES])
+{
+	int result;
+
+	for (int depth = 0; depth < SCRIPTS_MAX; depth++) {
+		result = load_image(s->path, &s->image, &s->lines[depth]);
+		if (result <= 0)
+			return result;
+		result = interpret(s, &s->lines[depth], scripts[depth]);
+		if (result)
+			return result;
+	}
+	return -ELOOP;
+}
+
+static int execute(struct start *s, char (*scripts)[PATH_BYTES])
+{
+	void *block;
+	int result = load(s, scripts);
+
 	if (result)
 		return result;
 	block = pages_map(BLOCK_SIZE);
-	result = block ? become((const char *)path, &image, (char *const *)args, (char *const *)env,
-	                        block)
-	               : -ENOMEM;
+	result = block ? become(s, block) : -ENOMEM;
 	if (block)
 		pages_unmap(block, BLOCK_SIZE);
-	cap_release(image.memory);
+	cap_release(s->image.memory);
+	return result;
+}
+
+long sys_execve(long path, long args, long env)
+{
+	struct work {
+		struct start start;
+		char called[PATH_BYTES];
+		char scripts[SCRIPTS_MAX][PATH_BYTES];
+	} *work = pages_map(PAGES_SIZE(sizeof(*work)));
+	long result;
+
+	if (!work)
+		return -ENOMEM;
+	result = user_string(work->called, sizeof(work->called), path);
+	if (result >= 0) {
+		strcpy(work->start.path, work->called);
+		work->start.called = work->called;
+		if (proc_is_own_image(work->called))
+			exec_own_path(work->start.path);
+		result = count_strings(env);
+	}
+	work->start.env = (char *const *)env;
+	if (result >= 0)
+		result = copy_args(&work->start, args);
+	if (!result)
+		result = execute(&work->start, work->scripts);
+	if (work->start.vector)
+		pages_unmap(work->start.vector, work->start.vector_size);
+	pages_unmap(work, PAGES_SIZE(sizeof(*work)));
 	return result;
 }

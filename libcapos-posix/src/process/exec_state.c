@@ -3,6 +3,7 @@
  * Both halves of what crosses execve: writing it down changes nothing, so that a failed execve goes
  * on as before; what the new image cannot take up ends it, since the old one is gone.
  */
+#include <elf.h>
 #include <errno.h>
 #include <string.h>
 
@@ -91,6 +92,7 @@ static int write_state(struct exec_state *state, uint32_t descriptors)
 	state->event = process_event();
 	timers_save(&state->timers);
 	world_save(&state->world);
+	limits_save(state->limits);
 	path_state(&state->directory, &mask);
 	state->umask = mask;
 	state->image_secret = exec_image_secret();
@@ -98,7 +100,22 @@ static int write_state(struct exec_state *state, uint32_t descriptors)
 	return result;
 }
 
-int exec_state_write(cap_t *out)
+/* ---- The image's path ---- */
+
+static char own_path[PATH_BYTES];
+
+void exec_own_path(char path[PATH_BYTES])
+{
+	const size_t *aux = __capos_auxv();
+
+	while (!own_path[0] && aux && aux[0] && aux[0] != AT_EXECFN)
+		aux += 2;
+	if (!own_path[0] && aux && aux[0] && aux[1])
+		path_absolute((const char *)aux[1], own_path);
+	memcpy(path, own_path, sizeof(own_path));
+}
+
+int exec_state_write(const char *path, cap_t *out)
 {
 	uint32_t descriptors = 0;
 	uint64_t size;
@@ -115,6 +132,7 @@ int exec_state_write(cap_t *out)
 	        errno_of(cap_memory_map(*out, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &address));
 	if (!result) {
 		result = write_state(address, descriptors);
+		path_absolute(path, ((struct exec_state *)address)->path);
 		cap_memory_unmap(address, size);
 	}
 	if (result)
@@ -139,6 +157,8 @@ static int make_file(const struct carried *in, struct file **out)
 		return device_restore(in, out);
 	case CARRY_SOCKET:
 		return socket_restore(in, out);
+	case CARRY_MADE:
+		return made_restore(in, out);
 	case CARRY_PIPE_READER:
 	case CARRY_PIPE_WRITER:
 		return pipe_restore(in, out);
@@ -199,8 +219,11 @@ void exec_restore(cap_t memory)
 		          cap_error_text(result));
 	wait_restore(state->event);
 	world_restore(&state->world);
+	limits_restore(state->limits);
 	path_restore(state->directory, (unsigned)state->umask);
 	exec_set_image_secret(state->image_secret);
+	memcpy(own_path, state->path, sizeof(own_path));
+	own_path[sizeof(own_path) - 1] = 0;
 	signal_restore(&state->signals);
 	timers_restore(&state->timers);
 	world_child_action();

@@ -8,8 +8,10 @@
 #define POSIX_EXEC_STATE_H
 
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include "core/core.h"
+#include "file/file.h"
 #include "process/children.h"
 #include "process/world.h"
 #include "signal/signal.h"
@@ -29,6 +31,8 @@ struct exec_state {
 	uint64_t umask;
 	uint64_t image_secret; /* where images begin: exec.c */
 	struct world_state world;
+	struct rlimit limits[RLIM_NLIMITS];
+	char path[PATH_BYTES]; /* of the image's file, from the root */
 };
 
 struct carried_descriptor {
@@ -36,11 +40,15 @@ struct carried_descriptor {
 	uint32_t file; /* which of the descriptions */
 };
 
-/* 0 with a capability to the memory, or -errno: -ENOSYS for a descriptor that cannot be carried. */
-int exec_state_write(cap_t *out);
+/* path: of the file that becomes the image.  0 with a capability to the memory, or -errno: -ENOSYS
+ * for a descriptor that cannot be carried. */
+int exec_state_write(const char *path, cap_t *out);
 
 /* exec.c: what decides where images begin, the same for all that descend from one program. */
 uint64_t exec_image_secret(void);
 void exec_set_image_secret(uint64_t secret);
+
+/* Where this image's file was when it was started, from the root; "": that is not known. */
+void exec_own_path(char path[PATH_BYTES]);
 
 #endif

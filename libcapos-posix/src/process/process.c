@@ -19,6 +19,8 @@
 
 #include "core/core.h"
 #include "process/children.h"
+#include "process/proc.h"
+#include "process/process.h"
 #include "signal/signal.h"
 
 #define TICKS_PER_SECOND 100 /* AT_CLKTCK, sysconf(_SC_CLK_TCK) */
@@ -79,14 +81,68 @@ long sys_getgroups(long size, long list)
 	return 0;
 }
 
+/* There is one user and one group, 0: what stays as it is may be set. */
+static long one_id(long id)
+{
+	return (int)id == 0 || (int)id == -1 ? 0 : -EPERM;
+}
+
 long sys_setuid(long id)
 {
-	return id == 0 ? 0 : -EPERM;
+	return (int)id == 0 ? 0 : -EPERM;
 }
 
 long sys_setgid(long id)
 {
-	return id == 0 ? 0 : -EPERM;
+	return (int)id == 0 ? 0 : -EPERM;
+}
+
+long sys_setreuid(long real, long effective)
+{
+	return one_id(real) || one_id(effective) ? -EPERM : 0;
+}
+
+long sys_setregid(long real, long effective)
+{
+	return sys_setreuid(real, effective);
+}
+
+long sys_setresuid(long real, long effective, long saved)
+{
+	return one_id(saved) ? -EPERM : sys_setreuid(real, effective);
+}
+
+long sys_setresgid(long real, long effective, long saved)
+{
+	return sys_setresuid(real, effective, saved);
+}
+
+/* Both answer the id that was in force, whether it could be set or not. */
+long sys_setfsuid(long id)
+{
+	(void)id;
+	return 0;
+}
+
+long sys_setfsgid(long id)
+{
+	(void)id;
+	return 0;
+}
+
+long sys_setgroups(long size, long list)
+{
+	gid_t id;
+
+	if (size < 0 || size > 65536)
+		return -EINVAL;
+	for (long i = 0; i < size; i++) {
+		if (user_get(&id, list + i * (long)sizeof(id)))
+			return -EFAULT;
+		if (id != 0)
+			return -EPERM;
+	}
+	return 0;
 }
 
 long sys_uname(long out)
@@ -98,63 +154,6 @@ long sys_uname(long out)
 	                                    .machine = "x86_64"};
 
 	return user_put(out, &name);
-}
-
-static long limit_of(long resource, struct rlimit *limit)
-{
-	struct cap_process process;
-
-	*limit = (struct rlimit){.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
-	switch (resource) {
-	case RLIMIT_NOFILE:
-		limit->rlim_cur = limit->rlim_max = FD_MAX;
-		return 0;
-	case RLIMIT_STACK:
-		limit->rlim_cur = limit->rlim_max = CAPOS_STACK_SIZE;
-		return 0;
-	case RLIMIT_CORE:
-		limit->rlim_cur = limit->rlim_max = 0;
-		return 0;
-	case RLIMIT_NPROC:
-		limit->rlim_cur = limit->rlim_max = 1024;
-		return 0;
-	case RLIMIT_AS:
-	case RLIMIT_DATA:
-	case RLIMIT_RSS:
-		if (!cap_process_status(&process) && process.memory_limit_pages)
-			limit->rlim_cur = limit->rlim_max = process.memory_limit_pages * PAGE_BYTES;
-		return 0;
-	default:
-		return resource >= 0 && resource < RLIM_NLIMITS ? 0 : -EINVAL;
-	}
-}
-
-long sys_getrlimit(long resource, long out)
-{
-	struct rlimit limit;
-	long result = limit_of(resource, &limit);
-
-	return result ? result : user_put(out, &limit);
-}
-
-long sys_prlimit64(long pid, long resource, long new, long old)
-{
-	struct rlimit limit, wanted;
-	long result;
-
-	if (pid && pid != (long)process_id())
-		return -ESRCH;
-	result = limit_of(resource, &limit);
-	if (result)
-		return result;
-	if (new &&user_get(&wanted, new))
-		return -EFAULT;
-	if (old && user_put(old, &limit))
-		return -EFAULT;
-	/* Limits come with the process's capabilities; it cannot change them itself. */
-	if (new && (wanted.rlim_cur != limit.rlim_cur || wanted.rlim_max != limit.rlim_max))
-		return absent_option(ABSENT_SETRLIMIT, (unsigned long)resource, -EPERM);
-	return 0;
 }
 
 long sys_getrusage(long who, long out)
@@ -194,15 +193,21 @@ long sys_times(long out)
 	return (long)(cap_now() / NS_PER_TICK);
 }
 
-/* What a program can know without a capability to the machine's status; the rest is 0. */
+/* Of memory what the world may use and does not; buffers and swap are not there. */
 long sys_sysinfo(long out)
 {
-	const struct capos_clock_page *clock = (const struct capos_clock_page *)CAPOS_CLOCK_ADDR;
-	struct sysinfo info = {.uptime = cap_now() / 1000000000,
-	                       .totalram = clock->memory_pages,
-	                       .mem_unit = PAGE_BYTES,
-	                       .procs = 1};
+	struct proc_load load;
+	uint64_t total, unused;
+	struct sysinfo info;
 
+	proc_load(&load);
+	proc_memory(&total, &unused);
+	info = (struct sysinfo){.uptime = cap_now() / 1000000000,
+	                        .loads = {load.average[0], load.average[1], load.average[2]},
+	                        .totalram = total,
+	                        .freeram = unused,
+	                        .mem_unit = PAGE_BYTES,
+	                        .procs = (unsigned short)load.processes};
 	return user_put(out, &info);
 }
 
@@ -268,6 +273,7 @@ static long set_name(long from)
 	if (length < 0 || user_read(name, from, (size_t)length))
 		return -EFAULT;
 	memcpy(thread_name, name, sizeof(name));
+	world_describe_name(thread_name);
 	return 0;
 }
 

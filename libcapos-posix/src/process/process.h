@@ -18,14 +18,26 @@ void exec_restore(cap_t memory);
 
 /* The first image of a program: becomes a member of its world. */
 void world_start(void);
-/* What this image is called; args as it has them. */
-void world_describe(const char *name, char *const *args);
+/* Lets others read what this image is called and its arguments. */
+void world_describe_image(void);
+/* Its new name alone. */
+void world_describe_name(const char *name);
 /* What the process service keeps of signals that came by these bits: arrived is called for each. */
 void world_take_signals(uint64_t bits, signal_arrived *arrived);
 /* Stopped by that signal; comes back when it is continued. */
 void world_stop(int signal, bool own);
 /* SIGCHLD's action has changed. */
 void world_child_action(void);
+
+/* Makes /proc known to the file room. */
+void proc_start(void);
+/* Whether the path names this process's own image, as /proc/self/exe does. */
+bool proc_is_own_image(const char *path);
+
+/* Limits as this process keeps them, across exec. */
+struct rlimit;
+void limits_save(struct rlimit *out);
+void limits_restore(const struct rlimit *kept);
 
 /* Of ends.h. */
 int world_ends_open(struct shared_ends *out);

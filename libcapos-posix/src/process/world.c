@@ -3,10 +3,12 @@
  * Becoming a member of a world, and staying one across fork, exec and the service's end.  The
  * member's capability cannot be copied, so each process has its own.
  */
+#include <elf.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <capos/log.h>
 #include <capos/schema/process_client.h>
@@ -317,16 +319,61 @@ static struct {
 	_Alignas(8) uint8_t message[COMMAND_MAX + WORLD_MESSAGE];
 } description;
 
-void world_describe(const char *name, char *const *args)
+static void describe(const struct process_member_describe_params *params)
 {
-	struct process_member_describe_params params = {.name = MSG_TEXT(name), .executed = true};
+	struct capos_sqe sqe = {.op = CAP_OP_CALL,
+	                        .method = PROCESS_MEMBER_DESCRIBE,
+	                        .cap = self.member,
+	                        .interface = PROCESS_MEMBER_INTERFACE,
+	                        .send_addr = (uintptr_t)description.message,
+	                        .recv_addr = (uintptr_t)description.message,
+	                        .recv_len = sizeof(description.message)};
 	struct msg_builder builder;
+
+	if (!world_exists())
+		return;
+	if (description.sent && !description.op.done) /* of another name, a moment ago */
+		cap_await_uninterruptible(&description.op);
+	msg_builder_init(&builder, description.message, sizeof(description.message));
+	if (process_member_describe_params_write(&builder, params))
+		return;
+	sqe.send_len = msg_builder_length(&builder);
+	description.op = (struct cap_op){.done = false};
+	description.sent = !cap_submit(&sqe, &description.op);
+}
+
+/* The arguments, which the System V ABI puts below the auxiliary vector: argc, argv, NULL, the
+ * environment, NULL.  NULL: they are not where they were. */
+static char *const *own_arguments(void)
+{
+	const uintptr_t *at = (const uintptr_t *)__capos_auxv();
+	uintptr_t n = 0;
+
+	if (!at)
+		return NULL;
+	at -= 2; /* past the NULL behind the environment */
+	while (*at)
+		at--;
+	for (at--; *at != n && n < COMMAND_MAX; n++)
+		at--;
+	return *at == n ? (char *const *)(at + 1) : NULL;
+}
+
+void world_describe_image(void)
+{
 	static char command[COMMAND_MAX];
+	char *const *args = own_arguments();
+	struct process_member_describe_params params = {.executed = true};
+	const char *called = NULL;
 	size_t length = 0;
 
-	if (!world_exists() || (description.sent && !description.op.done))
-		return;
-	for (; *args && length < sizeof(command); args++) {
+	for (const size_t *aux = __capos_auxv(); aux && aux[0]; aux += 2) {
+		if (aux[0] == AT_EXECFN)
+			called = (const char *)aux[1];
+	}
+	if (!called || !*called)
+		called = args && *args ? *args : "";
+	for (; args && *args && length < sizeof(command); args++) {
 		size_t part = strlen(*args) + 1;
 
 		if (part > sizeof(command) - length)
@@ -334,20 +381,54 @@ void world_describe(const char *name, char *const *args)
 		memcpy(command + length, *args, part);
 		length += part;
 	}
+	params.name = MSG_TEXT(strrchr(called, '/') ? strrchr(called, '/') + 1 : called);
 	params.command = MSG_DATA(command, (uint32_t)length);
-	msg_builder_init(&builder, description.message, sizeof(description.message));
-	if (process_member_describe_params_write(&builder, &params))
-		return;
-	struct capos_sqe sqe = {.op = CAP_OP_CALL,
-	                        .method = PROCESS_MEMBER_DESCRIBE,
-	                        .cap = self.member,
-	                        .interface = PROCESS_MEMBER_INTERFACE,
-	                        .send_addr = (uintptr_t)description.message,
-	                        .send_len = msg_builder_length(&builder),
-	                        .recv_addr = (uintptr_t)description.message,
-	                        .recv_len = sizeof(description.message)};
-	description.op = (struct cap_op){.done = false};
-	description.sent = !cap_submit(&sqe, &description.op);
+	describe(&params);
+}
+
+void world_describe_name(const char *name)
+{
+	const struct process_member_describe_params params = {.name = MSG_TEXT(name)};
+
+	describe(&params);
+}
+
+/* ---- Limits ---- */
+
+static long ask_limit(uint32_t number, uint32_t resource, struct rlimit *out)
+{
+	const struct process_member_get_limit_params params = {.number = number,
+	                                                       .resource = resource};
+	struct process_member_get_limit_results results;
+	int result;
+
+	do {
+		result = process_member_get_limit(self.member, &params, &results, NULL);
+	} while (world_again(result));
+	if (!result)
+		*out = (struct rlimit){.rlim_cur = results.soft, .rlim_max = results.hard};
+	return world_errno(result, -ESRCH);
+}
+
+long world_get_limit(uint32_t number, uint32_t resource, struct rlimit *out)
+{
+	return world_exists() ? ask_limit(number, resource, out) : -EPERM;
+}
+
+long world_set_limit(uint32_t number, uint32_t resource, const struct rlimit *limit)
+{
+	const struct process_member_set_limit_params params = {.number = number,
+	                                                       .resource = resource,
+	                                                       .soft = limit->rlim_cur,
+	                                                       .hard = limit->rlim_max};
+	int result;
+
+	if (!world_exists())
+		return -EPERM;
+	do {
+		result = process_member_set_limit(self.member, &params, NULL);
+	} while (world_again(result));
+	return world_errno(result, -ESRCH);
 }
 
 /* ---- exec ---- */

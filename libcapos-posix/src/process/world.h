@@ -42,6 +42,13 @@ void world_made(const struct world_birth *birth);
 /* In the child. */
 void world_join(const struct world_birth *birth, cap_t signals);
 
+/* ---- Limits ---- */
+
+struct rlimit;
+/* number 0: this process.  0 or -errno. */
+long world_get_limit(uint32_t number, uint32_t resource, struct rlimit *out);
+long world_set_limit(uint32_t number, uint32_t resource, const struct rlimit *limit);
+
 /* ---- exec ---- */
 struct world_state {
 	cap_t world, member;

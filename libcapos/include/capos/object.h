@@ -14,7 +14,7 @@
 #include <capos/abi.h>
 
 struct cap_process {
-	uint64_t id, memory_pages, memory_limit_pages, cpu_ns;
+	uint64_t id, memory_pages, memory_limit_pages, cpu_ns, mapped_pages;
 	bool alive;
 };
 

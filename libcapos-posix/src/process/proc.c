@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The paths of /proc: which of them exist, what kind they are of, and where links lead.  A process
+ * sees those of its own world, as the process service lists them.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include <capos/clock.h>
+#include <capos/format.h>
+#include <capos/schema/process_client.h>
+
+#include "core/core.h"
+#include "file/file.h"
+#include "process/exec_state.h"
+#include "process/proc.h"
+#include "process/process.h"
+#include "process/world.h"
+
+#define LIST_BYTES  16384u
+#define INODE_ROOT  1u
+#define NAMES_OF(a) (sizeof(a) / sizeof((a)[0]))
+
+static const char *const machine_files[] = {"cpuinfo", "filesystems", "loadavg", "meminfo",
+                                            "stat",    "uptime",      "version"};
+static const char *const process_files[] = {"cmdline", "comm",   "limits", "mounts",
+                                            "stat",    "status", "statm"};
+static const char *const process_links[] = {"cwd", "exe", "root"};
+
+static bool is_among(const char *name, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(names[i], name))
+			return true;
+	}
+	return false;
+}
+#define IS_AMONG(name, names) is_among(name, names, NAMES_OF(names))
+
+static uint32_t number_of(const char *text, const char **end)
+{
+	uint32_t number = 0;
+
+	for (*end = text; **end >= '0' && **end <= '9' && number < 100000000; ++*end)
+		number = number * 10 + (uint32_t)(**end - '0');
+	return number;
+}
+
+bool proc_parse(const char *path, struct proc_path *out)
+{
+	const char *end;
+
+	if (strncmp(path, "/proc", 5) || (path[5] && path[5] != '/'))
+		return false;
+	path += 5;
+	while (*path == '/')
+		path++;
+	*out = (struct proc_path){.name = path};
+	out->of_self = !strncmp(path, "self", 4) && (!path[4] || path[4] == '/');
+	if (out->of_self) {
+		out->number = (uint32_t)process_id();
+		end = path + 4;
+	} else {
+		out->number = *path == '0' ? 0 : number_of(path, &end);
+		if (!out->number)
+			return true;
+		if (*end && *end != '/') {
+			out->number = 0;
+			return true;
+		}
+	}
+	while (*end == '/')
+		end++;
+	out->name = end;
+	return true;
+}
+
+bool proc_is_own_image(const char *path)
+{
+	struct proc_path p;
+
+	return proc_parse(path, &p) && p.number == process_id() && !strcmp(p.name, "exe");
+}
+
+/* ---- What the service says ---- */
+
+typedef int visit_process(const struct process_info *p, void *context);
+
+/* Visits all from that number on until visit returns other than 0; that result, or 0. */
+static int each_process(uint32_t from, visit_process *visit, void *context)
+{
+	void *buffer = pages_map(LIST_BYTES);
+	int result = buffer ? 0 : -ENOMEM;
+
+	while (!result && world_exists()) {
+		const struct process_member_list_params params = {.from = from};
+		struct process_member_list_results results;
+		struct capos_call call = {.buffer = buffer, .size = LIST_BYTES};
+		struct process_info p;
+
+		do {
+			result = process_member_list(world_member(), &params, &results, &call);
+		} while (world_again(result));
+		result = errno_of(result);
+		for (uint32_t i = 0; !result && i < results.processes.count; i++) {
+			result = process_info_get(&results.processes, i, &p) ? -EIO
+			                                                     : visit(&p, context);
+		}
+		from = results.next;
+		if (!result && !from)
+			break;
+	}
+	if (buffer)
+		pages_unmap(buffer, LIST_BYTES);
+	return result;
+}
+
+struct finding {
+	uint32_t number;
+	struct process_info *out;
+	char *name;
+};
+
+static int is_found(const struct process_info *p, void *context)
+{
+	struct finding *f = context;
+
+	if (p->number != f->number)
+		return -ENOENT;
+	*f->out = *p;
+	strncpy(f->name, p->name.ptr, 15);
+	f->out->name = (struct msg_text){.ptr = f->name, .len = (uint32_t)strlen(f->name)};
+	return 1;
+}
+
+int proc_find(uint32_t number, struct process_info *out, char name[16])
+{
+	struct finding f = {.number = number, .out = out, .name = name};
+	int result;
+
+	memset(name, 0, 16);
+	result = each_process(number, is_found, &f);
+	return result == 1 ? 0 : result ? result : -ENOENT;
+}
+
+void proc_load(struct proc_load *out)
+{
+	_Alignas(8) uint8_t buffer[WORLD_MESSAGE];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct process_member_load_results r;
+
+	*out = (struct proc_load){.processes = 1};
+	if (!world_exists() || process_member_load(world_member(), &r, &call))
+		return;
+	*out = (struct proc_load){.average = {r.one, r.five, r.fifteen},
+	                          .processes = r.processes,
+	                          .last_number = r.last_number,
+	                          .cpu_ns = r.cpu_ns};
+}
+
+void proc_memory(uint64_t *total, uint64_t *unused)
+{
+	const struct capos_clock_page *clock = (const struct capos_clock_page *)CAPOS_CLOCK_ADDR;
+	struct cap_process process = {.memory_pages = 0};
+
+	(void)cap_process_status(&process); /* without it nothing is in use */
+	*total = clock->memory_pages;
+	if (process.memory_limit_pages && process.memory_limit_pages < *total)
+		*total = process.memory_limit_pages;
+	*unused = process.memory_pages < *total ? *total - process.memory_pages : 0;
+}
+
+/* ---- Directories ---- */
+
+static unsigned long inode_of(uint32_t number, size_t index)
+{
+	return (unsigned long)number * 64 + index + 2;
+}
+
+static int list_process(const struct process_info *p, void *text)
+{
+	char name[16];
+
+	fmt_snprintf(name, sizeof(name), "%u", p->number);
+	made_entry(text, DT_DIR, inode_of(p->number, 0), name);
+	return 0;
+}
+
+static int list_machine(struct made_text *text)
+{
+	made_entry(text, DT_DIR, INODE_ROOT, ".");
+	made_entry(text, DT_DIR, INODE_ROOT, "..");
+	for (size_t i = 0; i < NAMES_OF(machine_files); i++)
+		made_entry(text, DT_REG, inode_of(0, i), machine_files[i]);
+	made_entry(text, DT_LNK, inode_of(0, 32), "mounts");
+	made_entry(text, DT_LNK, inode_of(0, 33), "self");
+	return each_process(0, list_process, text);
+}
+
+static int list_files_of(uint32_t number, struct made_text *text)
+{
+	made_entry(text, DT_DIR, inode_of(number, 0), ".");
+	made_entry(text, DT_DIR, INODE_ROOT, "..");
+	for (size_t i = 0; i < NAMES_OF(process_files); i++)
+		made_entry(text, DT_REG, inode_of(number, i + 1), process_files[i]);
+	for (size_t i = 0; i < NAMES_OF(process_links); i++)
+		made_entry(text, DT_LNK, inode_of(number, i + 16), process_links[i]);
+	made_entry(text, DT_DIR, inode_of(number, 32), "fd");
+	return 0;
+}
+
+static int list_descriptor(int fd, struct file *f, bool close_on_exec, void *text)
+{
+	char name[16];
+
+	(void)f, (void)close_on_exec;
+	fmt_snprintf(name, sizeof(name), "%d", fd);
+	made_entry(text, DT_LNK, inode_of((uint32_t)process_id(), 33 + (size_t)fd), name);
+	return 0;
+}
+
+/* Of this process alone: what others have open they alone know. */
+static int list_descriptors(uint32_t number, struct made_text *text)
+{
+	if (number != process_id())
+		return -EACCES;
+	made_entry(text, DT_DIR, inode_of(number, 32), ".");
+	made_entry(text, DT_DIR, inode_of(number, 0), "..");
+	return fd_each(list_descriptor, text);
+}
+
+/* ---- Links ---- */
+
+static long describe_descriptor(const char *digits, char *target, size_t size)
+{
+	const char *end;
+	int fd = (int)number_of(digits, &end);
+	struct file *f = *end || end == digits ? NULL : fd_file(fd);
+	struct stat st = {.st_mode = 0};
+
+	if (!f)
+		return -ENOENT;
+	if (f->ops->stat)
+		(void)f->ops->stat(f, &st); /* without it: of no known kind */
+	return fmt_snprintf(target, size, "%s:[%lu]",
+	                    S_ISFIFO(st.st_mode)   ? "pipe"
+	                    : S_ISSOCK(st.st_mode) ? "socket"
+	                    : S_ISDIR(st.st_mode)  ? "directory"
+	                    : S_ISCHR(st.st_mode)  ? "device"
+	                                           : "file",
+	                    (unsigned long)st.st_ino);
+}
+
+/* The file of the image, through links in its place. */
+static long read_own_image(char *target)
+{
+	exec_own_path(target);
+	if (!target[0])
+		return -ENOENT;
+	path_follow(target);
+	return (long)strlen(target);
+}
+
+static long copy_link(const char *target, char *out, size_t size)
+{
+	size_t length = strlen(target);
+
+	memcpy(out, target, length < size ? length : size);
+	return (long)length;
+}
+
+static long link_of_process(const struct proc_path *p, char *target, size_t size)
+{
+	char path[PATH_BYTES] = "";
+
+	if (!strncmp(p->name, "fd/", 3)) {
+		long length = p->number == process_id()
+		                      ? describe_descriptor(p->name + 3, path, sizeof(path))
+		                      : -EACCES;
+		return length < 0 ? length : copy_link(path, target, size);
+	}
+	if (!IS_AMONG(p->name, process_links))
+		return 0;
+	if (!strcmp(p->name, "root"))
+		return copy_link("/", target, size);
+	if (p->number != process_id())
+		return -EACCES;
+	if (!strcmp(p->name, "exe")) {
+		long result = read_own_image(path);
+
+		return result < 0 ? result : copy_link(path, target, size);
+	}
+	path_absolute(".", path);
+	if (strlen(path) > 2 && !strcmp(path + strlen(path) - 2, "/."))
+		path[strlen(path) - 2] = 0;
+	else if (!strcmp(path, "/."))
+		path[1] = 0;
+	return path[0] ? copy_link(path, target, size) : -ENOENT;
+}
+
+static long proc_read_link(const char *path, char *target, size_t size)
+{
+	struct process_info info;
+	struct proc_path p;
+	char name[16];
+
+	if (!proc_parse(path, &p))
+		return 0;
+	if (p.of_self && !*p.name) {
+		fmt_snprintf(name, sizeof(name), "%u", p.number);
+		return copy_link(name, target, size);
+	}
+	if (!p.number)
+		return strcmp(p.name, "mounts") ? 0 : copy_link("self/mounts", target, size);
+	if (p.number != process_id() && proc_find(p.number, &info, name))
+		return -ENOENT;
+	return link_of_process(&p, target, size);
+}
+
+/* ---- What a path is ---- */
+
+/* Its mode; 0: there is none; 1: it may be a file that others put there. */
+static mode_t mode_of(const struct proc_path *p, bool follow)
+{
+	if (!p->number) {
+		if (!*p->name)
+			return S_IFDIR | 0555;
+		if (!strcmp(p->name, "mounts"))
+			return follow ? S_IFREG | 0444 : S_IFLNK | 0777;
+		return IS_AMONG(p->name, machine_files) ? S_IFREG | 0444 : 1;
+	}
+	if (!*p->name)
+		return p->of_self && !follow ? S_IFLNK | 0777 : S_IFDIR | 0555;
+	if (!strcmp(p->name, "fd"))
+		return S_IFDIR | 0500;
+	if (IS_AMONG(p->name, process_files))
+		return S_IFREG | 0444;
+	if (IS_AMONG(p->name, process_links))
+		return S_IFLNK | 0777;
+	return 1;
+}
+
+/* Follows a link that leads out of /proc: 1: it is none; else as stat. */
+static int stat_target(const char *path, const struct proc_path *p, struct stat *st)
+{
+	char target[PATH_BYTES];
+	long length;
+
+	if (!IS_AMONG(p->name, process_links))
+		return 1;
+	length = proc_read_link(path, target, sizeof(target) - 1);
+	if (length <= 0)
+		return length ? (int)length : 1;
+	target[length] = 0;
+	return path_root() ? path_stat(path_root(), target, true, st) : -EACCES;
+}
+
+static int proc_stat(const char *path, bool follow, struct stat *st)
+{
+	struct process_info info;
+	struct proc_path p;
+	char name[16];
+	mode_t mode;
+	int result;
+
+	if (!proc_parse(path, &p))
+		return 1;
+	if (p.number && p.number != process_id() && proc_find(p.number, &info, name))
+		return -ENOENT;
+	mode = mode_of(&p, follow);
+	if (mode == 1)
+		return 1;
+	if (p.number && follow) {
+		result = stat_target(path, &p, st);
+		if (result <= 0)
+			return result;
+	}
+	*st = (struct stat){.st_ino = inode_of(p.number, 1),
+	                    .st_nlink = S_ISDIR(mode) ? 2 : 1,
+	                    .st_mode = mode,
+	                    .st_blksize = FILES_BLOCKSIZE};
+	return 0;
+}
+
+/* ---- Opening ---- */
+
+static int make_of_process(const struct proc_path *p, bool *directory, struct made_text *text)
+{
+	struct process_info info;
+	char name[16];
+	int result = proc_find(p->number, &info, name);
+
+	if (result)
+		return result;
+	*directory = !*p->name || !strcmp(p->name, "fd");
+	if (!*p->name)
+		return list_files_of(p->number, text);
+	if (*directory)
+		return list_descriptors(p->number, text);
+	return proc_file_of_process(&info, p->name, text);
+}
+
+static int proc_open(const char *path, int flags, struct file **out)
+{
+	struct made_text text = {.bytes = NULL};
+	char target[PATH_BYTES];
+	struct proc_path p;
+	bool directory = false;
+	int result;
+
+	if (!proc_parse(path, &p))
+		return 1;
+	if (p.number && !strcmp(p.name, "exe")) {
+		long length = proc_read_link(path, target, sizeof(target) - 1);
+
+		if (length < 0)
+			return (int)length;
+		target[length] = 0;
+		return file_open_path(target, flags, out);
+	}
+	if (p.number) {
+		result = make_of_process(&p, &directory, &text);
+	} else if (!*p.name) {
+		directory = true;
+		result = list_machine(&text);
+	} else if (!strcmp(p.name, "mounts")) {
+		p.number = (uint32_t)process_id();
+		result = make_of_process(&p, &directory, &text);
+	} else {
+		result = proc_file_of_machine(p.name, &text);
+	}
+	if (result) {
+		made_drop(&text);
+		return result;
+	}
+	if (flags & O_DIRECTORY && !directory)
+		text.error = -ENOTDIR;
+	return made_open(&text, directory, flags, out);
+}
+
+void proc_start(void)
+{
+	static const struct made_files files = {
+	        .open = proc_open, .stat = proc_stat, .read_link = proc_read_link};
+
+	made_set_files(&files);
+}
