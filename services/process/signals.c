@@ -152,7 +152,7 @@ static int send_checked(struct member *m, const struct signal_note *note)
 	return note->signal ? world_send(m, note) : STATUS_OK;
 }
 
-/* What a signal does may take members away, but never one that has not ended: only ends do. */
+/* What a signal does takes no member away: only ends and waits do. */
 uint32_t world_send_group(struct world *world, uint32_t group, const struct signal_note *note)
 {
 	struct member *m, *after;

@@ -15,7 +15,7 @@ enum { CLD_EXITED = 1, CLD_KILLED = 2, CLD_STOPPED = 5, CLD_CONTINUED = 6 };
 #define EXIT_CODE(status)   ((status)&0xff)
 #define EXIT_SIGNAL(status) ((status) >> 8 & 0xff)
 
-static bool matches(const struct member *parent, const struct waiter *w, const struct member *child)
+static bool matches(const struct waiter *w, const struct member *child)
 {
 	switch (w->which) {
 	case WAIT_ANY:
@@ -23,7 +23,7 @@ static bool matches(const struct member *parent, const struct waiter *w, const s
 	case WAIT_PROCESS:
 		return child->number == w->id;
 	case WAIT_GROUP:
-		return child->group == (w->id ? w->id : parent->group);
+		return child->group == w->id;
 	}
 	return false;
 }
@@ -67,7 +67,7 @@ static struct member *find(const struct member *parent, const struct waiter *w, 
 
 	*any = false;
 	for (struct member *c = parent->child; c; c = c->sibling) {
-		if (!matches(parent, w, c))
+		if (!matches(w, c))
 			continue;
 		*any = true;
 		if (reports(w, c) && (!found || c->number < found->number))
@@ -119,18 +119,22 @@ static bool try(struct member *parent, const struct waiter *w)
 	return true;
 }
 
+/* Which children a wait is for stands when it begins, as on Linux: so an ended child that was not
+ * taken when it ended is taken by a new wait alone, and nothing else makes members go. */
 int world_wait(struct member *m, const struct waiter *like)
 {
-	struct waiter *w, **at = &m->waiters;
+	struct waiter *w, wanted = *like, **at = &m->waiters;
 
-	if (try(m, like))
+	if (wanted.which == WAIT_GROUP && !wanted.id)
+		wanted.id = m->group;
+	if (try(m, &wanted))
 		return STATUS_OK;
 	if (m->nwaiters == WORLD_WAITERS_MAX)
 		return STATUS_NO_BUFFERS;
 	w = slab_get(m->world->slab, sizeof(*w));
 	if (!w)
 		return STATUS_NO_MEMORY;
-	*w = *like;
+	*w = wanted;
 	w->next = NULL;
 	while (*at)
 		at = &(*at)->next;

@@ -265,6 +265,27 @@ static void one_and_a_group_are_waited_for(void **state)
 	assert_int_equal(answered.number, 3);
 }
 
+/* Else a signal to a group could take an ended member of it away between two others. */
+static void a_wait_is_for_the_group_that_its_caller_had(void **state)
+{
+	struct member *a = child_of(first()), *other = child_of(a), *stopped = child_of(a),
+	              *ended = child_of(a);
+	const struct waiter w = {.which = WAIT_GROUP, .options = WAIT_EXITED};
+	const uint32_t group = stopped->number, number = other->number;
+	(void)state;
+
+	assert_int_equal(world_set_group(a, group, group), STATUS_OK);
+	assert_int_equal(world_set_group(a, ended->number, group), STATUS_OK);
+	world_ended(ended, 0, 0, 0);
+	assert_true(world_stopped(stopped, WORLD_SIGSTOP, true));
+	assert_int_equal(world_wait(a, &w), STATUS_OK);
+	assert_int_equal(world_set_group(a, 0, group), STATUS_OK);
+	assert_int_equal(send(a, -(int64_t)group, WORLD_SIGCONT), STATUS_OK);
+	assert_int_equal(answered.n, 0);
+	world_ended(other, 0, 0, 0);
+	assert_int_equal(answered.number, number);
+}
+
 static void children_that_are_not_waited_for_go(void **state)
 {
 	struct member *a = first(), *b = child_of(a), *c = child_of(a);
@@ -579,6 +600,7 @@ int main(void)
 	        TEST(an_end_is_told_once),
 	        TEST(who_gave_up_takes_no_child),
 	        TEST(one_and_a_group_are_waited_for),
+	        TEST(a_wait_is_for_the_group_that_its_caller_had),
 	        TEST(children_that_are_not_waited_for_go),
 	        TEST(a_child_that_was_never_made),
 	        TEST(groups_are_of_one_session),
