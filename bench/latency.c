@@ -156,7 +156,8 @@ int main(void)
 	        {"protect", "64"}, {"unmap", "64"},   {"exec", "64"},    {"private-map", "32"},
 	        {"resize", "64"},  {"commit", "64"},  {"mappings", "1"}, {"waiters", NULL},
 	        {"futexes", NULL}, {"timers", NULL},  {"calls", NULL},   {"capabilities", NULL},
-	        {"message", NULL}, {"entropy", NULL},
+	        {"message", NULL}, {"entropy", NULL}, {"threads", NULL}, {"end-threads", NULL},
+	        {"locks", NULL},
 	};
 	struct system_status_memory_results memory = {};
 	cap_t image = find_image("sbin/latency_load");

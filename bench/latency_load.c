@@ -332,6 +332,90 @@ static void load_mappings(uint64_t size)
 	send_to_itself(message, first + PAGE);
 }
 
+/* ---- Threads and processes that end ---- */
+
+#define MANY_THREADS 1000u
+
+static void start_thread(void (*entry)(uint64_t), void *stack_end, uint64_t argument)
+{
+	struct process_create_thread_params params = {.entry = (uint64_t)entry,
+	                                              .stack_pointer = (uint64_t)stack_end - 8,
+	                                              .argument = argument};
+	need(!process_create_thread(CAP_SELF, &params, NULL, NULL));
+}
+
+static void sleeper(uint64_t argument)
+{
+	(void)argument;
+	__atomic_fetch_add(&started, 1, __ATOMIC_SEQ_CST);
+	for (;;)
+		cap_enter(CAPOS_CQ_ENTRIES, 1ull << 62);
+}
+
+/* As many threads as an account may have, each asleep until a time. */
+static void start_sleepers(void)
+{
+	cap_t memory;
+	uint8_t *stacks;
+	need(!cap_memory_create(MANY_THREADS * (uint64_t)PAGE, &memory));
+	need(!cap_memory_map(memory, 0, MANY_THREADS * (uint64_t)PAGE, RW, (void **)&stacks));
+	for (unsigned i = 0; i < MANY_THREADS; i++)
+		start_thread(sleeper, stacks + (i + 1) * (uint64_t)PAGE, 0);
+	while (__atomic_load_n(&started, __ATOMIC_SEQ_CST) < MANY_THREADS)
+		cap_sleep(1000000);
+}
+
+static void load_threads(uint64_t size)
+{
+	(void)size;
+	start_sleepers();
+}
+
+static void load_end_threads(uint64_t size)
+{
+	(void)size;
+	start_sleepers();
+	need(!process_end_threads(CAP_SELF, NULL));
+}
+
+static void exits_with_locks(uint64_t address)
+{
+	struct capos_ring *ring = cap_ring();
+	struct capos_robust_list *list = (struct capos_robust_list *)address;
+	list->offset = 8;
+	ring->end.robust_owner = 1;
+	ring->end.robust_list = address;
+	process_exit_thread(CAP_SELF, NULL);
+	cap_exit(FAILED);
+}
+
+/* As many locks as a list may have, each in a page of its own that is shared until it is stored
+ * to, and mapped in many places. */
+static void load_locks(uint64_t size)
+{
+	static _Alignas(16) uint8_t stack[STACK_SIZE];
+	const uint64_t bytes = (CAPOS_ROBUST_MAX + 1) * (uint64_t)PAGE;
+	cap_t memory;
+	uint8_t *first = touched(bytes, &memory);
+	void *at;
+	(void)size;
+	for (uint64_t i = 0; i <= CAPOS_ROBUST_MAX; i++) {
+		uint64_t *entry = (uint64_t *)(void *)(first + i * PAGE);
+		entry[0] = (uint64_t)first + (i + 1) % (CAPOS_ROBUST_MAX + 1) * PAGE;
+		*(uint32_t *)&entry[1] = i > 0;
+	}
+	for (unsigned i = 1; i < MAPPED; i++)
+		need(!cap_memory_map(memory, 0, bytes, RW, &at));
+	uint64_t buffer[64];
+	struct memory_object_slice_params params = {.size = bytes};
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	need(!memory_object_slice(memory, &params, NULL, &call));
+	start_thread(exits_with_locks, stack + STACK_SIZE, (uint64_t)first);
+	while (__atomic_load_n((uint32_t *)(void *)(first + CAPOS_ROBUST_MAX * (uint64_t)PAGE + 8),
+	                       __ATOMIC_SEQ_CST) == 1)
+		cap_sleep(1000000);
+}
+
 /* ---- The kernel's own objects ---- */
 
 static void load_nothing(uint64_t size)
@@ -418,6 +502,9 @@ static const struct {
         {"calls", load_calls},
         {"message", load_message},
         {"entropy", load_entropy},
+        {"threads", load_threads},
+        {"end-threads", load_end_threads},
+        {"locks", load_locks},
 };
 
 int main(int argc, char **argv)

@@ -220,11 +220,20 @@ static int end_threads(void *object, struct msg_call *msg)
 		return error;
 	if (caller->process != p)
 		return CAP_ETYPE;
-	stop_others(p, caller);
+	/* All at once; later only those that another process has created since. */
+	if (caller->progress[0] == 0)
+		stop_others(p, caller);
+	caller->progress[0] = 1;
 	for (struct list *node = p->threads.next, *next; node != &p->threads; node = next) {
 		struct thread *t = list_entry(node, struct thread, of_process);
 		next = node->next;
-		if (t != caller && (steps_over() || !thread_free(t)))
+		if (t == caller)
+			continue;
+		if (steps_over())
+			return WORK_AGAIN;
+		if (t->state != THREAD_DEAD)
+			thread_stop(t);
+		if (!thread_free(t))
 			return WORK_AGAIN;
 	}
 	return CAP_OK;

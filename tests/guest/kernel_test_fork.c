@@ -126,6 +126,50 @@ static void child_of_child(uint64_t depth)
 	child_ends(0);
 }
 
+/* ---- More threads than the kernel looks at in one piece ---- */
+
+#define MANY_THREADS 900u
+#define SMALL_STACK  CAPOS_PAGE_SIZE
+
+static void waits_for_ever(uint64_t unused)
+{
+	uint64_t bits;
+	(void)unused;
+	for (;;)
+		cap_wait(state.event, 1ull << 40, CAPOS_FOREVER, &bits);
+}
+
+static void child_ends_its_threads(uint64_t stacks)
+{
+	struct process_status_results status = {};
+	uint64_t buffer[64];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	for (unsigned i = 1; i <= MANY_THREADS; i++) {
+		struct process_create_thread_params params = {.entry = (uint64_t)waits_for_ever,
+		                                              .stack_pointer =
+		                                                      stacks + i * SMALL_STACK - 8};
+		CHECK(1, process_create_thread(CAP_SELF, &params, NULL, NULL) == CAP_OK);
+	}
+	cap_sleep(1000000); /* so that some wait, and some have never run */
+	CHECK(2, process_end_threads(CAP_SELF, NULL) == CAP_OK);
+	CHECK(3, process_status(CAP_SELF, &status, &call) == CAP_OK && status.threads == 1);
+	child_ends(0);
+}
+
+static void test_end_many_threads(void)
+{
+	const uint64_t size = MANY_THREADS * (uint64_t)SMALL_STACK;
+	cap_t memory, child;
+	void *stacks;
+	cap_memory_create(size, &memory);
+	cap_memory_map(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &stacks);
+	tap_equal(fork_with(child_ends_its_threads, (uint64_t)stacks, CAP_NULL, 0, &child), CAP_OK,
+	          "a child with hundreds of threads");
+	tap_equal(wait_for(child, NULL, 0), 0, "ends all but one of them");
+	cap_memory_unmap(stacks, size);
+	cap_release(memory);
+}
+
 static void test_refusals(void)
 {
 	uint64_t buffer[16];
@@ -292,6 +336,7 @@ void test_fork(void)
 	state.copied = address;
 	cap_release(shared);
 	test_copies();
+	test_end_many_threads();
 	test_refusals();
 	test_undecided();
 	test_exec();
