@@ -14,7 +14,8 @@
 #include "core/core.h"
 #include "file/file.h"
 
-#define TRIES_MAX 8 /* to store, before the service is asked to */
+#define TRIES_MAX   8     /* to store, before the service is asked to */
+#define LEAST_PIECE 4096u /* bytes: a page of the file is there or not */
 
 /* ---- The object ---- */
 
@@ -191,7 +192,7 @@ static int grow(const struct contents *c, uint64_t offset, uint64_t length)
 	return errno_of(file_grow(c->file, &params, NULL));
 }
 
-/* All of it, or what fits: bytes, or -errno. */
+/* All of it, or what fits: bytes, or -errno; -EAGAIN: others appended first, each time. */
 static ssize_t store_piece(const struct contents *c, bool append, const void *from, size_t length,
                            uint64_t offset, uint64_t *end)
 {
@@ -205,7 +206,7 @@ static ssize_t store_piece(const struct contents *c, bool append, const void *fr
 		if (done == length)
 			break;
 		/* Others, too, append to what was asked for. */
-		result = tries < TRIES_MAX ? grow(c, next, length - done) : -ENOSPC;
+		result = tries < TRIES_MAX ? grow(c, next, length - done) : -EAGAIN;
 		if (!result)
 			result = store(c, append, (const char *)from + done, length - done, next,
 			               &stored, &next);
@@ -223,23 +224,33 @@ static ssize_t gathered_piece(struct contents *c, bool append, const struct iove
 		return length;
 	put = c->object ? store_piece(c, append, gathered, (size_t)length, offset, end) : -ENOSPC;
 	/* With less memory than that the service says how much there is. */
-	return put == -ENOSPC ? write_message(c, append, gathered, (uint32_t)length, offset, end)
-	                      : put;
+	if (put == -ENOSPC || put == -EAGAIN)
+		put = write_message(c, append, gathered, (uint32_t)length, offset, end);
+	return put;
 }
 
 ssize_t contents_write(struct contents *c, bool append, const struct iovec *iov, int n,
                        uint64_t offset, uint64_t *end)
 {
-	size_t total = vector_length(iov, n), done = 0;
+	size_t total = vector_length(iov, n), done = 0, most = total;
 
 	(void)has_object(c);
 	while (done < total) {
-		ssize_t put = -ENOSPC;
+		size_t length = total - done < most ? total - done : most;
+		ssize_t put;
 
 		if (n == 1 && c->object)
-			put = store_piece(c, append, (const char *)iov->iov_base + done,
-			                  total - done, offset + done, end);
-		if (put == -ENOSPC)
+			put = store_piece(c, append, (const char *)iov->iov_base + done, length,
+			                  offset + done, end);
+		else
+			put = -EAGAIN;
+		/* There may be room for less.  Nothing here touches memory that this process has
+		 * not yet: none may be left, and then the touch would end it. */
+		if (put == -ENOSPC && length > LEAST_PIECE) {
+			most = length / 2;
+			continue;
+		}
+		if (put == -EAGAIN)
 			put = gathered_piece(c, append, iov, n, done, offset + done, end);
 		if (put <= 0)
 			return done ? (ssize_t)done : put;
