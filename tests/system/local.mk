@@ -2,7 +2,8 @@
 # Whole machines, from outside, by pytest.  SYSTEM_TESTS: the files of tests; each is one test of `make check`, so
 # that they run side by side.
 
-SYSTEM_TESTS = tests/system/test_run.py tests/system/test_written.py tests/system/test_data.py tests/system/test_hostdata.py \
+SYSTEM_TESTS = tests/system/test_bootstrap.py tests/system/test_run.py tests/system/test_written.py \
+	tests/system/test_data.py tests/system/test_hostdata.py \
 	tests/system/test_readme.py tests/system/test_sdk.py \
 	tests/system/test_network.py tests/system/test_processes.py \
 	tests/system/test_files.py tests/system/test_rights.py tests/system/test_transfer.py \

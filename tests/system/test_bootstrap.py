@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""./bootstrap itself, up to where it would build: `make check-bare` does the rest."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from machine import SOURCE, signals_by_default
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A directory with bootstrap alone, and tools that never end in front of the real ones."""
+
+    def make(name="checkout"):
+        directory = tmp_path / name
+        directory.mkdir()
+        shutil.copy(SOURCE / "bootstrap", directory)
+        (directory / "configure.ac").touch()
+        tools = tmp_path / "tools"
+        tools.mkdir()
+        autoreconf = tools / "autoreconf"
+        autoreconf.write_text("#!/bin/sh\nexec sleep 300\n")
+        autoreconf.chmod(0o755)
+        return directory
+
+    return make
+
+
+def start(directory, *arguments, **environment):
+    tools = directory.parent / "tools"
+    return subprocess.Popen(
+        ["./bootstrap", *arguments], cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=signals_by_default,
+        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", **environment})
+
+
+def finish(process, limit=60):
+    out, err = process.communicate(timeout=limit)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_is_said_on_a_line_of_its_own(checkout, number):
+    process = start(checkout(), "build")
+    step = ""
+    while not step.endswith("make configure ... "):
+        step += os.read(process.stdout.fileno(), 1).decode()
+    time.sleep(0.5)
+    os.killpg(process.pid, number)
+    status, _, err = finish(process)
+    assert status == 128 + number
+    assert err == "\nbootstrap: interrupted; the same command goes on from here\n"
+
+
+@pytest.mark.parametrize("name", ["with space", "with$dollar", "with'quote"])
+def test_a_path_that_make_cannot_take_is_named_at_once(checkout, name):
+    directory = checkout(name)
+    status, out, err = finish(start(directory, "build"))
+    assert (status, out) == (1, "")
+    assert err == f"bootstrap: there is a space or a special character in {directory}: " \
+                  "autoconf and make cannot build there\n"
+    assert not (directory / "build").exists()
+
+
+def test_a_build_directory_that_make_cannot_take_is_named_at_once(checkout):
+    status, out, err = finish(start(checkout(), "build", CAPOS_BUILD="a b"))
+    assert (status, out) == (1, "") and "in a b: autoconf" in err
+
+
+def test_a_build_directory_that_cannot_be_made_is_named(checkout):
+    status, out, err = finish(start(checkout(), "build", CAPOS_BUILD="/proc/no"))
+    assert (status, out) == (1, "") and err.endswith("bootstrap: cannot make the directory /proc/no/logs\n")
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["frobnicate"], "unknown command frobnicate; there are build, demo, check, bench, clean and help"),
+    (["build", "demo"], "one command at most; see ./bootstrap help"),
+])
+def test_wrong_commands(checkout, arguments, said):
+    assert finish(start(checkout(), *arguments)) == (1, "", f"bootstrap: {said}\n")
