@@ -155,14 +155,12 @@ static int send_checked(struct member *m, const struct signal_note *note)
 /* What a signal does takes no member away: only ends and waits do. */
 uint32_t world_send_group(struct world *world, uint32_t group, const struct signal_note *note)
 {
+	const struct group *g = world_find_group(world, group);
 	struct member *m, *after;
 	uint32_t n = 0;
 
-	for (m = world->first; m; m = after) {
-		after = m->after;
-		if (m->group != group)
-			continue;
-		n++;
+	for (m = g ? g->members : NULL; m; m = after, n++) {
+		after = m->in_group;
 		(void)send_checked(m, note);
 	}
 	return n;

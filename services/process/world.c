@@ -13,7 +13,11 @@ int world_open(struct world *world, const struct world_ops *ops, struct slab *sl
 {
 	*world = (struct world){.ops = ops, .slab = slab, .last_number = WORLD_NUMBER};
 	world->buckets = slab_get(slab, WORLD_BUCKETS * sizeof(*world->buckets));
-	return world->buckets ? STATUS_OK : STATUS_NO_MEMORY;
+	world->groups = slab_get(slab, WORLD_BUCKETS * sizeof(*world->groups));
+	if (world->buckets && world->groups)
+		return STATUS_OK;
+	world_close(world);
+	return STATUS_NO_MEMORY;
 }
 
 static struct member **bucket_of(const struct world *world, uint32_t number)
@@ -35,14 +39,9 @@ struct member *world_find(const struct world *world, uint32_t number)
 /* A number is in use, too, as long as a group or a session has it. */
 static bool number_is_free(const struct world *world, uint32_t number)
 {
-	if (world_find(world, number))
-		return false;
 	if (!world->wrapped)
-		return number > world->last_number;
-	for (const struct member *m = world->first; m; m = m->after)
-		if (m->group == number || m->session == number)
-			return false;
-	return true;
+		return number > world->last_number && !world_find(world, number);
+	return !world_find(world, number) && !world_find_group(world, number);
 }
 
 static uint32_t next_number(struct world *world)
@@ -147,6 +146,7 @@ static void destroy(struct member *m)
 	world_drop_waiters(m);
 	drop_command(m);
 	unlink_child(m);
+	world_leave_group(m);
 	unlink_all(world, m);
 	slab_put(world->slab, m, sizeof(*m));
 }
@@ -156,7 +156,9 @@ void world_close(struct world *world)
 	while (world->first)
 		destroy(world->first);
 	slab_put(world->slab, world->buckets, WORLD_BUCKETS * sizeof(*world->buckets));
+	slab_put(world->slab, world->groups, WORLD_BUCKETS * sizeof(*world->groups));
 	world->buckets = NULL;
+	world->groups = NULL;
 }
 
 int world_enroll(struct world *world, uint32_t number, struct member **out)
@@ -171,7 +173,11 @@ int world_enroll(struct world *world, uint32_t number, struct member **out)
 		return status;
 	if (number > world->last_number)
 		world->last_number = number;
-	(*out)->group = (*out)->session = (*out)->number;
+	status = world_enter_group(*out, (*out)->number, (*out)->number);
+	if (status) {
+		destroy(*out);
+		return status;
+	}
 	world_first_limits(*out);
 	(*out)->state = MEMBER_RUNNING;
 	return STATUS_OK;
@@ -188,9 +194,12 @@ int world_prepare(struct member *parent, struct member **out)
 	status = create(world, 0, &m);
 	if (status)
 		return status;
+	status = world_enter_group(m, parent->group, parent->session);
+	if (status) {
+		destroy(m);
+		return status;
+	}
 	link_child(parent, m);
-	m->group = parent->group;
-	m->session = parent->session;
 	m->foreground = parent->foreground;
 	memcpy(m->limits, parent->limits, sizeof(m->limits));
 	memcpy(m->name, parent->name, sizeof(m->name));

@@ -87,6 +87,16 @@ struct limit {
 	uint64_t soft, hard;
 };
 
+/* A number that members have as their group, or as their session. */
+struct group {
+	struct group *next; /* of the same hash */
+	struct member *members;
+	uint32_t number;
+	uint32_t session; /* of its members */
+	uint32_t uses;    /* members of the group, and members of the session of that number */
+	uint32_t seen;    /* world.ends when it was last looked at */
+};
+
 struct member {
 	struct world *world;
 	uint32_t number, group, session;
@@ -97,6 +107,8 @@ struct member {
 	struct member *sibling, **up;  /* next child of the parent; where this one is linked */
 	struct member *after, *before; /* of all, by number */
 	struct member *bucket;         /* next of the same hash */
+	struct group *of_group, *of_session; /* of these numbers; NULL: it is just being made */
+	struct member *in_group, **up_group; /* next of the group; where this one is linked */
 	struct queued_signal *queue, **queue_end;
 	uint32_t queued;
 	uint64_t queued_bits;
@@ -146,10 +158,12 @@ struct world {
 	const struct world_ops *ops;
 	struct slab *slab;
 	struct member **buckets;
+	struct group **groups;       /* as many buckets */
 	struct member *first, *last; /* by number */
 	uint32_t nmembers, last_number;
 	uint64_t ended_cpu_ns; /* of all that have ended */
 	struct world_load load;
+	uint32_t ends;   /* of members, so far */
 	bool cpu_limits; /* some member has had a limit on processor time */
 	bool wrapped;    /* numbers have been used once */
 };
@@ -179,6 +193,11 @@ int world_describe(struct member *m, const char *name, uint32_t name_length, con
 /* ---- group.c ---- */
 int world_set_group(struct member *caller, uint32_t number, uint32_t group);
 int world_set_session(struct member *m);
+/* NULL: no member has that number as its group or session. */
+struct group *world_find_group(const struct world *world, uint32_t number);
+/* Moves it there unchecked.  Status: noMemory. */
+int world_enter_group(struct member *m, uint32_t group, uint32_t session);
+void world_leave_group(struct member *m);
 bool world_has_group(const struct world *world, uint32_t session, uint32_t group);
 /* The foreground group of the member's session: the session's own unless another was set. */
 uint32_t world_foreground(const struct member *m);

@@ -549,6 +549,21 @@ static void step(void)
 	}
 }
 
+/* Numbers are in use as long as members have them. */
+static void check_groups(void)
+{
+	uint32_t uses = 0;
+
+	for (uint32_t i = 0; i < WORLD_BUCKETS; i++)
+		for (const struct group *g = world.groups[i]; g; g = g->next) {
+			assert_true(g->uses);
+			uses += g->uses;
+			for (const struct member *m = g->members; m; m = m->in_group)
+				assert_ptr_equal(m->of_group, g);
+		}
+	assert_int_equal(uses, 2 * world.nmembers);
+}
+
 static void check(void)
 {
 	uint32_t n = 0, last = 0;
@@ -557,12 +572,17 @@ static void check(void)
 		assert_true(m->number > last);
 		last = m->number;
 		assert_ptr_equal(world_find(&world, m->number), m);
+		assert_ptr_equal(world_find_group(&world, m->group), m->of_group);
+		assert_ptr_equal(world_find_group(&world, m->session), m->of_session);
+		assert_int_equal(m->of_group->session, m->session);
+		assert_ptr_equal(*m->up_group, m);
 		for (struct member *c = m->child; c; c = c->sibling)
 			assert_ptr_equal(c->parent, m);
 		if (m->state == MEMBER_ENDED)
 			assert_true(m->parent && !m->child && !m->waiters && !m->queue);
 	}
 	assert_int_equal(n, world.nmembers);
+	check_groups();
 }
 
 static void anything_in_any_order(void **state)
