@@ -112,8 +112,11 @@ void sched_hand_over(struct thread *t)
 static void account_time(struct cpu *cpu, struct thread *t, uint64_t now)
 {
 	uint64_t used = now - cpu->switched_at;
-	if (t->process)
+	if (t->process) {
 		t->process->cpu_ns += used;
+		t->cpu_ns += used;
+		thread_runs_since(t, now);
+	}
 	t->slice_left = now >= cpu->slice_end ? 0 : cpu->slice_end - now;
 	cpu->switched_at = now;
 }
@@ -187,6 +190,8 @@ static void switch_to(struct cpu *cpu, struct thread *t)
 	thread_become(t, THREAD_RUNNING);
 	cpu->current = t;
 	cpu->switched_at = arch_clock_ns();
+	if (t->process)
+		thread_runs_since(t, cpu->switched_at);
 	cpu->slice_end = cpu->switched_at + t->slice_left;
 	cpu->preempt_at = UINT64_MAX;
 	if (t->rank != RANK_SERVICE && rank_waits(cpu, RANK_SERVICE))

@@ -45,6 +45,7 @@ struct thread {
 	uint8_t rank;        /* enum sched_rank */
 	uint64_t slice_left; /* nanoseconds */
 	uint64_t slept_at;   /* when it last began to wait */
+	uint64_t cpu_ns;     /* without its present run */
 	struct ring ring;
 	struct memobj *ring_object; /* one count: its frames stay where the ring's pointers say */
 	uint64_t ring_address;
@@ -78,6 +79,13 @@ static inline bool thread_may_become(enum thread_state from, enum thread_state t
 		break;
 	}
 	return false;
+}
+
+/* Shows the thread its processor time. */
+static inline void thread_runs_since(struct thread *t, uint64_t now)
+{
+	t->ring.header->cpu_ns = t->cpu_ns;
+	t->ring.header->runs_since_ns = now;
 }
 
 static inline void thread_become(struct thread *t, enum thread_state state)

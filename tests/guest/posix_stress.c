@@ -5,7 +5,9 @@
  * of processes to kill.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "posix_tap.h"
 #include "posix_thread.h"
@@ -24,7 +27,7 @@
 struct common {
 	pthread_mutex_t mutex; /* robust, shared */
 	long half[2];          /* under the mutex: equal, unless its holder ended */
-	atomic_long rounds, repaired;
+	atomic_long rounds, repaired, connections;
 	atomic_int wrong;
 };
 
@@ -103,6 +106,33 @@ static void use_files(unsigned number)
 		common->wrong |= 64;
 }
 
+/* A connection to oneself. */
+static void use_socket(void)
+{
+	struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t length = sizeof(name);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), ends[2] = {-1, -1};
+	char text[8] = "";
+
+	if (listener < 0)
+		return;
+	if (!bind(listener, (struct sockaddr *)&name, sizeof(name)) && !listen(listener, 4) &&
+	    !getsockname(listener, (struct sockaddr *)&name, &length)) {
+		ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+		if (ends[0] >= 0 && !connect(ends[0], (struct sockaddr *)&name, sizeof(name)))
+			ends[1] = accept(listener, NULL, NULL);
+	}
+	if (ends[1] >= 0 && (write(ends[0], "socket", 6) != 6 || read(ends[1], text, 6) != 6 ||
+	                     strcmp(text, "socket")))
+		common->wrong |= 256;
+	common->connections += ends[1] >= 0;
+	for (int i = 0; i < 2; i++) {
+		if (ends[i] >= 0)
+			close(ends[i]);
+	}
+	close(listener);
+}
+
 static void use_fork(void)
 {
 	pid_t child = fork();
@@ -118,7 +148,7 @@ static void *work(void *number)
 	unsigned seed = (unsigned)(uintptr_t)number + (unsigned)getpid() * 7u;
 
 	for (;;) {
-		switch (draw(&seed) % 8) {
+		switch (draw(&seed) % 9) {
 		case 0:
 		case 1:
 			use_mutex();
@@ -137,6 +167,9 @@ static void *work(void *number)
 			use_files((unsigned)(uintptr_t)number);
 			break;
 		case 7:
+			use_socket();
+			break;
+		case 8:
 			if (draw(&seed) % 8 == 0)
 				use_fork();
 			break;
@@ -201,7 +234,9 @@ int main(int argc, char **argv)
 	ok(!common->wrong, "and nobody sees anything wrong");
 	size = lseek(offsets, 0, SEEK_END);
 	ok(size % 16 == 0, "what was written at a common offset is whole");
-	printf("# %ld rounds, %ld locks repaired, wrong %x\n", (long)common->rounds,
-	       (long)common->repaired, (unsigned)common->wrong);
+	ok(common->connections > 0, "connections to oneself were among it");
+	printf("# %ld rounds, %ld locks repaired, %ld connections, wrong %x\n",
+	       (long)common->rounds, (long)common->repaired, (long)common->connections,
+	       (unsigned)common->wrong);
 	return tap_finish();
 }

@@ -96,6 +96,41 @@ static void test_life(void)
 	   "the first thread knows where its stack is");
 }
 
+static atomic_int spun;
+
+static void *spin(void *argument)
+{
+	struct timespec t, first;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &first);
+	do {
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	} while ((t.tv_sec - first.tv_sec) * 1000000000 + t.tv_nsec - first.tv_nsec < 30000000);
+	spun = 1;
+	while (spun == 1)
+		sleep_ms(1);
+	return argument;
+}
+
+static void test_clocks(void)
+{
+	struct timespec own, others;
+	pthread_t t = start(spin, NULL);
+	clockid_t clock;
+
+	while (!spun)
+		sleep_ms(1);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &own);
+	ok(!pthread_getcpuclockid(t, &clock) && !clock_gettime(clock, &others) &&
+	           others.tv_nsec >= 30000000,
+	   "a thread's processor time is known to another");
+	spun = 2;
+	join(t);
+	ok(others.tv_sec == 0 && own.tv_sec == 0 && own.tv_nsec < others.tv_nsec + 1000000000,
+	   "and is its own");
+	ok(clock_gettime(clock, &others) == -1 && errno == EINVAL, "until it ends");
+}
+
 #define MANY 1000
 static atomic_int arrived, leave;
 
@@ -711,6 +746,7 @@ int main(int argc, char **argv)
 		return 0;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	test_life();
+	test_clocks();
 	test_mutexes();
 	test_conditions();
 	test_meetings();

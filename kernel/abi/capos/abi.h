@@ -335,7 +335,10 @@ struct capos_ring {
 	struct capos_upcall_frame upcall_frame;
 	struct capos_thread_end end;
 	struct capos_fault fault;
-	uint8_t fault_stack[CAPOS_PAGE_SIZE - 512];
+	/* Processor time of the thread when it began to run last, and when that was, by the
+	 * monotonic clock; the kernel writes both and never reads them. */
+	uint64_t cpu_ns, runs_since_ns;
+	uint8_t fault_stack[CAPOS_PAGE_SIZE - 528];
 	struct capos_sqe sq[CAPOS_SQ_ENTRIES];
 	struct capos_cqe cq[CAPOS_CQ_ENTRIES];
 };

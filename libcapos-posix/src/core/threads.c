@@ -22,12 +22,31 @@ static uint32_t running = 1; /* those that run the program */
 struct posix_thread *thread_first(void)
 {
 	cap_ring()->user_word[0] = (uint64_t)&first;
+	first.ring = cap_ring();
 	return &first;
 }
 
 uint64_t thread_number(const struct posix_thread *t)
 {
 	return t->number ? t->number : process_id();
+}
+
+/* Again when the caller was interrupted in between.  Another thread than the caller's does not run
+ * now, on this one processor. */
+uint64_t thread_cpu_ns(const struct posix_thread *t)
+{
+	const struct capos_ring *ring = t->ring;
+	uint64_t since, used;
+
+	if (!ring)
+		return 0; /* it has not begun */
+	do {
+		since = __atomic_load_n(&ring->runs_since_ns, __ATOMIC_ACQUIRE);
+		used = __atomic_load_n(&ring->cpu_ns, __ATOMIC_ACQUIRE);
+		if (ring == cap_ring())
+			used += cap_now() - since;
+	} while (since != __atomic_load_n(&ring->runs_since_ns, __ATOMIC_ACQUIRE));
+	return used;
 }
 
 /* ---- The lock ---- */
@@ -171,6 +190,7 @@ void threads_end_others(void)
 void threads_forked(struct posix_thread *self)
 {
 	cap_ring()->user_word[0] = (uint64_t)self;
+	self->ring = cap_ring();
 	if (threads_many)
 		forget_others();
 	self->number = 0;

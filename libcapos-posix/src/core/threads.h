@@ -25,6 +25,7 @@
 struct posix_thread {
 	struct posix_thread *next, *previous; /* a ring of all */
 	uint64_t number;                      /* as gettid() says; 0: the process's */
+	const struct capos_ring *ring;        /* of others read for its times alone */
 	bool locks;                           /* it holds the library's lock */
 	bool ended;                           /* the first thread, which outlives its own end */
 	/* wait.c: the process's event, watched */
@@ -46,6 +47,7 @@ static inline struct posix_thread *thread_self(void)
 }
 
 uint64_t thread_number(const struct posix_thread *t);
+uint64_t thread_cpu_ns(const struct posix_thread *t); /* its processor time */
 
 /* ---- The lock ---- */
 

@@ -15,9 +15,9 @@
 #include "thread/thread.h"
 
 /* The numbers of threads but the first are the kernel's, far above those of processes, so that a
- * number names one thing.  A robust lock has 30 bits for them. */
-#define NUMBER_FIRST 0x20000000u
-#define NUMBER_MASK  0x1fffffffu
+ * number names one thing.  A robust lock has 30 bits for them, the name of a thread's clock 28. */
+#define NUMBER_FIRST 0x8000000u
+#define NUMBER_MASK  0x7ffffffu
 
 static uint64_t number_of(uint64_t kernel_id)
 {
@@ -55,6 +55,7 @@ void posix_thread_begin(struct posix_thread *t)
 
 	ring->upcall_mask = 1;
 	ring->user_word[0] = (uint64_t)t;
+	t->ring = ring;
 	ring->end.exit_word = t->exit_word;
 	t->number = number_of(ring->thread_id);
 	for (int i = 0; i < 2; i++) {

@@ -12,12 +12,28 @@
 #include "core/core.h"
 #include "time/internal.h"
 
+#define CLOCK_OF_THREAD 4 /* of the three bits */
+
+/* The thread whose clock it is; NULL: it is no thread's, or of one that does not exist. */
+static const struct posix_thread *thread_of_clock(long clock)
+{
+	long number = ~((long)(int)clock >> 3);
+
+	if (clock == CLOCK_THREAD_CPUTIME_ID)
+		return thread_self();
+	if ((int)clock >= 0 || !(clock & CLOCK_OF_THREAD))
+		return NULL;
+	return number ? threads_find((uint64_t)number) : thread_self();
+}
+
 /* A negative number is the processor clock of a process or thread: ~number << 3, and three bits.
  * Number 0 is the caller's. */
 static int clock_of_number(long clock)
 {
 	long number = ~((long)(int)clock >> 3);
 
+	if (clock & CLOCK_OF_THREAD)
+		return thread_of_clock(clock) ? 0 : -EINVAL;
 	if (!number || number == (long)process_id())
 		return 0;
 	return (int)absent(ABSENT_CLOCK_OF_OTHER);
@@ -38,7 +54,7 @@ int clock_kind_of(long clock, enum clock_kind *kind)
 		*kind = CLOCK_KIND_MONOTONIC;
 		return 0;
 	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID: /* one thread: the same */
+	case CLOCK_THREAD_CPUTIME_ID: /* sleeps and timers go by the process's */
 		*kind = CLOCK_KIND_CPU;
 		return 0;
 	default:
@@ -71,10 +87,14 @@ int clock_read(enum clock_kind kind, int64_t *ns)
 
 static int read_clock(long clock, int64_t *ns)
 {
+	const struct posix_thread *t = thread_of_clock(clock);
 	enum clock_kind kind;
 	int result = clock_kind_of(clock, &kind);
 
-	return result ? result : clock_read(kind, ns);
+	if (!t || result)
+		return result ? result : clock_read(kind, ns);
+	*ns = (int64_t)thread_cpu_ns(t);
+	return 0;
 }
 
 long sys_clock_gettime(long clock, long t)
