@@ -12,7 +12,7 @@ POSIX_H = \
 	libcapos-posix/src/core/family.h \
 	libcapos-posix/src/core/fd.h \
 	libcapos-posix/src/core/lock.h \
-	libcapos-posix/src/core/offset.h \
+	libcapos-posix/src/core/description.h \
 	libcapos-posix/src/core/pages.h \
 	libcapos-posix/src/core/self.h \
 	libcapos-posix/src/core/syscalls.h \
@@ -57,7 +57,7 @@ POSIX_C = \
 	libcapos-posix/src/core/fd.c \
 	libcapos-posix/src/core/io.c \
 	libcapos-posix/src/core/lock.c \
-	libcapos-posix/src/core/offset.c \
+	libcapos-posix/src/core/description.c \
 	libcapos-posix/src/core/pages.c \
 	libcapos-posix/src/core/self.c \
 	libcapos-posix/src/core/threads.c \
@@ -77,6 +77,7 @@ POSIX_C = \
 	libcapos-posix/src/file/path_attributes.c \
 	libcapos-posix/src/file/path_names.c \
 	libcapos-posix/src/file/pipe.c \
+	libcapos-posix/src/file/range.c \
 	libcapos-posix/src/file/stat.c \
 	libcapos-posix/src/memory/memory.c \
 	libcapos-posix/src/memory/relro.c \

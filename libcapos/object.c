@@ -157,6 +157,13 @@ int cap_memory_discard(uint64_t address, uint64_t size)
 	return process_discard(CAP_SELF, &params, NULL);
 }
 
+int cap_memory_prepare(cap_t memory, uint64_t offset, uint64_t length)
+{
+	const struct memory_object_prepare_params params = {.offset = offset, .length = length};
+
+	return memory_object_prepare(memory, &params, NULL);
+}
+
 #define COPY_BUFFER 128u /* holds the messages of load and store */
 
 int cap_memory_load(cap_t memory, uint64_t offset, void *to, uint64_t length, uint64_t *loaded)

@@ -31,7 +31,7 @@ interface Directory {
   remove @4 (path :Text, directory :Bool) -> ();
   # A removed file lives on while it is held.
   rename @5 (from :Text, to :Text, flags :UInt32) -> ();
-  # flags: moveNoReplace, or moveExchange, or 0.
+  # flags: moveNoReplace (exists when there is something of that name), or 0.
   link @6 (from :Text, to :Text) -> ();
   symlink @7 (target :Text, path :Text) -> ();
   readLink @8 (path :Text) -> (target :Text);
@@ -62,7 +62,6 @@ interface LockOwner {
 }
 
 const moveNoReplace :UInt32 = 1;
-const moveExchange :UInt32 = 2;
 
 const openRead :UInt32 = 1;
 const openWrite :UInt32 = 2;
@@ -130,8 +129,9 @@ interface File {
   dropLocks @13 () -> ();
   # The calling process's record locks on this file go, as POSIX wants when it closes the file.
   allocate @14 (offset :UInt64, length :UInt64, keepSize :Bool, punch :Bool) -> ();
-  # Memory for the range, so that writing there does not fail for lack of it; punch: the range reads as zeroes
-  # and its pages go back.  keepSize: the file does not become longer.  noSpace.
+  # Makes the file as long as the range; the client gives it memory (MemoryObject.prepare).  keepSize: it does not become
+  # longer; notSupported for memory behind its end.  punch: the range reads as zeroes and its whole pages go back;
+  # notSupported for a file of the boot archive.
 }
 
 enum LockType { unlock @0; read @1; write @2; }

@@ -100,13 +100,6 @@ int64_t contents_time(uint64_t changed)
 	return cap_realtime() - (int64_t)(cap_now() - changed);
 }
 
-int contents_prepare(uint64_t object, uint64_t offset, uint64_t length)
-{
-	const struct memory_object_prepare_params in = {.offset = offset, .length = length};
-
-	return status_of(memory_object_prepare(object, &in, NULL));
-}
-
 int contents_discard(uint64_t object, uint64_t offset, uint64_t length)
 {
 	const struct memory_object_discard_params in = {.offset = offset, .length = length};

@@ -35,8 +35,6 @@ int contents_resize(uint64_t object, uint64_t size);
 /* How long stores, of clients too, may make it. */
 int contents_set_limit(uint64_t object, uint64_t size);
 int contents_get_status(uint64_t object, struct contents_status *status);
-/* Memory for the range, which lies within it; noSpace. */
-int contents_prepare(uint64_t object, uint64_t offset, uint64_t length);
 /* The whole pages of the range read as zeroes and have no memory; notSupported: it was made of the
  * archive's. */
 int contents_discard(uint64_t object, uint64_t offset, uint64_t length);

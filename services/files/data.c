@@ -226,17 +226,24 @@ int data_truncate(struct data *data, struct page_source *source, uint64_t size)
 	return STATUS_OK;
 }
 
-int data_allocate(struct data *data, struct page_source *source, uint64_t offset, uint64_t length,
-                  bool punch)
+int data_punch(struct data *data, struct page_source *source, uint64_t offset, uint64_t length)
 {
+	static const uint8_t zeroes[PAGE_SIZE];
+	uint64_t end = offset + length;
+	uint32_t head = (uint32_t)(-offset % PAGE_SIZE), tail = (uint32_t)(end % PAGE_SIZE), done;
 	int status = data_own(data, source);
 
 	if (status)
 		return status;
 	data->base = NULL;
 	data->stale = true;
-	return punch ? contents_discard(data->object, offset, length)
-	             : contents_prepare(data->object, offset, length);
+	if (head > length)
+		head = (uint32_t)length;
+	if (head)
+		status = contents_store(data->object, false, offset, zeroes, head, &done);
+	if (!status && tail && end - tail >= offset + head)
+		status = contents_store(data->object, false, end - tail, zeroes, tail, &done);
+	return status ? status : contents_discard(data->object, offset, length);
 }
 
 uint64_t data_blocks(const struct data *data)

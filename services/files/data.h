@@ -58,9 +58,9 @@ int data_grow(struct data *data, struct page_source *source, uint64_t offset, ui
 int data_write(struct data *data, struct page_source *source, bool append, uint64_t offset,
                const void *buffer, uint32_t length, uint32_t *written);
 int data_truncate(struct data *data, struct page_source *source, uint64_t size);
-/* Memory for a range, or none for it (punch). */
-int data_allocate(struct data *data, struct page_source *source, uint64_t offset, uint64_t length,
-                  bool punch);
+/* The range, which lies within it, reads as zeroes, and its whole pages have no memory.
+ * notSupported: it was the archive's. */
+int data_punch(struct data *data, struct page_source *source, uint64_t offset, uint64_t length);
 /* 512-byte blocks that hold data, as of the last refresh. */
 uint64_t data_blocks(const struct data *data);
 

@@ -254,6 +254,10 @@ static int directory_rename(void *object, struct msg_call *call,
 		return status;
 	if (!from.name || !to.directory)
 		return STATUS_BUSY;
+	if (in->flags & ~MOVE_NO_REPLACE)
+		return STATUS_NOT_SUPPORTED;
+	if (in->flags & MOVE_NO_REPLACE && to.inode)
+		return STATUS_EXISTS;
 	if (to.directory_wanted && from.inode->type != FILE_TYPE_DIRECTORY)
 		return STATUS_NOT_DIRECTORY;
 	return tree_rename(&files.tree, from.name, to.directory, to.text, to.length, to.name);

@@ -438,22 +438,20 @@ int tree_allocate(struct tree *tree, struct inode *file, uint64_t offset, uint64
                   bool keep_size, bool punch)
 {
 	struct data *data = &file->data;
-	int status = STATUS_OK;
+	int status;
 
 	if (offset > DATA_SIZE_MAX || length > DATA_SIZE_MAX - offset)
 		return STATUS_FILE_TOO_BIG;
 	inode_refresh(file);
-	if (offset + length > data->size && !keep_size)
-		status = tree_truncate(tree, file, offset + length);
-	if (status)
-		return status;
-	/* Memory behind the end is not kept for later. */
-	if (offset >= data->size)
+	if (!punch && offset + length > data->size)
+		return keep_size ? STATUS_NOT_SUPPORTED
+		                 : tree_truncate(tree, file, offset + length);
+	if (!punch || offset >= data->size)
 		return STATUS_OK;
 	if (length > data->size - offset)
 		length = data->size - offset;
-	status = data_allocate(data, tree->slab->source, offset, length, punch);
-	if (!status && punch)
+	status = data_punch(data, tree->slab->source, offset, length);
+	if (!status)
 		touched(tree, file);
 	return status;
 }

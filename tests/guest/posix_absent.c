@@ -91,6 +91,8 @@ static const struct {
         {"SIOCSIFNAME", EPERM},
         {"PR_SET_NO_NEW_PRIVS", EINVAL}, /* of 0 */
         {"FUTEX_WAIT", EAGAIN},
+        {"FUTEX_REQUEUE", EFAULT},     /* to no word */
+        {"CLONE_THREAD", EINVAL},      /* without common memory */
         {"FUTEX_WAIT_BITSET", EINVAL}, /* of no bits */
         {"FUTEX_WAKE_BITSET", EINVAL},
         {"F_GETPIPE_SZ", EBADF}, /* of a file */
@@ -282,6 +284,14 @@ static void paths(void)
 	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
 	int pair[2];
 
+	for (int flag = 8; flag <= 64; flag *= 2) {
+		static const char *const names[] = {"COLLAPSE", "ZERO", "INSERT", "UNSHARE"};
+		char name[64];
+
+		snprintf(name, sizeof(name), "fallocate FALLOC_FL_%s_RANGE",
+		         names[__builtin_ctz((unsigned)flag) - 3]);
+		judge(name, fallocate(files[REGULAR], flag, 0, 4096), EOPNOTSUPP);
+	}
 	judge("fcntl and flock: locks of what is no regular file", flock(files[TCP], LOCK_EX),
 	      EINVAL);
 	judge("fcntl F_SETFL O_ASYNC", fcntl(files[TCP], F_SETFL, O_ASYNC), EINVAL);
@@ -296,8 +306,8 @@ static void paths(void)
 	      EOPNOTSUPP);
 	judge("utimensat AT_EMPTY_PATH", utimensat(files[REGULAR], "", times, AT_EMPTY_PATH),
 	      EINVAL);
-	for (int flag = 1; flag <= 4; flag *= 2) {
-		static const char *const names[] = {"", "NOREPLACE", "EXCHANGE", "", "WHITEOUT"};
+	for (int flag = 2; flag <= 4; flag *= 2) {
+		static const char *const names[] = {"", "", "EXCHANGE", "", "WHITEOUT"};
 		char name[64];
 
 		snprintf(name, sizeof(name), "renameat2 RENAME_%s", names[flag]);

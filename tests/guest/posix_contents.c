@@ -4,12 +4,14 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -198,6 +200,113 @@ static void nameless(void)
 	close(fd), close(again);
 }
 
+/* Descriptors of one description, here and in children, have one offset and one set of flags. */
+static void descriptions(void)
+{
+	enum { BYTES = 2000 };
+	static unsigned char bytes[BYTES];
+	int fd = create("common", ""), fds[2];
+	int *got = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct stat st;
+	pid_t pid;
+
+	memset(bytes, 'x', sizeof(bytes));
+	ok(write(fd, bytes, BYTES) == BYTES && lseek(fd, 0, SEEK_SET) == 0, "a file to share");
+	for (int which = 0; which < 2; which++) {
+		if (fork())
+			continue;
+		for (char byte; read(fd, &byte, 1) == 1;)
+			got[which]++;
+		_exit(0);
+	}
+	wait(NULL), wait(NULL);
+	ok(got[0] + got[1] == BYTES && lseek(fd, 0, SEEK_CUR) == BYTES,
+	   "two processes read each byte once");
+	ok(ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0, "emptied");
+	for (int which = 0; which < 2; which++) {
+		if (fork())
+			continue;
+		for (int i = 0; i < BYTES / 20; i++)
+			if (write(fd, "abcdefghij", 10) != 10)
+				_exit(1);
+		_exit(0);
+	}
+	wait(NULL), wait(NULL);
+	ok(fstat(fd, &st) == 0 && st.st_size == BYTES && lseek(fd, 0, SEEK_CUR) == BYTES,
+	   "two write behind each other");
+	ok(pread(fd, bytes, BYTES, 0) == BYTES && !memcmp(bytes + BYTES - 10, "abcdefghij", 10),
+	   "nothing over another's");
+	pid = fork();
+	if (pid == 0) {
+		int other = dup(fd);
+		_exit(fcntl(other, F_SETFL, O_APPEND) || lseek(other, 5, SEEK_SET) != 5);
+	}
+	ok(child_status(pid) == 0 && fcntl(fd, F_GETFL) & O_APPEND && lseek(fd, 0, SEEK_CUR) == 5,
+	   "a child's F_SETFL and lseek show here");
+	ok(write(fd, "e", 1) == 1 && fstat(fd, &st) == 0 && st.st_size == BYTES + 1,
+	   "and what is written is appended");
+	close(fd);
+	ok(pipe(fds) == 0, "a pipe");
+	pid = fork();
+	if (pid == 0) {
+		char *args[] = {"true", NULL};
+		fcntl(fds[0], F_SETFL, O_NONBLOCK);
+		execv("/bin/true", args);
+		_exit(1);
+	}
+	char byte;
+	child_status(pid);
+	ok(fcntl(fds[0], F_GETFL) & O_NONBLOCK, "a child's O_NONBLOCK outlives it");
+	fails(read(fds[0], &byte, 1), EAGAIN, "and holds for reading");
+	ok(!(fcntl(fds[1], F_GETFL) & O_NONBLOCK), "the other end has its own");
+	close(fds[0]), close(fds[1]);
+	munmap(got, PAGE);
+	unlink("common");
+}
+
+static void ranges(void)
+{
+	char back[16] = "";
+	struct stat st;
+	int in = create("in", "0123456789"), out = create("out", ""), fds[2];
+	off_t from = 2, to = 100;
+
+	ok(copy_file_range(in, &from, out, &to, 5, 0) == 5 && from == 7 && to == 105 &&
+	           pread(out, back, 16, 98) == 7 && !memcmp(back, "\0\00023456", 7),
+	   "copy_file_range");
+	ok(lseek(in, 8, SEEK_SET) == 8 && copy_file_range(in, NULL, out, NULL, 100, 0) == 2 &&
+	           lseek(in, 0, SEEK_CUR) == 10 && lseek(out, 0, SEEK_CUR) == 2,
+	   "from and to where they are");
+	from = 0, to = 5;
+	fails(copy_file_range(in, &from, in, &to, 6, 0), EINVAL, "onto itself: EINVAL");
+	ok(pipe(fds) == 0, "a pipe");
+	fails(copy_file_range(fds[0], NULL, out, NULL, 6, 0), EINVAL, "from a pipe: EINVAL");
+	ok(posix_fadvise(in, 0, 0, POSIX_FADV_SEQUENTIAL) == 0 &&
+	           posix_fadvise(in, 0, 0, 77) == EINVAL &&
+	           posix_fadvise(fds[0], 0, 0, POSIX_FADV_NORMAL) == ESPIPE,
+	   "posix_fadvise");
+	ok(posix_fallocate(out, 0, 10 * PAGE) == 0 && fstat(out, &st) == 0 &&
+	           st.st_size == 10 * PAGE && st.st_blocks >= 80,
+	   "posix_fallocate makes it longer, with memory");
+	memset(back, 'f', sizeof(back));
+	pwrite(out, back, 16, 2 * PAGE - 8), pwrite(out, back, 16, 4 * PAGE - 8);
+	ok(fallocate(out, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 2 * PAGE - 4, 2 * PAGE) ==
+	                   0 &&
+	           pread(out, back, 16, 2 * PAGE - 8) == 16 &&
+	           !memcmp(back, "ffff\0\0\0\0\0\0\0\0", 12) &&
+	           pread(out, back, 16, 4 * PAGE - 8) == 16 && !memcmp(back, "\0\0\0\0ffff", 8),
+	   "a hole is punched to the byte");
+	ok(fstat(out, &st) == 0 && st.st_size == 10 * PAGE && st.st_blocks == 72,
+	   "and gives its pages back");
+	fails(fallocate(out, 0, 0, 0), EINVAL, "nothing: EINVAL");
+	fails(fallocate(fds[1], 0, 0, 1), ESPIPE, "of a pipe: ESPIPE");
+	ok(syscall(SYS_renameat2, AT_FDCWD, "in", AT_FDCWD, "out", 1) == -1 && errno == EEXIST &&
+	           syscall(SYS_renameat2, AT_FDCWD, "in", AT_FDCWD, "new", 1) == 0,
+	   "RENAME_NOREPLACE");
+	close(in), close(out), close(fds[0]), close(fds[1]);
+	unlink("new"), unlink("out");
+}
+
 /* What was written is not in the mapping that was made before, nor the other way round. */
 static void private_copies(const char *program)
 {
@@ -254,6 +363,8 @@ int main(int argc, char **argv)
 	shared_mappings();
 	sizes();
 	appending();
+	descriptions();
+	ranges();
 	nameless();
 	private_copies(program);
 	discarded();

@@ -168,14 +168,6 @@ int64_t contents_time(uint64_t changed)
 	return (int64_t)changed;
 }
 
-int contents_prepare(uint64_t object, uint64_t offset, uint64_t length)
-{
-	for (uint64_t i = offset / PAGE_SIZE; length && i <= (offset + length - 1) / PAGE_SIZE; i++)
-		if (!own(fake_of(object), i))
-			return STATUS_NO_SPACE;
-	return STATUS_OK;
-}
-
 int contents_discard(uint64_t object, uint64_t offset, uint64_t length)
 {
 	if (fake_of(object)->base)

@@ -52,6 +52,22 @@ long absent(enum absent_other what)
 	return -EINVAL;
 }
 
+void description_drop(struct shared_description *shared)
+{
+	(void)shared;
+}
+
+int file_flags(const struct file *f)
+{
+	return f->flags;
+}
+
+void file_set_flags(struct file *f, int mask, int flags)
+{
+	mask &= O_APPEND | O_NONBLOCK;
+	f->flags = (f->flags & ~mask) | (flags & mask);
+}
+
 static void count_close(struct file *f)
 {
 	(void)f;

@@ -17,6 +17,7 @@
 	SUBJECT(OPEN, "open")                        \
 	SUBJECT(PIPE, "pipe2")                       \
 	SUBJECT(MEMFD, "memfd_create")               \
+	SUBJECT(FALLOCATE, "fallocate")              \
 	SUBJECT(LINKAT, "linkat")                    \
 	SUBJECT(UTIMENSAT, "utimensat")              \
 	SUBJECT(RENAMEAT2, "renameat2")              \

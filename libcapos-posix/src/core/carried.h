@@ -44,7 +44,7 @@ struct carried {
 	cap_t object;   /* the socket, stream, file; a pipe's memory */
 	cap_t contents; /* a file's; CAP_NULL: it has not asked for them */
 	int64_t offset;
-	cap_t shared_offset;    /* its memory; CAP_NULL: it is not shared */
+	cap_t shared;           /* the memory of its state; CAP_NULL: it is not shared */
 	cap_t end;              /* of a pipe: its ProcessEnd */
 	uint32_t detail;        /* of devices: the minor number; of files: record locks were used */
 	uint64_t signals;       /* of signalfd: its set */

@@ -50,6 +50,7 @@ void file_put(struct file *f)
 		return;
 	if (f->ops->close)
 		f->ops->close(f);
+	description_drop(&f->shared);
 	posix_free(f);
 }
 
@@ -171,9 +172,6 @@ long sys_dup3(long old_fd, long new_fd, long flags)
 	return duplicate_at((int)old_fd, (int)new_fd, flags & O_CLOEXEC);
 }
 
-/* What F_SETFL may change; the rest of the flags stays as open() set it. */
-#define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
-
 long sys_fcntl(long number, long command, long argument)
 {
 	int fd = (int)number;
@@ -193,11 +191,11 @@ long sys_fcntl(long number, long command, long argument)
 		slots[fd].close_on_exec = argument & FD_CLOEXEC;
 		return 0;
 	case F_GETFL:
-		return f->flags;
+		return file_flags(f);
 	case F_SETFL:
 		if (argument & O_ASYNC && f->ops->poll)
 			return absent_flags(ABSENT_SETFL, O_ASYNC);
-		f->flags = (f->flags & ~SETTABLE_FLAGS) | ((int)argument & SETTABLE_FLAGS);
+		file_set_flags(f, -1, (int)argument);
 		return 0;
 	case F_GETLK:
 	case F_SETLK:

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "core/offset.h"
+#include "core/description.h"
 
 #define FD_MAX 1024 /* POSIX_OPEN_MAX of a process; RLIMIT_NOFILE says the same */
 
@@ -25,7 +25,7 @@ struct carried;
 
 /* Any pointer may be NULL: then the call returns what the comment says. */
 struct file_ops {
-	/* NULL: EINVAL.  Honour file->flags & O_NONBLOCK.  iov itself is the library's; what its
+	/* NULL: EINVAL.  Honour O_NONBLOCK of file_flags(f).  iov itself is the library's; what its
 	 * elements point to is the program's (user.h). */
 	ssize_t (*read)(struct file *f, const struct iovec *iov, int n);
 	ssize_t (*write)(struct file *f, const struct iovec *iov, int n);
@@ -92,11 +92,11 @@ struct socket_ops {
 struct file {
 	const struct file_ops *ops;
 	uint32_t refs;
-	int flags;                          /* O_ACCMODE, O_NONBLOCK, O_APPEND, ... */
-	uint64_t kind;                      /* FILE_KIND_* for fstat and /proc, else unused */
-	void *data;                         /* the kind's own */
-	off_t offset;                       /* of files */
-	struct shared_offset shared_offset; /* in place of offset, once it is common with others */
+	int flags;                        /* as opened; file_flags() has those of now */
+	uint64_t kind;                    /* FILE_KIND_* for fstat and /proc, else unused */
+	void *data;                       /* the kind's own */
+	off_t offset;                     /* of files */
+	struct shared_description shared; /* in place of offset and settable flags, once common */
 };
 
 /* A new description with one reference, zeroed; NULL: no memory. */

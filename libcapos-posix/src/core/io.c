@@ -224,10 +224,7 @@ long sys_ioctl(long fd, long request, long argument)
 	case FIONBIO:
 		if (user_get(&on, argument))
 			return -EFAULT;
-		if (on)
-			f->flags |= O_NONBLOCK;
-		else
-			f->flags &= ~O_NONBLOCK;
+		file_set_flags(f, O_NONBLOCK, on ? O_NONBLOCK : 0);
 		return 0;
 	case FIOCLEX:
 		return sys_fcntl(fd, F_SETFD, FD_CLOEXEC);

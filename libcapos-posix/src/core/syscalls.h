@@ -115,6 +115,9 @@
 	SYSCALL(umask, 1, ONCE, files)             \
 	SYSCALL(sendfile, 4, RESTART, files)       \
 	SYSCALL(flock, 2, RESTART, files)          \
+	SYSCALL(fallocate, 4, ONCE, files)         \
+	SYSCALL(fadvise64, 4, ONCE, files)         \
+	SYSCALL(copy_file_range, 6, ONCE, files)   \
 	/* memory.c */                             \
 	SYSCALL(mmap, 6, ONCE, memory)             \
 	SYSCALL(munmap, 2, ONCE, memory)           \

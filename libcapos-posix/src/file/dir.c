@@ -123,7 +123,6 @@ static int directory_carry(struct file *f, struct carried *out)
 
 static void directory_close(struct file *f)
 {
-	offset_drop(&f->shared_offset);
 	cap_release(object_of(f));
 }
 
@@ -135,7 +134,6 @@ static const struct file_ops directory_ops = {
         .utimens = directory_utimens,
         .getdents = directory_getdents,
         .close = directory_close,
-        .fork = file_fork,
         .carry = directory_carry,
 };
 

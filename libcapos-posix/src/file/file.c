@@ -33,12 +33,21 @@ static ssize_t regular_pread(struct file *f, const struct iovec *iov, int n, off
 	return contents_read(contents_of(f), iov, n, (uint64_t)offset);
 }
 
+static bool move_offset(struct file *f, off_t *from, off_t to)
+{
+	return __atomic_compare_exchange_n(file_offset(f), from, to, false, __ATOMIC_SEQ_CST,
+	                                   __ATOMIC_SEQ_CST);
+}
+
+/* Who reads at a common offset reads again what another has taken meanwhile. */
 static ssize_t regular_read(struct file *f, const struct iovec *iov, int n)
 {
-	ssize_t result = regular_pread(f, iov, n, *file_offset(f));
+	off_t at = __atomic_load_n(file_offset(f), __ATOMIC_SEQ_CST);
+	ssize_t result;
 
-	if (result > 0)
-		*file_offset(f) += result;
+	do {
+		result = regular_pread(f, iov, n, at);
+	} while (result > 0 && !move_offset(f, &at, at + result));
 	return result;
 }
 
@@ -76,14 +85,33 @@ static ssize_t write_within(struct file *f, bool append, const struct iovec *iov
 	return contents_write(contents_of(f), append, cut, 1, offset, end);
 }
 
-static ssize_t regular_write(struct file *f, const struct iovec *iov, int n)
+static ssize_t append(struct file *f, const struct iovec *iov, int n)
 {
-	uint64_t end = (uint64_t)*file_offset(f);
-	ssize_t result =
-	        write_within(f, f->flags & O_APPEND, iov, n, (uint64_t)*file_offset(f), &end);
+	uint64_t end = 0;
+	ssize_t result = write_within(f, true, iov, n, 0, &end);
 
 	if (result > 0)
-		*file_offset(f) = (off_t)end;
+		__atomic_store_n(file_offset(f), (off_t)end, __ATOMIC_SEQ_CST);
+	return result;
+}
+
+/* Who writes at a common offset takes its place before, and gives back what it does not fill. */
+static ssize_t regular_write(struct file *f, const struct iovec *iov, int n)
+{
+	off_t length = (off_t)vector_length(iov, n), end;
+	off_t at = __atomic_load_n(file_offset(f), __ATOMIC_SEQ_CST);
+	uint64_t written;
+	ssize_t result;
+
+	if (file_flags(f) & O_APPEND)
+		return append(f, iov, n);
+	do {
+		if (__builtin_add_overflow(at, length, &end))
+			return -EFBIG;
+	} while (!move_offset(f, &at, end));
+	result = write_within(f, false, iov, n, (uint64_t)at, &written);
+	if (result < length)
+		(void)move_offset(f, &end, at + (result > 0 ? result : 0));
 	return result;
 }
 
@@ -92,7 +120,7 @@ static ssize_t regular_pwrite(struct file *f, const struct iovec *iov, int n, of
 {
 	uint64_t end;
 
-	return write_within(f, f->flags & O_APPEND, iov, n, (uint64_t)offset, &end);
+	return write_within(f, file_flags(f) & O_APPEND, iov, n, (uint64_t)offset, &end);
 }
 
 static int get_stat(struct file *f, struct file_stat *out)
@@ -192,16 +220,6 @@ static int regular_memory(struct file *f, uint64_t *memory)
 	return *memory ? 0 : -EIO;
 }
 
-off_t *file_offset(struct file *f)
-{
-	return f->shared_offset.at ? f->shared_offset.at : &f->offset;
-}
-
-int file_fork(struct file *f)
-{
-	return offset_share(&f->shared_offset, f->offset);
-}
-
 static int regular_carry(struct file *f, struct carried *out)
 {
 	out->kind = CARRY_REGULAR;
@@ -213,7 +231,6 @@ static int regular_carry(struct file *f, struct carried *out)
 
 static void regular_close(struct file *f)
 {
-	offset_drop(&f->shared_offset);
 	contents_release(contents_of(f));
 	posix_free(contents_of(f));
 }
@@ -238,7 +255,6 @@ static const struct file_ops regular_ops = {
         .lock = file_record_lock,
         .closing = file_closing,
         .close = regular_close,
-        .fork = file_fork,
         .carry = regular_carry,
 };
 

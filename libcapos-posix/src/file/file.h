@@ -75,10 +75,6 @@ int file_open_directory(cap_t object, int flags, struct file **out);
 /* The Directory behind a descriptor's description; CAP_NULL: it is no directory. */
 cap_t file_directory(const struct file *f);
 
-/* Where the next read or write is: the description's own, or common to processes made by fork. */
-off_t *file_offset(struct file *f);
-int file_fork(struct file *f);
-
 /* The working directory and umask across exec. */
 void path_state(cap_t *directory, unsigned *bits);
 void path_restore(cap_t directory, unsigned bits);

@@ -250,7 +250,7 @@ static ssize_t send_chunk(struct file *out, uint8_t *bytes, size_t length)
 		if (put <= 0)
 			return done ? (ssize_t)done : put;
 		done += (size_t)put;
-		if (out->flags & O_NONBLOCK && done < length)
+		if (file_flags(out) & O_NONBLOCK && done < length)
 			break;
 	}
 	return (ssize_t)done;
@@ -293,7 +293,7 @@ long sys_sendfile(long out_fd, long in_fd, long offset, long count)
 	    (out->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
 	/* From what has positions alone; a program then falls back to read and write. */
-	if (!in->ops->pread || !out->ops->write || out->flags & O_APPEND || count < 0 ||
+	if (!in->ops->pread || !out->ops->write || file_flags(out) & O_APPEND || count < 0 ||
 	    position < 0)
 		return -EINVAL;
 	file_get(in);

@@ -164,7 +164,6 @@ static void made_close(struct file *f)
 {
 	struct made *m = f->data;
 
-	offset_drop(&f->shared_offset);
 	cap_memory_unmap((void *)(uintptr_t)m->bytes, PAGES_SIZE(m->length + 1));
 	cap_release(m->memory);
 	posix_free(m);
@@ -186,7 +185,6 @@ static const struct file_ops made_ops = {.read = made_read,
                                          .getdents = made_getdents,
                                          .stat = made_stat,
                                          .close = made_close,
-                                         .fork = file_fork,
                                          .carry = made_carry};
 
 /* Takes the memory over when it succeeds. */

@@ -105,20 +105,24 @@ static int two_paths(struct two_paths *paths, long from_fd, long from, long to_f
 	return 0;
 }
 
+#define RENAME_NOREPLACE 1 /* of Linux; musl 1.2.5 does not name it */
+
 long sys_renameat2(long from_fd, long from, long to_fd, long to, long flags)
 {
 	struct capos_call call = FILES_CALL();
 	struct two_paths paths;
 	int result;
 
-	if (flags) {
+	if (flags & ~RENAME_NOREPLACE) {
 		result = (int)absent_flags(ABSENT_RENAMEAT2, (unsigned long)flags);
 		return result ? result : -EINVAL;
 	}
 	result = two_paths(&paths, from_fd, from, to_fd, to);
 	if (!result) {
 		const struct directory_rename_params params = {.from = path_text(paths.from),
-		                                               .to = path_text(paths.to)};
+		                                               .to = path_text(paths.to),
+		                                               .flags =
+		                                                       flags ? MOVE_NO_REPLACE : 0};
 		result = errno_of(directory_rename(paths.base, &params, &call));
 	}
 	posix_free(paths.full);

@@ -145,7 +145,7 @@ static ssize_t pipe_read(struct file *f, const struct iovec *iov, int n)
 {
 	struct transfer t = {.pipe = ((struct pipe *)f->data)->shared, .iov = iov, .n = n};
 	const struct waiting w = {
-	        .attempt = try_take, .context = &t, .nonblocking = f->flags & O_NONBLOCK};
+	        .attempt = try_take, .context = &t, .nonblocking = file_flags(f) & O_NONBLOCK};
 
 	return vector_length(iov, n) ? wait_for(&w) : 0;
 }
@@ -180,7 +180,7 @@ static ssize_t pipe_write(struct file *f, const struct iovec *iov, int n)
 	                     .n = n,
 	                     .length = vector_length(iov, n)};
 	const struct waiting w = {
-	        .attempt = try_put, .context = &t, .nonblocking = f->flags & O_NONBLOCK};
+	        .attempt = try_put, .context = &t, .nonblocking = file_flags(f) & O_NONBLOCK};
 	ssize_t result;
 
 	if (!t.length)

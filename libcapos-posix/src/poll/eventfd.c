@@ -74,7 +74,7 @@ static ssize_t counter_read(struct file *f, const struct iovec *iov, int n)
 	const struct waiting w = {.attempt = attempt_take,
 	                          .arm = arm,
 	                          .context = &t,
-	                          .nonblocking = f->flags & O_NONBLOCK};
+	                          .nonblocking = file_flags(f) & O_NONBLOCK};
 	ssize_t result;
 
 	if (vector_length(iov, n) < sizeof(t.value))
@@ -106,7 +106,7 @@ static ssize_t counter_write(struct file *f, const struct iovec *iov, int n)
 	const struct waiting w = {.attempt = attempt_add,
 	                          .arm = arm,
 	                          .context = &t,
-	                          .nonblocking = f->flags & O_NONBLOCK};
+	                          .nonblocking = file_flags(f) & O_NONBLOCK};
 	ssize_t result;
 
 	if (vector_length(iov, n) < sizeof(t.value))

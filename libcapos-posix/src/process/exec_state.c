@@ -43,8 +43,8 @@ static int write_file(struct writer *w, int fd, struct file *f)
 	int result = -ENOSYS;
 
 	*out = (struct carried){.flags = f->flags, .offset = f->offset};
-	if (f->shared_offset.at)
-		out->shared_offset = f->shared_offset.memory;
+	if (f->shared.at)
+		out->shared = f->shared.memory;
 	if (f->ops->carry)
 		result = f->ops->carry(f, out);
 	if (result) {
@@ -185,9 +185,9 @@ static void restore_files(const struct exec_state *state)
 		if (result)
 			break;
 		made[i]->offset = files[i].offset;
-		made[i]->shared_offset.memory = files[i].shared_offset;
-		if (files[i].shared_offset)
-			result = offset_restore(&made[i]->shared_offset);
+		made[i]->shared.memory = files[i].shared;
+		if (files[i].shared)
+			result = description_restore(&made[i]->shared);
 	}
 	for (uint32_t i = 0; i < state->ndescriptors && !result; i++) {
 		file_get(made[d[i].file]);

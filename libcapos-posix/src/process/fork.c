@@ -37,8 +37,9 @@ static int share_file(int fd, struct file *f, bool close_on_exec, void *context)
 	int result;
 
 	(void)fd, (void)close_on_exec;
-	if (!f->ops->fork)
-		return 0;
+	result = description_share(f);
+	if (result || !f->ops->fork)
+		return result;
 	for (uint32_t i = 0; f->refs > 1 && i < s->n; i++) {
 		if (s->seen[i] == f)
 			return 0;

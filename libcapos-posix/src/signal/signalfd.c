@@ -73,7 +73,7 @@ static ssize_t signalfd_read(struct file *f, const struct iovec *iov, int n)
 {
 	struct reading r = {.set = set_of(f), .iov = iov, .n = n, .room = vector_length(iov, n)};
 	const struct waiting w = {
-	        .attempt = attempt, .context = &r, .nonblocking = f->flags & O_NONBLOCK};
+	        .attempt = attempt, .context = &r, .nonblocking = file_flags(f) & O_NONBLOCK};
 	ssize_t result;
 
 	if (r.room < sizeof(struct signalfd_siginfo))

@@ -120,7 +120,7 @@ static ssize_t datagram_sendmsg(struct file *f, const struct msghdr *message, in
 	const struct waiting w = {.attempt = attempt_send,
 	                          .arm = arm_send,
 	                          .context = &t,
-	                          .nonblocking = f->flags & O_NONBLOCK || flags & MSG_DONTWAIT,
+	                          .nonblocking = file_flags(f) & O_NONBLOCK || flags & MSG_DONTWAIT,
 	                          .timeout_ns = t.socket->send_timeout};
 	size_t length = vector_length(message->msg_iov, message->msg_iovlen);
 	int result;
@@ -292,7 +292,7 @@ static ssize_t datagram_recvmsg(struct file *f, struct msghdr *message, int flag
 	const struct waiting w = {.attempt = attempt_receive,
 	                          .arm = arm_receive,
 	                          .context = &t,
-	                          .nonblocking = f->flags & O_NONBLOCK || flags & MSG_DONTWAIT,
+	                          .nonblocking = file_flags(f) & O_NONBLOCK || flags & MSG_DONTWAIT,
 	                          .timeout_ns = t.socket->receive_timeout};
 
 	return wait_for(&w);

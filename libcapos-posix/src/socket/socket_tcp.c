@@ -56,7 +56,7 @@ static int finish_connect(struct file *f)
 	const struct waiting w = {.attempt = attempt_connect,
 	                          .arm = arm_connect,
 	                          .context = s,
-	                          .nonblocking = f->flags & O_NONBLOCK,
+	                          .nonblocking = file_flags(f) & O_NONBLOCK,
 	                          .timeout_ns = s->send_timeout};
 	ssize_t result = wait_for(&w);
 
@@ -81,7 +81,7 @@ static int tcp_connect(struct file *f, const struct sockaddr *address, unsigned 
 	if (s->state == SOCKET_LISTENING || s->state == SOCKET_CONNECTED)
 		return -EISCONN;
 	if (s->state == SOCKET_CONNECTING)
-		return f->flags & O_NONBLOCK ? -EALREADY : finish_connect(f);
+		return file_flags(f) & O_NONBLOCK ? -EALREADY : finish_connect(f);
 	result = socket_take_error(s);
 	if (result)
 		return -result; /* of a connect that failed in the meantime */
@@ -92,7 +92,7 @@ static int tcp_connect(struct file *f, const struct sockaddr *address, unsigned 
 		return result;
 	s->state = SOCKET_CONNECTING;
 	/* How it went is for poll and SO_ERROR, as on Linux, even if it is known already. */
-	return f->flags & O_NONBLOCK ? -EINPROGRESS : finish_connect(f);
+	return file_flags(f) & O_NONBLOCK ? -EINPROGRESS : finish_connect(f);
 }
 
 /* ---- Data ---- */
@@ -182,7 +182,7 @@ static ssize_t tcp_recvmsg(struct file *f, struct msghdr *message, int flags)
 	const struct waiting w = {.attempt = attempt_receive,
 	                          .arm = arm_receive,
 	                          .context = &t,
-	                          .nonblocking = f->flags & O_NONBLOCK || flags & MSG_DONTWAIT,
+	                          .nonblocking = file_flags(f) & O_NONBLOCK || flags & MSG_DONTWAIT,
 	                          .timeout_ns = s->receive_timeout};
 	ssize_t result;
 
@@ -246,7 +246,7 @@ static ssize_t tcp_sendmsg(struct file *f, const struct msghdr *message, int fla
 	const struct waiting w = {.attempt = attempt_send,
 	                          .arm = arm_send,
 	                          .context = &t,
-	                          .nonblocking = f->flags & O_NONBLOCK || flags & MSG_DONTWAIT,
+	                          .nonblocking = file_flags(f) & O_NONBLOCK || flags & MSG_DONTWAIT,
 	                          .timeout_ns = s->send_timeout};
 	ssize_t result;
 
@@ -394,7 +394,7 @@ static int tcp_accept(struct file *f, struct sockaddr *address, unsigned *length
 	const struct waiting w = {.attempt = attempt_accept,
 	                          .arm = arm_accept,
 	                          .context = &a,
-	                          .nonblocking = f->flags & O_NONBLOCK,
+	                          .nonblocking = file_flags(f) & O_NONBLOCK,
 	                          .timeout_ns = a.socket->receive_timeout};
 
 	return a.socket->state == SOCKET_LISTENING ? (int)wait_for(&w) : -EINVAL;

@@ -124,7 +124,7 @@ static ssize_t stream_read(struct file *f, const struct iovec *iov, int n)
 	const struct waiting w = {.attempt = attempt_read,
 	                          .arm = arm_read,
 	                          .context = &t,
-	                          .nonblocking = f->flags & O_NONBLOCK};
+	                          .nonblocking = file_flags(f) & O_NONBLOCK};
 
 	return vector_length(iov, n) ? wait_for(&w) : 0;
 }
@@ -162,7 +162,7 @@ static ssize_t stream_write(struct file *f, const struct iovec *iov, int n)
 	const struct waiting w = {.attempt = attempt_write,
 	                          .arm = arm_write,
 	                          .context = &t,
-	                          .nonblocking = f->flags & O_NONBLOCK};
+	                          .nonblocking = file_flags(f) & O_NONBLOCK};
 	ssize_t result = wait_for(&w);
 
 	return t.done ? (ssize_t)t.done : result;

@@ -71,7 +71,7 @@ static ssize_t timerfd_read(struct file *f, const struct iovec *iov, int n)
 	if (vector_length(iov, n) < sizeof(times))
 		return -EINVAL;
 	while (!(times = take(s))) {
-		if (f->flags & O_NONBLOCK)
+		if (file_flags(f) & O_NONBLOCK)
 			return -EAGAIN;
 		atomic_store(&s->wants, 1);
 		deadline = atomic_load(&s->deadline);

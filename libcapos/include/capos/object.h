@@ -51,6 +51,8 @@ int cap_memory_discard(uint64_t address, uint64_t size);
 /* Copies between a MemoryObject and the caller's memory (MemoryObject.load, store): what was copied
  * may be less. */
 int cap_memory_load(cap_t memory, uint64_t offset, void *to, uint64_t length, uint64_t *loaded);
+/* Memory for the range, so that storing there does not fail for lack of it (prepare). */
+int cap_memory_prepare(cap_t memory, uint64_t offset, uint64_t length);
 /* *end: behind what was stored; append: at the object's end. */
 int cap_memory_store(cap_t memory, bool append, uint64_t offset, const void *from, uint64_t length,
                      uint64_t *stored, uint64_t *end);
