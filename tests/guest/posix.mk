@@ -15,7 +15,9 @@ POSIX_TESTS = \
 	tests/guest/posix_layout \
 	tests/guest/posix_locks \
 	tests/guest/posix_memory \
+	tests/guest/posix_pointers \
 	tests/guest/posix_processes \
+	tests/guest/posix_queued \
 	tests/guest/posix_signals \
 	tests/guest/posix_stress \
 	tests/guest/posix_threads \
@@ -54,6 +56,10 @@ tests/guest/posix_restart: tests/guest/posix_restart.c libcapos/libcapos.a $(POS
 .PHONY: absent-doc
 absent-doc: $(SYSROOT)/.stamp
 	sh $(srcdir)/libcapos-posix/absent.sh $(srcdir) $(SYSROOT)/include/bits/syscall.h >$(srcdir)/doc/absent.md
+
+# It goes through the table of system calls.
+tests/guest/posix_pointers: POSIX_TEST_CC += -I$(srcdir)/libcapos-posix/src
+tests/guest/posix_pointers: libcapos-posix/src/core/syscalls.h
 
 $(POSIX_TESTS) $(SOCKETS_TESTS): %: %.c $(POSIX_TEST_DEPENDS)
 	$(AM_V_CCLD)$(POSIX_TEST_CC) -o $@ $(srcdir)/$@.c

@@ -23,7 +23,26 @@ check()
 	fi
 }
 
-for name in cancel contents databases eventfds faults fds fork hardening locks memory processes signals stress threads timers time; do
+for name in \
+	cancel \
+	contents \
+	databases \
+	eventfds \
+	faults \
+	fds \
+	fork \
+	hardening \
+	locks \
+	memory \
+	pointers \
+	processes \
+	queued \
+	signals \
+	stress \
+	threads \
+	time \
+	timers
+do
 	echo "# posix_$name"
 	machine -- "tests/guest/posix_$name"
 	check "posix_$name" 0 $?

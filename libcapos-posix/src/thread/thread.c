@@ -48,6 +48,15 @@ struct thread_memory {
 	struct signal_thread signals;
 };
 
+/* As on Linux, that the program cannot be given the number there is no error. */
+static void put_number(const struct posix_thread *t, int *at)
+{
+	const int number = (int)t->number;
+
+	if (at)
+		(void)user_put(at, &number);
+}
+
 /* Where a new thread comes from posix_thread_entry. */
 void posix_thread_begin(struct posix_thread *t)
 {
@@ -58,11 +67,9 @@ void posix_thread_begin(struct posix_thread *t)
 	t->ring = ring;
 	ring->end.exit_word = t->exit_word;
 	t->number = number_of(ring->thread_id);
-	for (int i = 0; i < 2; i++) {
-		if (t->tid_at[i])
-			*t->tid_at[i] = (int)t->number;
-	}
 	signal_thread_begin(t->signals);
+	for (int i = 0; i < 2; i++)
+		put_number(t, t->tid_at[i]);
 	/* What came since is looked at when the first call ends. */
 	ring->upcall_mask = 0;
 }
@@ -94,8 +101,7 @@ long thread_clone(long flags, long stack, long parent_tid, long child_tid, long 
 	}
 	t->number = number_of(id);
 	threads_add(t);
-	if (t->tid_at[0])
-		*t->tid_at[0] = (int)t->number;
+	put_number(t, t->tid_at[0]);
 	return (long)t->number;
 }
 
@@ -176,10 +182,10 @@ long sys_set_robust_list(long head, long size)
 /* Of the caller alone: another thread's list is in its ring. */
 long sys_get_robust_list(long thread, long head, long size)
 {
+	const uint64_t list = cap_ring()->end.robust_list, bytes = sizeof(struct capos_robust_list);
+
 	if (thread && thread != sys_gettid())
 		return threads_find((uint64_t)thread) ? absent(ABSENT_ROBUST_LIST_OF_OTHER)
 		                                      : -ESRCH;
-	*(uint64_t *)head = cap_ring()->end.robust_list;
-	*(uint64_t *)size = sizeof(struct capos_robust_list);
-	return 0;
+	return user_put(head, &list) || user_put(size, &bytes) ? -EFAULT : 0;
 }
