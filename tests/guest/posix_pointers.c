@@ -476,6 +476,17 @@ static void answers(void)
 	        CALL_WITH(child_ends, 3, OUT, 144, wait4, -1, 0, 0, HERE),
 	        CALL_WITH(child_ends, 2, OUT, 24, waitid, P_ALL, 0, HERE, WEXITED, 0),
 	        CALL_WITH(child_ends, 4, OUT, 144, waitid, P_ALL, 0, 0, WEXITED, HERE),
+	        CALL(0, OUT, 4, getcpu, HERE, 0, 0),
+	        CALL(1, OUT, 4, getcpu, 0, HERE, 0),
+	        CALL(2, OUT, 8, sched_getaffinity, 0, 8, HERE),
+	        CALL(2, IN, 1, sched_setaffinity, 0, 8, HERE),
+	        CALL(1, OUT, 4, sched_getparam, 0, HERE),
+	        CALL(1, IN, 4, sched_setparam, 0, HERE),
+	        CALL(2, IN, 4, sched_setscheduler, 0, 0, HERE),
+	        CALL(1, IN, 4, setgroups, 1, HERE),
+	        CALL(1, IN, sizeof(struct rlimit), setrlimit, RLIMIT_CORE, HERE),
+	        CALL(2, IN, sizeof(struct flock), fcntl, file, F_GETLK, HERE),
+	        CALL(2, IN, sizeof(struct flock), fcntl, file, F_SETLK, HERE),
 	        CALL(1, OUT, 8, get_robust_list, 0, HERE, (long)good + 2048),
 	        CALL(2, OUT, 8, get_robust_list, 0, (long)good + 2048, HERE),
 	        {"futex", SYS_futex, 0, IN, 0 /* aligned */, {HERE, 128, 1}, NULL},
@@ -592,8 +603,10 @@ static void behind(void)
 
 /* Those without pointers, or whose pointers are only remembered. */
 static const char without[] =
-        " alarm arch_prctl brk clone close dup dup2 dup3 eventfd eventfd2 exit exit_group fchdir "
-        "fchmod fchown fcntl fdatasync fork fsync ftruncate getegid geteuid getgid getgroups "
+        " flock getpriority sched_get_priority_max sched_get_priority_min sched_getscheduler "
+        "setfsgid setfsuid setregid setresgid setresuid setreuid setpriority "
+        "alarm arch_prctl brk clone close dup dup2 dup3 eventfd eventfd2 exit exit_group fchdir "
+        "fchmod fchown fdatasync fork fsync ftruncate getegid geteuid getgid getgroups "
         "getpgid getpgrp getpid getppid getsid gettid getuid kill listen lseek madvise mmap "
         "mprotect mremap msync munmap pause sched_yield set_robust_list set_tid_address setgid "
         "setpgid setsid setuid shutdown socket sync timer_delete timer_getoverrun timerfd_create "
