@@ -45,20 +45,18 @@ static int submit(struct waited *w)
 	return cap_submit(&sqe, &w->op);
 }
 
-/* The answer; CAP_EINTR when a signal came first. */
+/* The answer; CAP_EINTR when a signal came first.  A child that has been taken is returned before
+ * the handler's EINTR.  Taking signals makes calls of its own, which may reap this one: so the wait
+ * is for the operation and not for the next completion. */
 static int await(struct waited *w)
 {
 	struct msg_reader reader;
-	int result = submit(w), interrupted = 0;
+	int result = submit(w), interrupted;
 
 	if (result)
 		return result;
-	while (!w->op.done && !interrupted)
-		interrupted = process_wait(UINT64_MAX);
-	/* A child that has been taken is returned before the handler's EINTR. */
-	if (!w->op.done)
-		cap_cancel(&w->op);
-	if (w->op.cqe.result == CAP_ECANCELED && interrupted)
+	interrupted = wait_for_op(&w->op, UINT64_MAX);
+	if (w->op.cqe.result == CAP_ECANCELED && interrupted == -EINTR)
 		return CAP_EINTR;
 	if (w->op.cqe.result)
 		return w->op.cqe.result;
