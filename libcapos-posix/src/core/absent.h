@@ -53,6 +53,7 @@ enum absent_subject {
 /* The numbers of ABSENT_OTHER. */
 enum absent_other {
 	ABSENT_SHARED_CODE,
+	ABSENT_LONGER_SHARED,
 	ABSENT_LOCK_OF_KIND,
 	ABSENT_DISCARD_OF_FILE,
 	ABSENT_WRITABLE_CODE,

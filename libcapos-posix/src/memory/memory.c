@@ -2,7 +2,8 @@
 /*
  * Mappings: every anonymous mapping is a memory object of its own, held by the mapping alone; a
  * shared mapping of a file shows the file's own pages, a private one a copy of them.  The kernel
- * knows what is mapped where; nothing is recorded here.
+ * knows what is mapped where; recorded here is only where shared mappings are, since mremap must
+ * not take them for private ones.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -68,6 +69,62 @@ static long map_object(cap_t memory, long address, size_t length, long protectio
 	}
 	cap_release(memory);
 	return result ? errno_of(result) : (long)where;
+}
+
+/* ---- Where shared mappings are ---- */
+
+struct shared_range {
+	struct shared_range *next;
+	uint64_t start, end;
+};
+
+static struct shared_range *shared_ranges;
+
+static bool is_shared(uint64_t start, uint64_t end)
+{
+	const struct shared_range *r = shared_ranges;
+
+	while (r && (r->end <= start || end <= r->start))
+		r = r->next;
+	return r;
+}
+
+/* Something else is there now, or nothing.  A range that is cut in its inside stays as it is. */
+static void forget_shared(uint64_t start, uint64_t end)
+{
+	for (struct shared_range **at = &shared_ranges, *r; (r = *at);) {
+		if (r->start >= start && r->start < end)
+			r->start = end < r->end ? end : r->end;
+		else if (r->end > start && r->end <= end)
+			r->end = start;
+		if (r->start < r->end) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		posix_free(r);
+	}
+}
+
+/* A new mapping: its address, or -errno. */
+static long note_mapping(long address, size_t size, bool shared)
+{
+	uint64_t start = (uint64_t)address;
+	struct shared_range *r;
+
+	if (address < 0 && address > -4096)
+		return address;
+	forget_shared(start, start + size);
+	if (!shared)
+		return address;
+	r = posix_alloc(sizeof(*r));
+	if (!r) {
+		cap_memory_unmap((void *)address, size);
+		return -ENOMEM;
+	}
+	*r = (struct shared_range){.next = shared_ranges, .start = start, .end = start + size};
+	shared_ranges = r;
+	return address;
 }
 
 static long file_object(long fd, long protection, long flags, cap_t *memory)
@@ -163,17 +220,20 @@ long sys_mmap(long address, long length, long protection, long flags, long fd, l
 		if (exceeds_memory(size, protection, flags))
 			return -ENOMEM;
 		result = errno_of(cap_memory_create(size, &memory));
-		return result ? result : map_object(memory, address, size, protection, flags, 0);
+		offset = 0;
+	} else {
+		result = file_object(fd, protection, flags, &memory);
 	}
-	result = file_object(fd, protection, flags, &memory);
-	return result ? result
-	              : map_object(memory, address, size, protection, flags, (uint64_t)offset);
+	if (!result)
+		result = map_object(memory, address, size, protection, flags, (uint64_t)offset);
+	return note_mapping(result, size, type == MAP_SHARED);
 }
 
 long sys_munmap(long address, long length)
 {
 	if (address & (PAGE_BYTES - 1) || length <= 0)
 		return -EINVAL;
+	forget_shared((uint64_t)address, (uint64_t)address + PAGES_SIZE((size_t)length));
 	return errno_of(cap_memory_unmap((void *)address, PAGES_SIZE((size_t)length)));
 }
 
@@ -232,6 +292,8 @@ long sys_mremap(long address, long old_length, long new_length, long flags, long
 	}
 	if (!within_limits(new_size - old_size, PROT_WRITE, MAP_PRIVATE))
 		return -ENOMEM;
+	if (is_shared((uint64_t)address, (uint64_t)address + old_size))
+		return absent(ABSENT_LONGER_SHARED);
 	result = grow_in_place(address, old_size, new_size);
 	if (result >= 0)
 		return address;
