@@ -191,6 +191,13 @@ def test_files(capos, tmp_path):
     assert run.stdout == path.read_bytes()
 
 
+@pytest.mark.parametrize("guest", ["/", "/tmp/", "/new/below/"])
+def test_a_file_goes_below_a_path_that_ends_in_a_slash(capos, tmp_path, guest):
+    (tmp_path / "a file").write_bytes(b"here")
+    run = capos("busybox", "cat", f"{guest}a file", options=["--file", f"{tmp_path}/a file:{guest}"])
+    assert (run.returncode, run.stdout) == (0, b"here"), run.stderr
+
+
 def test_log_goes_elsewhere(capos, tmp_path):
     log = tmp_path / "log"
     run = capos("busybox", "echo", "x", options=["--log", log])
@@ -243,6 +250,10 @@ def test_network_cards(capos, machine):
     (["run", "--memory", "9999999", "--", "p"], "--memory 9999999: must be a number of MiB, 8 to 1048576"),
     (["run", "--drain", "9999h", "--", "p"], "at least a second, at most 365 days"),
     (["run", "-p", "80800:80", "--", "p"], "with ports of 1 to 65535"),
+    (["image", "--forward", "tcp:1:2", "x"], "capos image takes no --forward; capos run does"),
+    (["image", "-p", "1:2", "x"], "capos image takes no --publish; capos run does"),
+    (["caps", "--file=a:/b"], "capos caps takes no --file; capos run does"),
+    (["run", "--file", f"{__file__}:/etc", "--", "p"], "/etc of the guest would be a file or a link"),
     (["run", "--forward", "tcp:80:0", "--", "p"], "with ports of 1 to 65535"),
     (["run", "--", ""], "the program's name is empty"),
     (["run", "--kernel", "/etc/passwd", "--", "p"], "--kernel /etc/passwd: it is no kernel (an ELF file for x86-64)"),

@@ -236,7 +236,8 @@ void image_write(const struct settings *settings, int fd)
 		die("no program is given, and the image names none");
 	const char *obstacle = archive_writer_obstacle(&writer);
 	if (obstacle)
-		die("/%s of the guest is no directory: nothing can be put below it", obstacle);
+		die("/%s of the guest would be a file or a link, and there are files below it too",
+		    obstacle);
 	check_memory(settings, archive_writer_size(&writer));
 
 	clock_gettime(CLOCK_MONOTONIC, &progress.begin);

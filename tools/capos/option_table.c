@@ -280,7 +280,8 @@ const struct option_entry option_table[] = {
          "a static IPv4 address instead of DHCP; none: no address."},
         {"file", 0, "HOST:GUEST", RUN | IMAGE, "<file>", set_file,
          "puts a file, or a directory with all that is in it, into the guest: with modes, times, "
-         "symbolic links and empty directories. Repeatable."},
+         "symbolic links and empty directories. Where GUEST ends in a slash, a file goes below it "
+         "under its own name. Repeatable."},
         {"output", 0, "GUEST:HOST", RUN, NULL, set_output,
          "copies a file or a directory out of the guest when the program has ended, also when it "
          "failed or was killed. Repeatable."},

@@ -48,6 +48,18 @@ static enum command find_command(const char *name)
 
 /* ---- One option ---- */
 
+/* Ends the process if `capos run` has that option: it has all that exist. */
+static void die_of_another_command(enum command command, const char *name, size_t length)
+{
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option_entry *option = &option_table[i];
+		if ((option->commands & COMMAND_BIT(COMMAND_RUN)) &&
+		    strncmp(option->name, name, length) == 0 && option->name[length] == '\0')
+			die("capos %s takes no --%s; capos run does", command_table[command].name,
+			    option->name);
+	}
+}
+
 static const struct option_entry *find_long(enum command command, const char *name, size_t length)
 {
 	const char *names[NAMES_MAX];
@@ -63,6 +75,7 @@ static const struct option_entry *find_long(enum command command, const char *na
 			names[count++] = option->name;
 	}
 	names[count++] = "help";
+	die_of_another_command(command, name, length);
 	const char *instead = foreign_option(name, length);
 	if (instead)
 		die("there is no option --%.*s: %s", (int)length, name, instead);
@@ -76,6 +89,11 @@ static const struct option_entry *find_letter(enum command command, const char *
 		if ((option_table[i].commands & COMMAND_BIT(command)) &&
 		    option_table[i].letter == argument[1])
 			return &option_table[i];
+	}
+	for (size_t i = 0; i < option_count; i++) {
+		if (option_table[i].letter == argument[1])
+			die_of_another_command(command, option_table[i].name,
+			                       strlen(option_table[i].name));
 	}
 	const char *instead = foreign_letter(argument[1]);
 	if (instead)

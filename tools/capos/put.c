@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <fts.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -126,17 +127,30 @@ static void put_tree(struct archive_writer *writer, const char *host_path, const
 	free(roots[0]);
 }
 
+/* Where a file goes: below a path that ends in a slash, under its own name. */
+static char *put_name(const char *host_path, const char *guest_path)
+{
+	const char *slash = strrchr(host_path, '/');
+	size_t length = strlen(guest_path);
+	bool below = length > 0 && guest_path[length - 1] == '/';
+
+	return must_format("%s%s", guest_path, !below ? "" : slash ? slash + 1 : host_path);
+}
+
 void put_into_guest(struct archive_writer *writer, const char *host_path, const char *guest_path)
 {
 	struct stat st;
 
 	if (stat(host_path, &st) != 0)
 		die("cannot put %s into the guest: %s", host_path, strerror(errno));
-	if (S_ISDIR(st.st_mode))
+	if (S_ISDIR(st.st_mode)) {
 		put_tree(writer, host_path, guest_path);
-	else if (S_ISREG(st.st_mode))
-		put_file(writer, host_path, guest_path, &st);
-	else
+	} else if (S_ISREG(st.st_mode)) {
+		char *name = put_name(host_path, guest_path);
+		put_file(writer, host_path, name, &st);
+		free(name);
+	} else {
 		die("cannot put %s into the guest: it is neither a file nor a directory",
 		    host_path);
+	}
 }

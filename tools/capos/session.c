@@ -42,7 +42,7 @@
 #define LOG_DRAIN_MS   2000
 /* How often QEMU is asked whether its user network still holds something. */
 #define NETWORK_ASK_MS 20
-#define TIMED_OUT      "timed out after %u seconds"
+#define TIMED_OUT      "timed out after %u second%s"
 
 /* What the poll set holds. */
 enum {
@@ -197,7 +197,8 @@ static void check_deadlines(struct session *s)
 	if (s->kill_ms != 0 && now >= s->kill_ms) {
 		expire(s, s->kill_status);
 	} else if (now >= time_limit(s)) {
-		snprintf(text, sizeof(text), TIMED_OUT, s->settings->timeout_seconds);
+		snprintf(text, sizeof(text), TIMED_OUT, s->settings->timeout_seconds,
+		         s->settings->timeout_seconds == 1 ? "" : "s");
 		if (!s->started || s->settings->noutputs == 0) {
 			session_fail(s, text);
 			return;
@@ -301,7 +302,8 @@ static void drain_output(struct session *s, enum pump_index index, int64_t until
 		if (s->status == EXIT_MACHINE)
 			return; /* it was reported why */
 		if (until_ms == time_limit(s))
-			complain(TIMED_OUT, s->settings->timeout_seconds);
+			complain(TIMED_OUT, s->settings->timeout_seconds,
+			         s->settings->timeout_seconds == 1 ? "" : "s");
 		else
 			complain(
 			        "nothing has read all of the program's output for %u seconds after "
