@@ -13,6 +13,13 @@ include $(srcdir)/tests/unit/local.mk
 include $(srcdir)/tests/guest/local.mk
 include $(srcdir)/tests/system/local.mk
 
+# The same for Python; system tests say it each (system/pytest.sh), since the others run without.
+if !HAVE_PYTEST
+pytest_missing = this needs a Python 3 with pytest and scapy, which configure did not find: install it (Debian: \
+	python3-pytest python3-scapy) and configure again; ./bootstrap check does both
+pytest_checked := $(if $(filter bench check-bare,$(MAKECMDGOALS)),$(error $(pytest_missing)))
+endif
+
 TESTS += tests/lint
 EXTRA_DIST += tests/lint tests/bare.py
 

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""./bootstrap itself, up to where it would build: `make check-bare` does the rest."""
+"""./bootstrap itself, up to where it would build (`make check-bare` does the rest), and make without its tools."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 
 import pytest
-from machine import SOURCE, signals_by_default
+from machine import BUILD, SOURCE, signals_by_default
 
 
 @pytest.fixture
@@ -82,3 +83,23 @@ def test_a_build_directory_that_cannot_be_made_is_named(checkout):
 ])
 def test_wrong_commands(checkout, arguments, said):
     assert finish(start(checkout(), *arguments)) == (1, "", f"bootstrap: {said}\n")
+
+
+@pytest.mark.parametrize("goal, tool, said", [
+    ("check", "cmocka", "the tests need cmocka"), ("check-unit", "cmocka", "the tests need cmocka"),
+    ("distcheck", "cmocka", "the tests need cmocka"),
+    ("bench", "pytest", "this needs a Python 3"), ("check-bare", "pytest", "this needs a Python 3"),
+])
+def test_a_goal_whose_tools_are_missing_says_so_and_does_nothing(tmp_path, goal, tool, said):
+    """On a Makefile as configure writes it without the tool."""
+    text = (BUILD / "Makefile").read_text()
+    lines, count = re.subn(rf"(?m)^#({tool}_(missing|checked).*(\n#.*)?)",
+                           lambda match: match[1].replace("\n#", "\n"), text)
+    assert count == 2
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(lines)
+    # Only what make itself would do: -n runs no rule.
+    run = subprocess.run(["make", "-n", "-C", BUILD, "-f", makefile, goal], stdin=subprocess.DEVNULL,
+                         capture_output=True, text=True, timeout=60, check=False,
+                         env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")})
+    assert run.returncode == 2 and said in run.stderr and "configure again" in run.stderr

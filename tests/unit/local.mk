@@ -28,9 +28,9 @@ include $(srcdir)/tests/unit/tools.mk
 
 # Said at once, not by the compiler at the end of a long build.
 if !HAVE_CMOCKA
-NO_CMOCKA = the tests need cmocka, which configure did not find: install it (Debian: libcmocka-dev) and \
+cmocka_missing = the tests need cmocka, which configure did not find: install it (Debian: libcmocka-dev) and \
 	configure again; ./bootstrap check does both
-cmocka_checked := $(if $(filter check check-am check-unit distcheck,$(MAKECMDGOALS)),$(error $(NO_CMOCKA)))
+cmocka_checked := $(if $(filter check check-am check-unit distcheck,$(MAKECMDGOALS)),$(error $(cmocka_missing)))
 endif
 
 check_PROGRAMS += $(UNIT_TESTS)
