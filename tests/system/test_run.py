@@ -30,20 +30,19 @@ def test_status_of_a_signal(capos, number):
     assert run.returncode == 128 + number
 
 
-def test_a_program_knows_the_path_that_it_was_executed_by(capos):
-    """AT_EXECFN, which /proc/self/exe is read from, is no word that the caller chose."""
+def test_a_program_knows_the_file_that_it_was_executed_from(capos):
+    """As on Linux: the file behind the link, from wherever it was started; no word that the caller chose."""
     run = capos("readlink", "/proc/self/exe")
-    assert run.stdout == b"/usr/bin/readlink\n", run.stderr
+    assert (run.returncode, run.stdout) == (0, b"/bin/busybox\n"), run.stderr
     run = capos("sh", "-c", "readlink /proc/self/exe; cd /usr && bin/readlink /proc/self/exe")
-    assert run.stdout == b"/usr/bin/readlink\n"
-    assert run.returncode == 1, "a path that is not absolute is none that another process could use"
+    assert (run.returncode, run.stdout) == (0, b"/bin/busybox\n" * 2), run.stderr
 
 
 @pytest.mark.parametrize("limit", ["1s", "1"])
 def test_a_time_limit_with_a_unit(capos, limit):
     run = capos.raw("run", "--timeout", limit, "--", "sleep", "60")
     assert run.returncode == 125
-    assert b"timed out after 1 seconds" in run.stderr
+    assert b"timed out after 1 second\n" in run.stderr
 
 
 @pytest.mark.parametrize("option", ["--timeout", "--drain"])
