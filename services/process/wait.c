@@ -15,17 +15,23 @@ enum { CLD_EXITED = 1, CLD_KILLED = 2, CLD_STOPPED = 5, CLD_CONTINUED = 6 };
 #define EXIT_CODE(status)   ((status)&0xff)
 #define EXIT_SIGNAL(status) ((status) >> 8 & 0xff)
 
-static bool matches(const struct waiter *w, const struct member *child)
+/* Whether it is for a child of that number and group. */
+static bool is_for(const struct waiter *w, uint32_t number, uint32_t group)
 {
 	switch (w->which) {
 	case WAIT_ANY:
 		return true;
 	case WAIT_PROCESS:
-		return child->number == w->id;
+		return number == w->id;
 	case WAIT_GROUP:
-		return child->group == w->id;
+		return group == w->id;
 	}
 	return false;
+}
+
+static bool matches(const struct waiter *w, const struct member *child)
+{
+	return is_for(w, child->number, child->group);
 }
 
 static struct signal_note end_note(const struct member *m)
@@ -95,11 +101,22 @@ static void take(struct member *parent, struct member *child, bool keep)
 	world_forget(child);
 }
 
+/* Answers the wait with the child; true: that is gone now. */
+static bool hand_over(struct member *parent, const struct waiter *w, struct member *child)
+{
+	const struct signal_note note = change_note(child);
+	bool keep = w->options & WAIT_KEEP, ended = child->state == MEMBER_ENDED;
+
+	if (!parent->world->ops->answer(w, STATUS_OK, child, &note))
+		return false;
+	take(parent, child, keep);
+	return ended && !keep;
+}
+
 /* True: the wait is answered. */
 static bool try(struct member *parent, const struct waiter *w)
 {
 	const struct world_ops *ops = parent->world->ops;
-	struct signal_note note;
 	struct member *child;
 	bool any;
 
@@ -113,9 +130,7 @@ static bool try(struct member *parent, const struct waiter *w)
 			ops->answer(w, STATUS_OK, NULL, NULL);
 		return w->options & WAIT_NO_HANG;
 	}
-	note = change_note(child);
-	if (ops->answer(w, STATUS_OK, child, &note))
-		take(parent, child, w->options & WAIT_KEEP);
+	(void)hand_over(parent, w, child);
 	return true;
 }
 
@@ -165,16 +180,45 @@ bool world_cancel_wait(struct world *world, uint64_t token)
 	return false;
 }
 
-void world_settle(struct member *parent)
+static bool has_child_in(const struct member *parent, uint32_t group)
+{
+	for (const struct member *c = parent->child; c; c = c->sibling)
+		if (c->group == group)
+			return true;
+	return false;
+}
+
+/* Waits that were for a child that is gone, and are for no other. */
+static void end_waits(struct member *parent, uint32_t number, uint32_t group)
+{
+	bool in_group = has_child_in(parent, group);
+
+	for (struct waiter **at = &parent->waiters, *w; (w = *at);) {
+		if (!is_for(w, number, group) || (w->which == WAIT_ANY && parent->child) ||
+		    (w->which == WAIT_GROUP && in_group)) {
+			at = &w->next;
+			continue;
+		}
+		(void)parent->world->ops->answer(w, STATUS_NO_ENTRY, NULL, NULL);
+		drop(parent, at);
+	}
+}
+
+void world_settle(struct member *parent, struct member *child, uint32_t number, uint32_t group)
 {
 	struct waiter **at = &parent->waiters;
+	bool gone = !child;
 
-	while (*at) {
-		if (try(parent, *at))
-			drop(parent, at);
-		else
+	while (!gone && *at) {
+		if (!matches(*at, child) || !reports(*at, child)) {
 			at = &(*at)->next;
+			continue;
+		}
+		gone = hand_over(parent, *at, child);
+		drop(parent, at);
 	}
+	if (gone)
+		end_waits(parent, number, group);
 }
 
 void world_drop_waiters(struct member *m)
@@ -186,14 +230,17 @@ void world_drop_waiters(struct member *m)
 void world_tell_parent(struct member *m)
 {
 	struct member *parent = m->parent;
+	const uint32_t number = m->number, group = m->group;
 	struct signal_note note = change_note(m);
 	bool ended = m->state == MEMBER_ENDED;
 
 	if (!parent)
 		return;
-	if (ended && parent->forgets)
+	if (ended && parent->forgets) {
 		world_forget(m);
-	world_settle(parent);
+		m = NULL;
+	}
+	world_settle(parent, m, number, group);
 	if (ended || !parent->no_stops)
 		(void)world_send(parent, &note);
 }

@@ -223,12 +223,13 @@ void world_joined(struct member *m)
 void world_abandon(struct member *m)
 {
 	struct member *parent = m->parent;
+	const uint32_t number = m->number, group = m->group;
 
 	if (m->state != MEMBER_PREPARED)
 		return;
 	destroy(m);
 	if (parent)
-		world_settle(parent);
+		world_settle(parent, NULL, number, group);
 }
 
 void world_forget(struct member *m)

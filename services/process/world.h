@@ -214,8 +214,9 @@ void world_orphan_groups(struct member *m);
 int world_wait(struct member *m, const struct waiter *like);
 /* The caller of that wait gave up.  True: there was one. */
 bool world_cancel_wait(struct world *world, uint64_t token);
-/* A child has changed: answers those that wait for it. */
-void world_settle(struct member *parent);
+/* The child of that number and group has changed, or (NULL) is gone: answers those that wait for
+ * it.  Each wait is looked at once, since a world may have thousands of both. */
+void world_settle(struct member *parent, struct member *child, uint32_t number, uint32_t group);
 void world_drop_waiters(struct member *m);
 
 /* ---- signals.c ---- */
