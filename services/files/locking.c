@@ -4,74 +4,25 @@
  * LockOwner, of which it has one.
  */
 #include "files.h"
+#include "owners.h"
 
 /* ---- Owners ---- */
 
-/* More than processes that run at a time in all sessions together. */
-#define OWNERS_MAX 4096u
-#define BUCKETS    256u
-
-struct owner {
-	uint64_t process; /* 0: free */
-	uint32_t next;    /* of its bucket, or of the free ones: index + 1 */
-};
-
-static struct {
-	struct owner of[OWNERS_MAX];
-	uint32_t buckets[BUCKETS]; /* index + 1 */
-	uint32_t used, free;       /* free: index + 1 of the first */
-} owners;
-
-static uint32_t *owner_link(uint64_t process)
-{
-	uint32_t *at = &owners.buckets[process % BUCKETS];
-
-	while (*at && owners.of[*at - 1].process != process)
-		at = &owners.of[*at - 1].next;
-	return at;
-}
-
-static int owner_add(uint64_t process)
-{
-	uint32_t *at = owner_link(process);
-	uint32_t index;
-
-	if (*at)
-		return STATUS_EXISTS;
-	if (!owners.free && owners.used == OWNERS_MAX)
-		return STATUS_NO_BUFFERS;
-	index = owners.free ? owners.free - 1 : owners.used++;
-	if (owners.free)
-		owners.free = owners.of[index].next;
-	owners.of[index] = (struct owner){.process = process};
-	*at = index + 1;
-	return STATUS_OK;
-}
-
-static void owner_remove(uint64_t process)
-{
-	uint32_t *at = owner_link(process), index = *at;
-
-	if (!index)
-		return;
-	*at = owners.of[index - 1].next;
-	owners.of[index - 1] = (struct owner){.next = owners.free};
-	owners.free = index;
-}
+static struct owners owners;
 
 int directory_lock_owner(void *object, struct msg_call *call,
                          struct directory_lock_owner_results *out)
 {
 	struct server_call *c = server_call_of(call);
 	cap_t cap;
-	int position, status = owner_add(c->caller);
+	int position, status = owner_add(&owners, c->caller, files.session);
 
 	(void)object;
 	if (status)
 		return status;
 	if (cap_mint(c->server->endpoint, LOCK_OWNER_INTERFACE, HANDLE_OWNER_BIT | c->caller,
 	             &cap)) {
-		owner_remove(c->caller);
+		owner_remove(&owners, c->caller);
 		return STATUS_NO_BUFFERS;
 	}
 	position = server_give(c, cap, CAP_RIGHTS_ALL & ~CAP_RIGHT_COPY, true);
@@ -85,7 +36,7 @@ void lock_owner_release(uint64_t word)
 {
 	uint64_t process = word & ~HANDLE_OWNER_BIT;
 
-	owner_remove(process);
+	owner_remove(&owners, process);
 	locks_drop_process(&files.tree.locks, files.tree.slab, process);
 }
 
@@ -123,7 +74,7 @@ static int owner_of(struct msg_call *call, uint16_t kind, struct lock_request *w
 	case LOCK_KIND_PROCESS:
 		what->kind = LOCK_OF_PROCESS;
 		what->owner = c->caller;
-		return *owner_link(c->caller) ? STATUS_OK : STATUS_NOT_PERMITTED;
+		return owner_exists(&owners, c->caller) ? STATUS_OK : STATUS_NOT_PERMITTED;
 	case LOCK_KIND_DESCRIPTION:
 		what->kind = LOCK_OF_DESCRIPTION;
 		what->owner = c->object;

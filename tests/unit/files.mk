@@ -16,6 +16,12 @@ tests_unit_test_files_locks_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_files_locks_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_files_locks_LDADD = $(UNIT_LIBS)
 
+UNIT_TESTS += tests/unit/test-files-owners
+tests_unit_test_files_owners_SOURCES = tests/unit/test_files_owners.c services/files/owners.c services/files/owners.h
+tests_unit_test_files_owners_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_files_owners_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_files_owners_LDADD = $(UNIT_LIBS)
+
 UNIT_TESTS += tests/unit/test-files-tree
 tests_unit_test_files_tree_SOURCES = tests/unit/test_files_tree.c tests/unit/files_source.h \
 	tests/unit/files_contents.c \
