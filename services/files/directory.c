@@ -15,26 +15,40 @@ static struct path_buffer path_space, second_path_space;
 static struct directory_entry entries[LIST_MAX];
 static char text[TREE_PATH_MAX + 2];
 
-static int resolve(void *object, struct msg_text path, bool follow, struct place *out)
+static int resolve(void *object, struct msg_text path, enum path_end end, struct place *out)
 {
 	struct directory_object *directory = object;
 
-	return path_resolve(&files.tree, directory->from, path.ptr, path.len, follow, &path_space,
+	return path_resolve(&files.tree, directory->from, path.ptr, path.len, end, &path_space,
 	                    out);
 }
 
 /* As resolve, but something has to be there. */
 static int resolve_existing(void *object, struct msg_text path, bool follow, struct place *out)
 {
-	int status = resolve(object, path, follow, out);
+	int status = resolve(object, path, follow ? PATH_END_FOLLOW : PATH_END_LINK, out);
 
 	return status ? status : out->inode ? STATUS_OK : STATUS_NO_ENTRY;
+}
+
+/* The name that is removed or moved. */
+static int resolve_name(void *object, struct msg_text path, struct place *out)
+{
+	int status = resolve(object, path, PATH_END_NAME, out);
+
+	if (status)
+		return status;
+	if (!out->inode)
+		return STATUS_NO_ENTRY;
+	return out->directory_wanted && out->inode->type != FILE_TYPE_DIRECTORY
+	               ? STATUS_NOT_DIRECTORY
+	               : STATUS_OK;
 }
 
 /* As resolve, but nothing may be there.  wanted: a name with a slash behind it will do. */
 static int resolve_new(void *object, struct msg_text path, bool directory, struct place *out)
 {
-	int status = resolve(object, path, false, out);
+	int status = resolve(object, path, PATH_END_NAME, out);
 
 	if (status)
 		return status;
@@ -126,7 +140,7 @@ static int directory_open(void *object, struct msg_call *call,
 	        !(in->flags & OPEN_NO_FOLLOW) &&
 	        (in->flags & (OPEN_CREATE | OPEN_EXCLUSIVE)) != (OPEN_CREATE | OPEN_EXCLUSIVE);
 	struct place place;
-	int status = resolve(object, in->path, follow, &place);
+	int status = resolve(object, in->path, follow ? PATH_END_FOLLOW : PATH_END_LINK, &place);
 
 	if (!status && (in->flags & OPEN_ANONYMOUS))
 		return open_anonymous(call, &place, in, out);
@@ -177,6 +191,8 @@ static int directory_list(void *object, struct msg_call *call,
 	uint64_t position = in->position;
 	uint32_t count = 0, room = call->out_size / 8, used = 8; /* words; the results' own part */
 
+	if (!at->links)
+		return STATUS_NO_ENTRY; /* removed, though held */
 	for (;; count++) {
 		struct directory_entry *entry = &entries[count];
 
@@ -225,7 +241,7 @@ static int directory_remove(void *object, struct msg_call *call,
                             const struct directory_remove_params *in)
 {
 	struct place place;
-	int status = resolve_existing(object, in->path, false, &place);
+	int status = resolve_name(object, in->path, &place);
 
 	(void)call;
 	if (status)
@@ -244,12 +260,12 @@ static int directory_rename(void *object, struct msg_call *call,
 {
 	struct directory_object *directory = object;
 	struct place from, to;
-	int status = resolve_existing(object, in->from, false, &from);
+	int status = resolve_name(object, in->from, &from);
 
 	(void)call;
 	if (!status)
-		status = path_resolve(&files.tree, directory->from, in->to.ptr, in->to.len, false,
-		                      &second_path_space, &to);
+		status = path_resolve(&files.tree, directory->from, in->to.ptr, in->to.len,
+		                      PATH_END_NAME, &second_path_space, &to);
 	if (status)
 		return status;
 	if (!from.name || !to.directory)

@@ -14,7 +14,7 @@ struct walk {
 	const char *rest;
 	uint32_t left; /* bytes of it */
 	int symlinks;
-	bool follow;
+	enum path_end end;
 	struct inode *at;
 };
 
@@ -77,6 +77,11 @@ static bool is_dots(const char *text, uint32_t length)
 	return (length == 1 && text[0] == '.') || (length == 2 && text[0] == '.' && text[1] == '.');
 }
 
+static bool follows_last(const struct walk *w, bool slash)
+{
+	return w->end == PATH_END_FOLLOW || (w->end == PATH_END_LINK && slash);
+}
+
 /* One component.  *done: out says where the path leads. */
 static int step(struct walk *w, struct place *out, bool *done)
 {
@@ -97,7 +102,7 @@ static int step(struct walk *w, struct place *out, bool *done)
 		return status;
 	}
 	struct name *name = tree_lookup(w->tree, w->at, text, length);
-	if (name && name->inode->type == FILE_TYPE_SYMLINK && (!last || slash || w->follow)) {
+	if (name && name->inode->type == FILE_TYPE_SYMLINK && (!last || follows_last(w, slash))) {
 		w->rest += length;
 		w->left -= length;
 		return expand(w, &name->inode->symlink);
@@ -119,9 +124,9 @@ static int step(struct walk *w, struct place *out, bool *done)
 }
 
 int path_resolve(struct tree *tree, struct path_from from, const char *path, uint32_t length,
-                 bool follow, struct path_buffer *buffer, struct place *out)
+                 enum path_end end, struct path_buffer *buffer, struct place *out)
 {
-	struct walk w = {.tree = tree, .from = from, .buffer = buffer, .follow = follow};
+	struct walk w = {.tree = tree, .from = from, .buffer = buffer, .end = end};
 	bool done = false;
 
 	if (!length)
@@ -148,7 +153,8 @@ int path_resolve(struct tree *tree, struct path_from from, const char *path, uin
 		if (status)
 			return status;
 	}
-	if (out->inode && out->directory_wanted && out->inode->type != FILE_TYPE_DIRECTORY)
+	if (end != PATH_END_NAME && out->inode && out->directory_wanted &&
+	    out->inode->type != FILE_TYPE_DIRECTORY)
 		return STATUS_NOT_DIRECTORY;
 	return STATUS_OK;
 }

@@ -32,9 +32,18 @@ struct path_buffer {
 	char text[2][TREE_PATH_MAX + 1];
 };
 
-/* Status.  follow: also a symlink at the end (one with a slash behind it is always followed). */
+/* What becomes of a symlink at the path's end. */
+enum path_end {
+	PATH_END_LINK,   /* it is what the path names, unless a slash follows it */
+	PATH_END_FOLLOW, /* it is followed */
+	/* It is the name that is made, removed or moved: never followed, and a slash behind a name
+	 * that is no directory is the caller's to refuse. */
+	PATH_END_NAME,
+};
+
+/* Status. */
 int path_resolve(struct tree *tree, struct path_from from, const char *path, uint32_t length,
-                 bool follow, struct path_buffer *buffer, struct place *out);
+                 enum path_end end, struct path_buffer *buffer, struct place *out);
 /* Writes the directory's path from root, with a leading slash and a final NUL that is not counted;
  * noEntry: it was removed, or does not lie below root any more. */
 int path_of(const struct inode *root, const struct inode *directory, char *buffer, uint32_t size,

@@ -335,6 +335,59 @@ static void attributes(void)
 	   "statfs");
 }
 
+static void last_component(void)
+{
+	struct dirent *entry;
+	struct stat st;
+	DIR *list;
+	int fd;
+
+	ok(mkdir("target", 0755) == 0 && symlink("target", "link") == 0 &&
+	           symlink("nowhere", "dangling") == 0 &&
+	           close(open("plain", O_CREAT | O_WRONLY, 0644)) == 0,
+	   "a directory, a link to it, one to nothing, a file");
+	fails(rmdir("link/"), ENOTDIR, "rmdir of a link with a slash does not remove its target");
+	fails(unlink("link/"), ENOTDIR, "unlink: ENOTDIR");
+	fails(unlink("dangling/"), ENOTDIR, "of a link to nothing too");
+	fails(rename("link/", "moved"), ENOTDIR, "rename does not move its target");
+	fails(rename("target", "dangling/"), ENOTDIR, "nor make what a link names");
+	fails(mkdir("dangling/", 0755), EEXIST, "mkdir at a link to nothing is EEXIST");
+	fails(mkdir("plain/", 0755), EEXIST, "at a file, with a slash: EEXIST");
+	fails(unlink("plain/"), ENOTDIR, "a file with a slash behind it: ENOTDIR");
+	ok(lstat("link/", &st) == 0 && S_ISDIR(st.st_mode), "lstat follows it, for the slash");
+	list = opendir("target");
+	fd = rmdir("target");
+	ok(fd == 0 && list && !(entry = readdir(list)),
+	   "a directory that was removed has no entries, not even \".\"");
+	closedir(list);
+	ok(unlink("link") == 0 && unlink("dangling") == 0 && unlink("plain") == 0, "removed");
+}
+
+/* /dev/fd and /proc/self/fd. */
+static void opened_again(void)
+{
+	char path[32], back[8] = "";
+	int fd = open("again", O_CREAT | O_RDWR | O_TRUNC, 0644), reader, other;
+	struct stat st;
+
+	ok(write(fd, "old", 3) == 3 && unlink("again") == 0, "a file without a name");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	reader = open(path, O_RDONLY);
+	ok(read(reader, back, 8) == 3 && !strcmp(back, "old") && lseek(fd, 0, SEEK_CUR) == 3,
+	   "opened again it is read from its beginning");
+	fails(write(reader, "x", 1), EBADF, "as it was opened: for reading");
+	other = open(path, O_RDWR);
+	ok(write(other, "N", 1) == 1 && pread(fd, back, 8, 0) == 3 && !strcmp(back, "Nld"),
+	   "two descriptions, one file");
+	close(other);
+	other = open(path, O_WRONLY | O_TRUNC);
+	ok(fstat(fd, &st) == 0 && st.st_size == 0, "O_TRUNC");
+	fails(open(path, O_RDWR | O_CREAT | O_EXCL, 0600), EEXIST, "O_EXCL: EEXIST");
+	close(other);
+	close(reader);
+	close(fd);
+}
+
 static void transfers(void)
 {
 	int in, out, fds[2];
@@ -403,6 +456,8 @@ int main(void)
 	relative();
 	listing();
 	attributes();
+	last_component();
+	opened_again();
 	transfers();
 	devices();
 	ok(unlink("f") == 0 && chdir("/") == 0 && rmdir(HOME) == 0, "nothing is left");

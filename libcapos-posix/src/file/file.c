@@ -271,6 +271,32 @@ int file_open_regular(const struct contents *contents, int flags, struct file **
 	return *out ? 0 : -ENOMEM;
 }
 
+static bool allows(int mode, int wanted)
+{
+	return mode == O_RDWR || mode == wanted;
+}
+
+int file_open_again(const struct file *f, int flags, struct file **out)
+{
+	struct contents again;
+	int result;
+
+	if (f->ops != &regular_ops)
+		return 1;
+	if (f->flags & O_PATH || !allows(f->flags & O_ACCMODE, flags & O_ACCMODE))
+		return -EACCES;
+	again = *contents_of(f);
+	again.object = CAP_NULL;
+	again.asked = false;
+	result = errno_of(cap_copy(object_of(f), CAP_RIGHTS_ALL, &again.file));
+	if (result)
+		return result;
+	result = file_open_regular(&again, flags, out);
+	if (result)
+		cap_release(again.file);
+	return result;
+}
+
 int file_restore_regular(const struct carried *in, struct file **out)
 {
 	const struct contents contents = {

@@ -71,6 +71,9 @@ void file_locks_restore(void);
 
 struct contents;
 int file_open_regular(const struct contents *contents, int flags, struct file **out);
+/* Another description of a regular file that is open, with an offset of its own and no more rights:
+ * -EACCES.  1: it is no regular file. */
+int file_open_again(const struct file *f, int flags, struct file **out);
 int file_open_directory(cap_t object, int flags, struct file **out);
 /* The Directory behind a descriptor's description; CAP_NULL: it is no directory. */
 cap_t file_directory(const struct file *f);

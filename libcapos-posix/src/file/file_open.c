@@ -96,6 +96,29 @@ static bool is_of_kernel(const char *path)
 	return !strncmp(path, "/proc/", 6) || !strncmp(path, "/sys/", 5);
 }
 
+/* What /dev/fd/N names: a regular file is opened again, anything else is the same description. */
+static int open_descriptor(int fd, int flags, struct file **out)
+{
+	struct file *f = fd_file(fd);
+	int result;
+
+	if (!f)
+		return -ENOENT;
+	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return -EEXIST;
+	result = file_open_again(f, flags & KEPT_FLAGS, out);
+	if (!result && flags & O_TRUNC && (flags & O_ACCMODE) != O_RDONLY) {
+		result = (*out)->ops->truncate(*out, 0);
+		if (result)
+			file_put(*out);
+	}
+	if (result <= 0)
+		return result;
+	file_get(f);
+	*out = f;
+	return 0;
+}
+
 static int open_any(int directory_fd, const char *path, int flags, unsigned mode, struct file **out)
 {
 	int result = path_check(path), fd;
@@ -109,13 +132,8 @@ static int open_any(int directory_fd, const char *path, int flags, unsigned mode
 		return writes ? open_path(directory_fd, path, flags, mode, out) : -EINVAL;
 	}
 	fd = device_descriptor(path);
-	if (fd >= 0) {
-		*out = fd_file(fd);
-		if (!*out)
-			return -ENOENT;
-		file_get(*out);
-		return 0;
-	}
+	if (fd >= 0)
+		return open_descriptor(fd, flags, out);
 	result = device_open(path, flags & KEPT_FLAGS, out);
 	if (result <= 0)
 		return result;
