@@ -97,6 +97,8 @@ static void about_itself(void)
 static void limits(void)
 {
 	int last = -1, fd, opened = 0;
+	struct pollfd list[21];
+	struct rlimit all, few;
 
 	while ((fd = dup(0)) >= 0) {
 		last = fd;
@@ -108,6 +110,14 @@ static void limits(void)
 	fd = dup(0);
 	ok(fd == 3, "and empties");
 	close(fd);
+	for (int i = 0; i < 21; i++)
+		list[i].fd = -1;
+	getrlimit(RLIMIT_NOFILE, &all);
+	few = (struct rlimit){20, all.rlim_max};
+	ok(setrlimit(RLIMIT_NOFILE, &few) == 0 && poll(list, 20, 0) == 0,
+	   "poll of as many as there may be descriptors");
+	fails(poll(list, 21, 0), EINVAL, "of more: EINVAL");
+	setrlimit(RLIMIT_NOFILE, &all);
 }
 
 int main(void)

@@ -559,6 +559,8 @@ static void executes(void)
 	fails(execve("/tmp/plain", one, none), EACCES, "nor a file without permission");
 	make_file("/tmp/script", "not a program", 0755);
 	fails(execve("/tmp/script", one, none), ENOEXEC, "nor what is no program");
+	close(open("/tmp/script", O_WRONLY | O_TRUNC));
+	fails(execve("/tmp/script", one, none), ENOEXEC, "nor an empty file");
 	make_file("/tmp/script", "#!/bin/sh\n", 0755);
 	make_dynamic("/tmp/dynamic", "/lib/no-such-loader.so");
 	fails(execve("/tmp/dynamic", one, none), ENOENT, "an interpreter that does not exist");

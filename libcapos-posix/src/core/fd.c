@@ -26,6 +26,11 @@ void fd_set_limit(uint64_t most)
 	limit = most < FD_MAX ? (int)most : FD_MAX;
 }
 
+int fd_limit(void)
+{
+	return limit;
+}
+
 struct file *file_create(const struct file_ops *ops, int flags, void *data)
 {
 	struct file *f = posix_alloc(sizeof(*f));

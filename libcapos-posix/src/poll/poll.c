@@ -82,7 +82,7 @@ static long do_poll(long fds, unsigned long n, uint64_t deadline)
 	struct pollfd few[LIST_ON_STACK], *list = few;
 	long result;
 
-	if (n > FD_MAX)
+	if (n > (unsigned long)fd_limit())
 		return -EINVAL;
 	if (n > LIST_ON_STACK)
 		list = posix_alloc(n * sizeof(*list));

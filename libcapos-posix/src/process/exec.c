@@ -55,10 +55,13 @@ static int open_program(const char *path, cap_t *file)
 	if (!call.ncaps)
 		return -EIO;
 	*file = call.caps[0];
-	if (results.stat.type == FILE_TYPE_REGULAR && results.stat.mode & ANY_EXECUTE)
-		return 0;
-	cap_release(*file);
-	return -EACCES;
+	if (results.stat.type != FILE_TYPE_REGULAR || !(results.stat.mode & ANY_EXECUTE))
+		result = -EACCES;
+	else if (!results.stat.size) /* it has no memory that could be asked for */
+		result = -ENOEXEC;
+	if (result)
+		cap_release(*file);
+	return result;
 }
 
 static const uint64_t *start_secret(void)
