@@ -156,6 +156,40 @@ static void test_signals(void)
 	close(pipes[1]);
 }
 
+static void *wait_semaphore(void *semaphore)
+{
+	return sem_wait(semaphore) ? NULL : semaphore;
+}
+
+static void *wait_semaphore_timed(void *semaphore)
+{
+	struct timespec end = after_ms(CLOCK_REALTIME, 10000);
+
+	return sem_timedwait(semaphore, &end) && errno == EINTR ? semaphore : NULL;
+}
+
+static void test_restart(void)
+{
+	struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+	pthread_t t;
+	sem_t sem;
+
+	sigaction(SIGUSR1, &action, NULL);
+	sem_init(&sem, 0, 0);
+	handled = 0;
+	t = start(wait_semaphore, &sem);
+	sleep_ms(20);
+	pthread_kill(t, SIGUSR1);
+	sleep_ms(20);
+	sem_post(&sem);
+	ok(join(t) == &sem && handled == 1,
+	   "a handler with SA_RESTART does not end waiting for a semaphore");
+	t = start(wait_semaphore_timed, &sem);
+	sleep_ms(20);
+	pthread_kill(t, SIGUSR1);
+	ok(join(t) == &sem && handled == 2, "but it ends waiting up to a time");
+}
+
 /* ---- Cancellation ---- */
 
 static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
@@ -351,6 +385,7 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	test_signals();
+	test_restart();
 	test_cancellation();
 	return tap_finish();
 }

@@ -221,7 +221,7 @@
 	SYSCALL(set_tid_address, 1, ONCE, threads) \
 	SYSCALL(set_robust_list, 2, ONCE, threads) \
 	SYSCALL(get_robust_list, 3, ONCE, threads) \
-	SYSCALL(futex, 6, ONCE, threads)
+	SYSCALL(futex, 6, RESTART, threads)
 /* clang-format on */
 
 #define POSIX_LONGS_0 void

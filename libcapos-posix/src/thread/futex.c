@@ -9,6 +9,7 @@
 #include <capos/cap.h>
 
 #include "core/core.h"
+#include "signal/signal.h"
 
 #define FUTEX_WAIT           0
 #define FUTEX_WAKE           1
@@ -106,6 +107,8 @@ long sys_futex(long address, long operation, long value, long timeout, long addr
 		__attribute__((fallthrough));
 	case FUTEX_WAIT:
 		result = futex_deadline(operation, timeout, &deadline);
+		if (timeout) /* a handler ends it, as on Linux */
+			signal_no_restart();
 		return result ? result : futex_wait(address, (uint32_t)value, deadline);
 	case FUTEX_WAKE_BITSET:
 		if ((uint32_t)value3 != FUTEX_ANY)
