@@ -94,8 +94,10 @@ void library_unlock_slowly(void)
 void library_unlock_last(void)
 {
 	submit_all();
-	if (atomic_exchange(&word, FREE) == WAITED)
+	if (atomic_exchange(&word, FREE) == WAITED) {
 		futex(CAP_OP_FUTEX_WAKE, 1);
+		cap_enter(0, 0); /* else the lock may be taken again before the other has run */
+	}
 }
 
 bool library_leave(void)

@@ -79,7 +79,12 @@ static long futex_wake(long address, long most)
 	struct capos_sqe sqe = {
 	        .op = CAP_OP_FUTEX_WAKE, .send_addr = (uint64_t)address, .arg = at_most(most)};
 
-	return futex_count(&sqe);
+	long woken = futex_count(&sqe);
+
+	/* Else the waker would take its lock again before the other has run, for a whole slice. */
+	if (woken > 0)
+		sys_sched_yield();
+	return woken;
 }
 
 static long futex_requeue(long address, long wake, long move, long to)
