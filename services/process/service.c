@@ -227,11 +227,25 @@ static void service_release(struct server *unused, uint64_t object)
 	settle_session(s);
 }
 
+/* A stop that its member gave up: it goes on. */
+static bool cancel_stop(struct session *s, uint64_t call_id)
+{
+	for (struct member *m = s->world.first; m; m = m->after) {
+		if (m->stop_call[0] != call_id)
+			continue;
+		m->stop_call[0] = 0;
+		m->state = MEMBER_RUNNING;
+		m->stopped_by = 0;
+		return true;
+	}
+	return false;
+}
+
 static void service_cancel(struct server *unused, uint64_t call_id)
 {
 	(void)unused;
 	for (struct session *s = sessions; s < sessions + SESSIONS_MAX; s++)
-		if (s->open && world_cancel_wait(&s->world, call_id))
+		if (s->open && (world_cancel_wait(&s->world, call_id) || cancel_stop(s, call_id)))
 			return;
 }
 

@@ -64,6 +64,13 @@ tests/guest/posix_pointers: libcapos-posix/src/core/syscalls.h
 $(POSIX_TESTS) $(SOCKETS_TESTS): %: %.c $(POSIX_TEST_DEPENDS)
 	$(AM_V_CCLD)$(POSIX_TEST_CC) -o $@ $(srcdir)/$@.c
 
+check_DATA += tests/guest/process_fuzz
+CLEANFILES += tests/guest/process_fuzz
+EXTRA_DIST += tests/guest/process_fuzz.c
+tests/guest/process_fuzz: tests/guest/process_fuzz.c libcapos/libcapos.a $(POSIX_TEST_DEPENDS)
+	$(AM_V_CCLD)$(POSIX_TEST_CC) -I$(srcdir)/kernel/abi -I$(srcdir)/libcapos/include -Igen/include -o $@ \
+		$(srcdir)/tests/guest/process_fuzz.c libcapos/libcapos.a
+
 # A dynamic program and a library that it opens.
 DYNAMIC_TEST = tests/guest/dynamic tests/guest/dynamic_library.so
 check_DATA += $(DYNAMIC_TEST)

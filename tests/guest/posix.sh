@@ -53,6 +53,9 @@ do
 		;;
 	esac
 done
+echo "# process_fuzz"
+machine -- tests/guest/process_fuzz
+check "process_fuzz" 0 $?
 # A thousand starts take their time where other work goes on.
 echo "# posix_layout"
 ./capos run --timeout 1800 --log "$log" -- tests/guest/posix_layout </dev/null

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -270,6 +271,44 @@ static void stopped_sleep(void)
 		_exit(wait(NULL) == -1 && errno == ECHILD ? 0 : 1);
 	}
 	ok(exits(child, 0), "with SIGCHLD ignored no child is left to wait for");
+}
+
+static void *count_up(void *unused)
+{
+	for (;;)
+		shared->count++;
+	return unused;
+}
+
+static bool is_counting(void)
+{
+	int before = shared->count;
+
+	usleep(300000);
+	return shared->count != before;
+}
+
+static void stopped_threads(void)
+{
+	pid_t child = fork();
+	pthread_t thread;
+
+	if (!child) {
+		pthread_create(&thread, NULL, count_up, NULL);
+		for (;;)
+			pause();
+	}
+	for (int i = 0; i < 100 && !is_counting(); i++)
+		;
+	ok(kill(child, SIGSTOP) == 0 && waitpid(child, NULL, WUNTRACED) == child,
+	   "a process with threads stops");
+	usleep(100000);
+	ok(!is_counting(), "all of them");
+	kill(child, SIGCONT);
+	usleep(100000);
+	ok(is_counting(), "and go on");
+	kill(child, SIGKILL);
+	end_of(child);
 }
 
 /* ---- Signals between processes ---- */
@@ -641,6 +680,7 @@ int main(int argc, char **argv)
 	groups();
 	stops();
 	stopped_sleep();
+	stopped_threads();
 	queued();
 	scripts();
 	long_lists();

@@ -43,6 +43,8 @@ void signal_notify(int signal);
 void signal_pass_on(uint64_t set);
 /* One waits for the thread. */
 void signal_notify_thread(struct signal_thread *to, int signal);
+/* All other threads come into the library, those that compute too. */
+void signal_interrupt_others(void);
 bool signal_thread_exists(const struct signal_thread *t);
 
 /* ---- What waits (pending.c) ---- */

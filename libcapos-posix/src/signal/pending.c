@@ -269,6 +269,8 @@ int signal_take_deliverable(struct signal_origin *origin)
 
 void signal_stop(int signal, const struct signal_origin *origin)
 {
+	/* The others wait for the library's lock until the process goes on. */
+	signal_interrupt_others();
 	world.stop(signal, origin->own);
 	signal_collect();
 }

@@ -77,6 +77,16 @@ void signal_notify_thread(struct signal_thread *to, int signal)
 		ask(to);
 }
 
+void signal_interrupt_others(void)
+{
+	const struct posix_thread *self = thread_self();
+
+	for (const struct posix_thread *t = self->next; t != self; t = t->next) {
+		if (!t->ended)
+			ask(signals_of(t));
+	}
+}
+
 /* ---- Life ---- */
 
 int signal_thread_init(struct signal_thread *t)
