@@ -8,7 +8,7 @@ include $(TOP_SRCDIR)/libcapos-posix/sources.mk
 
 CAPOS_SOURCES = $(POSIX_C) $(POSIX_LIBCAPOS)
 CAPOS_GENERATED = schema/kernel.c schema/manifest.c schema/network.c schema/process.c schema/service.c \
-	schema/status.c
+	schema/status.c schema/terminal.c
 CAPOS_OBJECTS = $(patsubst %,obj/capos/%.o,$(basename $(CAPOS_SOURCES) $(CAPOS_GENERATED)))
 # The names of all of Linux's system calls, for the log.
 CAPOS_NAMES = obj/capos/include/syscall_names.h

@@ -40,6 +40,7 @@ POSIX_H = \
 	libcapos-posix/src/socket/internal.h \
 	libcapos-posix/src/socket/socket.h \
 	libcapos-posix/src/terminal/terminal.h \
+	libcapos-posix/src/terminal/tty.h \
 	libcapos-posix/src/thread/thread.h \
 	libcapos-posix/src/time/internal.h \
 	libcapos-posix/src/time/time.h \
@@ -92,6 +93,7 @@ POSIX_C = \
 	libcapos-posix/src/process/proc_files.c \
 	libcapos-posix/src/process/process.c \
 	libcapos-posix/src/process/script.c \
+	libcapos-posix/src/process/session.c \
 	libcapos-posix/src/process/wait.c \
 	libcapos-posix/src/process/world.c \
 	libcapos-posix/src/signal/context.c \
@@ -117,6 +119,9 @@ POSIX_C = \
 	libcapos-posix/src/socket/socket_tcp.c \
 	libcapos-posix/src/terminal/denied.c \
 	libcapos-posix/src/terminal/stream.c \
+	libcapos-posix/src/terminal/tty.c \
+	libcapos-posix/src/terminal/tty_ioctl.c \
+	libcapos-posix/src/terminal/tty_open.c \
 	libcapos-posix/src/thread/futex.c \
 	libcapos-posix/src/thread/thread.c \
 	libcapos-posix/src/time/clock.c \
@@ -154,7 +159,8 @@ POSIX_INTERFACES = \
 	libcapos/include/capos/msg.h \
 	libcapos/include/capos/object.h \
 	libcapos/include/capos/queue.h \
-	libcapos/include/capos/start.h
+	libcapos/include/capos/start.h \
+	libcapos/include/capos/terminal.h
 
 # Files that replace or join musl's, under libcapos-posix/overlay/.
 POSIX_OVERLAY = \

@@ -8,7 +8,7 @@ LIBCAPOS_C = libcapos/arch/x86_64/syscall.c libcapos/cap.c libcapos/channel.c li
 LIBCAPOS_INCLUDES = libcapos/arch.h libcapos/ring.h libcapos/include/capos/archive_reader.h \
 	libcapos/include/capos/cap.h libcapos/include/capos/channel.h \
 	libcapos/include/capos/format.h libcapos/include/capos/log.h libcapos/include/capos/msg.h \
-	libcapos/include/capos/nicqueue.h libcapos/include/capos/object.h libcapos/include/capos/output.h libcapos/include/capos/queue.h \
+	libcapos/include/capos/nicqueue.h libcapos/include/capos/object.h libcapos/include/capos/output.h libcapos/include/capos/queue.h libcapos/include/capos/terminal.h \
 	libcapos/include/capos/server.h libcapos/include/capos/start.h \
 	libcapos/include/capos/text.h
 

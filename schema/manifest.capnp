@@ -86,6 +86,9 @@ struct ProgramRequest {
   stderrIsTerminal @11 :Bool;
   outputs @12 :List(Text);      # files and directories that init sends to the host after the program's end
   directory @13 :Text;          # where the program starts; empty: the root
+  terminal @14 :Bool;           # the program is given a TerminalSession in place of stdin, stdout and stderr
+  columns @15 :UInt16;          # of it
+  rows @16 :UInt16;
 }
 
 struct StartInfo {

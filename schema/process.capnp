@@ -100,6 +100,26 @@ interface ProcessMember {
   # SIGNAL) are signalled.  noBuffers: as many as a world may have.
   endsMemory @20 () -> (memoryIndex :UInt16, size :UInt64);
   # Words of 32 bits, to be read: not 0 while that end is held.
+
+  setTerminal @21 (terminalIndex :UInt16, number :UInt32) -> (sessionIndex :UInt16);
+  # The TerminalSession is from now on the controlling terminal of the caller's session; the ProcessSession is for the
+  # terminal.  number: what the terminal is called by.  notPermitted: the caller leads no session, or it has one.
+  terminal @22 () -> (terminalIndex :UInt16, number :UInt32);
+  # That of the caller's session.  noEntry: it has none.
+  leaveTerminal @23 () -> ();
+  # The caller's session, which it leads, has none any more; its foreground group is sent SIGHUP and SIGCONT, as when
+  # its leader ends.
+  job @24 () -> (controlled :Bool, terminal :UInt32, foreground :Bool, orphaned :Bool);
+  # Whether the caller's session has a controlling terminal, and its number; whether the caller's group is the one in
+  # front; whether that would be continued by nobody if it stopped.
+}
+
+interface ProcessSession {
+  # A session as its controlling terminal sees it.
+
+  signal @0 (signal :UInt32) -> ();
+  # To the foreground group.  signal 0: none.  noEntry: the session's leader has ended or has given the terminal up.
+  identity @1 () -> (session :UInt32, foreground :UInt32);
 }
 
 interface ProcessEnd {

@@ -4,3 +4,4 @@
 include $(srcdir)/services/init/local.mk
 include $(srcdir)/services/files/local.mk
 include $(srcdir)/services/process/local.mk
+include $(srcdir)/services/terminal/local.mk

@@ -39,7 +39,7 @@ capos_SOURCES = \
 	tools/capos/put.c tools/capos/put.h \
 	tools/capos/receive.c tools/capos/receive.h libcapos/include/capos/output.h \
 	tools/capos/replace.c tools/capos/replace.h \
-	tools/capos/request.c tools/capos/request.h \
+	tools/capos/request.c tools/capos/request.h tools/capos/terminal.c tools/capos/terminal.h \
 	tools/capos/sdk.c tools/capos/sdk.h \
 	tools/capos/session.c tools/capos/session.h tools/capos/session_state.h \
 	tools/capos/spawn.c tools/capos/spawn.h \

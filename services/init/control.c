@@ -122,6 +122,16 @@ static void send_signal(unsigned number)
 	}
 }
 
+/* At most what a window's side may be; a larger one makes the line nonsense. */
+static unsigned take_number(const char **p)
+{
+	unsigned number = 0;
+
+	while (**p >= '0' && **p <= '9' && number <= UINT16_MAX)
+		number = number * 10 + (unsigned)(*(*p)++ - '0');
+	return number <= UINT16_MAX ? number : 0;
+}
+
 static void handle_line(const char *line)
 {
 	unsigned number = 0;
@@ -139,7 +149,13 @@ static void handle_line(const char *line)
 		control.may_end = true;
 		return;
 	} else if (strncmp(line, "winsize ", 8) == 0) {
-		return; /* the console driver's business; no program of this system asks for it */
+		const char *p = line + 8;
+		unsigned columns = take_number(&p), rows = *p == ' ' ? (p++, take_number(&p)) : 0;
+
+		if (!*p && columns && rows) {
+			terminal_resize(columns, rows);
+			return;
+		}
 	}
 	log_line("control: \"%s\" is nothing that is known", line);
 }
@@ -178,6 +194,7 @@ void control_step(void)
 {
 	stream_follow(&control.stream);
 	receive();
+	terminal_step();
 	send_to_world();
 }
 

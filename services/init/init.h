@@ -104,6 +104,7 @@ struct given {
 	/* Not CAP_NULL: in place of the Directory that the files service exports, and of the
 	 * ProcessWorld, since what is made through these is charged to the holder's account. */
 	cap_t session, world;
+	bool terminal; /* it gets a terminal, and no ByteStreams */
 };
 /* Adds one; CAP_ENOSLOT when there is no place (a moved one is released). */
 int given_add(struct given *given, const char *name, uint64_t interface, cap_t cap, uint32_t rights,
@@ -201,6 +202,16 @@ void program_give(struct given *given);
 _Noreturn void program_ended(void);
 /* Reports to the host that the program ended so; reason: why the system ended it, or "". */
 _Noreturn void program_finish(unsigned code, unsigned signal, const char *reason);
+
+/* ---- terminal.c ---- */
+/* Gives the program the terminal that the request asks for. */
+int terminal_give(struct given *given);
+/* The host's window has that size now. */
+void terminal_resize(unsigned columns, unsigned rows);
+/* Sends a size that had to wait. */
+void terminal_step(void);
+/* What was written to it has reached the console. */
+void terminal_drain(void);
 
 /* ---- output.c ---- */
 /* Sends the host what the request's outputs name. */

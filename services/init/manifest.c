@@ -9,6 +9,7 @@
 #include <capos/log.h>
 #include <capos/schema/process.h>
 #include <capos/schema/service.h>
+#include <capos/schema/terminal.h>
 
 #include "plan.h"
 
@@ -50,6 +51,8 @@ static const struct {
         {"Directory", DIRECTORY_INTERFACE},
         {"File", FILE_INTERFACE},
         {"ProcessWorld", PROCESS_WORLD_INTERFACE},
+        {"TerminalSession", TERMINAL_SESSION_INTERFACE},
+        {"TerminalMaker", TERMINAL_MAKER_INTERFACE},
 };
 
 uint64_t plan_interface_id(const char *name)
@@ -314,8 +317,9 @@ static int read_holdings(struct plan *plan, const char *holder, const struct msg
 	return CAP_OK;
 }
 
-/* What init gives a program besides the manifest: network, resolver, directory, signals. */
-#define PROGRAM_EXTRA 4
+/* What init gives a program besides the manifest: network, resolver, directory, signals,
+ * terminal. */
+#define PROGRAM_EXTRA 5
 
 int plan_read_manifest(struct plan *plan, const void *message, uint64_t length)
 {
@@ -428,6 +432,9 @@ int plan_read_request(struct plan_request *r, const void *message, uint64_t leng
 	r->list_capabilities = request.list_capabilities;
 	r->resolve = request.resolve || request.ordinary_network;
 	r->has_network = request.has_network;
+	r->terminal = request.terminal;
+	r->columns = request.columns;
+	r->rows = request.rows;
 	r->directory = request.directory.ptr;
 	if (request.directory.len && !plain(&request.directory))
 		return problem(r->problem, "program: the working directory is malformed");

@@ -104,6 +104,8 @@ struct plan_request {
 	uint32_t ngrants;
 	bool resolve;
 	bool list_capabilities;
+	bool terminal; /* it is given one in place of its standard streams */
+	uint16_t columns, rows;
 	bool has_network;
 	struct network_config network;
 	char problem[PLAN_PROBLEM_SIZE];

@@ -227,6 +227,9 @@ void program_give(struct given *given)
 		result = open_world();
 	given->session = init.sessions[SESSION_FILES].object;
 	given->world = init.sessions[SESSION_PROCESSES].object;
+	given->terminal = init.request.terminal;
+	if (!result)
+		result = terminal_give(given);
 	if (!result)
 		result = given_add_holdings(given, init.plan.program, init.plan.nprogram);
 	if (!result)
@@ -313,6 +316,7 @@ void program_finish(unsigned code, unsigned signal, const char *reason)
 			log_line("the program ended with status %u", code);
 		init_power_off();
 	}
+	terminal_drain();
 	drain("stdout");
 	drain("stderr");
 	settle_network();

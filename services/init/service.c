@@ -17,6 +17,7 @@
 #include <capos/schema/network.h>
 #include <capos/schema/process.h>
 #include <capos/schema/service.h>
+#include <capos/schema/terminal.h>
 
 #include "init.h"
 
@@ -28,7 +29,8 @@ struct init_state init;
 static bool init_calls(uint64_t interface)
 {
 	return interface == BYTE_STREAM_INTERFACE || interface == DIRECTORY_INTERFACE ||
-	       interface == NETWORK_MANAGER_INTERFACE || interface == PROCESS_WORLD_INTERFACE;
+	       interface == NETWORK_MANAGER_INTERFACE || interface == PROCESS_WORLD_INTERFACE ||
+	       interface == TERMINAL_SESSION_INTERFACE;
 }
 
 int service_make_exports(uint32_t index)

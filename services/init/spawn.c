@@ -106,6 +106,14 @@ static int add_device(struct given *given, const struct plan_holding *h)
 	return result;
 }
 
+/* A program with a terminal has that in place of the console's streams: what is typed can have one
+ * reader. */
+static bool is_replaced(const struct given *given, const struct plan_holding *h)
+{
+	return given->terminal && h->source == HOLDING_SERVICE &&
+	       init.plan.services[h->service].exports[h->export].interface == BYTE_STREAM_INTERFACE;
+}
+
 static int add_kernel(struct given *given, const struct plan_holding *h)
 {
 	uint32_t rights = CAP_RIGHTS_ALL;
@@ -126,8 +134,9 @@ int given_add_holdings(struct given *given, const struct plan_holding *holdings,
 		const struct plan_holding *h = &holdings[i];
 
 		/* What is not there, or has ended for good, is not given. */
-		if (h->missing || ((h->source == HOLDING_SERVICE || h->source == HOLDING_PROCESS) &&
-		                   init.services[h->service].endpoint == CAP_NULL))
+		if (h->missing || is_replaced(given, h) ||
+		    ((h->source == HOLDING_SERVICE || h->source == HOLDING_PROCESS) &&
+		     init.services[h->service].endpoint == CAP_NULL))
 			continue;
 		switch (h->source) {
 		case HOLDING_KERNEL:

@@ -148,6 +148,7 @@ void member_gone(struct member *m)
 		return;
 	status = end_process(m, &usage);
 	m->stop_call[0] = 0;
+	terminal_leader_ended(m);
 	forget(m);
 	world_ended(m, status, usage.cpu_ns, usage.pages);
 }

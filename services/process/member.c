@@ -332,6 +332,34 @@ static int ends_memory(void *object, struct msg_call *msg,
 	return ends_give_memory(session_of(object), server_call_of(msg), out);
 }
 
+/* ---- The terminal ---- */
+
+static int set_terminal(void *object, struct msg_call *msg,
+                        const struct process_member_set_terminal_params *in,
+                        struct process_member_set_terminal_results *out)
+{
+	return terminal_take(object, server_call_of(msg), in->terminal_index, in->number,
+	                     &out->session_index);
+}
+
+static int terminal(void *object, struct msg_call *msg, struct process_member_terminal_results *out)
+{
+	return terminal_give(object, server_call_of(msg), &out->terminal_index, &out->number);
+}
+
+static int leave_terminal(void *object, struct msg_call *msg)
+{
+	(void)msg;
+	return terminal_leave(object);
+}
+
+static int job(void *object, struct msg_call *msg, struct process_member_job_results *out)
+{
+	(void)msg;
+	terminal_job(object, out);
+	return STATUS_OK;
+}
+
 const struct process_member_ops member_ops = {.prepare_fork = prepare_fork,
                                               .abandon_fork = abandon_fork,
                                               .wait = wait,
@@ -352,4 +380,8 @@ const struct process_member_ops member_ops = {.prepare_fork = prepare_fork,
                                               .set_foreground = set_foreground,
                                               .usage = usage,
                                               .open_ends = open_ends,
-                                              .ends_memory = ends_memory};
+                                              .ends_memory = ends_memory,
+                                              .set_terminal = set_terminal,
+                                              .terminal = terminal,
+                                              .leave_terminal = leave_terminal,
+                                              .job = job};

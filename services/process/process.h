@@ -48,7 +48,7 @@ extern struct session sessions[SESSIONS_MAX];
 extern struct server server;
 
 /* ---- Words ---- */
-enum word_kind { WORD_MEMBER = 1, WORD_BIRTH = 2, WORD_END = 3 };
+enum word_kind { WORD_MEMBER = 1, WORD_BIRTH = 2, WORD_END = 3, WORD_LEADER = 4 };
 uint64_t word_of(const struct member *m, enum word_kind kind);
 /* NULL: it names none. */
 struct member *word_member(uint64_t word, enum word_kind kind);
@@ -80,6 +80,16 @@ int ends_give_memory(struct session *s, struct server_call *call,
 extern const struct process_end_ops end_ops; /* of an end's word in the memory */
 void ends_released(struct session *s, uint32_t word);
 void ends_close(struct session *s);
+
+/* ---- terminal.c ---- */
+int terminal_take(struct member *m, struct server_call *call, uint16_t terminal_index,
+                  uint32_t number, uint16_t *session_index);
+int terminal_give(const struct member *m, struct server_call *call, uint16_t *index,
+                  uint32_t *number);
+int terminal_leave(struct member *m);
+void terminal_job(const struct member *m, struct process_member_job_results *out);
+void terminal_leader_ended(struct member *m);
+extern const struct process_session_ops session_ops; /* of the struct member that leads it */
 
 /* ---- member.c, birth.c ---- */
 extern const struct process_member_ops member_ops; /* of a struct member */

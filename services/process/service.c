@@ -197,6 +197,9 @@ static int service_call(struct server *unused, struct server_call *call)
 	m = word_member(call->object, WORD_BIRTH);
 	if (m && call->interface == PROCESS_BIRTH_INTERFACE)
 		return process_birth_dispatch(&birth_ops, m, &call->msg);
+	m = word_member(call->object, WORD_LEADER);
+	if (m && call->interface == PROCESS_SESSION_INTERFACE)
+		return process_session_dispatch(&session_ops, m, &call->msg);
 	if (word_session(call->object, WORD_END) && call->interface == PROCESS_END_INTERFACE)
 		return process_end_dispatch(&end_ops, (void *)(uintptr_t)(uint32_t)call->object,
 		                            &call->msg);

@@ -130,7 +130,9 @@ struct member {
 	/* The service's. */
 	uint64_t process, signals; /* capabilities; 0: it has none yet, or no more */
 	uint64_t stop_call[2];     /* [0] is 0: no stop call is open */
-	uint64_t cpu_warned_at;    /* seconds of processor time at which SIGXCPU was sent last */
+	uint64_t terminal;         /* of the session that it leads: a capability, 0: none */
+	uint32_t terminal_number;
+	uint64_t cpu_warned_at; /* seconds of processor time at which SIGXCPU was sent last */
 };
 
 struct world_ops {

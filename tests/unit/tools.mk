@@ -14,7 +14,7 @@ tests_unit_test_capos_archive_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_capos_archive_LDADD = $(UNIT_LIBS)
 
 UNIT_TESTS += tests/unit/test-capos-request
-tests_unit_test_capos_request_SOURCES = tests/unit/test_capos_request.c tools/capos/request.c \
+tests_unit_test_capos_request_SOURCES = tests/unit/test_capos_request.c tools/capos/request.c tools/capos/terminal.c \
 	tools/capos/address.c tools/capos/grant.c libcapos/msg.c
 nodist_tests_unit_test_capos_request_SOURCES = gen/schema/manifest.c gen/schema/network.c
 tests_unit_test_capos_request_CPPFLAGS = $(UNIT_CPPFLAGS)

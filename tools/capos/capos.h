@@ -76,6 +76,7 @@ struct settings {
 	const char *kernel;
 	const char *written_image; /* `capos image` */
 	bool verbose;
+	bool terminal; /* the program is given one: ours */
 	bool list_capabilities;
 	char **program; /* NULL-terminated; NULL when there is none */
 };

@@ -6,9 +6,6 @@
 
 #include <string.h>
 
-#define TERMINAL                                                                          \
-	"stdin, stdout and stderr are always connected, and a program sees no terminal: " \
-	"leave it out"
 #define BACKGROUND "the machine ends with this command: run the command in the background (&)"
 #define PUBLISH    "use --publish HOSTPORT:GUESTPORT"
 #define COPIES     "use --file HOST:GUEST, and --output GUEST:HOST for results"
@@ -21,8 +18,6 @@ static const struct {
 	char letter; /* '\0': none */
 	const char *instead;
 } foreign_options[] = {
-        {"interactive", 'i', TERMINAL},
-        {"tty", 't', TERMINAL},
         {"detach", 'd', BACKGROUND},
         {"daemonize", 0, BACKGROUND},
         {"network", 0, "use --net for the network card, and --allow for the program's rights"},

@@ -20,7 +20,8 @@
 /* Commands with a page and options of their own. */
 static bool has_options(enum command command)
 {
-	return command == COMMAND_RUN || command == COMMAND_IMAGE || command == COMMAND_CAPS;
+	return command == COMMAND_RUN || command == COMMAND_SHELL || command == COMMAND_IMAGE ||
+	       command == COMMAND_CAPS;
 }
 
 static bool takes(enum command command, const struct option_entry *option)

@@ -16,6 +16,7 @@
 #include "tools/capos/backlog.h"
 #include "tools/capos/clean.h"
 #include "tools/capos/session_state.h"
+#include "tools/capos/terminal.h"
 
 void lines_close(struct session *s, enum machine_line line)
 {
@@ -51,6 +52,14 @@ void lines_signal(struct session *s, int number)
 	control_send(s, line); /* one that takes nothing is ended by kill_ms or a second Ctrl-C */
 }
 
+void lines_window(struct session *s, unsigned columns, unsigned rows)
+{
+	char line[40];
+
+	snprintf(line, sizeof(line), "winsize %u %u\n", columns, rows);
+	control_send(s, line);
+}
+
 void lines_end(struct session *s)
 {
 	control_send(s, "end\n");
@@ -83,6 +92,7 @@ static void explain_end(const struct session *s, long signal_number, const char 
 
 	if (s->expired)
 		return;
+	terminal_end();
 	if (signal_number == SIGSYS)
 		complain("%s was ended by the system: it makes system calls of Linux itself; a "
 		         "program "

@@ -17,6 +17,7 @@
 #include "tools/capos/replace.h"
 #include "tools/capos/sdk.h"
 #include "tools/capos/session.h"
+#include "tools/capos/terminal.h"
 
 static void copy_file(const char *from, const struct replacement *to)
 {
@@ -79,6 +80,7 @@ int main(int argc, char **argv)
 	case COMMAND_SDK:
 		return sdk_command(settings.program);
 	case COMMAND_RUN:
+	case COMMAND_SHELL:
 	case COMMAND_CAPS:
 		break;
 	case COMMAND_HELP:
@@ -86,6 +88,8 @@ int main(int argc, char **argv)
 	case COMMAND_COUNT:
 		return 0; /* options_parse has ended the process */
 	}
+	if (settings.terminal)
+		terminal_check();
 	preflight(&settings);
 	return session_run(&settings);
 }

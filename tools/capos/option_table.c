@@ -18,7 +18,7 @@
 #define TIMEOUT_MAX     UINT64_C(31536000) /* seconds: a year */
 #define NAME_MAX_LENGTH 64
 
-#define RUN   COMMAND_BIT(COMMAND_RUN)
+#define RUN   (COMMAND_BIT(COMMAND_RUN) | COMMAND_BIT(COMMAND_SHELL))
 #define IMAGE COMMAND_BIT(COMMAND_IMAGE)
 #define CAPS  COMMAND_BIT(COMMAND_CAPS)
 
@@ -192,6 +192,21 @@ static const char *set_name(struct settings *s, const char *value)
 	return NULL;
 }
 
+/* A terminal has one input, which is open anyhow. */
+static const char *set_interactive(struct settings *s, const char *value)
+{
+	(void)s;
+	(void)value;
+	return NULL;
+}
+
+static const char *set_tty(struct settings *s, const char *value)
+{
+	(void)value;
+	s->terminal = true;
+	return NULL;
+}
+
 static const char *set_rm(struct settings *s, const char *value)
 {
 	(void)s;
@@ -302,6 +317,11 @@ const struct option_entry option_table[] = {
          "the directory of the guest in which the program starts."},
         {"name", 0, "NAME", RUN | CAPS, NULL, set_name,
          "the machine's name, as the host's list of processes shows it."},
+        {"interactive", 'i', NULL, RUN, NULL, set_interactive,
+         "accepted: the program's stdin is always open."},
+        {"tty", 't', NULL, RUN, NULL, set_tty,
+         "gives the program a terminal, which is the one on stdin: line editing, Ctrl-C and other "
+         "keys, job control and the window's size work as on the host. -it does the same."},
         {"rm", 0, NULL, RUN, NULL, set_rm, "accepted: nothing of a machine is ever left behind."},
         {"memory", 'm', "MIB", RUN | CAPS, NULL, set_memory,
          "the machine's memory (256); at least 8."},
@@ -339,6 +359,9 @@ const struct command_entry command_table[COMMAND_COUNT] = {
                  "The exit status is the program's; 128+N when signal N ended it; 127 when there "
                  "is no such program, 126 when it cannot be executed; 125 when the machine "
                  "failed or the command line is wrong."},
+        [COMMAND_SHELL] = {"shell", "shell [OPTION...]", "boots a machine and runs a shell in it",
+                           "Boots a machine and runs a shell in it on this terminal: the same as "
+                           "capos run -it [OPTION...] -- sh."},
         [COMMAND_IMAGE] =
                 {"image", "image [OPTION...] FILE [-- PROGRAM [ARG...]]",
                  "writes a system that boots by itself",

@@ -126,6 +126,12 @@ static int take_option(enum command command, char **argv, struct settings *setti
 			value = argument + 2 + length + 1;
 	} else {
 		option = find_letter(command, argument);
+		if (argument[2] != '\0' && argument[2] != '=' && !option->value) {
+			/* Letters that take no value may stand together: -it. */
+			option->set(settings, NULL);
+			argv[0] = must_format("-%s", argument + 2);
+			return take_option(command, argv, settings);
+		}
 		if (argument[2] != '\0')
 			value = argument + 2 + (argument[2] == '=');
 	}
@@ -177,6 +183,24 @@ static void add_implied_grants(struct settings *s)
 	}
 }
 
+/* What a shell is, and the host's name for the kind of its terminal. */
+static void add_terminal(enum command command, struct settings *s)
+{
+	static char shell[] = "sh", *program[] = {shell, NULL};
+	struct string_list term = {.count = 0};
+
+	if (command == COMMAND_SHELL) {
+		if (s->program)
+			die("capos shell runs no program: capos run -it -- %s", s->program[0]);
+		s->program = program;
+		s->terminal = true;
+	}
+	if (!s->terminal || !getenv("TERM"))
+		return;
+	environment_add(&term, "TERM");
+	environment_merge(&s->env, &term);
+}
+
 static void check_together(enum command command, struct settings *s)
 {
 	for (size_t i = 0; i < s->ngrants; i++) {
@@ -196,6 +220,7 @@ static void check_together(enum command command, struct settings *s)
 	const char *problem = environment_merge(&s->env, &s->env_files);
 	if (problem)
 		die("--env-file: %s", problem);
+	add_terminal(command, s);
 	add_implied_grants(s);
 }
 

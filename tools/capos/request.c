@@ -14,6 +14,7 @@
 
 #include "services/init/plan.h"
 #include "tools/capos/address.h"
+#include "tools/capos/terminal.h"
 
 #define REQUEST_MAX (4u << 20) /* arguments and environment: above what Linux takes by default */
 
@@ -149,6 +150,9 @@ void *request_build(const struct settings *settings, const char *program, uint32
 	        .stdout_is_terminal = isatty(STDOUT_FILENO) == 1,
 	        .stderr_is_terminal = isatty(STDERR_FILENO) == 1,
 	};
+	request.terminal = settings->terminal;
+	if (settings->terminal)
+		terminal_size(&request.columns, &request.rows);
 	fill_network(settings, &request, grants);
 	if (request.has_network) {
 		const char *problem = parse_address(settings->address, &address);

@@ -23,6 +23,7 @@
 #include "tools/capos/passt.h"
 #include "tools/capos/pcap.h"
 #include "tools/capos/session_state.h"
+#include "tools/capos/terminal.h"
 #include "tools/capos/usernet.h"
 
 /* A guest needs well under a second; a loaded host with software emulation may need many. */
@@ -85,6 +86,7 @@ void session_fail(struct session *s, const char *what)
 {
 	if (s->over)
 		return;
+	terminal_end();    /* what is printed here is for the terminal as it was */
 	if (!s->expired) { /* else it was reported why */
 		if (!machine_has_panicked(&s->machine))
 			complain("%s", what);
@@ -130,6 +132,31 @@ void session_output_came(struct session *s)
 		s->kill_ms = session_now_ms() + OUTPUT_SECONDS * 1000;
 }
 
+static void send_window(struct session *s)
+{
+	uint16_t columns, rows;
+
+	terminal_size(&columns, &rows);
+	if (columns != 0 && rows != 0)
+		lines_window(s, columns, rows);
+}
+
+/* Signals that a terminal of ours brings: true. */
+static bool on_terminal_signal(struct session *s, int number)
+{
+	if (!s->settings->terminal || (number != SIGWINCH && number != SIGTSTP))
+		return false;
+	if (number == SIGTSTP) {
+		terminal_end();
+		raise(SIGSTOP);
+	}
+	if (s->started) {
+		terminal_begin();
+		send_window(s);
+	}
+	return true;
+}
+
 static void on_signal(struct session *s, int number)
 {
 	int64_t now = session_now_ms();
@@ -138,6 +165,8 @@ static void on_signal(struct session *s, int number)
 
 	if (number == SIGCHLD)
 		return; /* the loop looks at the machine anyway */
+	if (on_terminal_signal(s, number))
+		return;
 	if (!s->started || insists) {
 		session_finish(s, EXIT_SIGNAL + number);
 		return;
@@ -384,7 +413,13 @@ static void loop(struct session *s)
 	bool ended = false;
 
 	while (!s->over && !ended && !kvm_failed(s)) {
+		bool had_started = s->started;
+
 		loop_once(s);
+		if (s->started && !had_started && s->settings->terminal && !s->over) {
+			terminal_begin();
+			send_window(s); /* it may have changed since it was asked */
+		}
 		ended = !s->over && machine_has_ended(&s->machine);
 		if (ended)
 			take_end(s);
@@ -434,11 +469,13 @@ static void stop(struct session *s)
 
 static void catch_signals(struct session *s)
 {
-	static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD};
+	static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGWINCH, SIGTSTP};
+	/* The last two matter when the terminal is the program's. */
+	const size_t ncaught = sizeof(caught) / sizeof(caught[0]) - (s->settings->terminal ? 0 : 2);
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
+	for (size_t i = 0; i < ncaught; i++) {
 		struct sigaction action;
 		/* One that our parent wants ignored (nohup) stays so. */
 		if (sigaction(caught[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN &&
@@ -518,6 +555,7 @@ int session_run(const struct settings *settings)
 		loop(s);
 	}
 	stop(s);
+	terminal_end();
 
 	int status = s->status;
 	if (settings->noutputs > 0 && !receive_finish(&s->receive) && status == 0)

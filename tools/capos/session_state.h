@@ -57,6 +57,8 @@ void session_output_came(struct session *s);
 void lines_close(struct session *s, enum machine_line line);
 /* Tells the guest to signal the program. */
 void lines_signal(struct session *s, int number);
+/* Tells the guest the size of our window. */
+void lines_window(struct session *s, unsigned columns, unsigned rows);
 /* Tells the guest, which has reported the program's end, that the machine may end. */
 void lines_end(struct session *s);
 /* Each reads what has come; the line is closed at its end. */

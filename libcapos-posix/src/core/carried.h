@@ -27,6 +27,7 @@ enum carried_kind {
 	CARRY_TIMERFD,
 	CARRY_SIGNALFD,
 	CARRY_MADE,
+	CARRY_TERMINAL,
 };
 
 struct carried_socket {
@@ -44,9 +45,10 @@ struct carried {
 	cap_t object;   /* the socket, stream, file; a pipe's memory */
 	cap_t contents; /* a file's; CAP_NULL: it has not asked for them */
 	int64_t offset;
-	cap_t shared;           /* the memory of its state; CAP_NULL: it is not shared */
-	cap_t end;              /* of a pipe: its ProcessEnd */
-	uint32_t detail;        /* of devices: the minor number; of files: record locks were used */
+	cap_t shared; /* the memory of its state; CAP_NULL: it is not shared */
+	cap_t end;    /* of a pipe: its ProcessEnd */
+	/* of devices: the minor number; of files: record locks were used; of terminals: theirs */
+	uint32_t detail;
 	uint64_t signals;       /* of signalfd: its set */
 	struct chan_state chan; /* of streams and sockets */
 	struct carried_socket socket;

@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct file;
 struct posix_thread;
+struct stat;
 
 /* From musl (overlay/src/env/capos_auxv.c): NULL until it is known. */
 const size_t *__capos_auxv(void);
@@ -36,8 +38,13 @@ struct core_hooks {
 	 * program does nothing more with its streams.  Called when a sleep was ended and when the
 	 * process ends. */
 	void (*streams_settle)(void);
+	/* terminal: by a name behind "/dev/": 0, -errno, or 1: no terminal is called so */
+	int (*terminal_open)(const char *name, int flags, struct file **out);
+	int (*terminal_stat)(const char *name, struct stat *st);
+	/* terminal: the path of one that is open; 0: it is none */
+	size_t (*terminal_path)(const struct file *f, char *out, size_t size);
 };
 void core_set_hooks(const struct core_hooks *hooks);
-extern struct core_hooks core_hooks; /* for core alone */
+extern struct core_hooks core_hooks; /* for core, and for file those of terminal */
 
 #endif

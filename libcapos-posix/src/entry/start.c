@@ -35,6 +35,27 @@ static void open_standard(int fd, const char *name, int flags)
 		log_fatal("posix: no memory for descriptor %d", fd);
 }
 
+/* A terminal is descriptors 0 to 2, one description.  False: the program was given none. */
+static bool open_terminal(void)
+{
+	cap_t terminal = start_cap("terminal");
+	struct file *f = NULL;
+	int result = terminal ? terminal_create(terminal, &f) : -EACCES;
+
+	if (result) {
+		if (terminal)
+			log_line("posix: terminal: error %d", -result);
+		return false;
+	}
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fd)
+			file_get(f);
+		if (fd_install(f, fd, false) != fd)
+			log_fatal("posix: no memory for descriptor %d", fd);
+	}
+	return true;
+}
+
 /* start_init() wants the block as it stands on the stack; musl has kept the auxiliary vector of it
  * alone. */
 static void read_start_block(const size_t *auxv)
@@ -62,7 +83,10 @@ static void connect_rooms(void)
 	                                        .thread_release = signal_thread_release,
 	                                        .ends_open = world_ends_open,
 	                                        .ends_held = world_ends_held,
-	                                        .streams_settle = streams_settle};
+	                                        .streams_settle = streams_settle,
+	                                        .terminal_open = terminal_open,
+	                                        .terminal_stat = terminal_stat,
+	                                        .terminal_path = terminal_path};
 
 	static const struct signal_world world = {
 	        .take = world_take_signals, .stop = world_stop, .child_action = world_child_action};
@@ -70,6 +94,7 @@ static void connect_rooms(void)
 	core_set_hooks(&hooks);
 	signal_set_timers(timers_look, timers_taken);
 	signal_set_world(&world);
+	world_start_terminals();
 }
 
 void posix_start(void)
@@ -97,6 +122,8 @@ void posix_start(void)
 	}
 	world_start();
 	world_describe_image();
+	if (open_terminal())
+		return;
 	open_standard(0, "stdin", O_RDONLY);
 	open_standard(1, "stdout", O_WRONLY);
 	open_standard(2, "stderr", O_WRONLY);

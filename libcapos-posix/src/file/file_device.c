@@ -249,21 +249,13 @@ int device_descriptor(const char *path)
 	return name && !strncmp(name, "fd/", 3) ? number_in(name + 3) : -1;
 }
 
-static bool is_tty(const char *path)
-{
-	const char *name = after_dev(path);
-
-	return name && !strcmp(name, "tty");
-}
-
 int device_open(const char *path, int flags, struct file **out)
 {
 	const struct device *device = device_named(path);
+	const char *name = after_dev(path);
 
-	if (is_tty(path))
-		return -ENXIO; /* no process has a controlling terminal */
 	if (!device)
-		return 1;
+		return name ? core_hooks.terminal_open(name, flags, out) : 1;
 	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		return -EEXIST;
 	if (flags & O_DIRECTORY)
@@ -280,9 +272,10 @@ int device_open_log(int flags, struct file **out)
 int device_stat(const char *path, struct stat *st)
 {
 	const struct device *device = device_named(path);
+	const char *name = after_dev(path);
 
 	if (!device)
-		return 1;
+		return name ? core_hooks.terminal_stat(name, st) : 1;
 	stat_of(device, st);
 	return 0;
 }

@@ -232,6 +232,16 @@ void path_follow(char path[PATH_BYTES])
 	}
 }
 
+/* What musl's ttyname asks: the path of a descriptor that is a terminal; 0: it is none. */
+static long read_terminal_path(const char *path, long buffer, size_t size)
+{
+	const struct file *f = fd_file(device_descriptor(path));
+	char target[32];
+	size_t length = f ? core_hooks.terminal_path(f, target, sizeof(target)) : 0;
+
+	return length ? put_target(target, length, buffer, size) : 0;
+}
+
 long sys_readlinkat(long directory_fd, long path, long buffer, long size)
 {
 	struct directory_read_link_params params;
@@ -245,6 +255,9 @@ long sys_readlinkat(long directory_fd, long path, long buffer, long size)
 	if ((int)size <= 0)
 		return -EINVAL;
 	result = path_check((const char *)path);
+	if (result)
+		return result;
+	result = (int)read_terminal_path((const char *)path, buffer, (size_t)size);
 	if (result)
 		return result;
 	length = made_files.read_link(path_of_made((int)directory_fd, (const char *)path, made),

@@ -39,6 +39,9 @@ struct rlimit;
 void limits_save(struct rlimit *out);
 void limits_restore(const struct rlimit *kept);
 
+/* What terminals ask of the process service goes there from now on. */
+void world_start_terminals(void);
+
 /* Of ends.h. */
 int world_ends_open(struct shared_ends *out);
 bool world_ends_held(uint64_t word);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The user's own terminal, while a program in the guest has it: raw, since the guest's terminal
+ * edits, echoes and signals.  It is as before when this process ends, however it ends.
+ */
+#ifndef CAPOS_TOOLS_TERMINAL_H
+#define CAPOS_TOOLS_TERMINAL_H
+
+#include <stdint.h>
+
+/* Ends the process with a line when stdin is no terminal. */
+void terminal_check(void);
+/* Of stdin; 0 when it does not say. */
+void terminal_size(uint16_t *columns, uint16_t *rows);
+/* Raw, and back.  Each may be called again. */
+void terminal_begin(void);
+void terminal_end(void);
+
+#endif
