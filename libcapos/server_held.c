@@ -12,8 +12,6 @@
 
 /* As many as processes of one program wait in as a rule; the others get Status.tryAgain. */
 #define HELD_MAX 64u
-/* One message of any size fits; paths and socket calls need some hundred bytes each. */
-#define HELD_BYTES SERVER_MESSAGE_MAX
 /* The endpoint's owner opens the object with its first call.  A call whose object is not opened
  * within this time is answered, so that no caller waits for ever. */
 #define HELD_NS 10000000000ull
@@ -28,20 +26,27 @@ struct server_held {
 	uint32_t n;     /* places used, those already handled included */
 	uint32_t bytes; /* of messages */
 	struct held_call calls[HELD_MAX];
-	_Alignas(8) uint8_t messages[HELD_BYTES];
-	_Alignas(8) uint8_t out[SERVER_MESSAGE_MAX]; /* the reply that is being built */
+	/* Behind it: messages, in which the server's largest fits (most need some hundred bytes);
+	 * then as many bytes for the reply that is being built. */
+	uint32_t area_size; /* bytes of each; a multiple of 8 */
+	_Alignas(8) uint8_t messages[];
 };
 
 int server_hold_start(struct server *server)
 {
-	uint64_t size = (sizeof(struct server_held) + CAPOS_PAGE_SIZE - 1) / CAPOS_PAGE_SIZE *
-	                CAPOS_PAGE_SIZE;
+	uint32_t most = server->ops->message_max ? server->ops->message_max : SERVER_MESSAGE_MAX;
+	uint32_t area = (most + 7u) & ~7u;
+	uint64_t size = (sizeof(struct server_held) + 2ull * area + CAPOS_PAGE_SIZE - 1) /
+	                CAPOS_PAGE_SIZE * CAPOS_PAGE_SIZE;
+	struct server_held *held;
 	void *base;
 	int result = memory_make(size, &base);
 
-	if (!result)
-		server->held = base;
-	return result;
+	if (result)
+		return result;
+	server->held = held = base;
+	held->area_size = area;
+	return CAP_OK;
 }
 
 int server_hold(struct server_call *call)
@@ -50,14 +55,14 @@ int server_hold(struct server_call *call)
 	uint32_t length = (call->msg.in_len + 7u) & ~7u;
 	struct held_call *h;
 
-	if (!held || call->held || held->n == HELD_MAX || length > HELD_BYTES - held->bytes)
+	if (!held || call->held || held->n == HELD_MAX || length > held->area_size - held->bytes)
 		return STATUS_TRY_AGAIN;
 	h = &held->calls[held->n++];
 	*h = (struct held_call){
 	        .call = *call, .until = cap_now() + HELD_NS, .waiting = true, .due = false};
 	h->call.held = true;
 	h->call.msg.in = memcpy(held->messages + held->bytes, call->msg.in, call->msg.in_len);
-	h->call.msg.out = held->out;
+	h->call.msg.out = held->messages + held->area_size;
 	held->bytes += length;
 	call->ncaps = 0; /* they are the held call's now */
 	return MSG_DEFERRED;

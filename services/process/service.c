@@ -258,7 +258,12 @@ static uint64_t service_idle(struct server *unused)
 	return watch_cpu_limits();
 }
 
-static const struct server_ops server_ops = {.call = service_call,
+/* Of a command line (WORLD_COMMAND_MAX) with what goes beside it; lists come in parts. */
+#define MESSAGE_MAX 8192u
+_Static_assert(WORLD_COMMAND_MAX + 512 <= MESSAGE_MAX, "a command line fits");
+
+static const struct server_ops server_ops = {.message_max = MESSAGE_MAX,
+                                             .call = service_call,
                                              .release = service_release,
                                              .cancel = service_cancel,
                                              .idle = service_idle};
