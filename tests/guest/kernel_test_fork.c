@@ -284,7 +284,7 @@ static void child_is_refused(uint64_t unused)
 	CHECK(10, exec_image(broken, block, block_length) == CAP_ERIGHTS);
 	CHECK(3, exec_image(state.image, block, 24) == CAP_EINVAL);
 	CHECK(4, exec_image(state.image, NULL, 16) == CAP_EFAULT);
-	CHECK(5, exec_image(state.image, text, 2u << 20) == CAP_ETOOBIG);
+	CHECK(5, exec_image(state.image, text, 4u << 20) == CAP_ETOOBIG);
 	CHECK(6, exec_image(state.event, block, block_length) == CAP_ETYPE);
 	struct process_create_thread_params thread = {.entry = (uint64_t)sleeper,
 	                                              .stack_pointer = (uint64_t)stack + 4096 - 8};
