@@ -14,6 +14,7 @@
 #include <capos/schema/network.h>
 #include <capos/schema/process.h>
 #include <capos/schema/service.h>
+#include <capos/schema/terminal.h>
 
 #include "init.h"
 
@@ -53,6 +54,8 @@ static const char *capability_name(const struct capability_entry *e)
 		name = service_interface_name(e->interface);
 	if (!name)
 		name = process_interface_name(e->interface);
+	if (!name)
+		name = terminal_interface_name(e->interface);
 	if (e->kind != CAPABILITY_ENTRY_KIND_OBJECT || !name)
 		name = kernel_interface_name(e->interface);
 	if (!name && e->kind < sizeof(kind_names) / sizeof(kind_names[0]))

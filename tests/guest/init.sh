@@ -21,7 +21,8 @@ image()
 			file:sbin/virtio-console:0755:image/sbin/virtio-console \
 			file:sbin/virtio-net:0755:image/sbin/virtio-net \
 			file:sbin/netstack:0755:image/sbin/netstack \
-			file:sbin/process:0755:image/sbin/process "$@"
+			file:sbin/process:0755:image/sbin/process \
+			file:sbin/terminal:0755:image/sbin/terminal "$@"
 }
 
 # refused WHAT STATUS TEXT OPTION...: `capos run OPTION...` ends with that status and says that.

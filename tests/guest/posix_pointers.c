@@ -323,6 +323,8 @@ static void transfers(void)
 	        CALL(0, OUT, 8, pipe, HERE),
 	        CALL(0, OUT, 8, pipe2, HERE, 0),
 	        CALL(2, IN, 8, sendfile, pipe_out, file, HERE, 16),
+	        CALL(1, IN, 8, copy_file_range, file, HERE, file, 0, 0, 0),
+	        CALL(3, IN, 8, copy_file_range, file, 0, file, HERE, 0, 0),
 	        CALL(0, IN, 8, poll, HERE, 1, 0),
 	        CALL(0, IN, 8, ppoll, HERE, 1, (long)&(struct timespec){0, 0}, 0, 8),
 	        CALL(2, IN, TIME, ppoll, 0, 0, HERE, 0, 8),
@@ -603,7 +605,8 @@ static void behind(void)
 
 /* Those without pointers, or whose pointers are only remembered. */
 static const char without[] =
-        " flock getpriority sched_get_priority_max sched_get_priority_min sched_getscheduler "
+        " fadvise64 fallocate flock getpriority sched_get_priority_max sched_get_priority_min "
+        "sched_getscheduler "
         "setfsgid setfsuid setregid setresgid setresuid setreuid setpriority "
         "alarm arch_prctl brk clone close dup dup2 dup3 eventfd eventfd2 exit exit_group fchdir "
         "fchmod fchown fdatasync fork fsync ftruncate getegid geteuid getgid getgroups "

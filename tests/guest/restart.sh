@@ -21,6 +21,7 @@ image()
 			file:sbin/netstack:0755:image/sbin/netstack \
 			file:sbin/files:0755:image/sbin/files \
 			file:sbin/process:0755:image/sbin/process \
+			file:sbin/terminal:0755:image/sbin/terminal \
 			file:bin/restart:0755:tests/guest/restart \
 			file:bin/posix_restart:0755:tests/guest/posix_restart
 }

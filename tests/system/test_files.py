@@ -19,7 +19,8 @@ def test_mapping_a_large_file_delays_nobody(capos, guest_program, tmp_path, writ
         run = capos("busybox", "sh", "-c", script, options=options)
         assert run.returncode == 0, run.stderr
         took, gap, answers = map(int, run.stdout.split())
-        gaps.append(gap)
-        if gap < LONGEST_US and answers > 10:
+        # With few answers all of it was one turn of the processor, and the other may have waited as long.
+        gaps.append(gap if answers > 10 else took)
+        if gaps[-1] < LONGEST_US:
             return
     pytest.fail(f"longest times between two answers: {gaps} us")

@@ -106,7 +106,7 @@ def test_only_who_serves_an_endpoint_receives_on_it(held):
             assert len(endpoints) == (0 if process == "program" else 1), process
 
 
-GIVEN = ["ByteStream"] * 3 + ["Directory", "EntropySource", "Log", "ProcessWorld", "Timer"]
+GIVEN = ["ByteStream"] * 3 + ["Directory", "EntropySource", "Log", "ProcessWorld", "TerminalMaker", "Timer"]
 
 
 @pytest.mark.parametrize("grants, network, resolver", [
@@ -130,7 +130,7 @@ def test_program_is_given_exactly_its_grants(capos, grants, network, resolver):
 
 
 def test_machine_without_a_card_has_no_network_process(capos):
-    assert set(holdings(capos, "--net", "none")) == {"init", "virtio-console", "files", "process", "program"}
+    assert set(holdings(capos, "--net", "none")) == {"init", "virtio-console", "files", "process", "terminal", "program"}
 
 
 # ---- No grant, no access ----

@@ -13,7 +13,7 @@
 #include "tools/capos/hostdata.h"
 #include "tools/capos/options.h"
 
-#define MEMORY_MIN      8                  /* MiB: with the standard image, fetches of files work */
+#define MEMORY_MIN      9                  /* MiB: with the standard image, fetches of files work */
 #define MEMORY_MAX      (1u << 20)         /* MiB: 1 TiB */
 #define TIMEOUT_MAX     UINT64_C(31536000) /* seconds: a year */
 #define NAME_MAX_LENGTH 64
@@ -224,13 +224,13 @@ static const char *set_memory(struct settings *s, const char *value)
 		if (!parse_size(value, (uint64_t)MEMORY_MIN << 20, (uint64_t)MEMORY_MAX << 20,
 		                &bytes) ||
 		    bytes % (1u << 20) != 0)
-			return "must be a number of MiB, 8 to 1048576";
+			return "must be a number of MiB, 9 to 1048576";
 		mib = bytes >> 20;
 	}
 	s->memory_mib = (uint32_t)mib;
 	return NULL;
 }
-_Static_assert(MEMORY_MIN == 8 && MEMORY_MAX == 1048576, "as the message says");
+_Static_assert(MEMORY_MIN == 9 && MEMORY_MAX == 1048576, "as the message says");
 
 static const char *set_seconds(const char *value, uint32_t *out)
 {
@@ -324,7 +324,7 @@ const struct option_entry option_table[] = {
          "keys, job control and the window's size work as on the host. -it does the same."},
         {"rm", 0, NULL, RUN, NULL, set_rm, "accepted: nothing of a machine is ever left behind."},
         {"memory", 'm', "MIB", RUN | CAPS, NULL, set_memory,
-         "the machine's memory (256); at least 8."},
+         "the machine's memory (256); at least 9."},
         {"accel", 0, "auto|kvm|tcg", RUN | CAPS, "auto kvm tcg", set_accel,
          "how the processor is made. auto: KVM where it works, else TCG."},
         {"timeout", 0, "TIME", RUN | CAPS, NULL, set_timeout,
