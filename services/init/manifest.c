@@ -317,9 +317,9 @@ static int read_holdings(struct plan *plan, const char *holder, const struct msg
 	return CAP_OK;
 }
 
-/* What init gives a program besides the manifest: network, resolver, directory, signals,
- * terminal. */
-#define PROGRAM_EXTRA 5
+/* What init gives a program besides the manifest: network, resolver, directory, signals.  A
+ * terminal stands in place of the console's streams. */
+#define PROGRAM_EXTRA 4
 
 int plan_read_manifest(struct plan *plan, const void *message, uint64_t length)
 {

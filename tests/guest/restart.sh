@@ -37,7 +37,7 @@ expect() # WHAT GOT WANTED
 }
 
 processes='(name = "console-process", process = "virtio-console"), (name = "driver-process", process = "virtio-net"), (name = "netstack-process", process = "netstack"), (name = "files-process", process = "files"), (name = "whole-network", service = "netstack.network"),'
-sed -e '/"stderr", service/d' -e '/^    (name = "entropy", kernel/d' -e "s/^  program = \[/  program = [ $processes/" "$srcdir/manifests/default.txt" >$work/every.txt
+sed -e '/"stderr", service/d' -e '/"terminals", service/d' -e '/^    (name = "entropy", kernel/d' -e "s/^  program = \[/  program = [ $processes/" "$srcdir/manifests/default.txt" >$work/every.txt
 sed -i '/"world", service/d' $work/every.txt
 image $work/every $work/every.txt
 expect "stdout before and behind the console's end" \
@@ -68,7 +68,7 @@ while True:
 peer=$!
 read -r port <"$work/port"
 processes='(name = "console-process", process = "virtio-console"), (name = "driver-process", process = "virtio-net"), (name = "netstack-process", process = "netstack"), (name = "files-process", process = "files"), (name = "processes-process", process = "process"),'
-sed -e '/"stdin", service/d' -e '/"stderr", service/d' -e '/^    (name = "entropy", kernel/d' \
+sed -e '/"stdin", service/d' -e '/"terminals", service/d' -e '/"stderr", service/d' -e '/^    (name = "entropy", kernel/d' \
 	-e "s/^  program = \[/  program = [ $processes/" "$srcdir/manifests/default.txt" >$work/posix.txt
 image $work/posix $work/posix.txt
 ./capos run --image $work/posix --timeout 200 --log $log -- posix_restart "$port" </dev/null >$work/out
@@ -78,7 +78,7 @@ kill "$peer"
 wait "$peer" 2>/dev/null
 
 # A service whose end is final.
-sed -e "s/^  program = \[/  program = [ (name = \"files-process\", process = \"files\"),/" \
+sed -e '/"terminals", service/d' -e "s/^  program = \[/  program = [ (name = \"files-process\", process = \"files\"),/" \
 	-e 's/path = "sbin\/files", restart = always/path = "sbin\/files", restart = never/' \
 	"$srcdir/manifests/default.txt" >$work/never.txt
 image $work/never $work/never.txt
