@@ -175,6 +175,9 @@ static uint64_t of_interest(uint64_t bits)
 	return interest;
 }
 
+/* How often a collection looks for notices that came meanwhile; a sender cannot hold it longer. */
+#define ROUNDS_MAX 8
+
 static uint64_t arrived; /* of the bits that are being collected */
 
 static void note_arrival(int signal, struct signal_origin origin)
@@ -196,8 +199,14 @@ bool signal_collect(void)
 		timers_look();
 	bits &= ~SIGNAL_TIMER_BIT;
 	arrived = 0;
-	if (of_interest(bits))
-		world.take(of_interest(bits), note_arrival);
+	/* What is taken may have come after the bits were read.  Its notice is here by now, since the
+	 * service gives notice before it answers; left here it would look like another signal. */
+	for (uint64_t wanted = of_interest(bits), n = 0; wanted && n < ROUNDS_MAX; n++) {
+		world.take(wanted, note_arrival);
+		wanted = __atomic_load_n(place, __ATOMIC_RELAXED) & arrived;
+		if (wanted)
+			__atomic_fetch_and(place, ~wanted, __ATOMIC_ACQ_REL);
+	}
 	/* Of those of the machine's owner nothing is known. */
 	for (uint64_t rest = bits & ~arrived; rest; rest &= rest - 1)
 		signal_post(__builtin_ctzll(rest) + 1, (struct signal_origin){.code = SI_KERNEL});
