@@ -142,7 +142,7 @@ static int enroll(void *object, struct msg_call *msg, const struct process_world
 		world_forget(m);
 		return status;
 	}
-	if (!s->first)
+	if (!s->first || m->number < s->first)
 		s->first = m->number;
 	out->number = m->number;
 	return STATUS_OK;

@@ -165,8 +165,9 @@ int world_enroll(struct world *world, uint32_t number, struct member **out)
 {
 	int status;
 
-	if (number && (number < WORLD_FIRST_NUMBER || number > WORLD_NUMBER_MAX ||
-	               !number_is_free(world, number)))
+	/* After the service's end each keeps its number, in any order in which they come back. */
+	if (number < WORLD_FIRST_NUMBER || number > WORLD_NUMBER_MAX || world_find(world, number) ||
+	    world_find_group(world, number))
 		number = 0;
 	status = create(world, number, out);
 	if (status)

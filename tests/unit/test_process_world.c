@@ -188,6 +188,8 @@ static void a_number_is_given_again_after_a_restart(void **state)
 	assert_int_equal(m->number, 18);
 	assert_int_equal(world_enroll(&world, UINT32_MAX, &m), STATUS_OK);
 	assert_int_equal(m->number, 19);
+	assert_int_equal(world_enroll(&world, 5, &m), STATUS_OK);
+	assert_int_equal(m->number, 5); /* an older process that comes back after younger ones */
 }
 
 static void orphans_are_the_worlds(void **state)

@@ -199,7 +199,7 @@ bool signal_collect(void)
 		timers_look();
 	bits &= ~SIGNAL_TIMER_BIT;
 	arrived = 0;
-	/* What is taken may have come after the bits were read.  Its notice is here by now, since the
+	/* What is taken may have come after the bits were read.  Its notice is here by now, as the
 	 * service gives notice before it answers; left here it would look like another signal. */
 	for (uint64_t wanted = of_interest(bits), n = 0; wanted && n < ROUNDS_MAX; n++) {
 		world.take(wanted, note_arrival);
