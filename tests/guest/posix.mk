@@ -26,7 +26,8 @@ POSIX_TESTS = \
 check_DATA += $(POSIX_TESTS) tests/guest/posix_absent
 CLEANFILES += $(POSIX_TESTS) tests/guest/posix_absent tests/guest/posix.log tests/guest/absent.log \
 	tests/guest/posix_absent_options.h tests/guest/posix_absent_calls.h
-EXTRA_DIST += libcapos-posix/absent.sh tests/guest/absent.sh tests/guest/posix_absent.awk tests/guest/posix_absent.c \
+EXTRA_DIST += libcapos-posix/posix-doc.awk libcapos-posix/posix-doc.sh tests/guest/absent.sh \
+	tests/guest/posix_absent.awk tests/guest/posix_absent.c \
 	tests/guest/libc.sh tests/guest/posix.sh tests/guest/posix_tap.h tests/guest/posix_thread.h $(POSIX_TESTS:=.c)
 TESTS += tests/guest/absent.sh tests/guest/libc.sh tests/guest/posix.sh
 
@@ -53,9 +54,9 @@ tests/guest/posix_restart: tests/guest/posix_restart.c libcapos/libcapos.a $(POS
 	$(AM_V_CCLD)$(POSIX_TEST_CC) -no-pie -I$(srcdir)/kernel/abi -I$(srcdir)/libcapos/include -Igen/include -o $@ \
 		$(srcdir)/tests/guest/posix_restart.c libcapos/libcapos.a
 
-.PHONY: absent-doc
-absent-doc: $(SYSROOT)/.stamp
-	sh $(srcdir)/libcapos-posix/absent.sh $(srcdir) $(SYSROOT)/include/bits/syscall.h >$(srcdir)/doc/absent.md
+.PHONY: posix-doc
+posix-doc: $(SYSROOT)/.stamp
+	sh $(srcdir)/libcapos-posix/posix-doc.sh $(srcdir) $(SYSROOT)/include/bits/syscall.h >$(srcdir)/doc/posix.md
 
 # It goes through the table of system calls.
 tests/guest/posix_pointers: POSIX_TEST_CC += -I$(srcdir)/libcapos-posix/src
