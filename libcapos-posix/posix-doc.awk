@@ -12,7 +12,6 @@ BEGIN {
 	calls_of["open"] = "open openat"
 	calls_of["the processor clock of another process"] = "clock_gettime timer_create"
 	calls_of["the files of /proc and /sys"] = "open openat"
-	calls_of["execve of a program that needs an interpreter"] = "execve"
 	calls_of["an effect of nice values: they are kept and reported"] = "setpriority"
 }
 FNR == 1 {

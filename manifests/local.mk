@@ -8,7 +8,7 @@ MANIFEST = manifests/default.txt
 IMAGE_ETC = manifests/etc/group manifests/etc/os-release manifests/etc/passwd manifests/etc/protocols \
 	manifests/etc/services manifests/etc/shells
 EXTRA_DIST += $(MANIFEST) $(IMAGE_ETC)
-pkgdata_DATA += image/base image/kernel
+pkgdata_DATA += image/base image/kernel image/libc.so
 
 say_image = $(say_image_@AM_V@)
 say_image_ = $(say_image_@AM_DEFAULT_V@)
@@ -22,6 +22,9 @@ image/manifest: $(srcdir)/$(MANIFEST) $(SCHEMAS)
 # Debug information stays in the build directory: the machine's memory is for what runs.
 image/kernel: kernel/capos.elf
 	$(say_image)$(MKDIR_P) image && $(STRIP) -o $@ kernel/capos.elf
+# The dynamic linker and libc, which an image gets with a program that needs them.
+image/libc.so: $(SYSROOT)/.stamp
+	$(say_image)$(MKDIR_P) image && $(STRIP) -o $@ $(SYSROOT)/lib/libc.so
 image/sbin/.stamp: $(IMAGE_SBIN)
 	$(say_image)$(MKDIR_P) image/sbin
 	$(AM_V_at)for program in $(IMAGE_SBIN); do \

@@ -29,6 +29,7 @@ capos_SOURCES = \
 	tools/capos/backlog.c tools/capos/backlog.h \
 	tools/capos/image.c tools/capos/image.h \
 	tools/capos/lines.c \
+	tools/capos/linker.c tools/capos/linker.h \
 	tools/capos/log.c tools/capos/log.h \
 	tools/capos/machine.c tools/capos/machine.h \
 	tools/capos/main.c \

@@ -565,7 +565,9 @@ static void executes(void)
 	make_dynamic("/tmp/dynamic", "/lib/no-such-loader.so");
 	fails(execve("/tmp/dynamic", one, none), ENOENT, "an interpreter that does not exist");
 	make_dynamic("/tmp/dynamic", "/tmp/script");
-	fails(execve("/tmp/dynamic", one, none), ENOEXEC, "one that exists is not started yet");
+	fails(execve("/tmp/dynamic", one, none), ELIBBAD, "one that is a script");
+	make_dynamic("/tmp/dynamic", "/tmp/dynamic");
+	fails(execve("/tmp/dynamic", one, none), ELIBBAD, "one that needs one itself");
 	memset(large, 'x', sizeof(large) - 1);
 	fails(execve(self, too_much, none), E2BIG, "an argument that is too long");
 	unlink("/tmp/plain");

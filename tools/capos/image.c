@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "tools/capos/archive_writer.h"
+#include "tools/capos/linker.h"
 #include "tools/capos/put.h"
 #include "tools/capos/request.h"
 
@@ -146,6 +147,16 @@ static const char *place_program(struct archive_writer *writer, const char *prog
 	return guest_path;
 }
 
+/* What the programs among the host's files are linked with when they are started. */
+static void add_linker(struct archive_writer *writer)
+{
+	const char *library = installed_file("libc.so");
+	int error = linker_add(writer, library);
+
+	if (error != 0)
+		die("cannot put %s into the guest: %s", library, strerror(error));
+}
+
 static void fill_seed(struct archive_writer *writer)
 {
 	if (getrandom(writer->seed, sizeof(writer->seed), 0) != (ssize_t)sizeof(writer->seed))
@@ -234,6 +245,7 @@ void image_write(const struct settings *settings, int fd)
 	void *request = add_request(&writer, settings);
 	if (!request && !settings->written_image && !archive_writer_find(&writer, "etc/program"))
 		die("no program is given, and the image names none");
+	add_linker(&writer);
 	const char *obstacle = archive_writer_obstacle(&writer);
 	if (obstacle)
 		die("/%s of the guest would be a file or a link, and there are files below it too",

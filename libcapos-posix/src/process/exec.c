@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * execve: the file's bytes as the files service has them become the image; of a script, those of
- * its interpreter.  Programs that need a dynamic linker are ENOEXEC, those whose linker does not
- * exist ENOENT.  All that can fail is done before the kernel replaces the old image.
+ * its interpreter; of a dynamic program, those of its dynamic linker, which loads the program.  All
+ * that can fail is done before the kernel replaces the old image.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,13 +23,13 @@
 
 /* Arguments and environment with the pointers to them, 2 MiB as on Linux with a stack of 8 MiB, and
  * what goes with them.  The kernel reads no more (PROCESS_START_BLOCK_MAX). */
-#define BLOCK_SIZE      ((2u << 20) + (128u << 10))
-#define STRING_MAX      (128 << 10) /* bytes of one of them, as on Linux */
-#define CAPS_MAX        64u
-#define ANY_EXECUTE     0111u
-#define AT_RANDOM       25u
-#define SEGMENTS_MAX    64u  /* program headers that are looked at */
-#define INTERPRETER_MAX 256u /* bytes of its path, the 0 included */
+#define BLOCK_SIZE   ((2u << 20) + (128u << 10))
+#define STRING_MAX   (128 << 10) /* bytes of one of them, as on Linux */
+#define CAPS_MAX     64u
+#define ANY_EXECUTE  0111u
+#define AT_RANDOM    25u
+#define SEGMENTS_MAX 64u  /* program headers that are looked at */
+#define LINKER_MAX   256u /* bytes of its path, the 0 included */
 
 struct image {
 	cap_t memory;
@@ -123,10 +123,10 @@ static void random_bytes(uint64_t *out, size_t words)
 	}
 }
 
-/* ---- What cannot be started ---- */
+/* ---- Dynamic programs ---- */
 
-/* The interpreter that an ELF image names; false: none, or its name is malformed. */
-static bool find_interpreter(const uint8_t *bytes, uint64_t size, char name[INTERPRETER_MAX])
+/* The dynamic linker that an ELF image names; false: none, or its name is malformed. */
+static bool find_linker(const uint8_t *bytes, uint64_t size, char name[LINKER_MAX])
 {
 	struct elf_segment s = {.type = 0};
 	struct elf_header h;
@@ -138,41 +138,32 @@ static bool find_interpreter(const uint8_t *bytes, uint64_t size, char name[INTE
 		return false;
 	for (uint32_t i = 0; i < h.phnum && s.type != ELF_SEGMENT_INTERP; i++)
 		memcpy(&s, bytes + h.phoff + i * sizeof(s), sizeof(s));
-	if (s.type != ELF_SEGMENT_INTERP || s.filesz < 2 || s.filesz > INTERPRETER_MAX ||
+	if (s.type != ELF_SEGMENT_INTERP || s.filesz < 2 || s.filesz > LINKER_MAX ||
 	    s.offset > size || s.filesz > size - s.offset || bytes[s.offset + s.filesz - 1])
 		return false;
 	memcpy(name, bytes + s.offset, s.filesz);
 	return true;
 }
 
-/* As Linux: a program whose interpreter does not exist is ENOENT, which says little, so the log has
- * its name. */
-static int check_interpreter(const char *path, const char *interpreter)
+/* As Linux: a program whose dynamic linker does not exist is ENOENT, which says little, so the log
+ * has its name. */
+static int linker_missing(const char *path, const char *linker)
 {
 	static bool named;
-	struct stat st;
 
-	if (path_root() && !path_stat(path_root(), interpreter, true, &st))
-		return (int)absent(ABSENT_INTERPRETER);
 	if (!named)
 		log_line("posix: execve of %s: its interpreter %s does not exist: ENOENT", path,
-		         interpreter);
+		         linker);
 	named = true;
 	return -ENOENT;
 }
 
-/* Why the bytes are no image that the kernel starts; 0: they may be one. */
-static int check_image(const char *path, const void *bytes, uint64_t size)
-{
-	char interpreter[INTERPRETER_MAX];
+/* ---- The image ---- */
 
-	if (find_interpreter(bytes, size, interpreter))
-		return check_interpreter(path, interpreter);
-	return 0;
-}
+/* What else than an image a file was. */
+enum { SCRIPT = 1, DYNAMIC };
 
-/* 1: it is a script. */
-static int read_facts(const char *path, struct image *image, struct script_line *line)
+static int read_facts(struct image *image, struct script_line *line, char linker[LINKER_MAX])
 {
 	void *bytes;
 	uint64_t random[2];
@@ -181,8 +172,8 @@ static int read_facts(const char *path, struct image *image, struct script_line 
 	if (result)
 		return errno_of(result);
 	result = script_read(bytes, image->size, line);
-	if (!result)
-		result = check_image(path, bytes, image->size);
+	if (!result && find_linker(bytes, image->size, linker))
+		result = DYNAMIC;
 	random_bytes(random, 1);
 	random[1] = image_random(bytes, image->size);
 	start_choose_place(bytes, image->size, random, &image->place);
@@ -192,8 +183,9 @@ static int read_facts(const char *path, struct image *image, struct script_line 
 	return result;
 }
 
-/* 1: it is a script, and no image. */
-static int load_image(const char *path, struct image *image, struct script_line *line)
+/* SCRIPT and DYNAMIC: line and linker say what is to be started in its place. */
+static int load_image(const char *path, struct image *image, struct script_line *line,
+                      char linker[LINKER_MAX])
 {
 	struct file_memory_results results;
 	struct capos_call call = FILES_CALL();
@@ -210,7 +202,7 @@ static int load_image(const char *path, struct image *image, struct script_line 
 		return -EIO;
 	image->memory = call.caps[results.memory_index];
 	image->size = results.size;
-	result = image->size ? read_facts(path, image, line) : -ENOEXEC;
+	result = image->size ? read_facts(image, line, linker) : -ENOEXEC;
 	if (result)
 		cap_release(image->memory);
 	return result;
@@ -241,13 +233,14 @@ static const char *name_of(const char *path)
 /* What is to be started. */
 struct start {
 	const char *called;    /* as execve had it: the script's path, if it is one */
-	char path[PATH_BYTES]; /* the file that becomes the image */
+	char path[PATH_BYTES]; /* the file that becomes the image, itself or through its linker */
 	struct image image;
 	const char **args; /* with those that scripts put in front */
 	char *const *env;
 	const char **vector;  /* where args is */
 	uint32_t vector_size; /* bytes */
 	struct script_line lines[SCRIPTS_MAX];
+	char linker[LINKER_MAX];
 };
 
 static int build_block(const struct start *s, cap_t state, void *block, uint32_t *length)
@@ -326,9 +319,10 @@ static long count_strings(long list)
 	return list ? -E2BIG : 0;
 }
 
-/* What scripts put in front of the arguments at most: an interpreter and its argument each, and the
- * script's path in place of the name. */
-#define SCRIPT_ARGS_MAX (2 * SCRIPTS_MAX + 1)
+/* What is put in front of the arguments at most.  Each script: its interpreter and an argument, and
+ * its path in place of the name; a dynamic linker: its path, three options and the program's path
+ * in place of the name. */
+#define EXTRA_ARGS_MAX (2 * SCRIPTS_MAX + 1 + 5)
 
 static int copy_args(struct start *s, long list)
 {
@@ -336,11 +330,11 @@ static int copy_args(struct start *s, long list)
 
 	if (n < 0)
 		return (int)n;
-	s->vector_size = (uint32_t)PAGES_SIZE((SCRIPT_ARGS_MAX + (uint64_t)n + 1) * sizeof(char *));
+	s->vector_size = (uint32_t)PAGES_SIZE((EXTRA_ARGS_MAX + (uint64_t)n + 1) * sizeof(char *));
 	s->vector = pages_map(s->vector_size);
 	if (!s->vector)
 		return -ENOMEM;
-	s->args = s->vector + SCRIPT_ARGS_MAX;
+	s->args = s->vector + EXTRA_ARGS_MAX;
 	return user_read(s->args, list, (size_t)n * sizeof(char *));
 }
 
@@ -358,6 +352,27 @@ static int interpret(struct start *s, const struct script_line *line, char *scri
 	return 0;
 }
 
+/* The dynamic linker is started in place of the program, with the options by which it is given what
+ * to load and the name that the program is called by. */
+static int link_program(struct start *s)
+{
+	const char *name = *s->args ? *s->args++ : "";
+	struct script_line line;
+	char other[LINKER_MAX];
+	int result = load_image(s->linker, &s->image, &line, other);
+
+	if (result == -ENOENT)
+		return linker_missing(s->path, s->linker);
+	if (result)
+		return result < 0 ? result : -ELIBBAD;
+	*--s->args = s->path;
+	*--s->args = "--";
+	*--s->args = name;
+	*--s->args = "--argv0";
+	*--s->args = s->linker;
+	return 0;
+}
+
 /* ---- execve ---- */
 
 /* The file of the path, through the interpreters of scripts. */
@@ -366,7 +381,9 @@ static int load(struct start *s, char (*scripts)[PATH_BYTES])
 	int result;
 
 	for (int depth = 0; depth < SCRIPTS_MAX; depth++) {
-		result = load_image(s->path, &s->image, &s->lines[depth]);
+		result = load_image(s->path, &s->image, &s->lines[depth], s->linker);
+		if (result == DYNAMIC)
+			return link_program(s);
 		if (result <= 0)
 			return result;
 		result = interpret(s, &s->lines[depth], scripts[depth]);

@@ -81,6 +81,8 @@ int clock_read(enum clock_kind kind, int64_t *ns)
 			return -EINVAL;
 		*ns = (int64_t)process.cpu_ns;
 		break;
+	default:
+		return -EINVAL;
 	}
 	return 0;
 }
