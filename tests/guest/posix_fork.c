@@ -561,13 +561,12 @@ static void executes(void)
 	fails(execve("/tmp/script", one, none), ENOEXEC, "nor what is no program");
 	close(open("/tmp/script", O_WRONLY | O_TRUNC));
 	fails(execve("/tmp/script", one, none), ENOEXEC, "nor an empty file");
-	make_file("/tmp/script", "#!/bin/sh\n", 0755);
+	memset(large, '#', 100); /* longer than the header that is looked for */
+	make_file("/tmp/script", large, 0755);
 	make_dynamic("/tmp/dynamic", "/lib/no-such-loader.so");
 	fails(execve("/tmp/dynamic", one, none), ENOENT, "an interpreter that does not exist");
 	make_dynamic("/tmp/dynamic", "/tmp/script");
-	fails(execve("/tmp/dynamic", one, none), ELIBBAD, "one that is a script");
-	make_dynamic("/tmp/dynamic", "/tmp/dynamic");
-	fails(execve("/tmp/dynamic", one, none), ELIBBAD, "one that needs one itself");
+	fails(execve("/tmp/dynamic", one, none), ELIBBAD, "one that is no program");
 	memset(large, 'x', sizeof(large) - 1);
 	fails(execve(self, too_much, none), E2BIG, "an argument that is too long");
 	unlink("/tmp/plain");

@@ -104,6 +104,7 @@ static void code_and_data(void)
 	p = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 	ok(p != MAP_FAILED && ((int (*)(void))p)() == 42, "the file as it is runs");
 	fails(mprotect(p, PAGE, RW), EACCES, "code does not become writable");
+	ok(mprotect(p, PAGE, PROT_READ | PROT_EXEC) == 0, "code is made code again");
 	ok(pwrite(fd, "\xb8\x0d", 2, 0) == 2 && ((int (*)(void))p)() == 42,
 	   "a later write to the file does not change what runs");
 	q = mmap(p, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);

@@ -363,8 +363,10 @@ static int link_program(struct start *s)
 
 	if (result == -ENOENT)
 		return linker_missing(s->path, s->linker);
+	if (result == -ENOEXEC || result > 0)
+		return -ELIBBAD;
 	if (result)
-		return result < 0 ? result : -ELIBBAD;
+		return result;
 	*--s->args = s->path;
 	*--s->args = "--";
 	*--s->args = name;

@@ -359,6 +359,24 @@ static char *const *own_arguments(void)
 	return *at == n ? (char *const *)(at + 1) : NULL;
 }
 
+/* Whether the arguments are those with which init and execve start a dynamic program: LINKER
+ * --argv0 NAME -- PATH ARG...  A linker that is started by hand is called by its own path. */
+static bool is_linked(char *const *args, const char *called)
+{
+	return args[0] && args[1] && args[2] && args[3] && args[4] && strcmp(args[0], called) &&
+	       !strcmp(args[1], "--argv0") && !strcmp(args[3], "--");
+}
+
+static size_t append(char *command, size_t length, const char *arg)
+{
+	size_t part = strlen(arg) + 1;
+
+	if (part > COMMAND_MAX - length)
+		part = COMMAND_MAX - length;
+	memcpy(command + length, arg, part);
+	return length + part;
+}
+
 void world_describe_image(void)
 {
 	static char command[COMMAND_MAX];
@@ -373,14 +391,12 @@ void world_describe_image(void)
 	}
 	if (!called || !*called)
 		called = args && *args ? *args : "";
-	for (; args && *args && length < sizeof(command); args++) {
-		size_t part = strlen(*args) + 1;
-
-		if (part > sizeof(command) - length)
-			part = sizeof(command) - length;
-		memcpy(command + length, *args, part);
-		length += part;
+	if (args && is_linked(args, called)) {
+		length = append(command, length, args[2]);
+		args += 5;
 	}
+	for (; args && *args && length < sizeof(command); args++)
+		length = append(command, length, *args);
 	params.name = MSG_TEXT(strrchr(called, '/') ? strrchr(called, '/') + 1 : called);
 	params.command = MSG_DATA(command, (uint32_t)length);
 	describe(&params);
