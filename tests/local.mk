@@ -12,6 +12,7 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; export srcdir; \
 include $(srcdir)/tests/unit/local.mk
 include $(srcdir)/tests/guest/local.mk
 include $(srcdir)/tests/system/local.mk
+include $(srcdir)/tests/suites/local.mk
 
 # The same for Python; system tests say it each (system/pytest.sh), since the others run without.
 if !HAVE_PYTEST

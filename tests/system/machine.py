@@ -37,11 +37,11 @@ class Capos:
             check=False,
         )
 
-    def raw(self, *arguments, env=None):
+    def raw(self, *arguments, env=None, limit=LIMIT):
         """Runs with exactly these arguments."""
         return subprocess.run(
             [self.command, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
-            timeout=LIMIT + 20, env={**os.environ, **(env or {})}, check=False,
+            timeout=limit + 20, env={**os.environ, **(env or {})}, check=False,
         )
 
     def start(self, *program, options=(), env=None, **popen):
