@@ -11,7 +11,7 @@ cat <<'END'
 # Linux's system calls
 
 Made from the dispatcher's table and from the table of refusals by `make
-posix-doc`; a test compares. *Done*: as Linux 6.1 has it, within the process's
+posix-doc`; a test compares. *Done*: as Linux 6.12 has it, within the process's
 rights. *Partial*: the options that are named fail with the errno that the
 second table gives. *Absent*: ENOSYS. The log says once in each process what it
 asked for and did not get: `posix: not implemented: fcntl F_SETLEASE: EINVAL`.

@@ -23,6 +23,7 @@ POSIX_H = \
 	libcapos-posix/src/entry/entry.h \
 	libcapos-posix/src/file/contents.h \
 	libcapos-posix/src/file/file.h \
+	libcapos-posix/src/file/pipe.h \
 	libcapos-posix/src/file/made.h \
 	libcapos-posix/src/memory/memory.h \
 	libcapos-posix/src/poll/poll.h \
@@ -78,6 +79,7 @@ POSIX_C = \
 	libcapos-posix/src/file/path_attributes.c \
 	libcapos-posix/src/file/path_names.c \
 	libcapos-posix/src/file/pipe.c \
+	libcapos-posix/src/file/pipe_open.c \
 	libcapos-posix/src/file/range.c \
 	libcapos-posix/src/file/stat.c \
 	libcapos-posix/src/memory/memory.c \

@@ -53,7 +53,13 @@ interface Directory {
   lockOwner @15 () -> (ownerIndex :UInt16);
   # A LockOwner for the process that calls, which has one at most (exists), without the right COPY: so it ends with the
   # process, and a fork has none.
+  makeFifo @16 (path :Text, mode :UInt32) -> ();
+  # A file whose contents are fifoBytes of the openers' own: openers see it as the type fifo of size 0, open it with
+  # openRead and openWrite, and agree in the contents on what they move.  Zero at first, and again when nobody has had
+  # it open.
 }
+
+const fifoBytes :UInt64 = 69632;
 
 interface LockOwner {
   # While it exists, record locks of the process that asked for it are kept; they go with it.
@@ -73,7 +79,7 @@ const openNoFollow :UInt32 = 64;
 const openContents :UInt32 = 128;
 const openAnonymous :UInt32 = 256;  # path names a directory: a new file that has no name in it
 
-enum FileType { unknown @0; regular @1; directory @2; symlink @3; }
+enum FileType { unknown @0; regular @1; directory @2; symlink @3; fifo @4; }
 
 struct FileStat {
   inode @0 :UInt64;

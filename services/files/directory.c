@@ -130,6 +130,14 @@ static int open_anonymous(struct msg_call *call, const struct place *place,
 	return STATUS_OK;
 }
 
+/* Rights on the bytes of what is opened.  A FIFO's are changed by those who read, too. */
+static uint32_t rights_of(const struct inode *inode, uint32_t flags)
+{
+	uint32_t rights = flags & (OPEN_READ | OPEN_WRITE);
+
+	return rights && inode->type == FILE_TYPE_FIFO ? OPEN_READ | OPEN_WRITE : rights;
+}
+
 static int directory_open(void *object, struct msg_call *call,
                           const struct directory_open_params *in,
                           struct directory_open_results *out)
@@ -148,7 +156,9 @@ static int directory_open(void *object, struct msg_call *call,
 		status = open_create(&place, in->flags, in->mode);
 	if (!status)
 		status = open_check(place.inode, in->flags);
-	if (!status && (in->flags & OPEN_TRUNCATE))
+	if (!status && place.inode->type == FILE_TYPE_FIFO)
+		status = tree_open_fifo(&files.tree, place.inode);
+	else if (!status && (in->flags & OPEN_TRUNCATE))
 		status = tree_truncate(&files.tree, place.inode, 0);
 	else if (!status)
 		status = check_file(call, place.inode);
@@ -158,7 +168,7 @@ static int directory_open(void *object, struct msg_call *call,
 	if (place.inode->type == FILE_TYPE_DIRECTORY)
 		return give_handle(call, place.inode, directory->from.root, 0, &out->file_index,
 		                   NULL);
-	status = give_handle(call, place.inode, NULL, in->flags & (OPEN_READ | OPEN_WRITE),
+	status = give_handle(call, place.inode, NULL, rights_of(place.inode, in->flags),
 	                     &out->file_index, &handle);
 	/* Without them the client asks for what it needs. */
 	out->has_contents = !status && (in->flags & OPEN_CONTENTS) &&
@@ -235,6 +245,18 @@ static int directory_make_directory(void *object, struct msg_call *call,
 	return status ? status
 	              : tree_make_directory(&files.tree, place.directory, place.text, place.length,
 	                                    in->mode, NULL);
+}
+
+static int directory_make_fifo(void *object, struct msg_call *call,
+                               const struct directory_make_fifo_params *in)
+{
+	struct place place;
+	int status = resolve_new(object, in->path, false, &place);
+
+	(void)call;
+	return status ? status
+	              : tree_make_fifo(&files.tree, place.directory, place.text, place.length,
+	                               in->mode);
 }
 
 static int directory_remove(void *object, struct msg_call *call,
@@ -421,4 +443,5 @@ const struct directory_ops directory_ops = {
         .path = directory_path,
         .open_session = directory_open_session,
         .lock_owner = directory_lock_owner,
+        .make_fifo = directory_make_fifo,
 };

@@ -10,16 +10,34 @@
 /* What a read puts together when the file does not hold it in one piece. */
 static uint8_t read_space[READ_MAX];
 
+/* A FIFO's bytes are the business of those who share them: its size stays, and none of them become
+ * a file's. */
+static int check_kind(const struct handle *file)
+{
+	return file->inode->type == FILE_TYPE_FIFO ? STATUS_INVALID_ARGUMENT : STATUS_OK;
+}
+
+static int check_writable(const struct handle *file)
+{
+	return file->flags & OPEN_WRITE ? check_kind(file) : STATUS_ACCESS_DENIED;
+}
+
+static int check_readable(const struct handle *file)
+{
+	return file->flags & OPEN_READ ? check_kind(file) : STATUS_ACCESS_DENIED;
+}
+
 static int file_read(void *object, struct msg_call *call, const struct file_read_params *in,
                      struct file_read_results *out)
 {
 	struct handle *file = object;
 	uint32_t length = in->length < READ_MAX ? in->length : READ_MAX;
 	const struct data *data = &file->inode->data;
+	int status = check_readable(file);
 
 	(void)call;
-	if (!(file->flags & OPEN_READ))
-		return STATUS_ACCESS_DENIED;
+	if (status)
+		return status;
 	if (!data->payer && in->offset < data->size && length > data->size - in->offset)
 		length = (uint32_t)(data->size - in->offset);
 	out->data.ptr = data_run(data, in->offset, length);
@@ -37,12 +55,13 @@ static int file_write(void *object, struct msg_call *call, const struct file_wri
                       struct file_write_results *out)
 {
 	struct handle *file = object;
+	int status = check_writable(file);
 
 	(void)call;
-	if (!(file->flags & OPEN_WRITE))
-		return STATUS_ACCESS_DENIED;
-	int status = tree_write(&files.tree, file->inode, false, in->offset, in->data.ptr,
-	                        in->data.len, &out->written);
+	if (status)
+		return status;
+	status = tree_write(&files.tree, file->inode, false, in->offset, in->data.ptr, in->data.len,
+	                    &out->written);
 	out->size = file->inode->data.size;
 	return status;
 }
@@ -51,12 +70,13 @@ static int file_append(void *object, struct msg_call *call, const struct file_ap
                        struct file_append_results *out)
 {
 	struct handle *file = object;
+	int status = check_writable(file);
 
 	(void)call;
-	if (!(file->flags & OPEN_WRITE))
-		return STATUS_ACCESS_DENIED;
-	int status = tree_write(&files.tree, file->inode, true, 0, in->data.ptr, in->data.len,
-	                        &out->written);
+	if (status)
+		return status;
+	status = tree_write(&files.tree, file->inode, true, 0, in->data.ptr, in->data.len,
+	                    &out->written);
 	out->size = file->inode->data.size;
 	return status;
 }
@@ -73,10 +93,11 @@ static int file_get_stat(void *object, struct msg_call *call, struct file_stat_r
 static int file_truncate(void *object, struct msg_call *call, const struct file_truncate_params *in)
 {
 	struct handle *file = object;
+	int status = check_writable(file);
 
 	(void)call;
-	if (!(file->flags & OPEN_WRITE))
-		return STATUS_ACCESS_DENIED;
+	if (status)
+		return status;
 	return tree_truncate(&files.tree, file->inode, in->size);
 }
 
@@ -131,10 +152,10 @@ static int file_memory(void *object, struct msg_call *call, struct file_memory_r
 	struct handle *file = object;
 	struct data *data = &file->inode->data;
 	cap_t memory;
-	int status;
+	int status = check_readable(file);
 
-	if (!(file->flags & OPEN_READ))
-		return STATUS_ACCESS_DENIED;
+	if (status)
+		return status;
 	inode_refresh(file->inode);
 	if (!data->size)
 		return STATUS_INVALID_ARGUMENT;
@@ -177,20 +198,22 @@ static int file_contents(void *object, struct msg_call *call, struct file_conten
 static int file_grow(void *object, struct msg_call *call, const struct file_grow_params *in)
 {
 	struct handle *file = object;
+	int status = check_writable(file);
 
 	(void)call;
-	if (!(file->flags & OPEN_WRITE))
-		return STATUS_ACCESS_DENIED;
+	if (status)
+		return status;
 	return data_grow(&file->inode->data, files.tree.slab->source, in->offset, in->length);
 }
 
 static int file_allocate(void *object, struct msg_call *call, const struct file_allocate_params *in)
 {
 	struct handle *file = object;
+	int status = check_writable(file);
 
 	(void)call;
-	if (!(file->flags & OPEN_WRITE))
-		return STATUS_ACCESS_DENIED;
+	if (status)
+		return status;
 	return tree_allocate(&files.tree, file->inode, in->offset, in->length, in->keep_size,
 	                     in->punch);
 }

@@ -56,7 +56,11 @@ static void leave_file(struct handle *handle)
 	inode_refresh(inode);
 	if (handle->stores)
 		inode->data.writers--;
-	if (inode->held == 1 && inode->links)
+	if (inode->held > 1)
+		return;
+	if (inode->type == FILE_TYPE_FIFO)
+		data_free(&inode->data); /* what was not read goes with the last that had it open */
+	else if (inode->links)
 		data_settle(&inode->data);
 }
 
@@ -67,7 +71,7 @@ void handle_close(struct handle_table *table, struct tree *tree, uint64_t word)
 	if (!handle)
 		return;
 	locks_close(&tree->locks, &handle->inode->locks, tree->slab, word);
-	if (handle->inode->type == FILE_TYPE_REGULAR)
+	if (inode_has_data(handle->inode))
 		leave_file(handle);
 	inode_drop(tree, handle->inode);
 	if (handle->root)

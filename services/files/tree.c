@@ -47,7 +47,7 @@ static struct inode *inode_create(struct tree *tree, uint16_t type, uint32_t mod
 static void inode_destroy(struct tree *tree, struct inode *inode)
 {
 	locks_free(&tree->locks, &inode->locks, tree->slab);
-	if (inode->type == FILE_TYPE_REGULAR)
+	if (inode_has_data(inode))
 		data_free(&inode->data);
 	else if (inode->type == FILE_TYPE_SYMLINK)
 		slab_put(tree->slab, inode->symlink.target, inode->symlink.length);
@@ -257,6 +257,27 @@ int tree_make_file(struct tree *tree, struct inode *directory, const char *text,
 	if (!inode)
 		return STATUS_NO_SPACE;
 	return enter_new(tree, directory, text, length, inode, out);
+}
+
+int tree_make_fifo(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
+                   uint32_t mode)
+{
+	struct inode *inode;
+	int status = enter_check(directory, length);
+
+	if (status)
+		return status;
+	inode = inode_create(tree, FILE_TYPE_FIFO, mode);
+	if (!inode)
+		return STATUS_NO_SPACE;
+	return enter_new(tree, directory, text, length, inode, NULL);
+}
+
+int tree_open_fifo(struct tree *tree, struct inode *fifo)
+{
+	if (fifo->data.size)
+		return STATUS_OK;
+	return data_truncate(&fifo->data, tree->slab->source, FIFO_BYTES);
 }
 
 int tree_make_anonymous(struct tree *tree, uint32_t mode, struct inode **out)

@@ -64,6 +64,11 @@ struct inode {
 	};
 };
 
+static inline bool inode_has_data(const struct inode *inode)
+{
+	return inode->type == FILE_TYPE_REGULAR || inode->type == FILE_TYPE_FIFO;
+}
+
 struct tree {
 	struct slab *slab; /* what is made now is drawn from it, and from its page source */
 	struct inode *top;
@@ -98,6 +103,11 @@ struct name *tree_next(struct inode *directory, uint64_t position);
 /* All of these: Status; text is a single component that does not exist in directory yet. */
 int tree_make_file(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
                    uint32_t mode, struct inode **out);
+/* A FIFO: its data is what those who open it share, FIFO_BYTES while one has it open. */
+int tree_make_fifo(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
+                   uint32_t mode);
+/* Gives a FIFO its data when nobody has had it open before. */
+int tree_open_fifo(struct tree *tree, struct inode *fifo);
 /* One without a name, which lives while it is held; the caller holds it. */
 int tree_make_anonymous(struct tree *tree, uint32_t mode, struct inode **out);
 int tree_make_directory(struct tree *tree, struct inode *directory, const char *text,

@@ -30,6 +30,7 @@ for name in \
 	eventfds \
 	faults \
 	fds \
+	fifo \
 	fork \
 	hardening \
 	locks \

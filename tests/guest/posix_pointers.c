@@ -403,6 +403,8 @@ static void paths(void)
 	        CALL(1, STRING, 0, faccessat2, AT_FDCWD, HERE, 0, 0),
 	        CALL(0, STRING, 0, mkdir, HERE, 0700),
 	        CALL(1, STRING, 0, mkdirat, AT_FDCWD, HERE, 0700),
+	        CALL(0, STRING, 0, mknod, HERE, S_IFIFO | 0600, 0),
+	        CALL(1, STRING, 0, mknodat, AT_FDCWD, HERE, S_IFIFO | 0600, 0),
 	        CALL(0, STRING, 0, rmdir, HERE),
 	        CALL(0, STRING, 0, rename, HERE, (long)good),
 	        CALL(1, STRING, 0, rename, (long)good, HERE),

@@ -23,8 +23,8 @@ if os.geteuid() == 0:
         ("RLIMIT_NPROC", "a hard limit is not raised"), "Linux does not hold root to them")
 # posix_absent, posix_denied, posix_layout, posix_pointers, posix_restart and posix_sockets look at what only capOS
 # has: its table of calls, its rights, its places in memory, its services, the machine's own peers.
-PROGRAMS = ("cancel", "contents", "databases", "eventfds", "faults", "fds", "files", "fork", "hardening", "locks",
-            "memory", "processes", "queued", "signals", "stress", "threads", "time", "timers")
+PROGRAMS = ("cancel", "contents", "databases", "eventfds", "faults", "fds", "fifo", "files", "fork", "hardening",
+            "locks", "memory", "processes", "queued", "signals", "stress", "threads", "time", "timers")
 LIBRARY = """
 #include <stdio.h>
 __thread int counter = 40;

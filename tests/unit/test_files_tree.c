@@ -418,6 +418,33 @@ static void test_handles(void **state)
 
 /* Pages come from the client that makes something, and go back there, whichever client removes
  * it. */
+static void test_a_fifo_has_memory_while_it_is_open(void **state)
+{
+	static struct handle places[HANDLES_MAX];
+	static struct handle_table table = {.handles = places, .most = HANDLES_MAX};
+	struct file_stat stat;
+	struct inode *fifo;
+	uint64_t first, second;
+
+	(void)state;
+	assert_int_equal(tree_make_fifo(&tree, tree.top, "f", 1, 0600), STATUS_OK);
+	fifo = at("/f");
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(fifo->data.size, 0);
+		assert_int_equal(tree_open_fifo(&tree, fifo), STATUS_OK);
+		assert_int_equal(handle_open(&table, fifo, NULL, 3, 0, &first), STATUS_OK);
+		assert_int_equal(tree_open_fifo(&tree, fifo), STATUS_OK);
+		assert_int_equal(handle_open(&table, fifo, NULL, 3, 0, &second), STATUS_OK);
+		handle_close(&table, &tree, first);
+		assert_int_equal(fifo->data.size, FIFO_BYTES);
+		inode_stat(fifo, &stat);
+		assert_int_equal(stat.type, FILE_TYPE_FIFO);
+		assert_int_equal(stat.size, 0);
+		handle_close(&table, &tree, second);
+	}
+	assert_int_equal(remove_path("/f", false), STATUS_OK);
+}
+
 static void test_each_client_pays_for_what_it_makes(void **state)
 {
 	static struct test_pages other_pages = {.limit = 100};
@@ -644,6 +671,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_rename, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_listing_survives_changes, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_handles, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_a_fifo_has_memory_while_it_is_open, setup,
+	                                        teardown),
 	        cmocka_unit_test_setup_teardown(test_each_client_pays_for_what_it_makes, setup,
 	                                        teardown),
 	        cmocka_unit_test_setup_teardown(test_load, setup, teardown),

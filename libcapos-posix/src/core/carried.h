@@ -21,8 +21,7 @@ enum carried_kind {
 	CARRY_DIRECTORY,
 	CARRY_DEVICE,
 	CARRY_SOCKET,
-	CARRY_PIPE_READER,
-	CARRY_PIPE_WRITER,
+	CARRY_PIPE,
 	CARRY_EVENTFD,
 	CARRY_TIMERFD,
 	CARRY_SIGNALFD,
@@ -43,11 +42,12 @@ struct carried {
 	uint32_t kind;  /* enum carried_kind */
 	int32_t flags;  /* of the description */
 	cap_t object;   /* the socket, stream, file; a pipe's memory */
-	cap_t contents; /* a file's; CAP_NULL: it has not asked for them */
+	cap_t contents; /* a file's; CAP_NULL: it has not asked for them; of a FIFO: its File */
 	int64_t offset;
 	cap_t shared; /* the memory of its state; CAP_NULL: it is not shared */
 	cap_t end;    /* of a pipe: its ProcessEnd */
-	/* of devices: the minor number; of files: record locks were used; of terminals: theirs */
+	/* of devices: the minor number; of files: record locks were used; of terminals: theirs; of
+	 * pipes: their places among the opens */
 	uint32_t detail;
 	uint64_t signals;       /* of signalfd: its set */
 	struct chan_state chan; /* of streams and sockets */

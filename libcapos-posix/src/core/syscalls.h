@@ -67,9 +67,11 @@
 	/* resolver.c */                           \
 	SYSCALL(resolve, 4, RESTART, sockets)      \
 	/* file*.c, path*.c, dir*.c */             \
-	SYSCALL(open, 3, ONCE, files)              \
-	SYSCALL(openat, 4, ONCE, files)            \
-	SYSCALL(creat, 2, ONCE, files)             \
+	SYSCALL(open, 3, RESTART, files)           \
+	SYSCALL(openat, 4, RESTART, files)         \
+	SYSCALL(mknod, 3, ONCE, files)             \
+	SYSCALL(mknodat, 4, ONCE, files)           \
+	SYSCALL(creat, 2, RESTART, files)          \
 	SYSCALL(stat, 2, ONCE, files)              \
 	SYSCALL(lstat, 2, ONCE, files)             \
 	SYSCALL(fstat, 2, ONCE, files)             \

@@ -74,6 +74,9 @@ int file_open_regular(const struct contents *contents, int flags, struct file **
 /* Another description of a regular file that is open, with an offset of its own and no more rights:
  * -EACCES.  1: it is no regular file. */
 int file_open_again(const struct file *f, int flags, struct file **out);
+/* Opens an end of a FIFO by its File and contents, which it takes over; waits for the other end as
+ * POSIX wants.  0, -EINTR, -ENXIO or another -errno. */
+int fifo_open(cap_t file, cap_t memory, int flags, struct file **out);
 int file_open_directory(cap_t object, int flags, struct file **out);
 /* The Directory behind a descriptor's description; CAP_NULL: it is no directory. */
 cap_t file_directory(const struct file *f);

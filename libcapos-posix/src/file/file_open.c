@@ -63,6 +63,16 @@ static int open_regular(const struct directory_open_results *results, const stru
 	return file_open_regular(&contents, flags, out);
 }
 
+static int open_fifo(const struct directory_open_results *results, const struct capos_call *call,
+                     int flags, struct file **out)
+{
+	if (results->has_contents && call->ncaps == 2)
+		return fifo_open(call->caps[0], call->caps[1], flags, out);
+	for (uint32_t i = 0; i < call->ncaps; i++)
+		cap_release(call->caps[i]);
+	return -ENOMEM;
+}
+
 static int open_path(int directory_fd, const char *path, int flags, unsigned mode,
                      struct file **out)
 {
@@ -81,6 +91,8 @@ static int open_path(int directory_fd, const char *path, int flags, unsigned mod
 		return errno_of(result);
 	if (!call.ncaps)
 		return -EIO;
+	if (results.stat.type == FILE_TYPE_FIFO && !(flags & O_PATH))
+		return open_fifo(&results, &call, flags & KEPT_FLAGS, out);
 	if (results.stat.type == FILE_TYPE_DIRECTORY)
 		result = file_open_directory(call.caps[0], flags & KEPT_FLAGS, out);
 	else
@@ -220,8 +232,12 @@ long sys_ftruncate(long fd, long size)
 long sys_truncate(long path, long size)
 {
 	struct file *f;
-	int result = open_any(AT_FDCWD, (const char *)path, O_WRONLY, 0, &f);
+	struct stat st;
+	int result = stat_at(AT_FDCWD, (const char *)path, 0, &st);
 
+	if (!result && S_ISFIFO(st.st_mode))
+		return -EINVAL; /* opening it would wait */
+	result = open_any(AT_FDCWD, (const char *)path, O_WRONLY, 0, &f);
 	if (result)
 		return result;
 	result = size >= 0 && f->ops->truncate ? f->ops->truncate(f, size) : -EINVAL;

@@ -30,6 +30,47 @@ long sys_mkdir(long path, long mode)
 	return sys_mkdirat(AT_FDCWD, path, mode);
 }
 
+static long make_fifo(long directory_fd, long path, long mode)
+{
+	struct directory_make_fifo_params params = {.mode = path_umask((unsigned)mode)};
+	struct capos_call call = FILES_CALL();
+	cap_t base;
+	int result = path_base((int)directory_fd, (const char *)path, &base);
+
+	if (result)
+		return result;
+	params.path = path_text((const char *)path);
+	return errno_of(directory_make_fifo(base, &params, &call));
+}
+
+/* Devices are the system's and sockets are made by bind: as for a user that is not root. */
+long sys_mknodat(long directory_fd, long path, long mode, long device)
+{
+	long fd;
+
+	(void)device;
+	switch (mode & S_IFMT) {
+	case 0:
+	case S_IFREG:
+		fd = sys_openat(directory_fd, path, O_CREAT | O_EXCL | O_WRONLY, mode & 07777);
+		return fd < 0 ? fd : sys_close(fd);
+	case S_IFIFO:
+		return make_fifo(directory_fd, path, mode);
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFSOCK:
+	case S_IFDIR:
+		return -EPERM;
+	default:
+		return -EINVAL;
+	}
+}
+
+long sys_mknod(long path, long mode, long device)
+{
+	return sys_mknodat(AT_FDCWD, path, mode, device);
+}
+
 long sys_unlinkat(long directory_fd, long path, long flags)
 {
 	struct directory_remove_params params = {.directory = flags & AT_REMOVEDIR};

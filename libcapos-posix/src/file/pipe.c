@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pipes: a buffer in memory that is common to all processes that have an end of it, made by one and
- * handed on by fork and exec.  It is changed under its lock; a process that waits says so first and
- * is woken by the event that relatives have in common.  Each process that opens or closes an end
- * counts it; of those that were killed the process service knows, so an end is held exactly while
- * both say so.
+ * The operations of pipes and FIFOs: a buffer in memory that is common to all processes that have
+ * an end of it.  It is changed under its lock; a process that waits says so first and is woken by
+ * the event that relatives have in common.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,30 +16,13 @@
 
 #include <capos/cap.h>
 
+#include <capos/schema/service_client.h>
+
 #include "core/core.h"
 #include "file/file.h"
+#include "file/pipe.h"
 
-#define PIPE_CAPACITY 65536u /* bytes, a power of two; as Linux has it */
-
-struct pipe_shared {
-	_Atomic uint32_t lock;
-	uint32_t head, tail;               /* taken and put so far; run freely */
-	_Atomic uint32_t wants;            /* a process sleeps until something changes */
-	_Atomic uint32_t readers, writers; /* processes that have that end, killed ones included */
-	uint64_t word; /* of the reading end (ends.h); the writing one's follows */
-	_Alignas(4096) uint8_t data[PIPE_CAPACITY];
-};
-
-/* Of both ends in this process. */
-struct pipe {
-	struct pipe_shared *shared;
-	cap_t memory;
-	unsigned ends; /* descriptions here, of one end each */
-	cap_t held[2]; /* ProcessEnds: of the reading one, of the writing one */
-	struct pipe *next;
-};
-
-static struct pipe *pipes; /* all, to find the other end's after exec */
+static struct pipe *pipes; /* all, to find the one of an end after exec */
 
 static uint32_t filled(const struct pipe_shared *p)
 {
@@ -50,14 +31,25 @@ static uint32_t filled(const struct pipe_shared *p)
 	return bytes < PIPE_CAPACITY ? bytes : PIPE_CAPACITY;
 }
 
-static bool has_readers(struct pipe_shared *p)
+bool pipe_has(struct pipe_shared *p, enum pipe_side side)
 {
-	return atomic_load(&p->readers) && ends_held(p->word);
+	uint32_t n = atomic_load(&p->nopens[side]);
+
+	for (uint32_t i = 0; i < n && i < PIPE_OPENS; i++) {
+		if (atomic_load(&p->opens[side][i].processes) && ends_held(p->opens[side][i].word))
+			return true;
+	}
+	return false;
 }
 
-static bool has_writers(struct pipe_shared *p)
+static struct pipe_end *end_of(const struct file *f)
 {
-	return atomic_load(&p->writers) && ends_held(p->word + 1);
+	return f->data;
+}
+
+static struct pipe_shared *shared_of(const struct file *f)
+{
+	return end_of(f)->pipe->shared;
 }
 
 /* The next bytes at index `from` on that are in one piece: up to length, and no more than
@@ -104,8 +96,7 @@ static ssize_t put(void *context, void *from, size_t length, size_t before)
 	return left && !done ? -EFAULT : (ssize_t)done;
 }
 
-/* Gives the pipe to the others, and wakes who waits for what was changed. */
-static void unlock(struct pipe_shared *p, bool has_changed)
+void pipe_unlock(struct pipe_shared *p, bool has_changed)
 {
 	bool wake = has_changed && atomic_exchange(&p->wants, 0);
 
@@ -133,17 +124,17 @@ static ssize_t try_take(void *context)
 
 	shared_lock(&p->lock);
 	result = vector_move(t->iov, t->n, 0, take, p);
-	if (!result && has_writers(p)) {
+	if (!result && pipe_has(p, PIPE_WRITES)) {
 		atomic_store(&p->wants, 1);
 		result = WAIT_NOTHING;
 	}
-	unlock(p, result > 0);
+	pipe_unlock(p, result > 0);
 	return result;
 }
 
 static ssize_t pipe_read(struct file *f, const struct iovec *iov, int n)
 {
-	struct transfer t = {.pipe = ((struct pipe *)f->data)->shared, .iov = iov, .n = n};
+	struct transfer t = {.pipe = shared_of(f), .iov = iov, .n = n};
 	const struct waiting w = {
 	        .attempt = try_take, .context = &t, .nonblocking = file_flags(f) & O_NONBLOCK};
 
@@ -158,7 +149,7 @@ static ssize_t try_put(void *context)
 	ssize_t result;
 
 	shared_lock(&p->lock);
-	if (!has_readers(p)) {
+	if (!pipe_has(p, PIPE_READS)) {
 		result = -EPIPE;
 	} else if (PIPE_CAPACITY - filled(p) < t->least) {
 		atomic_store(&p->wants, 1);
@@ -166,7 +157,7 @@ static ssize_t try_put(void *context)
 	} else {
 		result = vector_move(t->iov, t->n, t->done, put, p);
 	}
-	unlock(p, result > 0);
+	pipe_unlock(p, result > 0);
 	if (result <= 0)
 		return result;
 	t->done += (size_t)result;
@@ -175,10 +166,8 @@ static ssize_t try_put(void *context)
 
 static ssize_t pipe_write(struct file *f, const struct iovec *iov, int n)
 {
-	struct transfer t = {.pipe = ((struct pipe *)f->data)->shared,
-	                     .iov = iov,
-	                     .n = n,
-	                     .length = vector_length(iov, n)};
+	struct transfer t = {
+	        .pipe = shared_of(f), .iov = iov, .n = n, .length = vector_length(iov, n)};
 	const struct waiting w = {
 	        .attempt = try_put, .context = &t, .nonblocking = file_flags(f) & O_NONBLOCK};
 	ssize_t result;
@@ -190,33 +179,50 @@ static ssize_t pipe_write(struct file *f, const struct iovec *iov, int n)
 	return t.done ? (ssize_t)t.done : result;
 }
 
-static unsigned pipe_poll_reader(struct file *f, unsigned wanted, bool arm)
+static unsigned poll_sides(const struct pipe_end *end, struct pipe_shared *p)
 {
-	struct pipe_shared *p = ((struct pipe *)f->data)->shared;
+	unsigned ready = 0;
 
-	(void)wanted;
-	if (arm)
-		atomic_store(&p->wants, 1);
-	return (filled(p) ? POLLIN | POLLRDNORM : 0) | (has_writers(p) ? 0 : POLLHUP);
+	if (end->place[PIPE_READS] >= 0) {
+		ready |= filled(p) ? POLLIN | POLLRDNORM : 0;
+		if (end->writers_since != atomic_load(&p->opened[PIPE_WRITES]) &&
+		    !pipe_has(p, PIPE_WRITES))
+			ready |= POLLHUP;
+	}
+	if (end->place[PIPE_WRITES] >= 0) {
+		ready |= PIPE_CAPACITY - filled(p) >= PIPE_BUF ? POLLOUT | POLLWRNORM : 0;
+		ready |= pipe_has(p, PIPE_READS) ? 0 : POLLERR;
+	}
+	return ready;
 }
 
-static unsigned pipe_poll_writer(struct file *f, unsigned wanted, bool arm)
+static unsigned pipe_poll(struct file *f, unsigned wanted, bool arm)
 {
-	struct pipe_shared *p = ((struct pipe *)f->data)->shared;
+	struct pipe_shared *p = shared_of(f);
 
 	(void)wanted;
 	if (arm)
 		atomic_store(&p->wants, 1);
-	return (PIPE_CAPACITY - filled(p) >= PIPE_BUF ? POLLOUT | POLLWRNORM : 0) |
-	       (has_readers(p) ? 0 : POLLERR);
+	return poll_sides(end_of(f), p);
 }
 
 static int pipe_stat(struct file *f, struct stat *st)
 {
+	const struct pipe_end *end = end_of(f);
+	struct file_stat_results results;
+	struct capos_call call = FILES_CALL();
+	int result;
+
+	if (end->file) {
+		result = file_stat(end->file, &results, &call);
+		if (!result)
+			stat_from(&results.stat, st);
+		return errno_of(result);
+	}
 	memset(st, 0, sizeof(*st));
 	st->st_mode = S_IFIFO | 0600;
 	st->st_nlink = 1;
-	st->st_ino = ((struct pipe *)f->data)->memory;
+	st->st_ino = end->pipe->memory;
 	st->st_blksize = PIPE_BUF;
 	return 0;
 }
@@ -227,125 +233,127 @@ static int pipe_ioctl(struct file *f, unsigned long request, void *argument)
 
 	if (request != FIONREAD)
 		return -ENOTTY;
-	unread = (int)filled(((struct pipe *)f->data)->shared);
+	unread = (int)filled(shared_of(f));
 	return user_put(argument, &unread);
 }
 
-static void pipe_free(struct pipe *p)
+void pipe_settle(struct pipe *p)
 {
 	struct pipe **link = &pipes;
 
+	if (p->ends)
+		return;
 	while (*link && *link != p)
 		link = &(*link)->next;
 	if (*link)
 		*link = p->next;
 	if (p->shared)
 		cap_memory_unmap(p->shared, sizeof(*p->shared));
-	cap_release(p->held[0]);
-	cap_release(p->held[1]);
 	cap_release(p->memory);
 	posix_free(p);
 }
 
-/* One process less has the end. */
-static void leave_end(struct pipe_shared *p, _Atomic uint32_t *end)
+static int pipe_chmod(struct file *f, unsigned mode)
 {
-	if (atomic_fetch_sub(end, 1) == 1 && atomic_exchange(&p->wants, 0))
+	struct capos_call call = FILES_CALL();
+	const struct file_set_mode_params params = {.mode = mode};
+
+	return end_of(f)->file ? errno_of(file_set_mode(end_of(f)->file, &params, &call)) : -EINVAL;
+}
+
+static int pipe_utimens(struct file *f, const int64_t times_ns[2])
+{
+	struct capos_call call = FILES_CALL();
+	const struct file_set_times_params params = {.access_ns = times_ns[0],
+	                                             .modify_ns = times_ns[1]};
+
+	return end_of(f)->file ? errno_of(file_set_times(end_of(f)->file, &params, &call))
+	                       : -EINVAL;
+}
+
+/* The calls of `change` for each side that the description has. */
+static void each_side(const struct pipe_end *end,
+                      void (*change)(struct pipe_shared *p, _Atomic uint32_t *processes))
+{
+	struct pipe_shared *p = end->pipe->shared;
+
+	for (int side = 0; side < PIPE_SIDES; side++) {
+		if (end->place[side] >= 0)
+			change(p, &p->opens[side][end->place[side]].processes);
+	}
+}
+
+/* One process less has it. */
+static void leave_side(struct pipe_shared *p, _Atomic uint32_t *processes)
+{
+	if (atomic_fetch_sub(processes, 1) == 1 && atomic_exchange(&p->wants, 0))
 		family_wake();
 }
 
-static void close_end(struct pipe *p, _Atomic uint32_t *end, cap_t *held)
+static void enter_side(struct pipe_shared *p, _Atomic uint32_t *processes)
 {
-	cap_release(*held);
-	*held = CAP_NULL;
-	leave_end(p->shared, end);
-	if (--p->ends == 0)
-		pipe_free(p);
+	(void)p;
+	atomic_fetch_add(processes, 1);
 }
 
-static void pipe_close_reader(struct file *f)
+static void pipe_close(struct file *f)
 {
-	struct pipe *p = f->data;
+	struct pipe_end *end = end_of(f);
 
-	close_end(p, &p->shared->readers, &p->held[0]);
+	each_side(end, leave_side);
+	cap_release(end->held);
+	cap_release(end->file);
+	end->pipe->ends--;
+	pipe_settle(end->pipe);
+	posix_free(end);
 }
 
-static void pipe_close_writer(struct file *f)
+static void pipe_leave(struct file *f)
 {
-	struct pipe *p = f->data;
-
-	close_end(p, &p->shared->writers, &p->held[1]);
+	each_side(end_of(f), leave_side);
 }
 
-static void pipe_leave_reader(struct file *f)
+static int pipe_fork(struct file *f)
 {
-	struct pipe_shared *p = ((struct pipe *)f->data)->shared;
-
-	leave_end(p, &p->readers);
-}
-
-static void pipe_leave_writer(struct file *f)
-{
-	struct pipe_shared *p = ((struct pipe *)f->data)->shared;
-
-	leave_end(p, &p->writers);
-}
-
-static int pipe_fork_reader(struct file *f)
-{
-	atomic_fetch_add(&((struct pipe *)f->data)->shared->readers, 1);
+	each_side(end_of(f), enter_side);
 	return 0;
 }
 
-static int pipe_fork_writer(struct file *f)
+static int pipe_carry(struct file *f, struct carried *out)
 {
-	atomic_fetch_add(&((struct pipe *)f->data)->shared->writers, 1);
+	const struct pipe_end *end = end_of(f);
+
+	out->kind = CARRY_PIPE;
+	out->end = end->held;
+	out->object = end->pipe->memory;
+	out->contents = end->file;
+	out->detail = (uint32_t)(end->place[PIPE_READS] + 1) |
+	              (uint32_t)(end->place[PIPE_WRITES] + 1) << 16;
+	out->offset = end->writers_since;
 	return 0;
 }
 
-static int pipe_carry_reader(struct file *f, struct carried *out)
-{
-	out->kind = CARRY_PIPE_READER;
-	out->end = ((struct pipe *)f->data)->held[0];
-	out->object = ((struct pipe *)f->data)->memory;
-	return 0;
-}
+#define PIPE_OPS                                                                            \
+	.poll = pipe_poll, .stat = pipe_stat, .chmod = pipe_chmod, .utimens = pipe_utimens, \
+	.ioctl = pipe_ioctl, .pipe_capacity = PIPE_CAPACITY, .close = pipe_close,           \
+	.fork = pipe_fork, .fork_failed = pipe_leave, .leave = pipe_leave, .carry = pipe_carry
 
-static int pipe_carry_writer(struct file *f, struct carried *out)
-{
-	out->kind = CARRY_PIPE_WRITER;
-	out->end = ((struct pipe *)f->data)->held[1];
-	out->object = ((struct pipe *)f->data)->memory;
-	return 0;
-}
+static const struct file_ops reader_ops = {.read = pipe_read, PIPE_OPS};
+static const struct file_ops writer_ops = {.write = pipe_write, PIPE_OPS};
+static const struct file_ops both_ops = {.read = pipe_read, .write = pipe_write, PIPE_OPS};
 
-static const struct file_ops reader_ops = {.read = pipe_read,
-                                           .poll = pipe_poll_reader,
-                                           .stat = pipe_stat,
-                                           .ioctl = pipe_ioctl,
-                                           .pipe_capacity = PIPE_CAPACITY,
-                                           .close = pipe_close_reader,
-                                           .fork = pipe_fork_reader,
-                                           .fork_failed = pipe_leave_reader,
-                                           .leave = pipe_leave_reader,
-                                           .carry = pipe_carry_reader};
-static const struct file_ops writer_ops = {.write = pipe_write,
-                                           .poll = pipe_poll_writer,
-                                           .stat = pipe_stat,
-                                           .ioctl = pipe_ioctl,
-                                           .pipe_capacity = PIPE_CAPACITY,
-                                           .close = pipe_close_writer,
-                                           .fork = pipe_fork_writer,
-                                           .fork_failed = pipe_leave_writer,
-                                           .leave = pipe_leave_writer,
-                                           .carry = pipe_carry_writer};
+/* ---- Ends ---- */
 
-/* Maps the pipe's memory, whose capability it takes over, also when it fails. */
-static struct pipe *pipe_map(cap_t memory)
+struct pipe *pipe_map(cap_t memory)
 {
-	struct pipe *p = posix_alloc(sizeof(*p));
+	struct pipe *p = pipes;
 	void *address;
 
+	while (p && p->memory != memory)
+		p = p->next;
+	if (p)
+		return p;
+	p = posix_alloc(sizeof(*p));
 	if (!p) {
 		cap_release(memory);
 		return NULL;
@@ -353,7 +361,7 @@ static struct pipe *pipe_map(cap_t memory)
 	p->memory = memory;
 	if (cap_memory_map(memory, 0, sizeof(*p->shared), CAP_RIGHT_READ | CAP_RIGHT_WRITE,
 	                   &address)) {
-		pipe_free(p);
+		pipe_settle(p);
 		return NULL;
 	}
 	p->shared = address;
@@ -362,99 +370,76 @@ static struct pipe *pipe_map(cap_t memory)
 	return p;
 }
 
-static struct pipe *pipe_create(void)
+/* A place that no process has; -1: there is none. */
+static int find_place(struct pipe_shared *p, int side)
 {
-	struct shared_ends ends;
-	cap_t memory;
-	struct pipe *p = NULL;
+	uint32_t n = atomic_load(&p->nopens[side]);
 
-	if (ends_open(&ends))
-		return NULL;
-	if (!cap_memory_create(sizeof(struct pipe_shared), &memory))
-		p = pipe_map(memory);
-	if (!p) {
-		cap_release(ends.ends[0]);
-		cap_release(ends.ends[1]);
-		return NULL;
+	for (uint32_t i = 0; i < n && i < PIPE_OPENS; i++) {
+		const struct pipe_open *open = &p->opens[side][i];
+
+		if (!atomic_load(&open->processes) || !ends_held(open->word))
+			return (int)i;
 	}
-	p->ends = 2;
-	p->held[0] = ends.ends[0];
-	p->held[1] = ends.ends[1];
-	p->shared->word = ends.word;
-	atomic_store(&p->shared->readers, 1);
-	atomic_store(&p->shared->writers, 1);
-	return p;
+	if (n >= PIPE_OPENS)
+		return -1;
+	atomic_store(&p->nopens[side], n + 1);
+	return (int)n;
+}
+
+int pipe_enter(struct pipe_end *end, uint64_t word, unsigned sides)
+{
+	struct pipe_shared *p = end->pipe->shared;
+
+	for (int side = 0; side < PIPE_SIDES; side++) {
+		end->place[side] = sides & 1u << side ? find_place(p, side) : -1;
+		if (end->place[side] >= 0 || !(sides & 1u << side))
+			continue;
+		end->place[PIPE_READS] = end->place[PIPE_WRITES] = -1;
+		return -ENFILE;
+	}
+	for (int side = 0; side < PIPE_SIDES; side++) {
+		if (end->place[side] < 0)
+			continue;
+		p->opens[side][end->place[side]].word = word;
+		atomic_store(&p->opens[side][end->place[side]].processes, 1);
+		atomic_fetch_add(&p->opened[side], 1);
+	}
+	return 0;
+}
+
+int pipe_describe(const struct pipe_end *end, int flags, struct file **out)
+{
+	struct pipe_end *own = posix_alloc(sizeof(*own));
+	int mode = flags & O_ACCMODE;
+	const struct file_ops *ops = mode == O_RDONLY   ? &reader_ops
+	                             : mode == O_WRONLY ? &writer_ops
+	                                                : &both_ops;
+
+	*out = own ? file_create(ops, flags, own) : NULL;
+	if (!*out) {
+		posix_free(own);
+		return -ENOMEM;
+	}
+	*own = *end;
+	own->pipe->ends++;
+	return 0;
+}
+
+/* A place of an exec's state, which is this process's own. */
+static int carried_place(uint32_t detail)
+{
+	return detail && detail <= PIPE_OPENS ? (int)detail - 1 : -1;
 }
 
 int pipe_restore(const struct carried *in, struct file **out)
 {
-	bool writes = in->kind == CARRY_PIPE_WRITER;
-	struct pipe *p = pipes;
+	struct pipe_end end = {
+	        .pipe = pipe_map(in->object),
+	        .held = in->end,
+	        .file = in->contents,
+	        .place = {carried_place(in->detail & 0xffff), carried_place(in->detail >> 16)},
+	        .writers_since = (uint32_t)in->offset};
 
-	while (p && p->memory != in->object)
-		p = p->next;
-	if (!p)
-		p = pipe_map(in->object);
-	if (!p)
-		return -ENOMEM;
-	*out = file_create(writes ? &writer_ops : &reader_ops, in->flags, p);
-	if (!*out)
-		return -ENOMEM;
-	p->ends++;
-	p->held[writes] = in->end;
-	return 0;
-}
-
-/* Both descriptions, each with a descriptor. */
-static int install_ends(struct pipe *p, long flags, int fds[2])
-{
-	struct file *reader = file_create(&reader_ops, O_RDONLY | (int)(flags & O_NONBLOCK), p);
-	struct file *writer = file_create(&writer_ops, O_WRONLY | (int)(flags & O_NONBLOCK), p);
-
-	if (!reader || !writer) {
-		posix_free(reader);
-		posix_free(writer);
-		pipe_free(p);
-		return -ENOMEM;
-	}
-	fds[0] = fd_install(reader, 0, flags & O_CLOEXEC);
-	if (fds[0] < 0) {
-		file_put(reader);
-		file_put(writer);
-		return fds[0];
-	}
-	fds[1] = fd_install(writer, 0, flags & O_CLOEXEC);
-	if (fds[1] < 0) {
-		sys_close(fds[0]);
-		file_put(writer);
-		return fds[1];
-	}
-	return 0;
-}
-
-long sys_pipe2(long fds, long flags)
-{
-	struct pipe *p;
-	int ends[2], result;
-
-	if (flags & ~(O_CLOEXEC | O_NONBLOCK)) {
-		long refused = absent_flags(ABSENT_PIPE, (unsigned long)flags);
-
-		return refused ? refused : -EINVAL;
-	}
-	p = pipe_create();
-	if (!p)
-		return -ENOMEM;
-	result = install_ends(p, flags, ends);
-	if (!result && user_put(fds, &ends)) {
-		sys_close(ends[0]);
-		sys_close(ends[1]);
-		result = -EFAULT;
-	}
-	return result;
-}
-
-long sys_pipe(long fds)
-{
-	return sys_pipe2(fds, 0);
+	return end.pipe ? pipe_describe(&end, in->flags, out) : -ENOMEM;
 }

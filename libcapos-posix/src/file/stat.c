@@ -15,12 +15,13 @@
 
 void stat_from(const struct file_stat *in, struct stat *st)
 {
-	static const mode_t types[] = {0, S_IFREG, S_IFDIR, S_IFLNK};
+	static const mode_t types[] = {0, S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO};
 
 	*st = (struct stat){
 	        .st_dev = FILES_DEVICE,
 	        .st_ino = in->inode,
-	        .st_mode = (in->mode & 07777) | (in->type < 4 ? types[in->type] : 0),
+	        .st_mode = (in->mode & 07777) |
+	                   (in->type < sizeof(types) / sizeof(types[0]) ? types[in->type] : 0),
 	        .st_nlink = in->links,
 	        .st_size = (off_t)in->size,
 	        .st_blksize = FILES_BLOCKSIZE,

@@ -159,8 +159,7 @@ static int make_file(const struct carried *in, struct file **out)
 		return socket_restore(in, out);
 	case CARRY_MADE:
 		return made_restore(in, out);
-	case CARRY_PIPE_READER:
-	case CARRY_PIPE_WRITER:
+	case CARRY_PIPE:
 		return pipe_restore(in, out);
 	case CARRY_EVENTFD:
 		return eventfd_restore(in, out);
