@@ -403,6 +403,31 @@ static void pipes(void)
 }
 
 /* Writers and a second reader die at any moment, the pipe's lock in hand or not. */
+/* What a shell makes of `program 2>&1 | reader`, when the program has a child that ends first. */
+static void end_of_a_child_with_two_descriptors_leaves_the_writer(void)
+{
+	pid_t writer, child;
+	int ends[2];
+	char text[2];
+
+	ok(pipe(ends) == 0, "a pipe");
+	writer = fork();
+	if (!writer) {
+		close(ends[0]);
+		dup(ends[1]);
+		child = fork();
+		if (!child)
+			_exit(0);
+		status_of(child);
+		usleep(20000); /* the reader sleeps */
+		_exit(write(ends[1], "ok", 2) == 2 ? 5 : 6);
+	}
+	close(ends[1]);
+	ok(read(ends[0], text, sizeof(text)) == 2, "the reader waits for what the parent writes");
+	ok(status_of(writer) == 5, "and the parent can write");
+	close(ends[0]);
+}
+
 static void killed_at_work(void)
 {
 	static char buffer[8192];
@@ -634,6 +659,7 @@ int main(int argc, char **argv)
 	relatives();
 	descriptors();
 	pipes();
+	end_of_a_child_with_two_descriptors_leaves_the_writer();
 	killed_at_work();
 	executes();
 	library_calls();

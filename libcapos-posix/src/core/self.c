@@ -73,11 +73,13 @@ uint64_t process_id(void)
 	return id;
 }
 
+/* Once for each description, however many descriptors it has: as fork counted it. */
 static int leave_file(int fd, struct file *f, bool close_on_exec, void *context)
 {
 	(void)fd, (void)close_on_exec, (void)context;
-	if (f->ops->leave)
+	if (f->ops->leave && f->refs)
 		f->ops->leave(f);
+	f->refs = 0; /* nothing is closed any more */
 	return 0;
 }
 
