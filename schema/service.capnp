@@ -57,8 +57,14 @@ interface Directory {
   # A file whose contents are fifoBytes of the openers' own: openers see it as the type fifo of size 0, open it with
   # openRead and openWrite, and agree in the contents on what they move.  Zero at first, and again when nobody has had
   # it open.
+  makeNode @17 (path :Text, type :FileType, mode :UInt32, device :UInt64) -> ();
+  # A name with a type (characterDevice, blockDevice) and a number that stat tells.  It is authority over nothing: opening
+  # it fails with accessDenied.
+  setOwner @18 (path :Text, user :UInt32, group :UInt32, followLink :Bool) -> ();
+  # Notes who owns it; keepOwner leaves one as it is.  The set-id bits of a file that can be executed go.
 }
 
+const keepOwner :UInt32 = 0xffffffff;
 const fifoBytes :UInt64 = 69632;
 
 interface LockOwner {
@@ -79,7 +85,7 @@ const openNoFollow :UInt32 = 64;
 const openContents :UInt32 = 128;
 const openAnonymous :UInt32 = 256;  # path names a directory: a new file that has no name in it
 
-enum FileType { unknown @0; regular @1; directory @2; symlink @3; fifo @4; }
+enum FileType { unknown @0; regular @1; directory @2; symlink @3; fifo @4; characterDevice @5; blockDevice @6; }
 
 struct FileStat {
   inode @0 :UInt64;
@@ -91,6 +97,9 @@ struct FileStat {
   modifyNs @6 :Int64;
   changeNs @7 :Int64;
   blocks @8 :UInt64;     # of 512 bytes, in use
+  device @9 :UInt64;     # of the types characterDevice and blockDevice: what makeNode was given
+  user @10 :UInt32;      # as setOwner noted them; nothing is allowed or refused by them
+  group @11 :UInt32;
 }
 
 struct DirectoryEntry {
@@ -138,6 +147,7 @@ interface File {
   # Makes the file as long as the range; the client gives it memory (MemoryObject.prepare).  keepSize: it does not become
   # longer; notSupported for memory behind its end.  punch: the range reads as zeroes and its whole pages go back;
   # notSupported for a file of the boot archive.
+  setOwner @15 (user :UInt32, group :UInt32) -> ();  # as Directory.setOwner
 }
 
 enum LockType { unlock @0; read @1; write @2; }

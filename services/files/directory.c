@@ -78,6 +78,8 @@ static int open_check(struct inode *inode, uint32_t flags)
 	if (inode->type == FILE_TYPE_DIRECTORY)
 		return flags & (OPEN_WRITE | OPEN_TRUNCATE | OPEN_CREATE) ? STATUS_IS_DIRECTORY
 		                                                          : STATUS_OK;
+	if (inode_is_device(inode))
+		return flags & OPEN_DIRECTORY ? STATUS_NOT_DIRECTORY : STATUS_ACCESS_DENIED;
 	return flags & OPEN_DIRECTORY ? STATUS_NOT_DIRECTORY : STATUS_OK;
 }
 
@@ -259,6 +261,21 @@ static int directory_make_fifo(void *object, struct msg_call *call,
 	                               in->mode);
 }
 
+static int directory_make_node(void *object, struct msg_call *call,
+                               const struct directory_make_node_params *in)
+{
+	struct place place;
+	int status = resolve_new(object, in->path, false, &place);
+
+	(void)call;
+	if (status)
+		return status;
+	if (in->type != FILE_TYPE_CHARACTER_DEVICE && in->type != FILE_TYPE_BLOCK_DEVICE)
+		return STATUS_INVALID_ARGUMENT;
+	return tree_make_node(&files.tree, place.directory, place.text, place.length,
+	                      (uint16_t)in->type, in->mode, in->device);
+}
+
 static int directory_remove(void *object, struct msg_call *call,
                             const struct directory_remove_params *in)
 {
@@ -357,6 +374,18 @@ static int directory_set_mode(void *object, struct msg_call *call,
 	return STATUS_OK;
 }
 
+static int directory_set_owner(void *object, struct msg_call *call,
+                               const struct directory_set_owner_params *in)
+{
+	struct place place;
+	int status = resolve_existing(object, in->path, in->follow_link, &place);
+
+	(void)call;
+	if (!status)
+		inode_set_owner(&files.tree, place.inode, in->user, in->group);
+	return status;
+}
+
 static int directory_set_times(void *object, struct msg_call *call,
                                const struct directory_set_times_params *in)
 {
@@ -444,4 +473,6 @@ const struct directory_ops directory_ops = {
         .open_session = directory_open_session,
         .lock_owner = directory_lock_owner,
         .make_fifo = directory_make_fifo,
+        .make_node = directory_make_node,
+        .set_owner = directory_set_owner,
 };

@@ -110,6 +110,16 @@ static int file_set_mode(void *object, struct msg_call *call, const struct file_
 	return STATUS_OK;
 }
 
+static int file_set_owner(void *object, struct msg_call *call,
+                          const struct file_set_owner_params *in)
+{
+	struct handle *file = object;
+
+	(void)call;
+	inode_set_owner(&files.tree, file->inode, in->user, in->group);
+	return STATUS_OK;
+}
+
 static int file_set_times(void *object, struct msg_call *call,
                           const struct file_set_times_params *in)
 {
@@ -226,6 +236,7 @@ const struct file_ops file_ops = {
         .truncate = file_truncate,
         .set_mode = file_set_mode,
         .set_times = file_set_times,
+        .set_owner = file_set_owner,
         .memory = file_memory,
         .contents = file_contents,
         .grow = file_grow,

@@ -98,12 +98,16 @@ void inode_stat(struct inode *inode, struct file_stat *out)
 	        .access_ns = inode->access_ns,
 	        .modify_ns = inode->modify_ns,
 	        .change_ns = inode->change_ns,
+	        .user = inode->user,
+	        .group = inode->group,
 	};
 	if (inode->type == FILE_TYPE_REGULAR) {
 		out->size = inode->data.size;
 		out->blocks = data_blocks(&inode->data);
 	} else if (inode->type == FILE_TYPE_SYMLINK) {
 		out->size = inode->symlink.length;
+	} else if (inode_is_device(inode)) {
+		out->device = inode->device;
 	}
 }
 
@@ -120,6 +124,21 @@ void inode_set_times(struct tree *tree, struct inode *inode, int64_t access_ns, 
 void inode_set_mode(struct tree *tree, struct inode *inode, uint32_t mode)
 {
 	inode->mode = mode & 07777;
+	inode->change_ns = tree->now_ns;
+}
+
+#define MODE_SET_USER  04000u
+#define MODE_SET_GROUP 02000u
+#define MODE_EXECUTE   0111u
+
+void inode_set_owner(struct tree *tree, struct inode *inode, uint32_t user, uint32_t group)
+{
+	if (user != KEEP_OWNER)
+		inode->user = user;
+	if (group != KEEP_OWNER)
+		inode->group = group;
+	if (inode->type == FILE_TYPE_REGULAR && inode->mode & MODE_EXECUTE)
+		inode->mode &= (uint16_t) ~(MODE_SET_USER | MODE_SET_GROUP);
 	inode->change_ns = tree->now_ns;
 }
 
@@ -270,6 +289,21 @@ int tree_make_fifo(struct tree *tree, struct inode *directory, const char *text,
 	inode = inode_create(tree, FILE_TYPE_FIFO, mode);
 	if (!inode)
 		return STATUS_NO_SPACE;
+	return enter_new(tree, directory, text, length, inode, NULL);
+}
+
+int tree_make_node(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
+                   uint16_t type, uint32_t mode, uint64_t device)
+{
+	struct inode *inode;
+	int status = enter_check(directory, length);
+
+	if (status)
+		return status;
+	inode = inode_create(tree, type, mode);
+	if (!inode)
+		return STATUS_NO_SPACE;
+	inode->device = device;
 	return enter_new(tree, directory, text, length, inode, NULL);
 }
 

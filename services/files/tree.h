@@ -55,14 +55,21 @@ struct inode {
 	uint16_t mode; /* permission bits */
 	uint32_t links;
 	uint32_t held;
+	uint32_t user, group;
 	int64_t access_ns, modify_ns, change_ns; /* Unix time */
 	struct lock_list *locks;                 /* NULL: none, and nobody waits */
 	union {
 		struct data data;
 		struct directory directory;
 		struct symlink symlink;
+		uint64_t device; /* the number of a character or block device */
 	};
 };
+
+static inline bool inode_is_device(const struct inode *inode)
+{
+	return inode->type == FILE_TYPE_CHARACTER_DEVICE || inode->type == FILE_TYPE_BLOCK_DEVICE;
+}
 
 static inline bool inode_has_data(const struct inode *inode)
 {
@@ -93,6 +100,8 @@ void inode_stat(struct inode *inode, struct file_stat *out);
 /* INT64_MIN leaves a time as it is. */
 void inode_set_times(struct tree *tree, struct inode *inode, int64_t access_ns, int64_t modify_ns);
 void inode_set_mode(struct tree *tree, struct inode *inode, uint32_t mode);
+/* KEEP_OWNER leaves one as it is. */
+void inode_set_owner(struct tree *tree, struct inode *inode, uint32_t user, uint32_t group);
 
 /* The entry of that name, or NULL.  "." and ".." are path.c's business. */
 struct name *tree_lookup(struct tree *tree, struct inode *directory, const char *text,
@@ -104,6 +113,8 @@ struct name *tree_next(struct inode *directory, uint64_t position);
 int tree_make_file(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
                    uint32_t mode, struct inode **out);
 /* A FIFO: its data is what those who open it share, FIFO_BYTES while one has it open. */
+int tree_make_node(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
+                   uint16_t type, uint32_t mode, uint64_t device);
 int tree_make_fifo(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
                    uint32_t mode);
 /* Gives a FIFO its data when nobody has had it open before. */

@@ -31,6 +31,7 @@ for name in \
 	faults \
 	fds \
 	fifo \
+	nodes \
 	fork \
 	hardening \
 	locks \

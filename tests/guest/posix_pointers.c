@@ -432,6 +432,7 @@ static void paths(void)
 	        CALL(1, STRING, 0, utimensat, AT_FDCWD, HERE, 0, 0),
 	        CALL(2, IN, 2 * TIME, utimensat, AT_FDCWD, (long)"/tmp/pointers/kept", HERE, 0),
 	        CALL(0, STRING, 0, chdir, HERE),
+	        CALL(0, STRING, 0, chroot, HERE),
 	        CALL(0, STRING, 0, truncate, HERE, 4096),
 	        CALL(0, STRING, 0, statfs, HERE, (long)good + 2048),
 	        CALL(0, STRING, 0, memfd_create, HERE, 0),

@@ -416,6 +416,24 @@ static void test_handles(void **state)
 	assert_int_equal(f->held, 0);
 }
 
+static void test_a_device_is_a_name_with_a_number_and_an_owner(void **state)
+{
+	struct file_stat stat;
+
+	(void)state;
+	assert_int_equal(tree_make_node(&tree, tree.top, "d", 1, FILE_TYPE_BLOCK_DEVICE, 0660, 77),
+	                 STATUS_OK);
+	inode_set_owner(&tree, at("/d"), 5, KEEP_OWNER);
+	inode_set_owner(&tree, at("/d"), KEEP_OWNER, 6);
+	inode_stat(at("/d"), &stat);
+	assert_int_equal(stat.type, FILE_TYPE_BLOCK_DEVICE);
+	assert_int_equal(stat.device, 77);
+	assert_int_equal(stat.user, 5);
+	assert_int_equal(stat.group, 6);
+	assert_int_equal(stat.size, 0);
+	assert_int_equal(remove_path("/d", false), STATUS_OK);
+}
+
 /* Pages come from the client that makes something, and go back there, whichever client removes
  * it. */
 static void test_a_fifo_has_memory_while_it_is_open(void **state)
@@ -673,6 +691,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_handles, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_a_fifo_has_memory_while_it_is_open, setup,
 	                                        teardown),
+	        cmocka_unit_test_setup_teardown(test_a_device_is_a_name_with_a_number_and_an_owner,
+	                                        setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_each_client_pays_for_what_it_makes, setup,
 	                                        teardown),
 	        cmocka_unit_test_setup_teardown(test_load, setup, teardown),

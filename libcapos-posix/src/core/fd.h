@@ -40,6 +40,8 @@ struct file_ops {
 	int (*stat)(struct file *f, struct stat *st); /* EBADF */
 	int (*truncate)(struct file *f, off_t size);  /* EINVAL */
 	int (*chmod)(struct file *f, unsigned mode);  /* EINVAL */
+	/* -1 leaves one as it is.  NULL: it has no owner but 0. */
+	int (*chown)(struct file *f, unsigned user, unsigned group);
 	int (*utimens)(
 	        struct file *f,
 	        const int64_t times_ns[2]); /* access, modify; INT64_MIN leaves as is; EINVAL */

@@ -106,6 +106,7 @@
 	SYSCALL(getcwd, 2, ONCE, files)            \
 	SYSCALL(chdir, 1, ONCE, files)             \
 	SYSCALL(fchdir, 1, ONCE, files)            \
+	SYSCALL(chroot, 1, ONCE, files)            \
 	SYSCALL(lseek, 3, ONCE, files)             \
 	SYSCALL(truncate, 2, ONCE, files)          \
 	SYSCALL(ftruncate, 2, ONCE, files)         \

@@ -53,6 +53,14 @@ static int directory_chmod(struct file *f, unsigned mode)
 	return errno_of(directory_set_mode(object_of(f), &params, NULL));
 }
 
+static int directory_chown(struct file *f, unsigned user, unsigned group)
+{
+	const struct directory_set_owner_params params = {
+	        .path = MSG_TEXT("."), .user = user, .group = group};
+
+	return errno_of(directory_set_owner(object_of(f), &params, NULL));
+}
+
 static int directory_utimens(struct file *f, const int64_t times_ns[2])
 {
 	const struct directory_set_times_params params = {
@@ -63,11 +71,13 @@ static int directory_utimens(struct file *f, const int64_t times_ns[2])
 
 static unsigned char entry_type(uint16_t type)
 {
-	return type == FILE_TYPE_REGULAR     ? DT_REG
-	       : type == FILE_TYPE_DIRECTORY ? DT_DIR
-	       : type == FILE_TYPE_SYMLINK   ? DT_LNK
-	       : type == FILE_TYPE_FIFO      ? DT_FIFO
-	                                     : DT_UNKNOWN;
+	return type == FILE_TYPE_REGULAR            ? DT_REG
+	       : type == FILE_TYPE_DIRECTORY        ? DT_DIR
+	       : type == FILE_TYPE_SYMLINK          ? DT_LNK
+	       : type == FILE_TYPE_FIFO             ? DT_FIFO
+	       : type == FILE_TYPE_CHARACTER_DEVICE ? DT_CHR
+	       : type == FILE_TYPE_BLOCK_DEVICE     ? DT_BLK
+	                                            : DT_UNKNOWN;
 }
 
 /* Bytes that the entry takes at `to`, 0: it does not fit, or -EFAULT. */
@@ -132,6 +142,7 @@ static const struct file_ops directory_ops = {
         .seek = directory_seek,
         .stat = directory_fstat,
         .chmod = directory_chmod,
+        .chown = directory_chown,
         .utimens = directory_utimens,
         .getdents = directory_getdents,
         .close = directory_close,

@@ -194,6 +194,13 @@ static int regular_chmod(struct file *f, unsigned mode)
 	return errno_of(file_set_mode(object_of(f), &params, NULL));
 }
 
+static int regular_chown(struct file *f, unsigned user, unsigned group)
+{
+	const struct file_set_owner_params params = {.user = user, .group = group};
+
+	return errno_of(file_set_owner(object_of(f), &params, NULL));
+}
+
 static int regular_utimens(struct file *f, const int64_t times_ns[2])
 {
 	const struct file_set_times_params params = {.access_ns = times_ns[0],
@@ -249,6 +256,7 @@ static const struct file_ops regular_ops = {
         .stat = regular_stat,
         .truncate = regular_truncate,
         .chmod = regular_chmod,
+        .chown = regular_chown,
         .utimens = regular_utimens,
         .memory = regular_memory,
         .share = regular_share,

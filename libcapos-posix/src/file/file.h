@@ -81,9 +81,9 @@ int file_open_directory(cap_t object, int flags, struct file **out);
 /* The Directory behind a descriptor's description; CAP_NULL: it is no directory. */
 cap_t file_directory(const struct file *f);
 
-/* The working directory and umask across exec. */
-void path_state(cap_t *directory, unsigned *bits);
-void path_restore(cap_t directory, unsigned bits);
+/* Root, working directory and umask across exec. */
+void path_state(cap_t *root, cap_t *directory, unsigned *bits);
+void path_restore(cap_t root, cap_t directory, unsigned bits);
 
 /* After exec: 0 or -errno. */
 int device_restore(const struct carried *in, struct file **out);

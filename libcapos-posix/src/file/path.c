@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where paths start: the root that the process was given as "files", its working directory, or an
- * open directory.  The working directory is a capability too, so it stays the same directory
- * however it is renamed.
+ * Where paths start: the root that the process was given as "files" or that chroot took, its
+ * working directory, or an open directory.  The working directory is a capability too, so it stays
+ * the same directory however it is renamed.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,26 +13,29 @@
 #include "core/core.h"
 #include "file/file.h"
 
+static cap_t root_directory;    /* CAP_NULL: the one that the process was given */
 static cap_t working_directory; /* CAP_NULL: where the process started */
 static unsigned mask = 022;
 /* The working directory when it is one of the library's own: /proc or a directory below it. */
 static char made_directory[64];
 
-void path_state(cap_t *directory, unsigned *bits)
+void path_state(cap_t *root, cap_t *directory, unsigned *bits)
 {
+	*root = root_directory;
 	*directory = working_directory;
 	*bits = mask;
 }
 
-void path_restore(cap_t directory, unsigned bits)
+void path_restore(cap_t root, cap_t directory, unsigned bits)
 {
+	root_directory = root;
 	working_directory = directory;
 	mask = bits;
 }
 
 cap_t path_root(void)
 {
-	return start_cap("files");
+	return root_directory ? root_directory : start_cap("files");
 }
 
 cap_t path_cwd(void)
@@ -150,6 +153,37 @@ long sys_chdir(long path)
 		return -EIO;
 	change_directory(call.caps[0]);
 	note_directory((const char *)path);
+	return 0;
+}
+
+/* The directory as a root of its own.  As on Linux the working directory stays where it is, and the
+ * devices of /dev and the files of /proc are what they were: they are authority over nothing that
+ * the process has not got. */
+long sys_chroot(long path)
+{
+	struct directory_subdirectory_params params;
+	struct directory_subdirectory_results results;
+	struct capos_call call = FILES_CALL();
+	cap_t base, start;
+	int result = path_base(AT_FDCWD, (const char *)path, &base);
+
+	if (result)
+		return result;
+	/* Where it started is below the old root, and the new one's paths are others. */
+	if (!working_directory) {
+		result = errno_of(cap_copy(path_cwd(), CAP_RIGHTS_ALL, &start));
+		if (result)
+			return result;
+		working_directory = start;
+	}
+	params.path = path_text((const char *)path);
+	result = directory_subdirectory(base, &params, &results, &call);
+	if (result)
+		return errno_of(result);
+	if (!call.ncaps)
+		return -EIO;
+	cap_release(root_directory);
+	root_directory = call.caps[0];
 	return 0;
 }
 

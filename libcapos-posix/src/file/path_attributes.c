@@ -79,8 +79,8 @@ long sys_fchmod(long fd, long mode)
 	return f->ops->chmod ? f->ops->chmod(f, (unsigned)mode & 07777) : -EINVAL;
 }
 
-/* There is one user and one group, 0: giving a file to them changes nothing, to any other is not
- * possible. */
+/* What is no file of the files service belongs to user and group 0: giving it to them changes
+ * nothing, to any other is not possible. */
 static long check_owner(long user, long group)
 {
 	bool user_ok = (uid_t)user == 0 || (uid_t)user == (uid_t)-1;
@@ -89,15 +89,40 @@ static long check_owner(long user, long group)
 	return user_ok && group_ok ? 0 : -EPERM;
 }
 
+/* Of a description; the owners of files are noted, and nothing depends on them. */
+static long change_owner(struct file *f, long user, long group)
+{
+	return f->ops->chown ? f->ops->chown(f, (unsigned)user, (unsigned)group)
+	                     : check_owner(user, group);
+}
+
 long sys_fchownat(long directory_fd, long path, long user, long group, long flags)
 {
+	struct directory_set_owner_params params = {.user = (uint32_t)user,
+	                                            .group = (uint32_t)group,
+	                                            .follow_link = !(flags & AT_SYMLINK_NOFOLLOW)};
+	const char *text = !path && flags & AT_EMPTY_PATH ? "" : (const char *)path;
+	struct capos_call call = FILES_CALL();
 	struct stat st;
+	cap_t base;
 	int result;
 
 	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		return -EINVAL;
-	result = stat_at((int)directory_fd, (const char *)path, (int)flags, &st);
-	return result ? result : check_owner(user, group);
+	result = stat_at((int)directory_fd, text, (int)flags, &st);
+	if (result)
+		return result;
+	if (!*text && directory_fd != AT_FDCWD)
+		return change_owner(fd_file((int)directory_fd), user, group);
+	if (st.st_dev != FILES_DEVICE)
+		return check_owner(user, group);
+	if (!*text)
+		text = ".";
+	result = path_base((int)directory_fd, text, &base);
+	if (result)
+		return result;
+	params.path = path_text(text);
+	return errno_of(directory_set_owner(base, &params, &call));
 }
 
 long sys_chown(long path, long user, long group)
@@ -114,7 +139,7 @@ long sys_fchown(long fd, long user, long group)
 {
 	struct file *f = fd_file((int)fd);
 
-	return f && !(f->flags & O_PATH) ? check_owner(user, group) : -EBADF;
+	return f && !(f->flags & O_PATH) ? change_owner(f, user, group) : -EBADF;
 }
 
 /* ---- Times ---- */

@@ -43,12 +43,28 @@ static long make_fifo(long directory_fd, long path, long mode)
 	return errno_of(directory_make_fifo(base, &params, &call));
 }
 
-/* Devices are the system's and sockets are made by bind: as for a user that is not root. */
+/* A name of a device, which opens nothing. */
+static long make_node(long directory_fd, long path, long mode, long device)
+{
+	struct directory_make_node_params params = {
+	        .type = S_ISCHR(mode) ? FILE_TYPE_CHARACTER_DEVICE : FILE_TYPE_BLOCK_DEVICE,
+	        .mode = path_umask((unsigned)mode),
+	        .device = (uint64_t)device};
+	struct capos_call call = FILES_CALL();
+	cap_t base;
+	int result = path_base((int)directory_fd, (const char *)path, &base);
+
+	if (result)
+		return result;
+	params.path = path_text((const char *)path);
+	return errno_of(directory_make_node(base, &params, &call));
+}
+
+/* Sockets are made by bind: as for a user that is not root. */
 long sys_mknodat(long directory_fd, long path, long mode, long device)
 {
 	long fd;
 
-	(void)device;
 	switch (mode & S_IFMT) {
 	case 0:
 	case S_IFREG:
@@ -58,6 +74,7 @@ long sys_mknodat(long directory_fd, long path, long mode, long device)
 		return make_fifo(directory_fd, path, mode);
 	case S_IFCHR:
 	case S_IFBLK:
+		return make_node(directory_fd, path, mode, device);
 	case S_IFSOCK:
 	case S_IFDIR:
 		return -EPERM;

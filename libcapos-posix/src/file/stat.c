@@ -15,7 +15,7 @@
 
 void stat_from(const struct file_stat *in, struct stat *st)
 {
-	static const mode_t types[] = {0, S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO};
+	static const mode_t types[] = {0, S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFCHR, S_IFBLK};
 
 	*st = (struct stat){
 	        .st_dev = FILES_DEVICE,
@@ -23,6 +23,9 @@ void stat_from(const struct file_stat *in, struct stat *st)
 	        .st_mode = (in->mode & 07777) |
 	                   (in->type < sizeof(types) / sizeof(types[0]) ? types[in->type] : 0),
 	        .st_nlink = in->links,
+	        .st_uid = in->user,
+	        .st_gid = in->group,
+	        .st_rdev = in->device,
 	        .st_size = (off_t)in->size,
 	        .st_blksize = FILES_BLOCKSIZE,
 	        .st_blocks = (blkcnt_t)in->blocks,

@@ -93,7 +93,7 @@ static int write_state(struct exec_state *state, uint32_t descriptors)
 	timers_save(&state->timers);
 	world_save(&state->world);
 	limits_save(state->limits);
-	path_state(&state->directory, &mask);
+	path_state(&state->root, &state->directory, &mask);
 	state->umask = mask;
 	state->image_secret = exec_image_secret();
 	signal_save(&state->signals);
@@ -221,7 +221,7 @@ void exec_restore(cap_t memory)
 	wait_restore(state->event);
 	world_restore(&state->world);
 	limits_restore(state->limits);
-	path_restore(state->directory, (unsigned)state->umask);
+	path_restore(state->root, state->directory, (unsigned)state->umask);
 	exec_set_image_secret(state->image_secret);
 	memcpy(own_path, state->path, sizeof(own_path));
 	own_path[sizeof(own_path) - 1] = 0;

@@ -25,6 +25,7 @@ struct exec_state {
 	uint32_t nfiles;       /* struct carried follow; those without a descriptor are closed */
 	uint32_t ndescriptors; /* struct carried_descriptor follow */
 	cap_t event;           /* that servers wake the process by */
+	cap_t root;            /* that chroot took; CAP_NULL: the one given */
 	cap_t directory;       /* working directory; CAP_NULL: the root */
 	struct signal_saved signals;
 	struct timers_state timers; /* those of setitimer go on */
