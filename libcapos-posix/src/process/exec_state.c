@@ -93,6 +93,7 @@ static int write_state(struct exec_state *state, uint32_t descriptors)
 	timers_save(&state->timers);
 	world_save(&state->world);
 	limits_save(state->limits);
+	state->nice = nice_save();
 	path_state(&state->root, &state->directory, &mask);
 	state->umask = mask;
 	state->image_secret = exec_image_secret();
@@ -221,6 +222,7 @@ void exec_restore(cap_t memory)
 	wait_restore(state->event);
 	world_restore(&state->world);
 	limits_restore(state->limits);
+	nice_restore((int)state->nice);
 	path_restore(state->root, state->directory, (unsigned)state->umask);
 	exec_set_image_secret(state->image_secret);
 	memcpy(own_path, state->path, sizeof(own_path));

@@ -30,6 +30,7 @@ struct exec_state {
 	struct signal_saved signals;
 	struct timers_state timers; /* those of setitimer go on */
 	uint64_t umask;
+	int64_t nice;
 	uint64_t image_secret; /* where images begin: exec.c */
 	struct world_state world;
 	struct rlimit limits[RLIM_NLIMITS];

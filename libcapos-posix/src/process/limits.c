@@ -182,6 +182,16 @@ static long check_who(long which, long who)
 	return 0;
 }
 
+int nice_save(void)
+{
+	return nice_value;
+}
+
+void nice_restore(int kept)
+{
+	nice_value = kept;
+}
+
 long sys_getpriority(long which, long who)
 {
 	long result = check_who(which, who);
