@@ -22,8 +22,6 @@ struct thread;
 /* Services run before programs: what they do is what programs wait for. */
 enum sched_rank { RANK_SERVICE, RANK_PROGRAM, RANK_COUNT };
 
-/* How long a thread may run while another of its class waits. */
-#define SLICE_NS 10000000ull
 /* How long a thread may go on after a thread of a better class became runnable: time to hand it a
  * whole batch of work, since a switch of address spaces costs as much as copying 30 KB. */
 #define BATCH_NS 500000ull

@@ -84,6 +84,7 @@ POSIX_C = \
 	libcapos-posix/src/file/stat.c \
 	libcapos-posix/src/memory/memory.c \
 	libcapos-posix/src/memory/relro.c \
+	libcapos-posix/src/memory/resident.c \
 	libcapos-posix/src/poll/eventfd.c \
 	libcapos-posix/src/poll/poll.c \
 	libcapos-posix/src/process/exec.c \

@@ -178,10 +178,8 @@ class Machine:
             shutil.rmtree(kept, ignore_errors=True)
             if logs.exists():
                 shutil.copytree(logs, kept)
-            for report in (build / "tests").glob("*/*.log"):
+            for report in (build / "tests").rglob("*.log"):
                 shutil.copy(report, kept)
-            if (build / "tests/lint.log").exists():
-                shutil.copy(build / "tests/lint.log", kept)
         finally:
             self.unmount()
         lines = log.read_text(errors="replace").splitlines()

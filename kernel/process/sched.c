@@ -20,7 +20,7 @@ struct cpu the_cpu;
 /* Does the work that entries into the kernel left over.  It has neither process nor registers: its
  * turn in the queue is a turn of the kernel's, so that work gets its share beside programs that
  * run, and all of the processor when none does. */
-static struct thread worker = {.rank = RANK_PROGRAM, .slice_left = SLICE_NS};
+static struct thread worker = {.rank = RANK_PROGRAM, .slice_left = CAPOS_SLICE_NS};
 
 void sched_init(void)
 {
@@ -79,7 +79,7 @@ static void enqueue(struct cpu *cpu, struct thread *t, bool front)
 {
 	struct list *queue = &cpu->woken[t->rank];
 	if (t->slice_left == 0) {
-		t->slice_left = SLICE_NS;
+		t->slice_left = CAPOS_SLICE_NS;
 		queue = &cpu->expired[t->rank];
 	}
 	if (front)

@@ -71,7 +71,7 @@ int thread_create(struct process *p, uint64_t entry, uint64_t stack, uint64_t ar
 	list_append(&p->threads, &t->of_process);
 	p->nthreads++;
 	t->rank = p->service ? RANK_SERVICE : RANK_PROGRAM;
-	t->slice_left = SLICE_NS;
+	t->slice_left = CAPOS_SLICE_NS;
 	t->timeout.fire = wait_is_over;
 	arch_thread_init(&t->arch, entry, stack, argument, fs_base, t->ring_address);
 	*out = t;

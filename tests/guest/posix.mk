@@ -20,6 +20,7 @@ POSIX_TESTS = \
 	tests/guest/posix_pointers \
 	tests/guest/posix_processes \
 	tests/guest/posix_queued \
+	tests/guest/posix_resident \
 	tests/guest/posix_signals \
 	tests/guest/posix_stress \
 	tests/guest/posix_threads \

@@ -39,6 +39,7 @@ for name in \
 	pointers \
 	processes \
 	queued \
+	resident \
 	signals \
 	stress \
 	threads \

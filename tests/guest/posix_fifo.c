@@ -150,7 +150,8 @@ static void waits(void)
 static void interrupted(void)
 {
 	struct sigaction action = {.sa_handler = note};
-	struct itimerspec soon = {.it_value = {0, 50000000}};
+	/* Again and again: the first may come before the wait. */
+	struct itimerspec soon = {.it_interval = {0, 50000000}, .it_value = {0, 50000000}};
 	timer_t timer;
 	pid_t child;
 	int fd;

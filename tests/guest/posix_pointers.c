@@ -486,6 +486,8 @@ static void answers(void)
 	        CALL(2, OUT, 8, sched_getaffinity, 0, 8, HERE),
 	        CALL(2, IN, 1, sched_setaffinity, 0, 8, HERE),
 	        CALL(1, OUT, 4, sched_getparam, 0, HERE),
+	        CALL(1, OUT, TIME, sched_rr_get_interval, 0, HERE),
+	        CALL(2, OUT, 1, mincore, (long)good & -4096L, 1, HERE),
 	        CALL(1, IN, 4, sched_setparam, 0, HERE),
 	        CALL(2, IN, 4, sched_setscheduler, 0, 0, HERE),
 	        CALL(1, IN, 4, setgroups, 1, HERE),
@@ -613,8 +615,9 @@ static const char without[] =
         "setfsgid setfsuid setregid setresgid setresuid setreuid setpriority "
         "alarm arch_prctl brk clone close dup dup2 dup3 eventfd eventfd2 exit exit_group fchdir "
         "fchmod fchown fdatasync fork fsync ftruncate getegid geteuid getgid getgroups "
-        "getpgid getpgrp getpid getppid getsid gettid getuid kill listen lseek madvise mmap "
-        "mprotect mremap msync munmap pause sched_yield set_robust_list set_tid_address setgid "
+        "getpgid getpgrp getpid getppid getsid gettid getuid kill listen lseek madvise "
+        "membarrier mlock mlock2 mlockall mmap munlock munlockall mprotect mremap msync munmap "
+        "pause sched_yield set_robust_list set_tid_address setgid "
         "setpgid setsid setuid shutdown socket sync timer_delete timer_getoverrun timerfd_create "
         "tgkill tkill umask vfork resolve ";
 

@@ -367,4 +367,7 @@ _Static_assert(sizeof(struct capos_ring) == CAPOS_RING_SIZE, "ring layout");
 #define CAPOS_STACK_TOP  0x00007ffffff00000ull /* where the starter chose none */
 #define CAPOS_STACK_SIZE (8ull << 20)          /* reserved; pages appear when touched */
 
+/* How long a thread may run while another of its class waits. */
+#define CAPOS_SLICE_NS 10000000ull
+
 #endif

@@ -127,6 +127,13 @@
 	SYSCALL(mprotect, 3, ONCE, memory)         \
 	SYSCALL(mremap, 5, ONCE, memory)           \
 	SYSCALL(madvise, 3, ONCE, memory)          \
+	SYSCALL(membarrier, 3, ONCE, memory)       \
+	SYSCALL(mincore, 3, ONCE, memory)          \
+	SYSCALL(mlock, 2, ONCE, memory)            \
+	SYSCALL(mlock2, 3, ONCE, memory)           \
+	SYSCALL(mlockall, 1, ONCE, memory)         \
+	SYSCALL(munlock, 2, ONCE, memory)          \
+	SYSCALL(munlockall, 0, ONCE, memory)       \
 	SYSCALL(msync, 3, RESTART, memory)         \
 	SYSCALL(memfd_create, 2, ONCE, memory)     \
 	SYSCALL(brk, 1, ONCE, memory)              \
@@ -198,6 +205,7 @@
 	SYSCALL(sched_setparam, 2, ONCE, process)  \
 	SYSCALL(sched_get_priority_max, 1, ONCE, process) \
 	SYSCALL(sched_get_priority_min, 1, ONCE, process) \
+	SYSCALL(sched_rr_get_interval, 2, ONCE, process) \
 	SYSCALL(setreuid, 2, ONCE, process)        \
 	SYSCALL(setregid, 2, ONCE, process)        \
 	SYSCALL(setresuid, 3, ONCE, process)       \

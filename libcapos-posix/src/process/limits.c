@@ -248,26 +248,47 @@ long sys_getcpu(long cpu, long node)
 	return 0;
 }
 
+/* The process or thread that a scheduler's call names; 0 is the caller.  0 or -errno. */
+static int check_scheduled(long pid)
+{
+	if ((int)pid < 0)
+		return -EINVAL;
+	if (!(int)pid || (int)pid == sys_gettid() || threads_find((uint64_t)pid))
+		return 0;
+	return sys_kill(pid, 0) == -ESRCH ? -ESRCH : 0;
+}
+
 long sys_sched_getscheduler(long pid)
 {
-	return (int)pid < 0 ? -EINVAL : SCHED_OTHER;
+	int result = check_scheduled(pid);
+
+	return result ? result : SCHED_OTHER;
+}
+
+long sys_sched_rr_get_interval(long pid, long out)
+{
+	const struct timespec slice = {.tv_nsec = CAPOS_SLICE_NS};
+	int result = check_scheduled(pid);
+
+	return result ? result : user_put(out, &slice);
 }
 
 long sys_sched_getparam(long pid, long out)
 {
 	const struct sched_param param = {.sched_priority = 0};
+	int result = check_scheduled(pid);
 
-	if ((int)pid < 0 || !out)
-		return -EINVAL;
+	if (result || !out)
+		return !out ? -EINVAL : result;
 	return user_write(out, &param.sched_priority, sizeof(param.sched_priority));
 }
 
 long sys_sched_setscheduler(long pid, long policy, long in)
 {
-	int priority;
+	int priority, result = check_scheduled(pid);
 
-	if ((int)pid < 0 || !in)
-		return -EINVAL;
+	if (result || !in)
+		return !in ? -EINVAL : result;
 	if (user_get(&priority, in))
 		return -EFAULT;
 	if (policy != SCHED_OTHER && policy != SCHED_BATCH && policy != SCHED_IDLE)

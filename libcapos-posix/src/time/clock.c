@@ -13,6 +13,7 @@
 #include "time/internal.h"
 
 #define CLOCK_OF_THREAD 4 /* of the three bits */
+#define CLOCK_OF_FILE   3 /* the two others: a descriptor's clock, of which there are none */
 
 /* The thread whose clock it is; NULL: it is no thread's, or of one that does not exist. */
 static const struct posix_thread *thread_of_clock(long clock)
@@ -21,7 +22,8 @@ static const struct posix_thread *thread_of_clock(long clock)
 
 	if (clock == CLOCK_THREAD_CPUTIME_ID)
 		return thread_self();
-	if ((int)clock >= 0 || !(clock & CLOCK_OF_THREAD))
+	if ((int)clock >= 0 || !(clock & CLOCK_OF_THREAD) ||
+	    (clock & CLOCK_OF_FILE) == CLOCK_OF_FILE)
 		return NULL;
 	return number ? threads_find((uint64_t)number) : thread_self();
 }
@@ -32,7 +34,7 @@ static int clock_of_number(long clock)
 {
 	long number = ~((long)(int)clock >> 3);
 
-	if (clock & CLOCK_OF_THREAD)
+	if (clock & CLOCK_OF_THREAD || (clock & CLOCK_OF_FILE) == CLOCK_OF_FILE)
 		return thread_of_clock(clock) ? 0 : -EINVAL;
 	if (!number || number == (long)process_id())
 		return 0;
