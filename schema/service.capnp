@@ -59,7 +59,7 @@ interface Directory {
   # it open.
   makeNode @17 (path :Text, type :FileType, mode :UInt32, device :UInt64) -> ();
   # A name with a type (characterDevice, blockDevice) and a number that stat tells.  It is authority over nothing: opening
-  # it fails with accessDenied.
+  # it fails with noDevice.
   setOwner @18 (path :Text, user :UInt32, group :UInt32, followLink :Bool) -> ();
   # Notes who owns it; keepOwner leaves one as it is.  The set-id bits of a file that can be executed go.
 }

@@ -46,4 +46,5 @@ enum Status {
   ioError @38;             # EIO: a device answered with a failure
   destinationRequired @39; # EDESTADDRREQ: a datagram without a destination
   wouldDeadlock @40;       # EDEADLK: those who wait would wait for each other
+  noDevice @41;            # ENXIO: a name of a device that nothing serves
 }

@@ -79,7 +79,7 @@ static int open_check(struct inode *inode, uint32_t flags)
 		return flags & (OPEN_WRITE | OPEN_TRUNCATE | OPEN_CREATE) ? STATUS_IS_DIRECTORY
 		                                                          : STATUS_OK;
 	if (inode_is_device(inode))
-		return flags & OPEN_DIRECTORY ? STATUS_NOT_DIRECTORY : STATUS_ACCESS_DENIED;
+		return flags & OPEN_DIRECTORY ? STATUS_NOT_DIRECTORY : STATUS_NO_DEVICE;
 	return flags & OPEN_DIRECTORY ? STATUS_NOT_DIRECTORY : STATUS_OK;
 }
 

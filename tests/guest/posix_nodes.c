@@ -24,12 +24,12 @@ static void devices(void)
 	int found = 0;
 
 	umask(027);
-	ok(mknod("disk", S_IFBLK | 0666, makedev(8, 300)) == 0 && stat("disk", &st) == 0 &&
-	           S_ISBLK(st.st_mode) && (st.st_mode & 07777) == 0640 && major(st.st_rdev) == 8 &&
-	           minor(st.st_rdev) == 300,
+	ok(mknod("disk", S_IFBLK | 0666, makedev(240, 300)) == 0 && stat("disk", &st) == 0 &&
+	           S_ISBLK(st.st_mode) && (st.st_mode & 07777) == 0640 &&
+	           major(st.st_rdev) == 240 && minor(st.st_rdev) == 300,
 	   "a block device has its number");
-	ok(mknod("line", S_IFCHR | 0600, makedev(5, 1)) == 0 && lstat("line", &st) == 0 &&
-	           S_ISCHR(st.st_mode) && st.st_rdev == makedev(5, 1) && st.st_size == 0,
+	ok(mknod("line", S_IFCHR | 0600, makedev(240, 1)) == 0 && lstat("line", &st) == 0 &&
+	           S_ISCHR(st.st_mode) && st.st_rdev == makedev(240, 1) && st.st_size == 0,
 	   "a character device");
 	dir = opendir(".");
 	while (dir && (e = readdir(dir)))
@@ -37,12 +37,12 @@ static void devices(void)
 		         (!strcmp(e->d_name, "line") && e->d_type == DT_CHR);
 	closedir(dir);
 	ok(found == 2, "the directory tells their types");
-	fails(open("line", O_RDWR), EACCES, "a name of a device opens nothing");
-	fails(open("disk", O_WRONLY | O_TRUNC), EACCES, "also to cut it");
+	fails(open("line", O_RDWR), ENXIO, "a name of a device opens nothing");
+	fails(open("disk", O_WRONLY | O_TRUNC), ENXIO, "also to cut it");
 	fails(open("disk", O_RDONLY | O_DIRECTORY), ENOTDIR, "a device as a directory");
 	fails(mknod("disk", S_IFCHR | 0600, 0), EEXIST, "mknod where something is");
 	ok(rename("line", "moved") == 0 && link("moved", "line") == 0 && stat("line", &st) == 0 &&
-	           st.st_nlink == 2 && st.st_rdev == makedev(5, 1),
+	           st.st_nlink == 2 && st.st_rdev == makedev(240, 1),
 	   "it is moved and linked");
 	ok(chmod("line", 0604) == 0 && stat("moved", &st) == 0 && (st.st_mode & 07777) == 0604,
 	   "chmod");

@@ -91,6 +91,7 @@ static const unsigned char status_errno[] = {
         [STATUS_IO_ERROR] = EIO,
         [STATUS_DESTINATION_REQUIRED] = EDESTADDRREQ,
         [STATUS_WOULD_DEADLOCK] = EDEADLK,
+        [STATUS_NO_DEVICE] = ENXIO,
 };
 
 int errno_of(int result)
