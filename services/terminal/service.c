@@ -176,6 +176,14 @@ static void answer_drains(void)
 	ndrains = kept;
 }
 
+static bool is_draining(const struct terminal *t)
+{
+	for (uint32_t i = 0; i < ndrains; i++)
+		if (drains[i].terminal == t)
+			return true;
+	return false;
+}
+
 static void serve_cancel(struct server *unused, uint64_t call_id)
 {
 	uint32_t kept = 0;
@@ -516,7 +524,7 @@ static uint64_t service_idle(struct server *unused)
 		if (!t->used)
 			continue;
 		terminal_wake(t);
-		more |= terminal_prepare_sleep(t);
+		more |= terminal_prepare_sleep(t, is_draining(t));
 	}
 	return more ? 0 : CAPOS_FOREVER;
 }

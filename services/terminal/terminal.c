@@ -251,7 +251,7 @@ void terminal_wake(struct terminal *t)
 	t->wake_far = false;
 }
 
-bool terminal_prepare_sleep(struct terminal *t)
+bool terminal_prepare_sleep(struct terminal *t, bool draining)
 {
 	struct queue *send = &t->channel.send, *receive = &t->channel.receive;
 	uint32_t typed = t->far.in ? queue_readable(t->far.in) : 0;
@@ -267,7 +267,9 @@ bool terminal_prepare_sleep(struct terminal *t)
 	space = t->far.out ? queue_writable(t->far.out) : 0;
 	queue_want_data(send);
 	more |= queue_readable(send) != written;
-	if (written && t->far.out && !t->ldisc.stopped) {
+	/* Space is wanted by what is still to be sent, and by a call that waits until the last of
+	 * it is taken. */
+	if (t->far.out && (draining || (written && !t->ldisc.stopped))) {
 		queue_want_space(t->far.out);
 		more |= queue_writable(t->far.out) != space;
 	}
@@ -290,6 +292,10 @@ void terminal_flush(struct terminal *t, bool input, bool output)
 
 bool terminal_is_drained(struct terminal *t)
 {
-	return t->hung || (!queue_readable(&t->channel.send) &&
-	                   (!t->far.out || queue_writable(t->far.out) == t->far.out->capacity));
+	/* What a pseudo-terminal's master has not read yet counts as sent, as on Linux: or a
+	 * program that holds both ends would wait for itself. */
+	if (t->hung || t->master.shared)
+		return true;
+	return !queue_readable(&t->channel.send) &&
+	       (!t->far.out || queue_writable(t->far.out) == t->far.out->capacity);
 }

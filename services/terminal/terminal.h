@@ -71,8 +71,9 @@ int terminal_begin(struct terminal *t, cap_t account);
 void terminal_end(struct terminal *t);
 /* Moves what can be moved. */
 void terminal_run(struct terminal *t);
-/* Asks all sides to say when there is more.  True: there is already. */
-bool terminal_prepare_sleep(struct terminal *t);
+/* Asks all sides to say when there is more, and the far end, if a call waits for a drain, when it
+ * has taken some.  True: there is already. */
+bool terminal_prepare_sleep(struct terminal *t, bool draining);
 void terminal_wake(struct terminal *t);
 int terminal_set(struct terminal *t, const struct terminal_attributes *in);
 void terminal_get(struct terminal *t, struct terminal_attributes *out);

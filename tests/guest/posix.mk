@@ -19,6 +19,7 @@ POSIX_TESTS = \
 	tests/guest/posix_memory \
 	tests/guest/posix_pointers \
 	tests/guest/posix_processes \
+	tests/guest/posix_ptys \
 	tests/guest/posix_queued \
 	tests/guest/posix_resident \
 	tests/guest/posix_signals \

@@ -38,6 +38,7 @@ for name in \
 	memory \
 	pointers \
 	processes \
+	ptys \
 	queued \
 	resident \
 	signals \

@@ -169,7 +169,7 @@ static void from_others(void)
 		ordered &= notes[i].si_value.sival_int == i && notes[i].si_pid == child &&
 		           notes[i].si_code == SI_QUEUE;
 	ok(ordered, "in their order, with value and sender");
-	handle(SIGUSR2, 0);
+	handle(SIGUSR2, SA_RESTART); /* or it could end the wait */
 	child = fork();
 	if (child == 0) {
 		kill(self, SIGUSR2);

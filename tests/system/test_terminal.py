@@ -242,3 +242,15 @@ def test_a_shell_under_script_has_no_job_control(shell):
     shell.type("exit\n")
     shell.expect("# ")
     assert shell.run("tty") == "/dev/console"
+
+
+def test_a_drain_waits_for_ever_when_the_screen_takes_the_last_output_late(shell):
+    """A part is larger than what the terminal holds and smaller than what the console does.  So the one that no longer
+    goes out leaves the terminal's own queue empty: only the console can say when it is drained."""
+    shell.type("sleep 1; for i in $(seq 60); do head -c 100000 /dev/zero | tr '\\0' x; stty sane; done; echo end\n")
+    shell.expect("echo end")
+    os.kill(shell.pid, signal.SIGSTOP)  # nothing is taken from the console
+    time.sleep(3)
+    os.kill(shell.pid, signal.SIGCONT)
+    shell.expect("end\r\n")
+    shell.expect("# ")

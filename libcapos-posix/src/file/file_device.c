@@ -260,7 +260,7 @@ int device_open(const char *path, int flags, struct file **out)
 		return -EEXIST;
 	if (flags & O_DIRECTORY)
 		return -ENOTDIR;
-	*out = file_create(device->ops, flags, (void *)(uintptr_t)device);
+	*out = file_create(device->ops, flags & ~O_NOCTTY, (void *)(uintptr_t)device);
 	return *out ? 0 : -ENOMEM;
 }
 

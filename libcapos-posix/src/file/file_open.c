@@ -146,7 +146,7 @@ static int open_any(int directory_fd, const char *path, int flags, unsigned mode
 	fd = device_descriptor(path);
 	if (fd >= 0)
 		return open_descriptor(fd, flags, out);
-	result = device_open(path, flags & KEPT_FLAGS, out);
+	result = device_open(path, flags & (KEPT_FLAGS | O_NOCTTY), out);
 	if (result <= 0)
 		return result;
 	result = made_files.open(path_of_made(directory_fd, path, made),

@@ -91,7 +91,8 @@ static long do_poll(long fds, unsigned long n, uint64_t deadline)
 	result = user_read(list, fds, n * sizeof(*list));
 	if (!result)
 		result = wait_ready(list, n, deadline);
-	for (unsigned long i = 0; result >= 0 && i < n; i++) {
+	/* Of an interrupted call too: programs look at the events whatever it returned. */
+	for (unsigned long i = 0; (result >= 0 || result == -EINTR) && i < n; i++) {
 		long at = fds + (long)(i * sizeof(*list) + offsetof(struct pollfd, revents));
 
 		if (user_put(at, &list[i].revents))
