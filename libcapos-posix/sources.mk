@@ -39,6 +39,7 @@ POSIX_H = \
 	libcapos-posix/src/socket/dnspacket.h \
 	libcapos-posix/src/socket/icmp.h \
 	libcapos-posix/src/socket/internal.h \
+	libcapos-posix/src/socket/local.h \
 	libcapos-posix/src/socket/socket.h \
 	libcapos-posix/src/terminal/terminal.h \
 	libcapos-posix/src/terminal/tty.h \
@@ -113,6 +114,9 @@ POSIX_C = \
 	libcapos-posix/src/socket/inet_address.c \
 	libcapos-posix/src/socket/inet_interface.c \
 	libcapos-posix/src/socket/resolver.c \
+	libcapos-posix/src/socket/local.c \
+	libcapos-posix/src/socket/local_move.c \
+	libcapos-posix/src/socket/local_option.c \
 	libcapos-posix/src/socket/socket.c \
 	libcapos-posix/src/socket/socket_call.c \
 	libcapos-posix/src/socket/socket_datagram.c \

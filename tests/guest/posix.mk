@@ -23,6 +23,7 @@ POSIX_TESTS = \
 	tests/guest/posix_queued \
 	tests/guest/posix_resident \
 	tests/guest/posix_signals \
+	tests/guest/posix_socketpair \
 	tests/guest/posix_stress \
 	tests/guest/posix_threads \
 	tests/guest/posix_time \

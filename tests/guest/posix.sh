@@ -42,6 +42,7 @@ for name in \
 	queued \
 	resident \
 	signals \
+	socketpair \
 	stress \
 	threads \
 	time \

@@ -322,6 +322,7 @@ static void transfers(void)
 	        CALL(2, IN, 4, ioctl, pipe_in, FIONBIO, HERE),
 	        CALL(0, OUT, 8, pipe, HERE),
 	        CALL(0, OUT, 8, pipe2, HERE, 0),
+	        CALL(3, OUT, 8, socketpair, AF_UNIX, SOCK_STREAM, 0, HERE),
 	        CALL(2, IN, 8, sendfile, pipe_out, file, HERE, 16),
 	        CALL(1, IN, 8, copy_file_range, file, HERE, file, 0, 0, 0),
 	        CALL(3, IN, 8, copy_file_range, file, 0, file, HERE, 0, 0),

@@ -24,7 +24,8 @@ if os.geteuid() == 0:
 # posix_absent, posix_denied, posix_layout, posix_pointers, posix_restart and posix_sockets look at what only capOS
 # has: its table of calls, its rights, its places in memory, its services, the machine's own peers.
 PROGRAMS = ("cancel", "contents", "databases", "eventfds", "faults", "fds", "fifo", "files", "fork", "hardening",
-            "locks", "memory", "processes", "ptys", "queued", "resident", "signals", "stress", "threads", "time", "timers")
+            "locks", "memory", "processes", "ptys", "queued", "resident", "signals", "socketpair",
+            "stress", "threads", "time", "timers")
 LIBRARY = """
 #include <stdio.h>
 __thread int counter = 40;

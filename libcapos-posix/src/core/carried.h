@@ -27,13 +27,14 @@ enum carried_kind {
 	CARRY_SIGNALFD,
 	CARRY_MADE,
 	CARRY_TERMINAL,
+	CARRY_LOCAL,
 };
 
 struct carried_socket {
 	uint8_t kind, state, read_shut, write_shut;
 	int32_t error;
 	uint64_t receive_timeout, send_timeout, number;
-	uint8_t peer[16]; /* struct sockaddr_in */
+	uint8_t peer[16]; /* struct sockaddr_in; of AF_UNIX: struct ucred */
 	uint16_t ping_id, broadcast;
 	uint16_t reserved[2];
 };
@@ -41,13 +42,13 @@ struct carried_socket {
 struct carried {
 	uint32_t kind;  /* enum carried_kind */
 	int32_t flags;  /* of the description */
-	cap_t object;   /* the socket, stream, file; a pipe's memory */
+	cap_t object;   /* the socket, stream, file; the memory of a pipe or a pair of sockets */
 	cap_t contents; /* a file's; CAP_NULL: it has not asked for them; of a FIFO: its File */
 	int64_t offset;
 	cap_t shared; /* the memory of its state; CAP_NULL: it is not shared */
-	cap_t end;    /* of a pipe: its ProcessEnd */
+	cap_t end;    /* of a pipe or a pair of sockets: its ProcessEnd */
 	/* of devices: the minor number; of files: record locks were used; of terminals: theirs; of
-	 * pipes: their places among the opens */
+	 * pipes: their places among the opens; of a pair of sockets: which end */
 	uint32_t detail;
 	uint64_t signals;       /* of signalfd: its set */
 	struct chan_state chan; /* of streams and sockets */

@@ -42,6 +42,7 @@
 	SYSCALL(pipe2, 2, ONCE, io)                \
 	/* socket*.c, poll.c */                    \
 	SYSCALL(socket, 3, ONCE, sockets)          \
+	SYSCALL(socketpair, 4, ONCE, sockets)      \
 	SYSCALL(connect, 3, RESTART, sockets)      \
 	SYSCALL(accept, 3, RESTART, sockets)       \
 	SYSCALL(accept4, 4, RESTART, sockets)      \

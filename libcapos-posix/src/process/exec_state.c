@@ -168,6 +168,8 @@ static int make_file(const struct carried *in, struct file **out)
 		return timerfd_restore(in, out);
 	case CARRY_SIGNALFD:
 		return signalfd_restore(in, out);
+	case CARRY_LOCAL:
+		return local_restore(in, out);
 	case CARRY_TERMINAL:
 		return terminal_restore(in, out);
 	}

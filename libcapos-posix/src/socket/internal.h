@@ -94,5 +94,10 @@ int inet_ioctl(unsigned long request, long argument);
 /* socket_option.c */
 int socket_setopt(struct file *f, int level, int option, const void *value, unsigned length);
 int socket_getopt(struct file *f, int level, int option, void *value, unsigned *length);
+/* SO_RCVTIMEO and SO_SNDTIMEO, in nanoseconds; 0 or -errno. */
+int socket_set_timeout(uint64_t *timeout, const void *value, unsigned length);
+int socket_get_timeout(uint64_t timeout, void *value, unsigned *length);
+/* An option's value, as much as there is room for. */
+int socket_store(const void *from, unsigned size, void *value, unsigned *length);
 
 #endif

@@ -10,5 +10,6 @@ struct file;
 
 /* After exec: 0 or -errno. */
 int socket_restore(const struct carried *in, struct file **out);
+int local_restore(const struct carried *in, struct file **out); /* of AF_UNIX */
 
 #endif

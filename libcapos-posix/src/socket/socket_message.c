@@ -102,7 +102,7 @@ static long send_message(long fd, const struct msghdr *message, int flags)
 	if (message->msg_controllen)
 		return absent(ABSENT_CONTROL_DATA);
 	result = absent_flags(ABSENT_SEND, (unsigned)flags);
-	if (!result && socket_of(f)->kind != SOCKET_TCP)
+	if (!result && f->ops->socket == &socket_datagram_ops)
 		result = absent_flags(ABSENT_SEND_DATAGRAM, (unsigned)flags);
 	if (result)
 		return result;

@@ -121,7 +121,7 @@ static int ask_get(struct socket *s, uint16_t option, int32_t *value)
 
 /* ---- Timeouts, kept here ---- */
 
-static int set_timeout(uint64_t *timeout, const void *value, unsigned length)
+int socket_set_timeout(uint64_t *timeout, const void *value, unsigned length)
 {
 	struct timeval t;
 
@@ -141,7 +141,7 @@ static int set_timeout(uint64_t *timeout, const void *value, unsigned length)
 	return 0;
 }
 
-static int store(const void *from, unsigned size, void *value, unsigned *length)
+int socket_store(const void *from, unsigned size, void *value, unsigned *length)
 {
 	if (*length > size)
 		*length = size;
@@ -149,12 +149,12 @@ static int store(const void *from, unsigned size, void *value, unsigned *length)
 	return 0;
 }
 
-static int get_timeout(uint64_t timeout, void *value, unsigned *length)
+int socket_get_timeout(uint64_t timeout, void *value, unsigned *length)
 {
 	const struct timeval t = {.tv_sec = (time_t)(timeout / 1000000000u),
 	                          .tv_usec = (suseconds_t)(timeout % 1000000000u / 1000u)};
 
-	return store(&t, sizeof(t), value, length);
+	return socket_store(&t, sizeof(t), value, length);
 }
 
 /* ---- The two calls ---- */
@@ -180,9 +180,9 @@ int socket_setopt(struct file *f, int level, int option, const void *value, unsi
 	int result;
 
 	if (level == SOL_SOCKET && option == SO_RCVTIMEO)
-		return set_timeout(&s->receive_timeout, value, length);
+		return socket_set_timeout(&s->receive_timeout, value, length);
 	if (level == SOL_SOCKET && option == SO_SNDTIMEO)
-		return set_timeout(&s->send_timeout, value, length);
+		return socket_set_timeout(&s->send_timeout, value, length);
 	if (!known)
 		return unknown_option(s, level, option);
 	if (known->server == SOCKET_OPTION_LINGER)
@@ -242,11 +242,11 @@ int socket_getopt(struct file *f, int level, int option, void *value, unsigned *
 	int result;
 
 	if (level == SOL_SOCKET && option == SO_RCVTIMEO)
-		return get_timeout(s->receive_timeout, value, length);
+		return socket_get_timeout(s->receive_timeout, value, length);
 	if (level == SOL_SOCKET && option == SO_SNDTIMEO)
-		return get_timeout(s->send_timeout, value, length);
+		return socket_get_timeout(s->send_timeout, value, length);
 	if (level == SOL_SOCKET && get_local(f, option, &number))
-		return store(&number, sizeof(number), value, length);
+		return socket_store(&number, sizeof(number), value, length);
 	if (!known)
 		return unknown_option(s, level, option);
 	result = option_errno(ask_get(s, known->server, &number));
@@ -255,7 +255,7 @@ int socket_getopt(struct file *f, int level, int option, void *value, unsigned *
 	if (known->server == SOCKET_OPTION_LINGER) {
 		const struct linger linger = {.l_onoff = number >= 0,
 		                              .l_linger = number >= 0 ? number : 0};
-		return store(&linger, sizeof(linger), value, length);
+		return socket_store(&linger, sizeof(linger), value, length);
 	}
-	return store(&number, sizeof(number), value, length);
+	return socket_store(&number, sizeof(number), value, length);
 }
