@@ -59,6 +59,10 @@ obj/capos/capos.lo: $(CAPOS_OBJECTS:.o=.lo) $(TOP_SRCDIR)/libcapos-posix/sources
 	$(OBJCOPY) --wildcard --keep-global-symbol='__capos_*' $@.tmp $@
 	rm -f $@.tmp
 
+# The C library's locks are of the same kind as our own.
+obj/src/thread/__lock.o obj/src/thread/__lock.lo: $(TOP_SRCDIR)/libcapos-posix/src/core/fair.h
+obj/src/thread/__lock.o obj/src/thread/__lock.lo: CFLAGS_ALL += -I$(TOP_SRCDIR)/libcapos-posix/src
+
 # Native programs link these too, and have no thread pointer, behind which a protected function finds its guard.
 NATIVE_PURE = $(patsubst src/%.c,obj/src/%.lo,$(wildcard src/string/*.c src/errno/*.c)) \
 	$(patsubst %,obj/src/%.lo,internal/intscan internal/shgetc stdio/__toread stdio/__uflow stdlib/strtol)

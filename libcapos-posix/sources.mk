@@ -10,6 +10,7 @@ POSIX_H = \
 	libcapos-posix/src/core/core.h \
 	libcapos-posix/src/core/ends.h \
 	libcapos-posix/src/core/family.h \
+	libcapos-posix/src/core/fair.h \
 	libcapos-posix/src/core/fd.h \
 	libcapos-posix/src/core/lock.h \
 	libcapos-posix/src/core/description.h \
@@ -179,6 +180,8 @@ POSIX_OVERLAY = \
 	src/string/x86_64/memcpy.s \
 	src/string/x86_64/memmove.s \
 	src/string/x86_64/memset.s \
+	src/thread/__lock.c \
+	src/thread/lock_ptc.c \
 	src/time/__map_file.c \
 	src/thread/x86_64/__set_thread_area.s \
 	src/thread/x86_64/__unmapself.s \

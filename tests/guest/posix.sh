@@ -28,6 +28,7 @@ for name in \
 	contents \
 	databases \
 	eventfds \
+	fair \
 	faults \
 	fds \
 	fifo \

@@ -22,7 +22,8 @@ if os.geteuid() == 0:
     DIFFERENCES["posix_processes"] = dict.fromkeys(
         ("RLIMIT_NPROC", "a hard limit is not raised"), "Linux does not hold root to them")
 # posix_absent, posix_denied, posix_layout, posix_pointers, posix_restart and posix_sockets look at what only capOS
-# has: its table of calls, its rights, its places in memory, its services, the machine's own peers.
+# has: its table of calls, its rights, its places in memory, its services, the machine's own peers; posix_fair at what
+# upstream's musl does not promise: a fork beside threads that make threads ends there by chance.
 PROGRAMS = ("cancel", "contents", "databases", "eventfds", "faults", "fds", "fifo", "files", "fork", "hardening",
             "locks", "memory", "processes", "ptys", "queued", "resident", "signals", "socketpair",
             "stress", "threads", "time", "timers")

@@ -4,12 +4,12 @@
  * that this thread has submitted is left in its ring unseen by the kernel, so that what another
  * thread releases then is not named by a submission any more.
  */
-#include <stdatomic.h>
 #include <stddef.h>
 
 #include <capos/cap.h>
 #include <capos/object.h>
 
+#include "core/fair.h"
 #include "core/fd.h"
 #include "core/self.h"
 #include "core/threads.h"
@@ -51,28 +51,33 @@ uint64_t thread_cpu_ns(const struct posix_thread *t)
 
 /* ---- The lock ---- */
 
-enum { FREE, HELD, WAITED };
-static _Atomic uint32_t word;
+static uint32_t word, turn;
 
-static void futex(uint8_t op, uint64_t argument)
+static bool fair_sleep(uint32_t *at, uint32_t value)
 {
-	struct capos_sqe sqe = {.op = op, .send_addr = (uintptr_t)&word, .arg = argument};
+	struct capos_sqe sqe = {.op = CAP_OP_FUTEX_WAIT, .send_addr = (uintptr_t)at, .arg = value};
 	struct cap_op done = {0};
 
 	if (!cap_submit(&sqe, &done))
-		cap_await_uninterruptible(&done);
-	else /* too much in flight: make room */
-		cap_poll(false, 0);
+		return !cap_await_uninterruptible(&done);
+	cap_poll(false, 0); /* too much in flight: make room */
+	cap_enter(0, 0);
+	return false;
+}
+
+static void fair_wake(uint32_t *at, bool all)
+{
+	struct capos_sqe sqe = {
+	        .op = CAP_OP_FUTEX_WAKE, .send_addr = (uintptr_t)at, .arg = all ? UINT32_MAX : 1};
+
+	while (cap_submit_quiet(&sqe))
+		cap_enter(0, 0);
+	cap_enter(0, 0);
 }
 
 void library_lock_slowly(void)
 {
-	uint32_t seen = FREE;
-
-	if (!atomic_compare_exchange_strong(&word, &seen, HELD)) {
-		while (atomic_exchange(&word, WAITED) != FREE)
-			futex(CAP_OP_FUTEX_WAIT, WAITED);
-	}
+	fair_lock(&word, &turn);
 	thread_self()->locks = true;
 }
 
@@ -94,10 +99,8 @@ void library_unlock_slowly(void)
 void library_unlock_last(void)
 {
 	submit_all();
-	if (atomic_exchange(&word, FREE) == WAITED) {
-		futex(CAP_OP_FUTEX_WAKE, 1);
+	if (fair_unlock(&word, &turn))
 		cap_enter(0, 0); /* else the lock may be taken again before the other has run */
-	}
 }
 
 bool library_leave(void)
@@ -122,7 +125,7 @@ void threads_begin(void)
 	if (threads_many)
 		return;
 	threads_many = true;
-	atomic_store(&word, HELD);
+	__atomic_store_n(&word, FAIR_HELD, __ATOMIC_SEQ_CST);
 	thread_self()->locks = true;
 }
 
@@ -185,8 +188,11 @@ static void forget_others(void)
 
 void threads_end_others(void)
 {
-	if (threads_many && !threads_alone())
-		cap_threads_end();
+	if (!threads_many || threads_alone())
+		return;
+	cap_threads_end();
+	/* The caller has it, and those that waited do not exist. */
+	__atomic_store_n(&word, FAIR_HELD, __ATOMIC_SEQ_CST);
 }
 
 void threads_forked(struct posix_thread *self)
@@ -199,5 +205,5 @@ void threads_forked(struct posix_thread *self)
 	self->watching = false;
 	self->locks = false;
 	threads_many = false;
-	atomic_store(&word, FREE);
+	__atomic_store_n(&word, 0, __ATOMIC_SEQ_CST);
 }
