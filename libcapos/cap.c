@@ -313,6 +313,14 @@ int cap_test(cap_t cap, uint64_t *era)
 	return result;
 }
 
+bool cap_is_kernels(cap_t cap)
+{
+	uint64_t era;
+
+	/* Objects of programs have a number that the kernel's have not. */
+	return cap != CAP_NULL && !cap_test(cap, &era) && era == 0;
+}
+
 int cap_signal(cap_t event, uint64_t bits)
 {
 	struct capos_sqe sqe = {.op = CAP_OP_SIGNAL, .cap = event, .arg = bits};

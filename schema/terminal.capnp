@@ -29,7 +29,8 @@ interface TerminalSession {
   flow @7 (stop :Bool) -> ();
   # Stops output or lets it go on.
   control @8 (sessionIndex :UInt16) -> ();
-  # From now on the keyboard's signals go to this ProcessSession.  busy: to another, which exists.
+  # From now on the keyboard's signals go to this ProcessSession.  busy: to another, which exists, or which has not said
+  # so within a second.
   push @9 (byte :UInt8) -> ();
   # As if it was typed.
 }

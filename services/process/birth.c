@@ -9,19 +9,11 @@
 
 #include "process.h"
 
-/* Objects that programs serve have a number that the kernel's have not. */
-static bool is_kernels(cap_t cap)
-{
-	uint64_t era;
-
-	return cap != CAP_NULL && !cap_test(cap, &era) && era == 0;
-}
-
 static bool is_living_process(cap_t cap)
 {
 	struct cap_process status;
 
-	return is_kernels(cap) && !cap_process_status_of(cap, &status) && status.alive;
+	return cap_is_kernels(cap) && !cap_process_status_of(cap, &status) && status.alive;
 }
 
 /* A member that has it can give it up, and no child inherits it. */
@@ -43,8 +35,9 @@ int member_begin(struct member *m, struct server_call *call, uint16_t process, u
                  uint16_t *member)
 {
 	cap_t of_process = server_take(call, process), event = server_take(call, signals);
-	int status = is_living_process(of_process) && is_kernels(event) ? STATUS_OK
-	                                                                : STATUS_INVALID_ARGUMENT;
+	int status = is_living_process(of_process) && cap_is_kernels(event)
+	                     ? STATUS_OK
+	                     : STATUS_INVALID_ARGUMENT;
 
 	if (!status)
 		status = give_member(m, call, member);

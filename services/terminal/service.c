@@ -27,14 +27,20 @@ struct server server;
 
 /* ---- Words: kind, generation, place ---- */
 
-static uint64_t make_word(enum word_kind kind, uint32_t generation, uint64_t place)
+/* A place is used again no more often than the generation counts, which takes centuries: a word of
+ * an older terminal never names a newer one. */
+#define GENERATION_SHIFT 16u
+#define GENERATIONS      (1ull << 40)
+_Static_assert(OPENS_MAX <= 1u << GENERATION_SHIFT, "a place's number leaves the generation alone");
+
+static uint64_t make_word(enum word_kind kind, uint64_t generation, uint64_t place)
 {
-	return (uint64_t)kind << 56 | (uint64_t)generation << 32 | place;
+	return (uint64_t)kind << 56 | generation % GENERATIONS << GENERATION_SHIFT | place;
 }
 
 static struct terminal *word_terminal(uint64_t word, enum word_kind kind)
 {
-	struct terminal *t = &terminals[(uint32_t)word % TERMINALS_MAX];
+	struct terminal *t = &terminals[word % TERMINALS_MAX];
 
 	if (word == WORD_CONSOLE && kind == WORD_TERMINAL)
 		return &terminals[CONSOLE];
@@ -43,7 +49,7 @@ static struct terminal *word_terminal(uint64_t word, enum word_kind kind)
 
 static struct open_terminal *word_open(uint64_t word)
 {
-	struct open_terminal *o = &opens[(uint32_t)word % OPENS_MAX];
+	struct open_terminal *o = &opens[word % OPENS_MAX];
 
 	return o->terminal && word == make_word(WORD_OPEN, o->generation, (uint64_t)(o - opens))
 	               ? o
@@ -79,7 +85,7 @@ static int may_open(struct terminal *t)
 static int open_at(struct open_terminal *o, struct terminal *t, struct server_call *call,
                    struct terminal_session_open_results *out)
 {
-	const uint32_t generation = (o->generation + 1) & 0xffffff;
+	const uint64_t generation = o->generation + 1;
 	int status = give_channel(call, t->memory, &out->channel);
 	int at = status ? -1
 	                : server_give_object(
@@ -189,6 +195,8 @@ static void serve_cancel(struct server *unused, uint64_t call_id)
 	uint32_t kept = 0;
 
 	(void)unused;
+	if (session_cancelled(call_id))
+		return;
 	for (uint32_t i = 0; i < ndrains; i++)
 		if (drains[i].call.call_id != call_id)
 			drains[kept++] = drains[i];
@@ -272,19 +280,11 @@ static int serve_flow(void *object, struct msg_call *msg,
 static int serve_control(void *object, struct msg_call *msg,
                          const struct terminal_session_control_params *in)
 {
-	struct terminal *t = object;
-	cap_t session = server_take(server_call_of(msg), in->session_index);
+	struct server_call *call = server_call_of(msg);
+	cap_t session = server_take(call, in->session_index);
 
-	if (session == CAP_NULL)
-		return STATUS_INVALID_ARGUMENT;
-	if (t->session != CAP_NULL && !terminal_signal(t, 0)) {
-		(void)cap_release(session);
-		return STATUS_BUSY;
-	}
-	if (t->session != CAP_NULL)
-		(void)cap_release(t->session);
-	t->session = session;
-	return STATUS_OK;
+	return session == CAP_NULL ? STATUS_INVALID_ARGUMENT
+	                           : session_control(object, call, session);
 }
 
 static int serve_push(void *object, struct msg_call *msg,
@@ -381,7 +381,7 @@ static int master_signal(void *object, struct msg_call *msg,
                          const struct terminal_master_signal_params *in)
 {
 	(void)msg;
-	return terminal_signal(object, in->signal);
+	return session_signal(object, in->signal);
 }
 
 static const struct terminal_master_ops master_ops = {
@@ -400,7 +400,7 @@ static const struct terminal_master_ops master_ops = {
 static struct terminal *free_terminal(void)
 {
 	for (struct terminal *t = &terminals[CONSOLE + 1]; t < terminals + TERMINALS_MAX; t++)
-		if (!t->used)
+		if (!t->used && session_is_over(t))
 			return t;
 	return NULL;
 }
@@ -416,7 +416,7 @@ static int open_master(void *object, struct msg_call *msg,
 	int status = t ? STATUS_OK : STATUS_NO_BUFFERS, at;
 
 	(void)object;
-	if (wake == CAP_NULL || account == CAP_NULL || !in->wake_bits)
+	if (wake == CAP_NULL || !cap_is_kernels(account) || !in->wake_bits)
 		status = STATUS_INVALID_ARGUMENT;
 	if (!status)
 		status = pty_begin(t, account, wake, in->wake_bits);
@@ -514,19 +514,21 @@ static void service_event(struct server *unused, uint64_t bits)
 static uint64_t service_idle(struct server *unused)
 {
 	bool more = false;
+	uint64_t timeout;
 
 	(void)unused;
 	for (struct terminal *t = terminals; t < terminals + TERMINALS_MAX; t++)
 		if (t->used)
 			terminal_run(t);
 	answer_drains();
+	timeout = session_step();
 	for (struct terminal *t = terminals; t < terminals + TERMINALS_MAX; t++) {
 		if (!t->used)
 			continue;
 		terminal_wake(t);
 		more |= terminal_prepare_sleep(t, is_draining(t));
 	}
-	return more ? 0 : CAPOS_FOREVER;
+	return more ? 0 : timeout;
 }
 
 static const struct server_ops server_ops = {

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include <capos/schema/process_client.h>
 #include <capos/schema/status.h>
 
 #define PIECE    512u
@@ -36,7 +35,7 @@ static void echo(void *context, const uint8_t *bytes, uint32_t length)
 
 static void signal_typed(void *context, int signal)
 {
-	(void)terminal_signal(context, (uint32_t)signal);
+	(void)session_signal(context, (uint32_t)signal);
 }
 
 /* What readers have not read; what is typed behind the signal's character stays. */
@@ -115,19 +114,10 @@ void terminal_resize(struct terminal *t, const struct terminal_window *window)
 	if (!memcmp(&t->window, window, sizeof(*window)))
 		return;
 	t->window = *window;
-	(void)terminal_signal(t, SIGWINCH);
+	(void)session_signal(t, SIGWINCH);
 }
 
-/* ---- Signals ---- */
-
-int terminal_signal(struct terminal *t, uint32_t signal)
-{
-	const struct process_session_signal_params params = {.signal = signal};
-
-	if (t->session == CAP_NULL)
-		return STATUS_OK;
-	return process_session_signal(t->session, &params, NULL);
-}
+/* ---- Beginning and end ---- */
 
 void terminal_hang_up(struct terminal *t)
 {
@@ -136,20 +126,18 @@ void terminal_hang_up(struct terminal *t)
 	t->hung = true;
 	t->far = (struct far_end){.in = NULL};
 	(void)channel_set_status(&t->channel, CHANNEL_EOF | CHANNEL_CLOSED, 0);
-	(void)terminal_signal(t, SIGHUP);
-	(void)terminal_signal(t, SIGCONT);
+	(void)session_signal(t, SIGHUP);
+	(void)session_signal(t, SIGCONT);
 	t->wake = true;
 }
 
-/* ---- Beginning and end ---- */
-
 int terminal_begin(struct terminal *t, cap_t account)
 {
-	const uint32_t generation = t->generation + 1;
+	const uint64_t generation = t->generation + 1;
 	int status;
 
 	memset(t, 0, sizeof(*t));
-	t->generation = generation & 0xffff;
+	t->generation = generation;
 	t->number = (uint32_t)(t - terminals);
 	status = terminal_memory(account, RECEIVE_BYTES, SEND_BYTES, &t->channel, &t->memory);
 	if (status)
@@ -164,11 +152,10 @@ void terminal_end(struct terminal *t)
 {
 	terminal_memory_end(&t->channel, &t->memory);
 	terminal_memory_end(&t->master, &t->master_memory);
-	if (t->session != CAP_NULL)
-		(void)cap_release(t->session);
+	session_close(t);
 	if (t->master_wake != CAP_NULL)
 		(void)cap_release(t->master_wake);
-	t->session = t->master_wake = CAP_NULL;
+	t->master_wake = CAP_NULL;
 	t->used = false;
 }
 

@@ -2,7 +2,8 @@
 /*
  * One terminal: its line discipline between the channel of those who have it open and the queues of
  * its far end, which is the console or a program.  terminal.c moves bytes, console.c is the far end
- * that a person sits at, pty.c the one that a program holds, service.c knows the calls.
+ * that a person sits at, pty.c the one that a program holds, session.c signals who it controls,
+ * service.c knows the calls.
  */
 #ifndef TERMINAL_TERMINAL_H
 #define TERMINAL_TERMINAL_H
@@ -35,12 +36,28 @@ struct far_end {
 	uint64_t bits;
 };
 
+/* To the session that a terminal controls.  It outlives its terminal until what was sent is
+ * answered. */
+struct link {
+	cap_t session;       /* ProcessSession; CAP_NULL: it controls none */
+	uint64_t signals;    /* to be sent: bit N-1 is signal N */
+	bool asked;          /* op is of a call that was made */
+	bool asks_existence; /* and sends no signal */
+	bool closing;        /* the terminal has ended */
+	uint64_t deadline;   /* of a challenge, or of closing */
+	cap_t challenger;    /* another ProcessSession that is to be controlled; CAP_NULL */
+	struct server_pending challenge; /* the call that waits for that */
+	struct cap_op op;
+	_Alignas(8) uint8_t message[64], reply[64];
+};
+
 struct terminal {
 	bool used;
 	bool hung;   /* for good */
 	bool locked; /* not to be opened yet */
 	bool held;   /* of a pseudo-terminal: its master exists */
-	uint32_t generation, number;
+	uint64_t generation;
+	uint32_t number;
 	uint32_t opens; /* now */
 	bool wake, wake_far;
 	struct far_end far;
@@ -48,14 +65,14 @@ struct terminal {
 	cap_t memory, master_memory;
 	cap_t master_wake;
 	uint64_t master_wake_bits;
-	cap_t session; /* ProcessSession; CAP_NULL: it controls none */
+	struct link link;
 	struct terminal_window window;
 	struct ldisc ldisc;
 };
 
 struct open_terminal {
 	struct terminal *terminal; /* NULL: free */
-	uint32_t generation;
+	uint64_t generation;
 	cap_t wake;
 	uint64_t wake_bits;
 };
@@ -80,10 +97,23 @@ void terminal_get(struct terminal *t, struct terminal_attributes *out);
 void terminal_resize(struct terminal *t, const struct terminal_window *window);
 void terminal_flush(struct terminal *t, bool input, bool output);
 void terminal_hang_up(struct terminal *t);
-/* To the foreground group of the session that it controls. */
-int terminal_signal(struct terminal *t, uint32_t signal);
 /* Whether all that was written has gone to the far end. */
 bool terminal_is_drained(struct terminal *t);
+
+/* ---- session.c ---- */
+/* To the foreground group of the session that it controls, if any.  Status. */
+int session_signal(struct terminal *t, uint32_t signal);
+/* Lets it control that session, which it takes over.  Status, or MSG_DEFERRED: it is asked first
+ * whether the one that it controls is over. */
+int session_control(struct terminal *t, struct server_call *call, cap_t session);
+/* True: it was a call of session_control. */
+bool session_cancelled(uint64_t call_id);
+/* The terminal ends; what was signalled is still sent. */
+void session_close(struct terminal *t);
+/* It controls none, and nothing is under way. */
+bool session_is_over(const struct terminal *t);
+/* Sends what is to be sent, of all terminals.  How long until there is more to do. */
+uint64_t session_step(void);
 
 /* ---- console.c ---- */
 /* Attaches to the console's streams, if that is not done.  Status or error. */

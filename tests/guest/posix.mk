@@ -71,12 +71,14 @@ tests/guest/posix_pointers: libcapos-posix/src/core/syscalls.h
 $(POSIX_TESTS) $(SOCKETS_TESTS): %: %.c $(POSIX_TEST_DEPENDS)
 	$(AM_V_CCLD)$(POSIX_TEST_CC) -o $@ $(srcdir)/$@.c
 
-check_DATA += tests/guest/process_fuzz
-CLEANFILES += tests/guest/process_fuzz
-EXTRA_DIST += tests/guest/process_fuzz.c
-tests/guest/process_fuzz: tests/guest/process_fuzz.c libcapos/libcapos.a $(POSIX_TEST_DEPENDS)
+# Programs that attack a service with capabilities of their own.
+FUZZ_TESTS = tests/guest/process_fuzz tests/guest/terminal_fuzz
+check_DATA += $(FUZZ_TESTS)
+CLEANFILES += $(FUZZ_TESTS)
+EXTRA_DIST += $(FUZZ_TESTS:=.c)
+$(FUZZ_TESTS): %: %.c libcapos/libcapos.a $(POSIX_TEST_DEPENDS)
 	$(AM_V_CCLD)$(POSIX_TEST_CC) -I$(srcdir)/kernel/abi -I$(srcdir)/libcapos/include -Igen/include -o $@ \
-		$(srcdir)/tests/guest/process_fuzz.c libcapos/libcapos.a
+		$(srcdir)/$@.c libcapos/libcapos.a
 
 # A dynamic program and a library that it opens.
 DYNAMIC_TEST = tests/guest/dynamic tests/guest/dynamic_library.so

@@ -59,9 +59,11 @@ do
 		;;
 	esac
 done
-echo "# process_fuzz"
-machine -- tests/guest/process_fuzz
-check "process_fuzz" 0 $?
+for name in process_fuzz terminal_fuzz; do
+	echo "# $name"
+	machine -- "tests/guest/$name"
+	check "$name" 0 $?
+done
 # A thousand starts take their time where other work goes on.
 echo "# posix_layout"
 ./capos run --timeout 1800 --log "$log" -- tests/guest/posix_layout </dev/null

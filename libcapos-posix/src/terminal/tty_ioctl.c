@@ -10,6 +10,8 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
+#include <capos/schema/status.h>
+
 #include "terminal/tty.h"
 
 #define MESSAGE 256u
@@ -164,12 +166,13 @@ int tty_take_control(struct tty *t)
 		return result;
 	call.send_caps = &send;
 	call.send_ncaps = 1;
+	call.interruptible = true; /* the session that has it is asked first */
 	result = terminal_session_control(t->object, &params, &call);
 	cap_release(send.cap);
 	if (!result)
 		return 0;
 	(void)terminal_world.leave();
-	return -EPERM; /* it is another session's */
+	return result == STATUS_BUSY ? -EPERM : errno_of(result); /* busy: another session's */
 }
 
 /* Whether it is the controlling terminal of the caller: 0 or -ENOTTY. */

@@ -97,6 +97,9 @@ int cap_mint(cap_t endpoint, uint64_t interface, uint64_t object, cap_t *out);
 /* Whether the capability leads to something: CAP_OK, CAP_EBADCAP, CAP_EGONE.  *era: for an object,
  * a number that changes when the process that serves it ends (may be NULL). */
 int cap_test(cap_t cap, uint64_t *era);
+/* Whether the kernel itself serves it.  A server asks this of what a client handed over before it
+ * calls it: a program's object may never answer. */
+bool cap_is_kernels(cap_t cap);
 int cap_signal(cap_t event, uint64_t bits);
 /* Takes bits of mask, waiting up to timeout_ns for one. */
 int cap_wait(cap_t event, uint64_t mask, uint64_t timeout_ns, uint64_t *bits);
