@@ -25,6 +25,7 @@ POSIX_H = \
 	libcapos-posix/src/file/contents.h \
 	libcapos-posix/src/file/file.h \
 	libcapos-posix/src/file/pipe.h \
+	libcapos-posix/src/file/mqueue.h \
 	libcapos-posix/src/file/made.h \
 	libcapos-posix/src/memory/memory.h \
 	libcapos-posix/src/poll/poll.h \
@@ -82,6 +83,8 @@ POSIX_C = \
 	libcapos-posix/src/file/path_names.c \
 	libcapos-posix/src/file/pipe.c \
 	libcapos-posix/src/file/pipe_open.c \
+	libcapos-posix/src/file/mqueue.c \
+	libcapos-posix/src/file/mqueue_open.c \
 	libcapos-posix/src/file/range.c \
 	libcapos-posix/src/file/stat.c \
 	libcapos-posix/src/memory/memory.c \

@@ -101,5 +101,7 @@ int load_usual(struct tree *tree)
 	dev = tree_lookup(tree, tree->top, "dev", 3);
 	if (!status && dev && dev->inode->type == FILE_TYPE_DIRECTORY)
 		status = usual_directory(tree, dev->inode, "shm", 01777);
+	if (!status && dev && dev->inode->type == FILE_TYPE_DIRECTORY)
+		status = usual_directory(tree, dev->inode, "mqueue", 01777);
 	return status;
 }

@@ -37,6 +37,7 @@ for name in \
 	hardening \
 	locks \
 	memory \
+	mqueue \
 	pointers \
 	processes \
 	ptys \

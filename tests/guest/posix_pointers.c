@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -64,6 +65,7 @@ static char *good, *boundary, *none, *constant, *unmapped;
 static int file, directory, pipe_in, pipe_out, udp, listener, event_timer, peer;
 static bool loopback;
 static timer_t timer;
+static mqd_t queue;
 
 static char *pages(size_t n, int protection)
 {
@@ -203,6 +205,9 @@ static void open_all(void)
 		_exit(98);
 	pipe_in = fds[0];
 	pipe_out = fds[1];
+	mq_unlink("/pointers");
+	queue = mq_open("/pointers", O_RDWR | O_CREAT | O_NONBLOCK, 0600,
+	                &(struct mq_attr){.mq_maxmsg = 4, .mq_msgsize = 16});
 	event_timer = timerfd_create(CLOCK_MONOTONIC, 0);
 	timer_create(CLOCK_MONOTONIC, &silent, &timer);
 	peer = -1;
@@ -504,6 +509,43 @@ static void answers(void)
 	CHECK(list, "answers, children, the rest");
 }
 
+static void message_waits(void)
+{
+	static const char message[16];
+
+	while (mq_receive(queue, (char *)good + 2048, 16, NULL) >= 0)
+		;
+	if (mq_send(queue, message, sizeof(message), 0))
+		_exit(93);
+}
+
+static void queue_is_empty(void)
+{
+	while (mq_receive(queue, (char *)good + 2048, 16, NULL) >= 0)
+		;
+}
+
+static void queues(void)
+{
+	const struct pointer list[] = {
+	        CALL(0, STRING, 0, mq_open, HERE, O_RDWR, 0, 0),
+	        CALL(3, IN, 64, mq_open, (long)"pointers2", O_RDWR | O_CREAT, 0600, HERE),
+	        CALL(0, STRING, 0, mq_unlink, HERE),
+	        CALL_WITH(queue_is_empty, 1, IN, 16, mq_timedsend, queue, HERE, 16, 0, 0),
+	        CALL(4, IN, TIME, mq_timedsend, queue, (long)good + 2048, 16, 0, HERE),
+	        CALL_WITH(message_waits, 1, OUT, 16, mq_timedreceive, queue, HERE, 16, 0, 0),
+	        CALL_WITH(message_waits, 3, OUT, 4, mq_timedreceive, queue, (long)good + 2048, 16,
+	                  HERE, 0),
+	        CALL_WITH(message_waits, 4, IN, TIME, mq_timedreceive, queue, (long)good + 2048, 16,
+	                  0, HERE),
+	        CALL(1, IN, 64, mq_notify, queue, HERE),
+	        CALL(1, IN, 64, mq_getsetattr, queue, HERE, 0),
+	        CALL(2, OUT, 64, mq_getsetattr, queue, 0, HERE),
+	};
+
+	CHECK(list, "message queues");
+}
+
 static void times_and_signals(void)
 {
 	const struct itimerval off = {{0, 0}, {0, 0}};
@@ -665,6 +707,7 @@ int main(void)
 	sockets();
 	paths();
 	answers();
+	queues();
 	times_and_signals();
 	behind();
 	resolver();

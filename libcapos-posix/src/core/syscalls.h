@@ -136,6 +136,13 @@
 	SYSCALL(munlock, 2, ONCE, memory)          \
 	SYSCALL(munlockall, 0, ONCE, memory)       \
 	SYSCALL(msync, 3, RESTART, memory)         \
+	/* mqueue*.c */                            \
+	SYSCALL(mq_open, 4, ONCE, files)           \
+	SYSCALL(mq_unlink, 1, ONCE, files)         \
+	SYSCALL(mq_timedsend, 5, RESTART, files)   \
+	SYSCALL(mq_timedreceive, 5, RESTART, files) \
+	SYSCALL(mq_notify, 2, ONCE, files)         \
+	SYSCALL(mq_getsetattr, 3, ONCE, files)     \
 	SYSCALL(memfd_create, 2, ONCE, memory)     \
 	SYSCALL(brk, 1, ONCE, memory)              \
 	/* clock.c, itimer.c */                    \

@@ -133,7 +133,7 @@ int wait_for_op(struct cap_op *op, uint64_t deadline_ns)
 static uint64_t first_deadline(const struct waiting *w)
 {
 	if (!w->timeout_ns)
-		return UINT64_MAX;
+		return w->deadline_ns ? w->deadline_ns : UINT64_MAX;
 	core_hooks.signal_no_restart();
 	return deadline_after(w->timeout_ns);
 }
@@ -162,6 +162,6 @@ ssize_t wait_for(const struct waiting *w)
 			deadline = first_deadline(w);
 		result = process_wait(deadline);
 		if (result)
-			return result == -ETIMEDOUT ? -EAGAIN : result;
+			return result == -ETIMEDOUT && w->timeout_ns ? -EAGAIN : result;
 	}
 }

@@ -43,11 +43,12 @@ struct waiting {
 	void (*arm)(void *context);
 	void *context;
 	bool nonblocking;
-	uint64_t timeout_ns; /* as SO_RCVTIMEO: a signal's handler ends the call; 0: none */
+	uint64_t timeout_ns;  /* as SO_RCVTIMEO: a signal's handler ends the call; 0: none */
+	uint64_t deadline_ns; /* in its place: monotonic, the call may be restarted; 0: none */
 };
 
 /* Attempts until one has a result: that result; -EAGAIN when nonblocking, or after the timeout;
- * -EINTR. */
+ * -ETIMEDOUT after the deadline; -EINTR. */
 ssize_t wait_for(const struct waiting *w);
 
 /* ---- Time ---- */
