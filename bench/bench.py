@@ -154,6 +154,51 @@ def rows(upload_file):
     ]
 
 
+# Of bench/posix.c: its name, the table's, and how much of its unit is one of the table's.
+PROGRAM_ROWS = [
+    ("fork", "fork, exit and wait", "us", 1e3),
+    ("exec-static", "fork and exec of a static program", "us", 1e3),
+    ("exec-dynamic", "fork and exec of a dynamic program", "us", 1e3),
+    ("pipe-round-trip", "pipe round trip", "us", 1e3),
+    ("pipe-64KiB", "64 KiB through a pipe", "us", 1e3),
+    ("thread", "thread made and joined", "us", 1e3),
+    ("futex-round-trip", "futex hand-over, there and back", "us", 1e3),
+    ("clock_gettime", "clock_gettime", "us", 1e3),
+    ("read-1B", "read of 1 byte", "us", 1e3),
+    ("write-1B", "write of 1 byte", "us", 1e3),
+    ("read-4KiB", "read of 4 KiB", "us", 1e3),
+    ("write-4KiB", "write of 4 KiB", "us", 1e3),
+    ("read-64KiB", "read of 64 KiB", "us", 1e3),
+    ("write-64KiB", "write of 64 KiB", "us", 1e3),
+    ("shell-1000", "a shell's loop of 1000 true", "s", 1e9),
+    ("tar-2000", "tar of 2,000 files", "s", 1e9),
+    ("gzip-20MB", "gzip of 20 MB", "s", 1e9),
+]
+
+
+def program(guest, file):
+    """All that bench/posix.c measures, in one boot: nanoseconds by its names."""
+    files = {"/bin/static": guest.static_program}
+    out = finish(guest.start(guest.prepare_program(file, ["/bin/static"], files)))
+    found = dict(line.split()[1:] for line in out.splitlines() if line.startswith("bench "))
+    missing = {name for name, *_ in PROGRAM_ROWS} - found.keys()
+    if missing:
+        raise RuntimeError("%s: no %s in %r" % (guest.name, missing, out))
+    return {name: float(ns) for name, ns in found.items()}
+
+
+def measure_program(guests, file, runs):
+    """The guests in turn, so that what else the host does meets both."""
+    values = {guest.name: [] for guest in guests}
+    for _ in range(runs):
+        for guest in guests:
+            values[guest.name].append(program(guest, file))
+    for key, name, unit, scale in PROGRAM_ROWS:
+        row = {g: [run[key] / scale for run in v] for g, v in values.items()}
+        yield {"name": name, "unit": unit, "more_is_better": False, "runs": row,
+               "median": {g: statistics.median(v) for g, v in row.items()}}
+
+
 def measure(server, guests, row, runs):
     name, unit, more, fixed, function = row
     values = {guest.name: [] for guest in guests}
@@ -176,24 +221,31 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--capos", required=True)
     parser.add_argument("--linux", required=True, help="directory made by bench/linux-guest")
+    parser.add_argument("--program", required=True, help="bench/posix.c, linked dynamically")
+    parser.add_argument("--static", required=True, help="the same for capOS, linked statically")
     parser.add_argument("--qemu", default="qemu-system-x86_64")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", help="rows whose name contains this")
+    parser.add_argument("--only", help="rows whose name contains this; program: those of bench/posix.c")
     parser.add_argument("--json", help="file to write")
     arguments = parser.parse_args()
-    guests = [CaposGuest(arguments.capos), LinuxGuest(arguments.linux, arguments.qemu)]
+    guests = [CaposGuest(arguments.capos, arguments.static), LinuxGuest(arguments.linux, arguments.qemu)]
     results = []
+
+    def add(result):
+        results.append(result)
+        print("%-36s %10.3f %10.3f %6s  %.2fx" % (result["name"], result["median"]["capOS"],
+                                                 result["median"]["Linux"], result["unit"], ratio(result)),
+              flush=True)
+
     print("%-36s %10s %10s %6s  %s" % ("", "capOS", "Linux", "", "capOS better by"))
+    if arguments.only in (None, "program"):
+        for result in measure_program(guests, arguments.program, arguments.runs):
+            add(result)
     with Server() as server, tempfile.NamedTemporaryFile() as upload_file:
         upload_file.truncate(BULK)
         for row in rows(upload_file.name):
-            if arguments.only and arguments.only not in row[0]:
-                continue
-            result = measure(server, guests, row, arguments.runs)
-            results.append(result)
-            print("%-36s %10.3f %10.3f %6s  %.2fx" % (result["name"], result["median"]["capOS"],
-                                                     result["median"]["Linux"], result["unit"], ratio(result)),
-                  flush=True)
+            if not arguments.only or arguments.only in row[0]:
+                add(measure(server, guests, row, arguments.runs))
     if arguments.json:
         with open(arguments.json, "w") as f:
             json.dump(results, f, indent=1)

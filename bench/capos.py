@@ -9,8 +9,9 @@ import tempfile
 class CaposGuest:
     name = "capOS"
 
-    def __init__(self, capos):
+    def __init__(self, capos, static_program):
         self.capos = capos
+        self.static_program = static_program
         self._log = tempfile.TemporaryFile()
 
     def size(self):
@@ -21,14 +22,18 @@ class CaposGuest:
 
     @staticmethod
     def prepare(command, files=None):
-        return command, files or {}
+        return ["busybox", *command], files or {}
+
+    @staticmethod
+    def prepare_program(program, arguments, files):
+        return [program, *arguments], files
 
     def start(self, prepared, memory=256):
         command, files = prepared
         options = ["--memory", str(memory)]
         for guest, host in files.items():
             options += ["--file", "%s:%s" % (host, guest)]
-        return subprocess.Popen([self.capos, "run", *options, "--", "busybox", *command],
+        return subprocess.Popen([self.capos, "run", *options, "--", *command],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log)
 
     @staticmethod

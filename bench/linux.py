@@ -38,10 +38,12 @@ class LinuxGuest:
         self.qemu = qemu
         self.kernel = os.path.join(directory, "vmlinuz")
         self._root = os.path.join(directory, "root")
+        self.static_program = os.path.join(directory, "posix-static")
+        self._libc = os.path.join(directory, "musl/lib/libc.so")
         self._log = tempfile.TemporaryFile()
 
     def _initrd(self, script, files):
-        entries = [(d, stat.S_IFDIR | 0o755, b"") for d in ("bin", "dev", "proc", "modules", "tmp")]
+        entries = [(d, stat.S_IFDIR | 0o755, b"") for d in ("bin", "dev", "lib", "proc", "modules", "tmp")]
         # The modules, and "order", in which they are loaded.
         for name in sorted(os.listdir(os.path.join(self._root, "modules"))):
             with open(os.path.join(self._root, "modules", name), "rb") as f:
@@ -52,7 +54,7 @@ class LinuxGuest:
         entries.append(("run.sh", stat.S_IFREG | 0o644, script.encode()))
         for guest, host in files.items():
             with open(host, "rb") as f:
-                entries.append((guest.lstrip("/"), stat.S_IFREG | 0o644, f.read()))
+                entries.append((guest.lstrip("/"), os.stat(host).st_mode, f.read()))
         return _cpio(entries)
 
     def size(self):
@@ -60,8 +62,16 @@ class LinuxGuest:
 
     def prepare(self, command, files=None):
         """Everything that is not part of a boot is done here; the result goes to start()."""
+        return self._prepared("/bin/busybox " + " ".join(command) + "\n", files or {})
+
+    def prepare_program(self, program, arguments, files):
+        """A file of the host that is linked dynamically."""
+        files = {**files, "/bin/program": program, "/lib/ld-musl-x86_64.so.1": self._libc}
+        return self._prepared("/bin/program " + " ".join(arguments) + "\n", files)
+
+    def _prepared(self, script, files):
         initrd = tempfile.NamedTemporaryFile(suffix=".cpio")
-        initrd.write(self._initrd("/bin/busybox " + " ".join(command) + "\n", files or {}))
+        initrd.write(self._initrd(script, files))
         initrd.flush()
         return initrd
 

@@ -1,18 +1,27 @@
 # SPDX-License-Identifier: MIT
 # `make bench`: capOS beside Linux in the same emulator.  Not part of `make check`: nothing here is asserted.
 
-EXTRA_DIST += bench/bench.py bench/capos.py bench/linux.py bench/linux-guest bench/server.py
+EXTRA_DIST += bench/bench.py bench/capos.py bench/linux.py bench/linux-guest bench/posix.c bench/server.py
 BENCH_RUNS = 5
 
+# Rows whose name contains this; "program": those of bench/posix.c; empty: all.
+BENCH_ONLY =
+
+# bench/posix is one file on both systems, and what it executes the same source with the C library of each.
+BENCH_CFLAGS = -std=gnu11 -O2 $(WARNINGS)
 bench: all
 	$(MKDIR_P) bench
 	$(srcdir)/bench/linux-guest bench/linux $(PORT_DISTFILES) $(srcdir)/ports/busybox/config
+	bench/linux/musl/bin/musl-gcc $(BENCH_CFLAGS) -o bench/posix $(srcdir)/bench/posix.c
+	bench/linux/musl/bin/musl-gcc $(BENCH_CFLAGS) -static -o bench/linux/posix-static $(srcdir)/bench/posix.c
+	$(SYSROOT)/bin/x86_64-capos-linux-musl-gcc $(BENCH_CFLAGS) -o bench/posix-static $(srcdir)/bench/posix.c
 	$(PYTHON) $(srcdir)/bench/bench.py --capos ./capos --linux bench/linux --qemu $(QEMU) \
-		--runs $(BENCH_RUNS) --json bench/result.json
+		--program bench/posix --static bench/posix-static \
+		--runs $(BENCH_RUNS) $(if $(BENCH_ONLY),--only "$(BENCH_ONLY)") --json bench/result.json
 
 CLEAN_TARGETS += clean-bench
 clean-bench:
-	rm -rf bench/linux bench/result.json
+	rm -rf bench/linux bench/posix bench/posix-static bench/result.json
 
 .PHONY: bench
 
