@@ -34,6 +34,7 @@ POSIX_H = \
 	libcapos-posix/src/process/proc.h \
 	libcapos-posix/src/process/process.h \
 	libcapos-posix/src/process/script.h \
+	libcapos-posix/src/process/sysv.h \
 	libcapos-posix/src/process/world.h \
 	libcapos-posix/src/signal/internal.h \
 	libcapos-posix/src/signal/signal.h \
@@ -102,6 +103,10 @@ POSIX_C = \
 	libcapos-posix/src/process/process.c \
 	libcapos-posix/src/process/script.c \
 	libcapos-posix/src/process/session.c \
+	libcapos-posix/src/process/sysv.c \
+	libcapos-posix/src/process/sysv_queue.c \
+	libcapos-posix/src/process/sysv_segment.c \
+	libcapos-posix/src/process/sysv_set.c \
 	libcapos-posix/src/process/wait.c \
 	libcapos-posix/src/process/world.c \
 	libcapos-posix/src/signal/context.c \

@@ -112,6 +112,66 @@ interface ProcessMember {
   job @24 () -> (controlled :Bool, terminal :UInt32, foreground :Bool, orphaned :Bool);
   # Whether the caller's session has a controlling terminal, and its number; whether the caller's group is the one in
   # front; whether that would be continued by nobody if it stopped.
+
+  # System V objects: shared memory segments, sets of semaphores, queues of messages, as shmget and its kin have them.
+  # They are the world's, found by number or key, and stay until they are removed or the world ends.  An id that
+  # names none: invalidArgument.  What the caller has attached, and what of semaphores is to be undone, is settled at its
+  # end before that is told; a child that is prepared has attached what its parent has, and a program that is executed
+  # nothing.
+
+  ipcGet @25 (kind :IpcKind, key :Int32, size :UInt64, flags :UInt32) -> (id :Int32);
+  # size: bytes, or semaphores (0: of an object that exists).  flags: Linux's, IPC_CREAT, IPC_EXCL and permission bits.
+  # noEntry, exists, noSpace (as many as a world may have), noMemory.
+  ipcStat @26 (kind :IpcKind, id :Int32, byPlace :Bool) -> (stat :IpcStat);
+  # byPlace: id is a place, as ipcUse counts them.
+  ipcSet @27 (kind :IpcKind, id :Int32, user :UInt32, group :UInt32, mode :UInt32, size :UInt64) -> ();
+  # size: of a queue: its most bytes.  Permissions are kept and reported; nothing is allowed or refused by them.
+  ipcRemove @28 (kind :IpcKind, id :Int32) -> ();
+  # Calls that wait for it are answered with removed; a segment stays while it is attached.
+  ipcUse @29 (kind :IpcKind) -> (places :UInt32, objects :UInt32, items :UInt64, bytes :UInt64);
+  # places: up to the last one in use.  items: pages, semaphores or messages.
+
+  attachSegment @30 (id :Int32, write :Bool) -> (memoryIndex :UInt16, size :UInt64);
+  detachSegment @31 (id :Int32) -> ();
+  lockSegment @32 (id :Int32, lock :Bool) -> ();
+  # Its memory is always there; this is kept and reported.
+
+  operateSemaphores @33 (id :Int32, operations :Data) -> ();
+  # Each of 6 bytes, as struct sembuf.  Answers when all could be done, and they are done exactly when the answer is
+  # delivered.  wouldBlock, fileTooBig (number), tooBig (how many), outOfRange, removed.
+  readSemaphores @34 (id :Int32, what :What, number :UInt32) -> (value :UInt32, values :Data);
+  # values: of all, 16 bits each.
+
+  enum What { value @0; process @1; waitingToGrow @2; waitingForZero @3; all @4; }
+
+  assignSemaphores @35 (id :Int32, number :Int32, values :Data) -> ();
+  # number -1: all.  What was to be undone of them is forgotten.  outOfRange.
+
+  sendMessage @36 (id :Int32, type :Int64, data :Data, wait :Bool) -> ();
+  # Answers when there is room, as operateSemaphores does.  At most 8192 bytes.
+  receiveMessage @37 (id :Int32, type :Int64, size :UInt64, flags :UInt32) -> (type :Int64, data :Data);
+  # flags: Linux's IPC_NOWAIT, MSG_NOERROR, MSG_EXCEPT, MSG_COPY.  noMessage, tooBig, removed.
+}
+
+enum IpcKind { segment @0; set @1; queue @2; }
+
+struct IpcStat {
+  id @0 :Int32;
+  key @1 :Int32;
+  user @2 :UInt32;
+  group @3 :UInt32;
+  creatorUser @4 :UInt32;
+  creatorGroup @5 :UInt32;
+  mode @6 :UInt32;           # SHM_DEST and SHM_LOCKED included
+  creator @7 :UInt32;        # numbers of processes
+  last @8 :UInt32;           # to attach or detach, to send
+  lastReceiver @9 :UInt32;
+  firstSeconds @10 :Int64;   # Unix time: attached, operated, sent
+  secondSeconds @11 :Int64;  # detached, received
+  changeSeconds @12 :Int64;
+  size @13 :UInt64;          # bytes, semaphores, most bytes
+  count @14 :UInt64;         # how often it is attached; messages
+  bytes @15 :UInt64;         # of messages
 }
 
 interface ProcessSession {

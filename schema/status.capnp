@@ -47,4 +47,8 @@ enum Status {
   destinationRequired @39; # EDESTADDRREQ: a datagram without a destination
   wouldDeadlock @40;       # EDEADLK: those who wait would wait for each other
   noDevice @41;            # ENXIO: a name of a device that nothing serves
+  removed @42;             # EIDRM: it was removed while the call waited
+  noMessage @43;           # ENOMSG: none that was asked for is there
+  tooBig @44;              # E2BIG: more than the caller takes, or than a call may have
+  outOfRange @45;          # ERANGE
 }

@@ -100,7 +100,11 @@ const struct world_ops world_effects = {.notify = notify,
                                         .kill = kill_member,
                                         .answer = answer,
                                         .resume = resume,
-                                        .forget = forget};
+                                        .forget = forget,
+                                        .reply = ipc_reply,
+                                        .make_memory = ipc_make_memory,
+                                        .drop_memory = ipc_drop_memory,
+                                        .seconds = ipc_seconds};
 
 /* ---- Ends ---- */
 

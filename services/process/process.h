@@ -81,6 +81,41 @@ extern const struct process_end_ops end_ops; /* of an end's word in the memory *
 void ends_released(struct session *s, uint32_t word);
 void ends_close(struct session *s);
 
+/* ---- ipc.c ---- */
+int ipc_get(void *object, struct msg_call *msg, const struct process_member_ipc_get_params *in,
+            struct process_member_ipc_get_results *out);
+int ipc_stat(void *object, struct msg_call *msg, const struct process_member_ipc_stat_params *in,
+             struct process_member_ipc_stat_results *out);
+int ipc_set(void *object, struct msg_call *msg, const struct process_member_ipc_set_params *in);
+int ipc_remove(void *object, struct msg_call *msg,
+               const struct process_member_ipc_remove_params *in);
+int ipc_use(void *object, struct msg_call *msg, const struct process_member_ipc_use_params *in,
+            struct process_member_ipc_use_results *out);
+int ipc_attach(void *object, struct msg_call *msg,
+               const struct process_member_attach_segment_params *in,
+               struct process_member_attach_segment_results *out);
+int ipc_detach(void *object, struct msg_call *msg,
+               const struct process_member_detach_segment_params *in);
+int ipc_lock(void *object, struct msg_call *msg,
+             const struct process_member_lock_segment_params *in);
+int ipc_operate(void *object, struct msg_call *msg,
+                const struct process_member_operate_semaphores_params *in);
+int ipc_read(void *object, struct msg_call *msg,
+             const struct process_member_read_semaphores_params *in,
+             struct process_member_read_semaphores_results *out);
+int ipc_assign(void *object, struct msg_call *msg,
+               const struct process_member_assign_semaphores_params *in);
+int ipc_send(void *object, struct msg_call *msg,
+             const struct process_member_send_message_params *in);
+int ipc_receive(void *object, struct msg_call *msg,
+                const struct process_member_receive_message_params *in,
+                struct process_member_receive_message_results *out);
+/* What a world asks for. */
+bool ipc_reply(const struct sysv_waiter *w, int status, const struct sysv_message *message);
+int ipc_make_memory(struct world *world, uint64_t size, uint64_t *memory);
+void ipc_drop_memory(uint64_t memory);
+int64_t ipc_seconds(void);
+
 /* ---- terminal.c ---- */
 int terminal_take(struct member *m, struct server_call *call, uint16_t terminal_index,
                   uint32_t number, uint16_t *session_index);

@@ -144,6 +144,7 @@ static void destroy(struct member *m)
 		unlink_child(m->child);
 	world_drop_queue(m);
 	world_drop_waiters(m);
+	sysv_drop_member(m);
 	drop_command(m);
 	unlink_child(m);
 	world_leave_group(m);
@@ -155,6 +156,7 @@ void world_close(struct world *world)
 {
 	while (world->first)
 		destroy(world->first);
+	sysv_close(world);
 	slab_put(world->slab, world->buckets, WORLD_BUCKETS * sizeof(*world->buckets));
 	slab_put(world->slab, world->groups, WORLD_BUCKETS * sizeof(*world->groups));
 	world->buckets = NULL;
@@ -196,6 +198,8 @@ int world_prepare(struct member *parent, struct member **out)
 	if (status)
 		return status;
 	status = world_enter_group(m, parent->group, parent->session);
+	if (!status)
+		status = sysv_fork(parent, m);
 	if (status) {
 		destroy(m);
 		return status;
@@ -265,6 +269,7 @@ void world_ended(struct member *m, uint32_t status, uint64_t cpu_ns, uint64_t pa
 	m->continued = false;
 	world_drop_queue(m);
 	world_drop_waiters(m);
+	sysv_drop_member(m);
 	world_orphan_groups(m);
 	leave_children(m);
 	if (!parent) {
@@ -297,5 +302,7 @@ int world_describe(struct member *m, const char *name, uint32_t name_length, con
 	memmove(m->name, name, name_length);
 	memset(m->name + name_length, 0, WORLD_NAME_MAX - name_length);
 	m->executed |= executed;
+	if (executed)
+		sysv_executed(m);
 	return STATUS_OK;
 }

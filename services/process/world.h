@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "services/files/pages.h"
+#include "sysv.h"
 
 #define WORLD_NUMBER       1u /* of the world itself */
 #define WORLD_FIRST_NUMBER 2u
@@ -127,6 +128,8 @@ struct member {
 	char name[WORLD_NAME_MAX];
 	uint8_t *command; /* NULL: none */
 	uint32_t command_length;
+	struct sysv_hold *holds;
+	struct sysv_undo *undos;
 	/* The service's. */
 	uint64_t process, signals; /* capabilities; 0: it has none yet, or no more */
 	uint64_t stop_call[2];     /* [0] is 0: no stop call is open */
@@ -147,6 +150,13 @@ struct world_ops {
 	void (*resume)(struct member *m);
 	/* It is freed next: what the service keeps of it goes. */
 	void (*forget)(struct member *m);
+	/* Of System V objects.  Answers a call; message: the one that it receives, or NULL.  False:
+	 * the caller has given up. */
+	bool (*reply)(const struct sysv_waiter *w, int status, const struct sysv_message *message);
+	/* Zeroed memory of the world's account.  Status. */
+	int (*make_memory)(struct world *world, uint64_t size, uint64_t *memory);
+	void (*drop_memory)(uint64_t memory);
+	int64_t (*seconds)(void); /* Unix time */
 };
 
 /* How many processors were in use, averaged over the last minute, five and fifteen: the last ones
@@ -165,6 +175,7 @@ struct world {
 	uint32_t nmembers, last_number;
 	uint64_t ended_cpu_ns; /* of all that have ended */
 	struct world_load load;
+	struct sysv sysv;
 	uint32_t ends;   /* of members, so far */
 	bool cpu_limits; /* some member has had a limit on processor time */
 	bool wrapped;    /* numbers have been used once */

@@ -27,6 +27,7 @@ POSIX_TESTS = \
 	tests/guest/posix_signals \
 	tests/guest/posix_socketpair \
 	tests/guest/posix_stress \
+	tests/guest/posix_sysv \
 	tests/guest/posix_threads \
 	tests/guest/posix_time \
 	tests/guest/posix_timers

@@ -46,6 +46,7 @@ for name in \
 	signals \
 	socketpair \
 	stress \
+	sysv \
 	threads \
 	time \
 	timers

@@ -15,9 +15,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -649,6 +653,54 @@ static void behind(void)
 	ok(fine, "pointers behind pointers");
 }
 
+/* ---- System V ---- */
+
+static int system_queue;
+
+static void system_v_message_waits(void)
+{
+	const struct {
+		long type;
+		char text[8];
+	} message = {.type = 1};
+
+	syscall(SYS_msgrcv, system_queue, good, 8, 0, IPC_NOWAIT);
+	syscall(SYS_msgsnd, system_queue, &message, 8, 0);
+}
+
+static void system_v(void)
+{
+	int segment = shmget(IPC_PRIVATE, PAGE, 0600), set = semget(IPC_PRIVATE, 4, 0600);
+
+	system_queue = msgget(IPC_PRIVATE, 0600);
+	const struct pointer list[] = {
+	        CALL(2, OUT, sizeof(struct shmid_ds), shmctl, segment, IPC_STAT, HERE),
+	        CALL(2, OUT, sizeof(struct shminfo), shmctl, segment, IPC_INFO, HERE),
+	        CALL(2, OUT, sizeof(struct shm_info), shmctl, segment, SHM_INFO, HERE),
+	        CALL(2, IN, 48, shmctl, segment, IPC_SET, HERE),
+	        CALL(1, IN, sizeof(struct sembuf), semop, set, HERE, 1),
+	        CALL(1, IN, sizeof(struct sembuf), semtimedop, set, HERE, 1, 0),
+	        CALL(3, IN, TIME, semtimedop, set, (long)good, 1, HERE),
+	        CALL(3, OUT, 8, semctl, set, 0, GETALL, HERE),
+	        CALL(3, IN, 8, semctl, set, 0, SETALL, HERE),
+	        CALL(3, OUT, sizeof(struct semid_ds), semctl, set, 0, IPC_STAT, HERE),
+	        CALL(3, OUT, sizeof(struct seminfo), semctl, set, 0, SEM_INFO, HERE),
+	        CALL(3, IN, 48, semctl, set, 0, IPC_SET, HERE),
+	        CALL(1, IN, 8, msgsnd, system_queue, HERE, 8, 0),
+	        CALL(2, OUT, sizeof(struct msqid_ds), msgctl, system_queue, IPC_STAT, HERE),
+	        CALL(2, OUT, sizeof(struct msginfo), msgctl, system_queue, MSG_INFO, HERE),
+	        CALL_WITH(system_v_message_waits, 1, OUT, 16, msgrcv, system_queue, HERE, 8, 0,
+	                  IPC_NOWAIT),
+	        /* The last one: with a good pointer it leaves no room in the queue. */
+	        CALL(2, IN, 48, msgctl, system_queue, IPC_SET, HERE),
+	};
+
+	CHECK(list, "System V");
+	shmctl(segment, IPC_RMID, NULL);
+	semctl(set, 0, IPC_RMID);
+	msgctl(system_queue, IPC_RMID, NULL);
+}
+
 /* ---- That none is left out ---- */
 
 /* Those without pointers, or whose pointers are only remembered. */
@@ -661,7 +713,8 @@ static const char without[] =
         "getpgid getpgrp getpid getppid getsid gettid getuid kill listen lseek madvise "
         "membarrier mlock mlock2 mlockall mmap munlock munlockall mprotect mremap msync munmap "
         "pause sched_yield set_robust_list set_tid_address setgid "
-        "setpgid setsid setuid shutdown socket sync timer_delete timer_getoverrun timerfd_create "
+        "setpgid setsid setuid semget shmat shmdt shmget msgget shutdown socket sync timer_delete "
+        "timer_getoverrun timerfd_create "
         "tgkill tkill umask vfork resolve ";
 
 static void all_of_the_table(void)
@@ -710,6 +763,7 @@ int main(void)
 	queues();
 	times_and_signals();
 	behind();
+	system_v();
 	resolver();
 	all_of_the_table();
 	return tap_finish();

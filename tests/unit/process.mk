@@ -6,3 +6,9 @@ tests_unit_test_process_world_SOURCES = tests/unit/test_process_world.c $(PROCES
 tests_unit_test_process_world_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_process_world_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_process_world_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test-process-sysv
+tests_unit_test_process_sysv_SOURCES = tests/unit/test_process_sysv.c $(PROCESS_PURE)
+tests_unit_test_process_sysv_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_process_sysv_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_process_sysv_LDADD = $(UNIT_LIBS)

@@ -72,6 +72,8 @@ enum absent_other {
 	ABSENT_CLOCK_OF_OTHER,
 	ABSENT_PROC_FILES,
 	ABSENT_NICE,
+	ABSENT_HUGE_SEGMENT,
+	ABSENT_SEGMENT_CODE,
 };
 
 /* -errno of what has no number. */

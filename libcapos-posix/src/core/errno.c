@@ -92,6 +92,10 @@ static const unsigned char status_errno[] = {
         [STATUS_DESTINATION_REQUIRED] = EDESTADDRREQ,
         [STATUS_WOULD_DEADLOCK] = EDEADLK,
         [STATUS_NO_DEVICE] = ENXIO,
+        [STATUS_REMOVED] = EIDRM,
+        [STATUS_NO_MESSAGE] = ENOMSG,
+        [STATUS_TOO_BIG] = E2BIG,
+        [STATUS_OUT_OF_RANGE] = ERANGE,
 };
 
 int errno_of(int result)

@@ -234,6 +234,19 @@
 	SYSCALL(execve, 3, ONCE, process)          \
 	SYSCALL(wait4, 4, RESTART, process)        \
 	SYSCALL(waitid, 5, RESTART, process)       \
+	/* sysv*.c */                              \
+	SYSCALL(shmget, 3, ONCE, process)          \
+	SYSCALL(shmat, 3, ONCE, process)           \
+	SYSCALL(shmdt, 1, ONCE, process)           \
+	SYSCALL(shmctl, 3, ONCE, process)          \
+	SYSCALL(semget, 3, ONCE, process)          \
+	SYSCALL(semop, 3, ONCE, process)           \
+	SYSCALL(semtimedop, 4, ONCE, process)      \
+	SYSCALL(semctl, 4, ONCE, process)          \
+	SYSCALL(msgget, 2, ONCE, process)          \
+	SYSCALL(msgsnd, 4, ONCE, process)          \
+	SYSCALL(msgrcv, 5, ONCE, process)          \
+	SYSCALL(msgctl, 3, ONCE, process)          \
 	/* thread.c, futex.c */                    \
 	SYSCALL(exit, 1, ONCE, threads)            \
 	SYSCALL(gettid, 0, ONCE, threads)          \

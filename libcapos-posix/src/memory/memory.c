@@ -80,7 +80,7 @@ struct shared_range {
 
 static struct shared_range *shared_ranges;
 
-static bool is_shared(uint64_t start, uint64_t end)
+bool memory_is_shared(uint64_t start, uint64_t end)
 {
 	const struct shared_range *r = shared_ranges;
 
@@ -229,6 +229,18 @@ long sys_mmap(long address, long length, long protection, long flags, long fd, l
 	return note_mapping(result, size, type == MAP_SHARED);
 }
 
+long memory_map_shared(cap_t memory, long address, size_t size, bool write, bool replace)
+{
+	long flags = MAP_SHARED | (!address ? 0 : replace ? MAP_FIXED : MAP_FIXED_NOREPLACE);
+	long protection = PROT_READ | (write ? PROT_WRITE : 0);
+
+	if (!within_limits(size, protection, flags)) {
+		cap_release(memory);
+		return -ENOMEM;
+	}
+	return note_mapping(map_object(memory, address, size, protection, flags, 0), size, true);
+}
+
 long sys_munmap(long address, long length)
 {
 	if (address & (PAGE_BYTES - 1) || length <= 0)
@@ -292,7 +304,7 @@ long sys_mremap(long address, long old_length, long new_length, long flags, long
 	}
 	if (!within_limits(new_size - old_size, PROT_WRITE, MAP_PRIVATE))
 		return -ENOMEM;
-	if (is_shared((uint64_t)address, (uint64_t)address + old_size))
+	if (memory_is_shared((uint64_t)address, (uint64_t)address + old_size))
 		return absent(ABSENT_LONGER_SHARED);
 	result = grow_in_place(address, old_size, new_size);
 	if (result >= 0)
