@@ -116,12 +116,15 @@ uint32_t ldisc_output(struct ldisc *l, const uint8_t *bytes, uint32_t length, ui
 
 /* ---- Echo ---- */
 
-static void show(struct ldisc *l, const char *text)
+/* False: the screen had no room. */
+static bool show(struct ldisc *l, const char *text)
 {
 	uint8_t out[OUTPUT_MOST];
+	bool shown = true;
 
 	for (; *text; text++)
-		l->ops->echo(l->context, out, process(l, (uint8_t)*text, out));
+		shown &= l->ops->echo(l->context, out, process(l, (uint8_t)*text, out));
+	return shown;
 }
 
 static bool shown_as_control(const struct ldisc *l, uint8_t c)
@@ -129,27 +132,27 @@ static bool shown_as_control(const struct ldisc *l, uint8_t c)
 	return ldisc_has(l, LDISC_ECHOCTL) && (c < ' ' || c == 127) && c != '\t' && c != '\n';
 }
 
-static void echo_always(struct ldisc *l, uint8_t c)
+static bool echo_always(struct ldisc *l, uint8_t c)
 {
 	const char control[] = {'^', (char)(c ^ 0100), 0};
 	uint8_t out[OUTPUT_MOST];
 
-	if (shown_as_control(l, c))
-		show(l, control);
-	else
-		l->ops->echo(l->context, out, process(l, c, out));
+	return shown_as_control(l, c) ? show(l, control)
+	                              : l->ops->echo(l->context, out, process(l, c, out));
 }
 
 static void echo(struct ldisc *l, uint8_t c)
 {
 	if (ldisc_has(l, LDISC_ECHO) || (c == '\n' && ldisc_has(l, LDISC_ECHONL)))
-		echo_always(l, c);
+		(void)echo_always(l, c);
 }
 
+/* Up to what the screen has room for: one typed character costs no more than what is sent. */
 static void echo_line(struct ldisc *l)
 {
-	for (uint32_t i = 0; i < l->length; i++)
-		echo(l, l->line[i]);
+	for (uint32_t i = 0; ldisc_has(l, LDISC_ECHO) && i < l->length; i++)
+		if (!echo_always(l, l->line[i]))
+			return;
 }
 
 static void bell(struct ldisc *l)
@@ -165,41 +168,56 @@ static bool continues(const struct ldisc *l, uint8_t c)
 	return (l->attributes.input & LDISC_IUTF8) && (c & 0xc0) == 0x80;
 }
 
-/* Columns that the line's first n bytes take. */
-static uint32_t columns(const struct ldisc *l, uint32_t n)
+/* Columns that a character takes; a tab's depend on where it stands. */
+static uint32_t width(const struct ldisc *l, uint8_t c)
 {
-	uint32_t column = l->start;
+	if (shown_as_control(l, c))
+		return 2;
+	return c >= ' ' && c != 127 && !continues(l, c);
+}
 
-	for (uint32_t i = 0; i < n; i++) {
-		uint8_t c = l->line[i];
+/* Of the tab behind the line's first n bytes.  Another tab ends at a multiple of 8, so that what is
+ * before it does not matter. */
+static uint32_t tab_width(const struct ldisc *l, uint32_t n)
+{
+	uint32_t column = 0;
 
-		if (c == '\t')
-			column = (column | 7) + 1;
-		else if (shown_as_control(l, c))
-			column += 2;
-		else if (c >= ' ' && c != 127 && !continues(l, c))
-			column++;
+	while (n && l->line[n - 1] != '\t')
+		column += width(l, l->line[--n]);
+	if (!n)
+		column += l->start;
+	return 8 - (column & 7);
+}
+
+/* Takes the last character off the line; the columns that it took.  The time does not grow with the
+ * line, but for a tab: or killing 4096 characters would hold all terminals up. */
+static uint32_t take_off(struct ldisc *l)
+{
+	uint32_t columns = 0;
+
+	for (;;) {
+		uint8_t c = l->line[--l->length];
+
+		columns += c == '\t' ? tab_width(l, l->length) : width(l, c);
+		if (!l->length || !continues(l, c))
+			return columns;
 	}
-	return column;
 }
 
 /* Takes the last character off the line, and off the screen when it is shown so. */
 static void rub_out(struct ldisc *l)
 {
-	uint32_t before = columns(l, l->length), after;
 	bool tab = l->line[l->length - 1] == '\t';
+	uint32_t columns = take_off(l);
 
-	while (l->length > 1 && continues(l, l->line[l->length - 1]))
-		l->length--;
-	l->length--;
 	if (!ldisc_has(l, LDISC_ECHO))
 		return;
 	if (!ldisc_has(l, LDISC_ECHOE)) {
-		echo_always(l, character(l, LDISC_VERASE));
+		(void)echo_always(l, character(l, LDISC_VERASE));
 		return;
 	}
-	for (after = columns(l, l->length); before > after; before--)
-		show(l, tab ? "\b" : "\b \b");
+	for (; columns; columns--)
+		(void)show(l, tab ? "\b" : "\b \b");
 }
 
 static void erase_word(struct ldisc *l)
@@ -220,7 +238,7 @@ static void kill_line(struct ldisc *l)
 	l->length = 0;
 	echo(l, character(l, LDISC_VKILL));
 	if (ldisc_has(l, LDISC_ECHOK) && ldisc_has(l, LDISC_ECHO))
-		show(l, "\n");
+		(void)show(l, "\n");
 }
 
 static void insert(struct ldisc *l, uint8_t c)
@@ -260,7 +278,7 @@ static void edit(struct ldisc *l, uint8_t c)
 			l->ops->echo(l->context, (const uint8_t *)"^\b", 2);
 	} else if (is_extended(l, c, LDISC_VREPRINT)) {
 		echo(l, c);
-		show(l, "\n");
+		(void)show(l, "\n");
 		l->start = 0;
 		echo_line(l);
 	} else if (is(l, c, LDISC_VEOF)) {

@@ -90,8 +90,8 @@ enum {
 struct ldisc_ops {
 	/* For readers; there is room, since ldisc_input was told so. */
 	void (*deliver)(void *context, uint8_t character, uint8_t flags);
-	/* For the screen: echo.  What there is no room for is lost. */
-	void (*echo)(void *context, const uint8_t *bytes, uint32_t length);
+	/* For the screen: echo.  False: there was no room, and it is lost. */
+	bool (*echo)(void *context, const uint8_t *bytes, uint32_t length);
 	/* To the foreground group. */
 	void (*signal)(void *context, int signal);
 	/* What readers were given and have not read is dropped; output too, when it says so. */

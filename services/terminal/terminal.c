@@ -25,12 +25,14 @@ static void deliver(void *context, uint8_t c, uint8_t flags)
 	(void)queue_put(&t->channel.receive, pair, TERMINAL_PAIR);
 }
 
-static void echo(void *context, const uint8_t *bytes, uint32_t length)
+static bool echo(void *context, const uint8_t *bytes, uint32_t length)
 {
 	struct terminal *t = context;
 
-	if (t->far.out && queue_writable(t->far.out) >= length)
-		(void)queue_put(t->far.out, bytes, length);
+	if (!t->far.out || queue_writable(t->far.out) < length)
+		return false;
+	(void)queue_put(t->far.out, bytes, length);
+	return true;
 }
 
 static void signal_typed(void *context, int signal)

@@ -23,6 +23,7 @@ include $(srcdir)/tests/unit/libcapos.mk
 include $(srcdir)/tests/unit/netstack.mk
 include $(srcdir)/tests/unit/posix.mk
 include $(srcdir)/tests/unit/process.mk
+include $(srcdir)/tests/unit/terminal.mk
 include $(srcdir)/tests/unit/schema.mk
 include $(srcdir)/tests/unit/tools.mk
 
