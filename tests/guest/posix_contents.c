@@ -86,6 +86,29 @@ static void shared_mappings(void)
 static volatile int faults;
 static char *fault_page;
 
+/* Mapping counts as reading, shared or not. */
+static void access_times(void)
+{
+	const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+	struct stat st;
+
+	for (int i = 0; i < 2; i++) {
+		int fd = create("mapped", "text");
+		char *text;
+
+		futimens(fd, times);
+		close(fd);
+		fd = open("mapped", O_RDWR);
+		text = mmap(NULL, PAGE, PROT_READ, i ? MAP_PRIVATE : MAP_SHARED, fd, 0);
+		ok(text != MAP_FAILED && text[0] == 't' && fstat(fd, &st) == 0 &&
+		           st.st_atim.tv_sec > 2000 && st.st_mtim.tv_sec == 2000,
+		   "mapping a file changes its access time");
+		munmap(text, PAGE);
+		close(fd);
+	}
+	unlink("mapped");
+}
+
 static void on_fault(int signal)
 {
 	(void)signal;
@@ -361,6 +384,7 @@ int main(int argc, char **argv)
 	if (argc != 1 || !program || chdir(HOME))
 		return 1;
 	shared_mappings();
+	access_times();
 	sizes();
 	appending();
 	descriptions();

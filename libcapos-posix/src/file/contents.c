@@ -135,15 +135,21 @@ static int read_piece(struct contents *c, void *to, size_t length, uint64_t offs
 	                 : read_message(c, to, length, offset, got);
 }
 
+void contents_note_read(struct contents *c)
+{
+	size_t got;
+
+	if (c->unread)
+		(void)read_message(c, NULL, 0, 0, &got);
+	c->unread = false;
+}
+
 ssize_t contents_read(struct contents *c, const struct iovec *iov, int n, uint64_t offset)
 {
 	size_t done = 0, got;
 
 	(void)has_object(c);
-	if (c->unread) {
-		c->unread = false;
-		(void)read_message(c, NULL, 0, 0, &got);
-	}
+	contents_note_read(c);
 	for (int i = 0; i < n; i++) {
 		for (size_t at = 0; at < iov[i].iov_len; at += got, done += got) {
 			int result = read_piece(c, (char *)iov[i].iov_base + at,

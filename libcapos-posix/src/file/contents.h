@@ -22,6 +22,8 @@ struct contents {
 	bool unread;  /* reading it for the first time is to be noted in its access time */
 };
 
+/* Its access time says that it is read, if that is not noted yet. */
+void contents_note_read(struct contents *c);
 /* As pread: bytes, 0 at the end, or -errno. */
 ssize_t contents_read(struct contents *c, const struct iovec *iov, int n, uint64_t offset);
 /* As pwrite; append: at the file's end, as one piece.  *end: the offset behind what was written. */

@@ -213,8 +213,10 @@ static int regular_memory(struct file *f, uint64_t *memory)
 {
 	struct file_memory_results results;
 	struct capos_call call = FILES_CALL();
-	int result = file_memory(object_of(f), &results, &call);
+	int result;
 
+	contents_note_read(contents_of(f));
+	result = file_memory(object_of(f), &results, &call);
 	if (result)
 		return errno_of(result);
 	*memory = CAP_NULL;
@@ -244,6 +246,7 @@ static void regular_close(struct file *f)
 
 static int regular_share(struct file *f, uint64_t *memory)
 {
+	contents_note_read(contents_of(f));
 	return contents_object(contents_of(f), memory);
 }
 
