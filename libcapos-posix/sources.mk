@@ -104,6 +104,7 @@ POSIX_C = \
 	libcapos-posix/src/process/script.c \
 	libcapos-posix/src/process/session.c \
 	libcapos-posix/src/process/sysv.c \
+	libcapos-posix/src/process/sysv_proc.c \
 	libcapos-posix/src/process/sysv_queue.c \
 	libcapos-posix/src/process/sysv_segment.c \
 	libcapos-posix/src/process/sysv_set.c \

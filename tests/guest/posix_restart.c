@@ -12,6 +12,9 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/ipc.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -234,8 +237,43 @@ static int sleep_in_wait(int unused)
 	return wait(NULL) == -1 && errno == ECHILD ? 0 : 1;
 }
 
+/* What a child waits for goes with the service, whose children no other process waits for then: it
+ * says how it went in the segment, which stays where it is attached. */
+static volatile int *start_semop(int *segment)
+{
+	int set = semget(IPC_PRIVATE, 1, 0600);
+	struct sembuf down = {0, -1, 0};
+	volatile int *said;
+
+	*segment = shmget(IPC_PRIVATE, sizeof(*said), 0600);
+	said = shmat(*segment, NULL, 0);
+	ok(said != (void *)-1 && set >= 0, "a segment and a set of semaphores");
+	if (said != (void *)-1 && !fork()) {
+		alarm(PATIENCE);
+		*said = semop(set, &down, 1) ? errno : -1;
+		_exit(0);
+	}
+	return said;
+}
+
+static void check_system_v(volatile int *said, int segment)
+{
+	struct shmid_ds state;
+
+	for (int i = 0; i < PATIENCE * 100 && !*said; i++)
+		usleep(10000);
+	ok(*said == EINVAL, "a semop that waited finds no set then");
+	fails(shmctl(segment, IPC_STAT, &state), EINVAL, "the segment has no number");
+	*said = 17;
+	ok(*said == 17, "but it is where it was");
+	ok(shmdt((const void *)(uintptr_t)said) == 0, "until it is detached");
+	ok(semget(IPC_PRIVATE, 1, 0600) != -1, "new ones are made");
+}
+
 static void processes(void)
 {
+	int segment;
+	volatile int *said = start_semop(&segment);
 	pid_t self = getpid(), waiter = fork(), stranger, child;
 	int status;
 
@@ -257,6 +295,8 @@ static void processes(void)
 	ok(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7,
 	   "and wait");
 	ok(kill(self, 0) == 0 && getpgrp() > 0, "the process is there for others");
+	if (said != (void *)-1)
+		check_system_v(said, segment);
 }
 
 /* Standard output goes over to the console's next process. */

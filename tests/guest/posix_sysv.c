@@ -562,6 +562,45 @@ static void queue_waiting(void)
 	}
 }
 
+/* ---- /proc ---- */
+
+/* Whether a line of the file begins with key and number, and has that number behind it. */
+static int listed(const char *name, int key, int id, unsigned long size)
+{
+	FILE *file = fopen(name, "r");
+	char line[512];
+	int found = 0;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		unsigned long got_size;
+		int got_key, got_id;
+		unsigned mode;
+
+		if (sscanf(line, "%d %d %o %lu", &got_key, &got_id, &mode, &got_size) == 4)
+			found += got_key == key && got_id == id && mode == 0640 && got_size == size;
+	}
+	if (file)
+		fclose(file);
+	return found == 1;
+}
+
+static void proc_files(void)
+{
+	int segment = shmget(KEY + 3, 12345, IPC_CREAT | 0640);
+	int semaphores = semget(KEY + 3, 7, IPC_CREAT | 0640);
+	int messages = msgget(KEY + 3, IPC_CREAT | 0640);
+
+	post(messages, 1, "eleven byte");
+	ok(listed("/proc/sysvipc/shm", KEY + 3, segment, 12345), "a segment is listed in /proc");
+	ok(listed("/proc/sysvipc/sem", KEY + 3, semaphores, 7), "so is a set of semaphores");
+	ok(listed("/proc/sysvipc/msg", KEY + 3, messages, 11), "and a queue");
+	ok(access("/proc/sysvipc", F_OK) == 0, "in a directory");
+	shmctl(segment, IPC_RMID, NULL);
+	semctl(semaphores, 0, IPC_RMID);
+	msgctl(messages, IPC_RMID, NULL);
+	ok(!listed("/proc/sysvipc/shm", KEY + 3, segment, 12345), "until it is removed");
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -579,5 +618,6 @@ int main(int argc, char **argv)
 	queue_numbers();
 	queue_types();
 	queue_waiting();
+	proc_files();
 	return tap_finish();
 }

@@ -26,6 +26,8 @@
 
 static const char *const machine_files[] = {"cpuinfo", "filesystems", "loadavg", "meminfo",
                                             "stat",    "uptime",      "version"};
+static const char *const ipc_files[] = {"sysvipc/msg", "sysvipc/sem", "sysvipc/shm"};
+#define IPC_DIRECTORY "sysvipc"
 static const char *const process_files[] = {"cmdline", "comm",   "limits", "mounts",
                                             "stat",    "status", "statm"};
 static const char *const process_links[] = {"cwd", "exe", "root"};
@@ -195,9 +197,19 @@ static int list_machine(struct made_text *text)
 	made_entry(text, DT_DIR, INODE_ROOT, "..");
 	for (size_t i = 0; i < NAMES_OF(machine_files); i++)
 		made_entry(text, DT_REG, inode_of(0, i), machine_files[i]);
+	made_entry(text, DT_DIR, inode_of(0, 34), IPC_DIRECTORY);
 	made_entry(text, DT_LNK, inode_of(0, 32), "mounts");
 	made_entry(text, DT_LNK, inode_of(0, 33), "self");
 	return each_process(0, list_process, text);
+}
+
+static int list_ipc(struct made_text *text)
+{
+	made_entry(text, DT_DIR, inode_of(0, 34), ".");
+	made_entry(text, DT_DIR, INODE_ROOT, "..");
+	for (size_t i = 0; i < NAMES_OF(ipc_files); i++)
+		made_entry(text, DT_REG, inode_of(0, 35 + i), ipc_files[i] + sizeof(IPC_DIRECTORY));
+	return 0;
 }
 
 static int list_files_of(uint32_t number, struct made_text *text)
@@ -326,8 +338,10 @@ static long proc_read_link(const char *path, char *target, size_t size)
 static mode_t mode_of(const struct proc_path *p, bool follow)
 {
 	if (!p->number) {
-		if (!*p->name)
+		if (!*p->name || !strcmp(p->name, IPC_DIRECTORY))
 			return S_IFDIR | 0555;
+		if (IS_AMONG(p->name, ipc_files))
+			return S_IFREG | 0444;
 		if (!strcmp(p->name, "mounts"))
 			return follow ? S_IFREG | 0444 : S_IFLNK | 0777;
 		return IS_AMONG(p->name, machine_files) ? S_IFREG | 0444 : 1;
@@ -426,6 +440,9 @@ static int proc_open(const char *path, int flags, struct file **out)
 	} else if (!*p.name) {
 		directory = true;
 		result = list_machine(&text);
+	} else if (!strcmp(p.name, IPC_DIRECTORY)) {
+		directory = true;
+		result = list_ipc(&text);
 	} else if (!strcmp(p.name, "mounts")) {
 		p.number = (uint32_t)process_id();
 		result = make_of_process(&p, &directory, &text);

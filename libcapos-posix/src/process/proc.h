@@ -35,6 +35,10 @@ void proc_memory(uint64_t *total, uint64_t *unused);
 /* proc_files.c: what a file says; 0, 1: there is no such file; -errno. */
 struct made_text;
 int proc_file_of_machine(const char *name, struct made_text *text);
+/* sysv_proc.c: the files below sysvipc. */
+void proc_queues(struct made_text *text);
+void proc_sets(struct made_text *text);
+void proc_segments(struct made_text *text);
 int proc_file_of_process(const struct process_info *p, const char *name, struct made_text *text);
 
 #endif

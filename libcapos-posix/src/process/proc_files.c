@@ -103,9 +103,11 @@ int proc_file_of_machine(const char *name, struct made_text *text)
 	static const struct {
 		const char *name;
 		void (*make)(struct made_text *t);
-	} files[] = {{"uptime", uptime},          {"loadavg", loadavg}, {"meminfo", meminfo},
-	             {"stat", machine_stat},      {"version", version}, {"cpuinfo", cpuinfo},
-	             {"filesystems", filesystems}};
+	} files[] = {{"uptime", uptime},           {"loadavg", loadavg},
+	             {"meminfo", meminfo},         {"stat", machine_stat},
+	             {"version", version},         {"cpuinfo", cpuinfo},
+	             {"filesystems", filesystems}, {"sysvipc/msg", proc_queues},
+	             {"sysvipc/sem", proc_sets},   {"sysvipc/shm", proc_segments}};
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		if (strcmp(files[i].name, name))
