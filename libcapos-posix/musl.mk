@@ -12,9 +12,12 @@ CAPOS_GENERATED = schema/kernel.c schema/manifest.c schema/network.c schema/proc
 CAPOS_OBJECTS = $(patsubst %,obj/capos/%.o,$(basename $(CAPOS_SOURCES) $(CAPOS_GENERATED)))
 # The names of all of Linux's system calls, for the log.
 CAPOS_NAMES = obj/capos/include/syscall_names.h
+# See configure.ac.
+CAPOS_STRING := $(shell $(CC) -mstringop-strategy=libcall -Werror -E -x c /dev/null >/dev/null 2>&1 && \
+	echo -mstringop-strategy=libcall)
 CAPOS_CFLAGS = -std=gnu11 -ffreestanding -nostdinc -O2 -fvisibility=hidden -fno-stack-protector -fno-common \
 	-fno-strict-aliasing -fno-asynchronous-unwind-tables -fcf-protection=none \
-	-Wall -Wextra $(CAPOS_WARNINGS) -MMD -MP -Iobj/capos/include \
+	-Wall -Wextra $(CAPOS_WARNINGS) $(CAPOS_STRING) -MMD -MP -Iobj/capos/include \
 	-I$(TOP_SRCDIR)/libcapos-posix/src -I$(TOP_SRCDIR)/kernel/abi -I$(TOP_SRCDIR)/libcapos/include -I$(TOP_BUILDDIR)/gen/include \
 	-isystem arch/$(ARCH) -isystem arch/generic -isystem obj/include -isystem include \
 	-isystem $(shell $(CC) -print-file-name=include)

@@ -114,19 +114,26 @@ paddr_t *frames_make(struct memobj *m, uint64_t index)
  * *index below end, none so far. */
 paddr_t *frames_next(const struct memobj *m, uint64_t *index, uint64_t end)
 {
+	const uint64_t entries = m->height == 0 ? SMALL_PAGES : NODE_ENTRIES;
 	unsigned looked = 0;
+	paddr_t *slot = NULL;
 
-	for (; *index < end && looked < SEARCH_MAX; looked++) {
+	while (!slot && *index < end && looked < SEARCH_MAX) {
 		uint64_t span;
-		paddr_t *slot = frames_find(m, *index, &span);
-		if (slot && *slot != PADDR_NONE) {
-			steps_spend(looked / SLOTS_PER_STEP);
-			return slot;
+		slot = frames_find(m, *index, &span);
+		looked++;
+		if (!slot) {
+			*index += span;
+			continue;
 		}
-		*index += slot ? 1 : span;
+		/* Those of one node lie side by side. */
+		for (; slot && *slot == PADDR_NONE; looked++) {
+			++*index;
+			slot = *index % entries != 0 && *index < end ? slot + 1 : NULL;
+		}
 	}
 	steps_spend(looked / SLOTS_PER_STEP);
-	return NULL;
+	return slot;
 }
 
 void frames_drop(struct memobj *m, paddr_t *slot)
@@ -145,9 +152,7 @@ bool frames_drop_node(struct memobj *m, paddr_t *node, unsigned height)
 {
 	unsigned entries = m->height == 0 ? SMALL_PAGES : NODE_ENTRIES;
 
-	for (unsigned i = 0; i < entries; i++) {
-		if (node[i] == PADDR_NONE)
-			continue;
+	for (unsigned i = 0; (i = page_next_word(node, i, entries)) < entries; i++) {
 		if (steps_over())
 			return false;
 		if (height <= 1)

@@ -24,16 +24,6 @@ static paddr_t free_list;    /* frames that came back; the first word of each na
 static uint64_t total_pages, free_pages;
 static uint64_t reserved; /* free frames set aside for copies that must not fail */
 
-void *page_ptr(paddr_t page)
-{
-	return (void *)(page + ARCH_DIRECT_MAP);
-}
-
-paddr_t page_of_ptr(const void *direct_map_pointer)
-{
-	return (paddr_t)direct_map_pointer - ARCH_DIRECT_MAP;
-}
-
 static uint64_t pages_for_refs(uint64_t frames)
 {
 	return (frames * sizeof(uint32_t) + PAGE_SIZE - 1) / PAGE_SIZE;

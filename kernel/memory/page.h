@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "arch.h"
 #include "kernel.h"
 
 /* Adds usable physical memory (boot only).  Frames are handed out from ranges lazily, so memory
@@ -31,7 +32,29 @@ uint64_t page_free_count(void);
  * that page_put frees them. Returns false when there is no memory for the bookkeeping. */
 bool page_adopt(paddr_t start, paddr_t end);
 
-void *page_ptr(paddr_t page); /* direct map */
-paddr_t page_of_ptr(const void *direct_map_pointer);
+/* Through the direct map. */
+static inline void *page_ptr(paddr_t page)
+{
+	return (void *)(page + ARCH_DIRECT_MAP);
+}
+
+static inline paddr_t page_of_ptr(const void *direct_map_pointer)
+{
+	return (paddr_t)direct_map_pointer - ARCH_DIRECT_MAP;
+}
+
+/* The first of the words from i on that is not 0; count, a multiple of 8: there is none. */
+static inline unsigned page_next_word(const uint64_t *words, unsigned i, unsigned count)
+{
+	for (; i < count; i++) {
+		const uint64_t *w = &words[i];
+		/* Most of a sparse page is empty. */
+		if (i % 8 == 0 && !(w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7]))
+			i += 7;
+		else if (*w)
+			break;
+	}
+	return i;
+}
 
 #endif

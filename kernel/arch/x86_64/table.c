@@ -65,9 +65,7 @@ static bool free_table(paddr_t table, unsigned level, unsigned count)
 	uint64_t *entry = entries(table);
 
 	steps_spend(level > 0 ? STEPS_TABLE : STEPS_FREE);
-	for (unsigned i = 0; level > 0 && i < count; i++) {
-		if ((entry[i] & PTE_PRESENT) == 0)
-			continue;
+	for (unsigned i = 0; level > 0 && (i = page_next_word(entry, i, count)) < count; i++) {
 		if (steps_over() || !free_table(entry[i] & PTE_FRAME, level - 1, TABLE_ENTRIES))
 			return false;
 		entry[i] = 0;
