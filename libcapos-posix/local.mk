@@ -5,7 +5,7 @@ include $(srcdir)/libcapos-posix/sources.mk
 
 POSIX_OVERLAY_FILES = $(POSIX_OVERLAY:%=libcapos-posix/overlay/%)
 
-TARGET_TOOLS = tools/target/binutils tools/target/cross.meson tools/target/g++ tools/target/gcc \
+TARGET_TOOLS = tools/target/binutils tools/target/cross.meson tools/target/find_object.c tools/target/gcc \
 	tools/target/gcc.specs tools/target/pkg-config tools/target/toolchain.cmake
 
 POSIX_FILES = libcapos-posix/sources.mk libcapos-posix/musl.mk $(POSIX_H) $(POSIX_C) \

@@ -3,7 +3,8 @@
 # A port that is more than unpacked has a script ports/NAME/build, run in an environment of PORT_ENV.
 
 EXTRA_DIST += ports/fetch ports/unpack ports/README \
-	ports/musl/recipe ports/lwip/recipe ports/busybox/recipe
+	ports/musl/recipe ports/lwip/recipe ports/busybox/recipe \
+	ports/libstdcxx/build ports/libstdcxx-12/recipe ports/libstdcxx-14/recipe
 
 SYSROOT = sysroot
 PORT_ENV = TOP_SRCDIR='$(abs_top_srcdir)' TOP_BUILDDIR='$(abs_builddir)' \
@@ -32,6 +33,11 @@ $(SYSROOT)/lib/libc.a: $(SYSROOT)/.stamp
 	@test -f $@
 
 include $(srcdir)/ports/busybox/local.mk
+
+# The C++ library, which takes minutes and most do without.
+cxx: $(SYSROOT)/.stamp
+	$(say_port)$(PORT_ENV) MAKE='$(MAKE)' $(SHELL) $(srcdir)/ports/libstdcxx/build
+.PHONY: cxx
 
 # The parts of a build, by name.
 fetch: work/musl/.unpacked work/lwip/.unpacked work/busybox/.unpacked

@@ -18,7 +18,7 @@ include $(srcdir)/tests/suites/local.mk
 if !HAVE_PYTEST
 pytest_missing = this needs a Python 3 with pytest and scapy, which configure did not find: install it (Debian: \
 	python3-pytest python3-scapy) and configure again; ./bootstrap check does both
-pytest_checked := $(if $(filter bench check-bare,$(MAKECMDGOALS)),$(error $(pytest_missing)))
+pytest_checked := $(if $(filter bench check-bare check-cxx,$(MAKECMDGOALS)),$(error $(pytest_missing)))
 endif
 
 TESTS += tests/lint
@@ -27,6 +27,12 @@ EXTRA_DIST += tests/lint tests/bare.py
 # Those that need no guest.
 check-unit: $(UNIT_TESTS)
 	$(MAKE) check TESTS='$(UNIT_TESTS)'
+
+# C++: its library is built first, which takes minutes.
+check-cxx: cxx capos
+	$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/system/pytest.sh $(srcdir)/tests/cxx/test_cxx.py
+EXTRA_DIST += tests/cxx/test_cxx.py tests/cxx/program.cc tests/cxx/library.cc
+.PHONY: check-cxx
 
 # ./bootstrap on bare systems, in all orders of its commands: hours.  BARE: its options, for instance
 # BARE='--suites bookworm --orders demo,check'.
