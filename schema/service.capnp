@@ -31,7 +31,8 @@ interface Directory {
   remove @4 (path :Text, directory :Bool) -> ();
   # A removed file lives on while it is held.
   rename @5 (from :Text, to :Text, flags :UInt32) -> ();
-  # flags: moveNoReplace (exists when there is something of that name), or 0.
+  # flags: moveNoReplace (exists when there is something of that name), moveExchange (each name leads to what the other
+  # did; both exist), or 0.
   link @6 (from :Text, to :Text) -> ();
   symlink @7 (target :Text, path :Text) -> ();
   readLink @8 (path :Text) -> (target :Text);
@@ -74,6 +75,7 @@ interface LockOwner {
 }
 
 const moveNoReplace :UInt32 = 1;
+const moveExchange :UInt32 = 2;
 
 const openRead :UInt32 = 1;
 const openWrite :UInt32 = 2;

@@ -309,8 +309,11 @@ static int directory_rename(void *object, struct msg_call *call,
 		return status;
 	if (!from.name || !to.directory)
 		return STATUS_BUSY;
-	if (in->flags & ~MOVE_NO_REPLACE)
+	if (in->flags != MOVE_NO_REPLACE && in->flags != MOVE_EXCHANGE && in->flags)
 		return STATUS_NOT_SUPPORTED;
+	if (in->flags == MOVE_EXCHANGE)
+		return to.name ? tree_exchange(&files.tree, from.name, to.name)
+		               : (to.inode ? STATUS_BUSY : STATUS_NO_ENTRY);
 	if (in->flags & MOVE_NO_REPLACE && to.inode)
 		return STATUS_EXISTS;
 	if (to.directory_wanted && from.inode->type != FILE_TYPE_DIRECTORY)

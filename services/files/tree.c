@@ -454,6 +454,40 @@ int tree_rename(struct tree *tree, struct name *name, struct inode *directory, c
 	return STATUS_OK;
 }
 
+/* Cannot fail: the entry leads to another inode, which had one before. */
+static void name_lead(struct tree *tree, struct name *name, struct inode *inode)
+{
+	name->inode = inode;
+	inode->change_ns = tree->now_ns;
+	touched(tree, name->parent);
+	if (inode->type != FILE_TYPE_DIRECTORY)
+		return;
+	inode->directory.name = name;
+	if (inode->directory.parent != name->parent) {
+		struct inode *before = inode->directory.parent;
+
+		before->links--;
+		name->parent->links++;
+		inode_hold(name->parent);
+		inode->directory.parent = name->parent;
+		inode_drop(tree, before);
+	}
+}
+
+int tree_exchange(struct tree *tree, struct name *one, struct name *other)
+{
+	struct inode *first = one->inode, *second = other->inode;
+
+	if (first == second)
+		return STATUS_OK;
+	if ((first->type == FILE_TYPE_DIRECTORY && beneath(other->parent, first)) ||
+	    (second->type == FILE_TYPE_DIRECTORY && beneath(one->parent, second)))
+		return STATUS_INVALID_ARGUMENT;
+	name_lead(tree, one, second);
+	name_lead(tree, other, first);
+	return STATUS_OK;
+}
+
 /* ---- Contents ---- */
 
 uint32_t tree_read(struct tree *tree, struct inode *file, uint64_t offset, void *buffer,

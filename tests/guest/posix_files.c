@@ -144,6 +144,11 @@ static void data(void)
 	unlink("data");
 }
 
+static long exchange(const char *one, const char *other)
+{
+	return syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, 2 /* RENAME_EXCHANGE */);
+}
+
 static void names(void)
 {
 	struct stat st, other;
@@ -178,6 +183,11 @@ static void names(void)
 	fails(rename("b", "d"), EISDIR, "a file over a directory");
 	fails(rename("d", "b"), ENOTDIR, "a directory over a file");
 	fails(rename("none", "b"), ENOENT, "rename of nothing");
+	fails(exchange("b", "none"), ENOENT, "an exchange with nothing");
+	fails(exchange("d", "d/a2"), EINVAL, "with what is below");
+	ok(!exchange("b", "d") && has("d", "first") && has("b/a2", "first") &&
+	           !exchange("b", "d") && has("b", "first"),
+	   "of a file and a directory, there and back");
 	mkdir("e", 0755);
 	fails(rename("e", "d"), ENOTEMPTY, "over a full directory");
 	ok(rename("d", "e") == 0 && has("e/a2", "first"), "over an empty directory");

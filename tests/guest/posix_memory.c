@@ -115,6 +115,28 @@ static void code_and_data(void)
 	unlink("/tmp/code");
 }
 
+static void moved(void)
+{
+	char *p = map(2 * PAGE, PROT_READ | PROT_WRITE);
+	char *place = map(4 * PAGE, PROT_READ | PROT_WRITE);
+
+	memset(p, 'p', 2 * PAGE);
+	memset(place, 'o', 4 * PAGE);
+	fails(mremap(p, 2 * PAGE, 3 * PAGE, MREMAP_FIXED, place), EINVAL,
+	      "MREMAP_FIXED without MREMAP_MAYMOVE");
+	fails(mremap(p, 2 * PAGE, 3 * PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, p + PAGE), EINVAL,
+	      "to where it is partly already");
+	fails(mremap(p, 2 * PAGE, 3 * PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, place + 1), EINVAL,
+	      "to the middle of a page");
+	ok(mremap(p, 2 * PAGE, 3 * PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, place) == place,
+	   "MREMAP_FIXED");
+	ok(all(place, 2 * PAGE, 'p') && all(place + 2 * PAGE, PAGE, 0) &&
+	           all(place + 3 * PAGE, PAGE, 'o'),
+	   "replaces what was there");
+	fails(msync(p, PAGE, MS_ASYNC), ENOMEM, "and nothing is at the old place");
+	munmap(place, 4 * PAGE);
+}
+
 static void moving(void)
 {
 	char *p = map(4 * PAGE, RW), *q;
@@ -124,6 +146,7 @@ static void moving(void)
 	ok(q != MAP_FAILED && all(q, 4 * PAGE, 'm') && all(q + 4 * PAGE, 60 * PAGE, 0),
 	   "mremap grows");
 	ok(mremap(q, 64 * PAGE, 2 * PAGE, 0) == q && all(q, 2 * PAGE, 'm'), "and shrinks");
+	moved();
 	munmap(q, 2 * PAGE);
 }
 

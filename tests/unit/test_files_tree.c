@@ -101,6 +101,17 @@ static int rename_path(const char *from, const char *to)
 	return status ? status : tree_rename(&tree, a.name, b.directory, b.text, b.length, b.name);
 }
 
+static int exchange_paths(const char *one, const char *other)
+{
+	struct place a, b;
+	int status = resolve_from(top(), one, false, &a);
+
+	if (!status)
+		status = path_resolve(&tree, top(), other, (uint32_t)strlen(other), false, &second,
+		                      &b);
+	return status ? status : tree_exchange(&tree, a.name, b.name);
+}
+
 static int remove_path(const char *path, bool directory)
 {
 	struct place place;
@@ -301,6 +312,35 @@ static void test_links(void **state)
 	assert_int_equal(tree.inodes, 1);
 	assert_int_equal(tree.top->links, 2);
 	assert_int_equal(tree.top->held, 0);
+}
+
+static void test_exchange_loses_a_name_or_a_link(void **state)
+{
+	(void)state;
+	make_directory("/a");
+	make_directory("/a/b");
+	make_directory("/c");
+	make_file("/a/b/inner");
+	make_file("/f");
+	struct inode *b = at("/a/b"), *f = at("/f"), *c = at("/c");
+	assert_int_equal(exchange_paths("/a/b", "/f"), STATUS_OK);
+	assert_ptr_equal(at("/f"), b);
+	assert_ptr_equal(at("/a/b"), f);
+	assert_ptr_equal(at("/f/.."), tree.top);
+	assert_int_equal(at("/a")->links, 2);
+	assert_int_equal(tree.top->links, 2 + 3);
+	assert_int_equal(exchange_paths("/f", "/c"), STATUS_OK);
+	assert_ptr_equal(at("/c/inner")->links ? at("/c") : NULL, b);
+	assert_ptr_equal(at("/f"), c);
+	assert_int_equal(exchange_paths("/a", "/a/b"), STATUS_INVALID_ARGUMENT);
+	assert_int_equal(exchange_paths("/a/b", "/a"), STATUS_INVALID_ARGUMENT);
+	assert_int_equal(exchange_paths("/a", "/a"), STATUS_OK);
+	assert_int_equal(exchange_paths("/c", "/a/b"), STATUS_OK);
+	assert_ptr_equal(at("/a/b/.."), at("/a"));
+	assert_int_equal(at("/a")->links, 3);
+	assert_int_equal(remove_path("/a/b/inner", false), STATUS_OK);
+	assert_int_equal(remove_path("/a/b", true), STATUS_OK);
+	assert_int_equal(at("/a")->links, 2);
 }
 
 static void test_rename(void **state)
@@ -686,6 +726,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_symlinks, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_root_is_not_left, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_links, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_exchange_loses_a_name_or_a_link, setup,
+	                                        teardown),
 	        cmocka_unit_test_setup_teardown(test_rename, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_listing_survives_changes, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_handles, setup, teardown),

@@ -163,7 +163,9 @@ static int two_paths(struct two_paths *paths, long from_fd, long from, long to_f
 	return 0;
 }
 
-#define RENAME_NOREPLACE 1 /* of Linux; musl 1.2.5 does not name it */
+/* Of Linux; musl 1.2.5 does not name them. */
+#define RENAME_NOREPLACE 1
+#define RENAME_EXCHANGE  2
 
 long sys_renameat2(long from_fd, long from, long to_fd, long to, long flags)
 {
@@ -171,16 +173,20 @@ long sys_renameat2(long from_fd, long from, long to_fd, long to, long flags)
 	struct two_paths paths;
 	int result;
 
-	if (flags & ~RENAME_NOREPLACE) {
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) {
 		result = (int)absent_flags(ABSENT_RENAMEAT2, (unsigned long)flags);
 		return result ? result : -EINVAL;
 	}
+	if (flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return -EINVAL;
 	result = two_paths(&paths, from_fd, from, to_fd, to);
 	if (!result) {
-		const struct directory_rename_params params = {.from = path_text(paths.from),
-		                                               .to = path_text(paths.to),
-		                                               .flags =
-		                                                       flags ? MOVE_NO_REPLACE : 0};
+		const struct directory_rename_params params = {
+		        .from = path_text(paths.from),
+		        .to = path_text(paths.to),
+		        .flags = flags == RENAME_NOREPLACE  ? MOVE_NO_REPLACE
+		                 : flags == RENAME_EXCHANGE ? MOVE_EXCHANGE
+		                                            : 0};
 		result = errno_of(directory_rename(paths.base, &params, &call));
 	}
 	posix_free(paths.full);

@@ -279,16 +279,48 @@ static long grow_in_place(long address, size_t old_size, size_t new_size)
 	                  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED_NOREPLACE, 0);
 }
 
-/* Of readable and writable anonymous memory, which is what malloc asks it for; other memory faults
- * or is refused. */
+/* What was at one place comes to another, where new memory is. */
+static long move_memory(long address, size_t old_size, long moved, size_t new_size)
+{
+	if (posix_user_copy((void *)moved, (const void *)address,
+	                    old_size < new_size ? old_size : new_size)) {
+		pages_unmap((void *)moved, new_size);
+		return -EFAULT;
+	}
+	pages_unmap((void *)address, old_size);
+	return moved;
+}
+
+/* To where the program says, in the place of what is there. */
+static long move_to(long address, size_t old_size, long new_address, size_t new_size)
+{
+	cap_t memory;
+	long result;
+
+	if (new_address & (PAGE_BYTES - 1) ||
+	    (address < new_address + (long)new_size && new_address < address + (long)old_size))
+		return -EINVAL;
+	if (memory_is_shared((uint64_t)address, (uint64_t)address + old_size))
+		return absent(ABSENT_LONGER_SHARED);
+	result = errno_of(cap_memory_create(new_size, &memory));
+	if (!result)
+		result = map_object(memory, new_address, new_size, PROT_READ | PROT_WRITE,
+		                    MAP_PRIVATE | MAP_FIXED, 0);
+	if (result < 0)
+		return result;
+	forget_shared((uint64_t)new_address, (uint64_t)new_address + new_size);
+	return move_memory(address, old_size, new_address, new_size);
+}
+
+/* Of readable and writable anonymous memory, which is what malloc asks it for; other memory is
+ * refused. */
 long sys_mremap(long address, long old_length, long new_length, long flags, long new_address)
 {
 	size_t old_size = PAGES_SIZE((size_t)old_length), new_size = PAGES_SIZE((size_t)new_length);
 	long result;
 	void *moved;
 
-	(void)new_address; /* only MREMAP_FIXED looks at it */
-	if (flags & ~MREMAP_MAYMOVE) {
+	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED)) {
 		result = absent_flags(ABSENT_MREMAP, (unsigned long)flags);
 		return result ? result : -EINVAL;
 	}
@@ -296,6 +328,9 @@ long sys_mremap(long address, long old_length, long new_length, long flags, long
 		return -EINVAL;
 	if (new_size < (size_t)new_length || new_size > CAPOS_USER_MAX)
 		return -ENOMEM;
+	if (flags & MREMAP_FIXED)
+		return flags & MREMAP_MAYMOVE ? move_to(address, old_size, new_address, new_size)
+		                              : -EINVAL;
 	if (new_size == old_size)
 		return address;
 	if (new_size < old_size) {
@@ -314,9 +349,7 @@ long sys_mremap(long address, long old_length, long new_length, long flags, long
 	moved = pages_map(new_size);
 	if (!moved)
 		return -ENOMEM;
-	memcpy(moved, (const void *)address, old_size);
-	pages_unmap((void *)address, old_size);
-	return (long)moved;
+	return move_memory(address, old_size, (long)moved, new_size);
 }
 
 /* Anonymous memory reads as zeroes again. */
