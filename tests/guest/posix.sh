@@ -97,6 +97,11 @@ echo "# posix_denied"
 machine --allow none -- tests/guest/posix_denied
 check "posix_denied" 0 $?
 
+echo "# ipcs and ipcrm"
+machine --file tests/guest/posix_sysv:/bin/sysv -- sh -c 'sysv make && [ $(ipcs | grep -c ^0x43415057) = 3 ] &&
+	ipcrm -M 0x43415057 -S 0x43415057 -Q 0x43415057 && [ $(ipcs | grep -c ^0x43415057) = 0 ]'
+check "ipcs lists System V objects and ipcrm removes them" 0 $?
+
 machine -- sh -c 'exit 7'
 check "an exit status" 7 $?
 machine -- sh -c 'kill -TERM $$; sleep 5'

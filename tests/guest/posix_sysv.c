@@ -601,9 +601,18 @@ static void proc_files(void)
 	ok(!listed("/proc/sysvipc/shm", KEY + 3, segment, 12345), "until it is removed");
 }
 
+/* One of each, which stay: for ipcs and ipcrm. */
+static int make_all(void)
+{
+	return shmget(KEY + 4, PAGE, IPC_CREAT | 0600) < 0 ||
+	       semget(KEY + 4, 3, IPC_CREAT | 0600) < 0 || msgget(KEY + 4, IPC_CREAT | 0600) < 0;
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 1 && !strcmp(argv[1], "make"))
+		return make_all();
 	if (argc > 1)
 		return strcmp(argv[1], "set") ? other_segment() : other_set();
 	segment_numbers();
