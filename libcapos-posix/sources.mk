@@ -27,6 +27,7 @@ POSIX_H = \
 	libcapos-posix/src/file/pipe.h \
 	libcapos-posix/src/file/mqueue.h \
 	libcapos-posix/src/file/made.h \
+	libcapos-posix/src/memory/locked.h \
 	libcapos-posix/src/memory/memory.h \
 	libcapos-posix/src/poll/poll.h \
 	libcapos-posix/src/process/children.h \
@@ -88,6 +89,7 @@ POSIX_C = \
 	libcapos-posix/src/file/mqueue_open.c \
 	libcapos-posix/src/file/range.c \
 	libcapos-posix/src/file/stat.c \
+	libcapos-posix/src/memory/locked.c \
 	libcapos-posix/src/memory/memory.c \
 	libcapos-posix/src/memory/relro.c \
 	libcapos-posix/src/memory/resident.c \

@@ -4,8 +4,11 @@
  */
 #define _GNU_SOURCE
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +36,74 @@ static void locked(void)
 	fails(mlockall(64), EINVAL, "of something unknown");
 	munmap(p, PAGE);
 	munmap(p + 2 * PAGE, 2 * PAGE);
+}
+
+/* Pages that are counted as locked; -1: that is not said. */
+static long count(void)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	char line[256];
+	long found = -1;
+
+	while (status && fgets(line, sizeof(line), status)) {
+		if (sscanf(line, "VmLck: %ld kB", &found) == 1)
+			found /= PAGE / 1024;
+	}
+	if (status)
+		fclose(status);
+	return found;
+}
+
+static char *map(size_t n, int flags)
+{
+	char *p = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | flags, -1, 0);
+
+	memset(p, 1, n * PAGE);
+	return p;
+}
+
+static void counted(void)
+{
+	char *p = map(8, MAP_PRIVATE), *q;
+	int status = -1;
+	pid_t child;
+
+	ok(count() == 0, "nothing is counted as locked");
+	ok(mlock(p + 1, 4 * PAGE) == 0 && count() == 5, "pages in part are counted whole");
+	ok(mlock(p, 2 * PAGE) == 0 && count() == 5, "and once");
+	ok(munlock(p + 2 * PAGE, PAGE) == 0 && count() == 4, "a page in between is unlocked");
+	ok(munmap(p + PAGE, PAGE) == 0 && count() == 3, "what is unmapped is not locked");
+	child = fork();
+	if (child == 0)
+		_exit(count() == 0 ? 7 : 1);
+	ok(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 7,
+	   "a child has nothing locked");
+	q = map(2, MAP_PRIVATE | MAP_LOCKED);
+	ok(count() == 5, "MAP_LOCKED");
+	fails(msync(q, PAGE, MS_SYNC | MS_INVALIDATE), EBUSY, "locked pages are not invalidated");
+	ok(msync(p + 6 * PAGE, PAGE, MS_SYNC | MS_INVALIDATE) == 0, "but others");
+	ok(munlockall() == 0 && count() == 0, "munlockall");
+	ok(mlockall(MCL_CURRENT) == 0 && count() >= 9, "mlockall counts what there is");
+	fails(msync(q, PAGE, MS_INVALIDATE), EBUSY, "all of it");
+	munmap(q, 2 * PAGE);
+	q = map(2, MAP_PRIVATE);
+	ok(msync(q, 2 * PAGE, MS_INVALIDATE) == 0, "and not what comes later");
+	ok(mlockall(MCL_FUTURE) == 0 && munmap(q, 2 * PAGE) == 0, "unless that is asked for");
+	q = map(2, MAP_SHARED);
+	fails(msync(q, 2 * PAGE, MS_INVALIDATE), EBUSY, "MCL_FUTURE");
+	munlockall();
+	ok(count() == 0 && msync(q, 2 * PAGE, MS_INVALIDATE) == 0, "nothing is locked again");
+	ok(mlock(q, 2 * PAGE) == 0 && count() == 2, "two pages");
+	munmap(q, 2 * PAGE);
+	p = map(4, MAP_PRIVATE);
+	mlock(p, 4 * PAGE);
+	p = mremap(p, 4 * PAGE, 64 * PAGE, MREMAP_MAYMOVE);
+	ok(p != MAP_FAILED && count() == 64, "locked memory that grows stays locked");
+	q = map(64, MAP_PRIVATE);
+	p = mremap(p, 64 * PAGE, 64 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q);
+	ok(p == q && count() == 64, "and where it is moved to");
+	munmap(p, 64 * PAGE);
+	ok(count() == 0, "until it is gone");
 }
 
 static void barriers(void)
@@ -67,6 +138,7 @@ static void clocks(void)
 int main(void)
 {
 	locked();
+	counted();
 	barriers();
 	scheduled();
 	clocks();

@@ -16,6 +16,7 @@
 #include <capos/object.h>
 
 #include "core/core.h"
+#include "memory/locked.h"
 #include "memory/memory.h"
 
 static uint32_t access_of(long protection)
@@ -90,8 +91,9 @@ bool memory_is_shared(uint64_t start, uint64_t end)
 }
 
 /* Something else is there now, or nothing.  A range that is cut in its inside stays as it is. */
-static void forget_shared(uint64_t start, uint64_t end)
+static void forget(uint64_t start, uint64_t end)
 {
+	locked_unmapped(start, end);
 	for (struct shared_range **at = &shared_ranges, *r; (r = *at);) {
 		if (r->start >= start && r->start < end)
 			r->start = end < r->end ? end : r->end;
@@ -107,14 +109,15 @@ static void forget_shared(uint64_t start, uint64_t end)
 }
 
 /* A new mapping: its address, or -errno. */
-static long note_mapping(long address, size_t size, bool shared)
+static long note_mapping(long address, size_t size, bool shared, bool locked)
 {
 	uint64_t start = (uint64_t)address;
 	struct shared_range *r;
 
 	if (address < 0 && address > -4096)
 		return address;
-	forget_shared(start, start + size);
+	forget(start, start + size);
+	locked_mapped(start, start + size, locked);
 	if (!shared)
 		return address;
 	r = posix_alloc(sizeof(*r));
@@ -226,7 +229,7 @@ long sys_mmap(long address, long length, long protection, long flags, long fd, l
 	}
 	if (!result)
 		result = map_object(memory, address, size, protection, flags, (uint64_t)offset);
-	return note_mapping(result, size, type == MAP_SHARED);
+	return note_mapping(result, size, type == MAP_SHARED, flags & MAP_LOCKED);
 }
 
 long memory_map_shared(cap_t memory, long address, size_t size, bool write, bool replace)
@@ -238,14 +241,15 @@ long memory_map_shared(cap_t memory, long address, size_t size, bool write, bool
 		cap_release(memory);
 		return -ENOMEM;
 	}
-	return note_mapping(map_object(memory, address, size, protection, flags, 0), size, true);
+	return note_mapping(map_object(memory, address, size, protection, flags, 0), size, true,
+	                    false);
 }
 
 long sys_munmap(long address, long length)
 {
 	if (address & (PAGE_BYTES - 1) || length <= 0)
 		return -EINVAL;
-	forget_shared((uint64_t)address, (uint64_t)address + PAGES_SIZE((size_t)length));
+	forget((uint64_t)address, (uint64_t)address + PAGES_SIZE((size_t)length));
 	return errno_of(cap_memory_unmap((void *)address, PAGES_SIZE((size_t)length)));
 }
 
@@ -282,12 +286,16 @@ static long grow_in_place(long address, size_t old_size, size_t new_size)
 /* What was at one place comes to another, where new memory is. */
 static long move_memory(long address, size_t old_size, long moved, size_t new_size)
 {
+	bool locked = locked_any((uint64_t)address, (uint64_t)address + old_size);
+
 	if (posix_user_copy((void *)moved, (const void *)address,
 	                    old_size < new_size ? old_size : new_size)) {
 		pages_unmap((void *)moved, new_size);
 		return -EFAULT;
 	}
 	pages_unmap((void *)address, old_size);
+	locked_unmapped((uint64_t)address, (uint64_t)address + old_size);
+	locked_mapped((uint64_t)moved, (uint64_t)moved + new_size, locked);
 	return moved;
 }
 
@@ -308,7 +316,7 @@ static long move_to(long address, size_t old_size, long new_address, size_t new_
 		                    MAP_PRIVATE | MAP_FIXED, 0);
 	if (result < 0)
 		return result;
-	forget_shared((uint64_t)new_address, (uint64_t)new_address + new_size);
+	forget((uint64_t)new_address, (uint64_t)new_address + new_size);
 	return move_memory(address, old_size, new_address, new_size);
 }
 
@@ -317,6 +325,7 @@ static long move_to(long address, size_t old_size, long new_address, size_t new_
 long sys_mremap(long address, long old_length, long new_length, long flags, long new_address)
 {
 	size_t old_size = PAGES_SIZE((size_t)old_length), new_size = PAGES_SIZE((size_t)new_length);
+	bool locked;
 	long result;
 	void *moved;
 
@@ -341,9 +350,12 @@ long sys_mremap(long address, long old_length, long new_length, long flags, long
 		return -ENOMEM;
 	if (memory_is_shared((uint64_t)address, (uint64_t)address + old_size))
 		return absent(ABSENT_LONGER_SHARED);
+	locked = locked_any((uint64_t)address, (uint64_t)address + old_size);
 	result = grow_in_place(address, old_size, new_size);
-	if (result >= 0)
+	if (result >= 0) {
+		locked_mapped((uint64_t)address + old_size, (uint64_t)address + new_size, locked);
 		return address;
+	}
 	if (!(flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
 	moved = pages_map(new_size);
@@ -376,6 +388,8 @@ long sys_msync(long address, long length, long flags)
 	for (size_t at = 0; at < size && at < SYNC_LOOKED_AT; at += PAGE_BYTES)
 		if (user_read(&byte, address + (long)at, 1))
 			return -ENOMEM;
+	if (flags & MS_INVALIDATE && locked_any((uint64_t)address, (uint64_t)address + size))
+		return -EBUSY;
 	return 0;
 }
 

@@ -22,6 +22,12 @@ long memory_map_shared(cap_t memory, long address, size_t size, bool write, bool
 /* Whether a part of that range is a shared mapping. */
 bool memory_is_shared(uint64_t start, uint64_t end);
 
+/* 0, -ENOMEM: not all of it is mapped. */
+int memory_check_mapped(long address, size_t size);
+/* What mlock and its kin have locked, which a child does not inherit. */
+uint64_t memory_locked_bytes(void);
+void memory_forked(void);
+
 /* What a static program wrote only while it was relocated becomes read-only. */
 void relro_protect(void);
 

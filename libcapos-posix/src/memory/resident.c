@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that stays: a page that was written never leaves the machine's memory, so these calls only
- * check their ranges.  They look at every page, as Linux does.
+ * Memory that stays: a page that was written never leaves the machine's memory, so these calls look
+ * at every page of their ranges, as Linux does, and at nothing else.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/mman.h>
 
 #include "core/core.h"
-
-#define ONFAULT 1u /* MLOCK_ONFAULT */
+#include "memory/memory.h"
 
 /* musl has no header for these (membarrier(2)). */
 enum {
@@ -21,8 +20,7 @@ enum {
 	BARRIER_REGISTER_PRIVATE_EXPEDITED = 1 << 4,
 };
 
-/* 0, -ENOMEM: not all of it is mapped. */
-static int check_mapped(long address, size_t size)
+int memory_check_mapped(long address, size_t size)
 {
 	char byte;
 
@@ -30,43 +28,6 @@ static int check_mapped(long address, size_t size)
 		if (user_read(&byte, address + (long)at, 1))
 			return -ENOMEM;
 	}
-	return 0;
-}
-
-static long check_range(long address, long length)
-{
-	long begin = address & -(long)PAGE_BYTES;
-	size_t size = PAGES_SIZE((size_t)length + (size_t)(address - begin));
-
-	if (size < (size_t)length)
-		return -EINVAL;
-	return check_mapped(begin, size);
-}
-
-long sys_mlock(long address, long length)
-{
-	return check_range(address, length);
-}
-
-long sys_mlock2(long address, long length, long flags)
-{
-	return flags & ~(long)ONFAULT ? -EINVAL : check_range(address, length);
-}
-
-long sys_munlock(long address, long length)
-{
-	return check_range(address, length);
-}
-
-long sys_mlockall(long flags)
-{
-	if (!flags || flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
-		return -EINVAL;
-	return 0;
-}
-
-long sys_munlockall(void)
-{
 	return 0;
 }
 
@@ -80,7 +41,7 @@ long sys_mincore(long address, long length, long vector)
 		return -EINVAL;
 	if (size < (size_t)length)
 		return -ENOMEM;
-	result = check_mapped(address, size);
+	result = memory_check_mapped(address, size);
 	for (size_t page = 0; !result && page < size / PAGE_BYTES; page++)
 		result = user_put(vector + (long)page, &resident) ? -EFAULT : 0;
 	return result;

@@ -12,6 +12,7 @@
 #include <capos/cap.h>
 
 #include "core/core.h"
+#include "memory/memory.h"
 #include "process/process.h"
 #include "process/world.h"
 #include "signal/signal.h"
@@ -83,6 +84,7 @@ static long begin_child(const struct birth *birth)
 {
 	threads_forked(birth->thread);
 	fd_forked();
+	memory_forked();
 	timers_forked(); /* first: what waited of them must not start them again */
 	signal_forked(birth->signals);
 	world_join(&birth->world, birth->signals);

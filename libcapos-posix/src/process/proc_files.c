@@ -14,6 +14,7 @@
 
 #include "core/core.h"
 #include "file/file.h"
+#include "memory/memory.h"
 #include "process/proc.h"
 #include "process/world.h"
 #include "signal/signal.h"
@@ -176,6 +177,9 @@ static void process_status_file(const struct process_info *p, struct made_text *
 	           p->number, p->number, p->parent);
 	made_print(t, "TracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nGroups:\t\n");
 	made_print(t, "VmSize:\t%8lu kB\n", p->mapped_pages * PAGE_KIB);
+	if (p->number == process_id())
+		made_print(t, "VmLck:\t%8llu kB\n",
+		           (unsigned long long)memory_locked_bytes() / 1024);
 	made_print(t, "NSpid:\t%u\nNSpgid:\t%u\nNSsid:\t%u\nThreads:\t%u\n", p->number, p->group,
 	           p->session, p->threads);
 	if (p->number == process_id())
