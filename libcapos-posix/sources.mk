@@ -194,6 +194,7 @@ POSIX_OVERLAY = \
 	src/thread/__lock.c \
 	src/thread/lock_ptc.c \
 	src/time/__map_file.c \
+	src/time/clock_gettime.c \
 	src/thread/x86_64/__set_thread_area.s \
 	src/thread/x86_64/__unmapself.s \
 	src/thread/x86_64/clone.s \

@@ -19,6 +19,7 @@ struct slot {
 
 static struct slot slots[FD_MAX];
 static int lowest_free; /* no number below it is free */
+static int used_end; /* none from it on is in use: most processes have few, and the table is long */
 static int limit = FD_MAX;
 
 void fd_set_limit(uint64_t most)
@@ -64,11 +65,16 @@ struct file *fd_file(int fd)
 	return fd >= 0 && fd < FD_MAX ? slots[fd].file : NULL;
 }
 
+int fd_end(void)
+{
+	return used_end;
+}
+
 int fd_each(fd_visit *visit, void *context)
 {
 	int result = 0;
 
-	for (int fd = 0; fd < FD_MAX && !result; fd++) {
+	for (int fd = 0; fd < used_end && !result; fd++) {
 		if (slots[fd].file)
 			result = visit(fd, slots[fd].file, slots[fd].close_on_exec, context);
 	}
@@ -78,14 +84,21 @@ int fd_each(fd_visit *visit, void *context)
 /* Calls of other threads held references; those threads are not in the child. */
 void fd_forked(void)
 {
-	for (int fd = 0; fd < FD_MAX; fd++) {
+	for (int fd = 0; fd < used_end; fd++) {
 		if (slots[fd].file)
 			slots[fd].file->refs = 0;
 	}
-	for (int fd = 0; fd < FD_MAX; fd++) {
+	for (int fd = 0; fd < used_end; fd++) {
 		if (slots[fd].file)
 			slots[fd].file->refs++;
 	}
+}
+
+static void fill(int fd, struct file *f, bool close_on_exec)
+{
+	slots[fd] = (struct slot){.file = f, .close_on_exec = close_on_exec};
+	if (fd >= used_end)
+		used_end = fd + 1;
 }
 
 int fd_install(struct file *f, int from, bool close_on_exec)
@@ -96,7 +109,7 @@ int fd_install(struct file *f, int from, bool close_on_exec)
 		fd++;
 	if (fd >= limit)
 		return -EMFILE;
-	slots[fd] = (struct slot){.file = f, .close_on_exec = close_on_exec};
+	fill(fd, f, close_on_exec);
 	if (from <= lowest_free)
 		lowest_free = fd + 1;
 	return fd;
@@ -114,7 +127,7 @@ static void install_at(struct file *f, int fd, bool close_on_exec)
 {
 	struct file *old = slots[fd].file;
 
-	slots[fd] = (struct slot){.file = f, .close_on_exec = close_on_exec};
+	fill(fd, f, close_on_exec);
 	if (old)
 		close_slot(old);
 }

@@ -117,6 +117,7 @@ struct file *fd_file(int fd); /* borrowed; NULL: EBADF */
  * or 0. */
 typedef int fd_visit(int fd, struct file *f, bool close_on_exec, void *context);
 int fd_each(fd_visit *visit, void *context);
+int fd_end(void);     /* no descriptor from this number on is in use */
 void fd_forked(void); /* in the child, where no call is under way */
 
 int errno_of(int capos_result); /* cap_error or Status to a negative errno; 0 for CAP_OK */

@@ -290,9 +290,27 @@ static ssize_t send_chunk(struct file *out, uint8_t *bytes, size_t length)
 	return (ssize_t)done;
 }
 
+/* Kept from one call to the next: to have it mapped and unmapped costs more than to send a small
+ * file.  NULL: a call has it, which may sleep. */
+static uint8_t *send_buffer;
+
+static uint8_t *take_buffer(void)
+{
+	uint8_t *buffer = send_buffer;
+
+	send_buffer = NULL;
+	return buffer ? buffer : posix_alloc(FILES_CHUNK);
+}
+
+static void give_buffer(uint8_t *buffer)
+{
+	posix_free(send_buffer);
+	send_buffer = buffer;
+}
+
 static ssize_t send_range(struct file *out, struct file *in, off_t *offset, size_t count)
 {
-	uint8_t *buffer = posix_alloc(FILES_CHUNK);
+	uint8_t *buffer = take_buffer();
 	ssize_t total = 0, put = 0;
 
 	if (!buffer)
@@ -311,7 +329,7 @@ static ssize_t send_range(struct file *out, struct file *in, off_t *offset, size
 		if (put < got || signal_waiting())
 			break;
 	}
-	posix_free(buffer);
+	give_buffer(buffer);
 	return total ? total : put;
 }
 

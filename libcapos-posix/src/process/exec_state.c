@@ -27,7 +27,7 @@ struct writer {
 	struct exec_state *state;
 	struct carried *files;
 	struct carried_descriptor *descriptors;
-	struct file *seen[FD_MAX]; /* the descriptions written, in order */
+	struct file *seen[]; /* the descriptions written, in order */
 };
 
 static int count_descriptor(int fd, struct file *f, bool close_on_exec, void *count)
@@ -74,7 +74,7 @@ static int write_descriptor(int fd, struct file *f, bool close_on_exec, void *co
 
 static int write_state(struct exec_state *state, uint32_t descriptors)
 {
-	struct writer *w = posix_alloc(sizeof(*w));
+	struct writer *w = posix_alloc(sizeof(*w) + (size_t)fd_end() * sizeof(struct file *));
 	unsigned mask;
 	int result;
 

@@ -28,8 +28,8 @@ struct birth {
 };
 
 struct sharing {
-	struct file *seen[FD_MAX]; /* descriptions that were made common, each once */
 	uint32_t n;
+	struct file *seen[]; /* descriptions that were made common, each once */
 };
 
 static int share_file(int fd, struct file *f, bool close_on_exec, void *context)
@@ -93,7 +93,8 @@ static long begin_child(const struct birth *birth)
 
 static long make(struct birth *birth)
 {
-	struct sharing *sharing = posix_alloc(sizeof(*sharing));
+	struct sharing *sharing =
+	        posix_alloc(sizeof(*sharing) + (size_t)fd_end() * sizeof(sharing->seen[0]));
 	long result = sharing ? fd_each(share_file, sharing) : -ENOMEM;
 
 	if (!result)
