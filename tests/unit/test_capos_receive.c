@@ -4,6 +4,7 @@
  * touched, by any stream, however it is cut into pieces.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +15,7 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "tools/capos/receive.h"
@@ -367,6 +369,51 @@ static void too_many_bytes(void **state)
 	assert_non_null(strstr(said, "cut"));
 }
 
+/* It was removed before the first byte was written, and a part stayed in its place. */
+static void a_full_disk_leaves_the_file_that_was_there(void **state)
+{
+	const struct rlimit full = {.rlim_cur = 4, .rlim_max = RLIM_INFINITY};
+	const struct rlimit unlimited = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+	char command[128];
+
+	feed_one_file();
+	assert_content("", "text");
+	stream_length = 0;
+	put_text(CAPOS_OUTPUT_BEGIN, "", "");
+	put_file("", "longer");
+	put_text(CAPOS_OUTPUT_END, "", "");
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+	bool arrived = feed(1000, 1000);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+	assert_false(arrived);
+	assert_non_null(strstr(said, "too large"));
+	assert_content("", "text");
+	/* Nor does anything else stay. */
+	snprintf(command, sizeof(command), "test \"$(ls -A %s | wc -l)\" = 2", directory);
+	assert_int_equal(system(command), 0);
+	(void)state;
+}
+
+static void half_a_file_leaves_the_file_that_was_there(void **state)
+{
+	(void)state;
+	feed_one_file();
+	stream_length = 0;
+	put_text(CAPOS_OUTPUT_BEGIN, "", "");
+	put_file("", "half of");
+	assert_false(feed(1000, 1000));
+	assert_non_null(strstr(said, "did not send all of it"));
+	assert_content("", "text");
+	stream_length = 0;
+	put_text(CAPOS_OUTPUT_BEGIN, "", "");
+	put_file("", "half of");
+	put_text(CAPOS_OUTPUT_ERROR, "", "the rest cannot be read");
+	put_text(CAPOS_OUTPUT_END, "", "");
+	assert_false(feed(1000, 1000));
+	assert_content("", "text");
+}
+
 static void too_many_entries(void **state)
 {
 	(void)state;
@@ -425,6 +472,8 @@ int main(void)
 	        TEST(too_deep),
 	        TEST(too_many_bytes),
 	        TEST(too_many_entries),
+	        TEST(a_full_disk_leaves_the_file_that_was_there),
+	        TEST(half_a_file_leaves_the_file_that_was_there),
 	        TEST(guest_errors_are_reported_once_each),
 	        TEST(a_stream_that_breaks_off),
 	};

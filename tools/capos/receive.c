@@ -75,16 +75,11 @@ static void close_place(struct output_place *place)
 	free(place->name);
 }
 
-struct place {
-	int directory; /* to be closed; -1: it could not be made or opened */
-	char *name;    /* one component; to be freed */
-};
-
 /* Where the first entry of an output goes: the name that the user chose, or the directory. */
-static struct place first_place(struct receive *r)
+static struct entry_place first_place(struct receive *r)
 {
 	const struct output_place *named = &r->places[r->index];
-	struct place place = {.directory = -1, .name = must(strdup(named->name))};
+	struct entry_place place = {.directory = -1, .name = must(strdup(named->name))};
 
 	if (named->directory >= 0)
 		place.directory = fcntl(named->directory, F_DUPFD_CLOEXEC, 0);
@@ -95,7 +90,7 @@ static struct place first_place(struct receive *r)
 
 /* A file that goes to a directory keeps its name.  The directory may be one that an earlier output
  * of the same place made. */
-static void go_inside(const struct receive *r, struct place *place)
+static void go_inside(const struct receive *r, struct entry_place *place)
 {
 	int directory = place->directory;
 
@@ -114,19 +109,19 @@ static void go_inside(const struct receive *r, struct place *place)
 }
 
 /* Where an entry that is no directory goes. */
-static struct place place_of(struct receive *r)
+static struct entry_place place_of(struct receive *r)
 {
-	struct place place;
+	struct entry_place place;
 
 	if (r->depth > 0)
-		return (struct place){.directory = r->directories[r->depth - 1],
-		                      .name = must(strdup(r->name))};
+		return (struct entry_place){.directory = r->directories[r->depth - 1],
+		                            .name = must(strdup(r->name))};
 	place = first_place(r);
 	go_inside(r, &place);
 	return place;
 }
 
-static void place_free(const struct receive *r, struct place *place)
+static void place_free(const struct receive *r, struct entry_place *place)
 {
 	if (r->depth == 0 && place->directory >= 0)
 		close(place->directory);
@@ -135,39 +130,81 @@ static void place_free(const struct receive *r, struct place *place)
 
 /* ---- Entries ---- */
 
-static void close_file(struct receive *r)
+/* A file system without modes or times still has the bytes. */
+static void set_attributes(int fd, const struct capos_output_record *record)
 {
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
+	int64_t ns = record->modify_ns;
+
+	times[1].tv_sec = ns / 1000000000 - (ns % 1000000000 < 0);
+	times[1].tv_nsec = (ns % 1000000000 + 1000000000) % 1000000000;
+	(void)!fchmod(fd, record->mode & MODE_KEPT);
+	(void)!futimens(fd, times);
+}
+
+/* A file has no name until all of it has arrived, so that a full disk, or a machine that ends,
+ * leaves what was there; where the file system has no such files, a name beside it. */
+static int open_unnamed(struct receive *r, int directory)
+{
+	int fd = openat(directory, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+
+	r->file_named = false;
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd;
+	fd = openat(directory, r->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	            0600);
+	r->file_named = fd >= 0;
+	return fd;
+}
+
+/* Gives an open file without a name the temporary one. */
+static bool give_name(struct receive *r)
+{
+	char self[40];
+
+	if (r->file_named)
+		return true;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", r->file);
+	r->file_named =
+	        !linkat(AT_FDCWD, self, r->file_place.directory, r->temporary, AT_SYMLINK_FOLLOW);
+	return r->file_named;
+}
+
+/* whole: it takes its place; else it was never there. */
+static void close_file(struct receive *r, bool whole)
+{
+	const struct entry_place *place = &r->file_place;
 
 	if (r->file >= 0) {
-		int64_t ns = r->file_record.modify_ns;
-		times[1].tv_sec = ns / 1000000000 - (ns % 1000000000 < 0);
-		times[1].tv_nsec = (ns % 1000000000 + 1000000000) % 1000000000;
-		/* A file system without modes or times still has the bytes. */
-		(void)!fchmod(r->file, r->file_record.mode & MODE_KEPT);
-		(void)!futimens(r->file, times);
-		if (close(r->file) != 0)
+		set_attributes(r->file, &r->file_record);
+		bool good = whole && give_name(r);
+		/* Some file systems report only at close that there was no room. */
+		good = close(r->file) == 0 && good;
+		/* Replaced, not overwritten: what is there may be a link, or another's file. */
+		if (good)
+			good = !renameat(place->directory, r->temporary, place->directory,
+			                 place->name);
+		if (whole && !good)
 			report(r, strerror(errno));
+		if (!good && r->file_named)
+			unlinkat(place->directory, r->temporary, 0);
 	}
+	if (r->file_open)
+		place_free(r, &r->file_place);
 	r->file = -1;
 	r->file_open = false;
 }
 
 static void open_file(struct receive *r, const struct capos_output_record *record)
 {
-	struct place place = place_of(r);
-
+	r->file_place = place_of(r);
 	r->file_open = true;
 	r->file_record = *record;
-	if (place.directory >= 0) {
-		/* Replaced, not overwritten: what is there may be a link, or another's file. */
-		unlinkat(place.directory, place.name, 0);
-		r->file = openat(place.directory, place.name,
-		                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (r->file < 0)
-			report(r, strerror(errno));
-	}
-	place_free(r, &place);
+	if (r->file_place.directory < 0)
+		return;
+	r->file = open_unnamed(r, r->file_place.directory);
+	if (r->file < 0)
+		report(r, strerror(errno));
 }
 
 static bool add_data(struct receive *r, const unsigned char *data, size_t size)
@@ -175,8 +212,8 @@ static bool add_data(struct receive *r, const unsigned char *data, size_t size)
 	if (!r->file_open)
 		return stop_malformed(r);
 	if (size > r->limit - r->bytes) {
-		close_file(r);
-		r->errors = 0; /* this one is always reported */
+		close_file(r, true); /* as far as it goes: that is said */
+		r->errors = 0;       /* this one is always reported */
 		return stop(r, "cut: more than --file-limit allows");
 	}
 	r->bytes += size;
@@ -201,7 +238,7 @@ static bool make_link(struct receive *r, const unsigned char *target, size_t siz
 		return stop_malformed(r);
 	memcpy(text, target, size);
 	text[size] = '\0';
-	struct place place = place_of(r);
+	struct entry_place place = place_of(r);
 	if (place.directory >= 0) {
 		unlinkat(place.directory, place.name, 0);
 		if (symlinkat(text, place.directory, place.name) != 0)
@@ -238,7 +275,7 @@ static bool enter(struct receive *r)
 		if (fd < 0)
 			report(r, strerror(errno));
 	} else {
-		struct place place = r->depth == 0 ? first_place(r) : place_of(r);
+		struct entry_place place = r->depth == 0 ? first_place(r) : place_of(r);
 		if (place.directory >= 0)
 			fd = make_directory(r, place.directory, place.name, &made);
 		place_free(r, &place);
@@ -253,13 +290,11 @@ static bool leave(struct receive *r, const struct capos_output_record *record)
 	if (r->depth == 0)
 		return stop_malformed(r);
 	r->depth--;
-	if (r->made[r->depth]) {
-		r->file = r->directories[r->depth];
-		r->file_record = *record;
-		close_file(r);
-	} else if (r->directories[r->depth] >= 0) {
-		close(r->directories[r->depth]);
-	}
+	if (r->directories[r->depth] < 0)
+		return true;
+	if (r->made[r->depth])
+		set_attributes(r->directories[r->depth], record);
+	close(r->directories[r->depth]);
 	return true;
 }
 
@@ -321,8 +356,9 @@ static bool handle(struct receive *r, const struct capos_output_record *record)
 	const char *name = (const char *)r->record + sizeof(*record);
 	const unsigned char *payload = (const unsigned char *)name + record->name_length;
 
+	/* An ERROR behind a file says that it is not whole. */
 	if (record->kind != CAPOS_OUTPUT_DATA && r->file_open)
-		close_file(r);
+		close_file(r, record->kind != CAPOS_OUTPUT_ERROR);
 	switch (record->kind) {
 	case CAPOS_OUTPUT_BEGIN:
 	case CAPOS_OUTPUT_END:
@@ -369,6 +405,7 @@ void receive_init(struct receive *r, const struct host_file *outputs, size_t nou
 	r->noutputs = noutputs;
 	r->limit = limit;
 	r->file = -1;
+	snprintf(r->temporary, sizeof(r->temporary), ".capos.%ld.new", (long)getpid());
 	for (size_t i = 0; i < noutputs; i++)
 		open_place(&r->places[i], outputs[i].host_path);
 }
@@ -400,7 +437,7 @@ bool receive_add(struct receive *r, const void *bytes, size_t size)
 bool receive_finish(struct receive *r)
 {
 	if (r->file_open)
-		close_file(r);
+		close_file(r, false);
 	while (r->depth > 0) {
 		r->depth--;
 		if (r->directories[r->depth] >= 0)

@@ -25,6 +25,12 @@ struct output_place {
 	char *name;  /* in the parent */
 };
 
+/* Where an entry goes. */
+struct entry_place {
+	int directory; /* to be closed; -1: it could not be made or opened */
+	char *name;    /* one component; to be freed */
+};
+
 struct receive {
 	const struct host_file *outputs; /* the caller's */
 	size_t noutputs;
@@ -46,8 +52,11 @@ struct receive {
 	int directories[CAPOS_OUTPUT_DEPTH];
 	bool made[CAPOS_OUTPUT_DEPTH]; /* by us: its mode and time are the guest's */
 	unsigned depth;
-	bool file_open; /* DATA may follow */
-	int file;       /* -1: could not be made */
+	bool file_open;                /* DATA may follow */
+	int file;                      /* -1: could not be made */
+	struct entry_place file_place; /* of the open file, which gets its name when it is whole */
+	bool file_named;               /* it has the temporary one already */
+	char temporary[32];
 	struct capos_output_record file_record;
 	char name[CAPOS_OUTPUT_NAME + 1]; /* of the entry, for messages */
 };
