@@ -53,7 +53,6 @@ static int fill(struct world *world, struct sysv_object *object)
 		object->semaphores = slab_get(world->slab, PAGE_SIZE);
 		return object->semaphores ? STATUS_OK : STATUS_NO_MEMORY;
 	default:
-		object->end = &object->first;
 		object->size = SYSV_QUEUE_BYTES;
 		return STATUS_OK;
 	}
@@ -150,6 +149,7 @@ static void unlink_waiter(struct sysv *sysv, struct sysv_waiter **at)
 	if (sysv->end == &w->next)
 		sysv->end = at;
 	sysv->nwaiters--;
+	sysv->noperations -= w->noperations;
 	drop_waiter(w);
 	slab_put(w->member->world->slab, w, sizeof(*w));
 }
@@ -179,7 +179,10 @@ int sysv_begin(const struct sysv_waiter *like)
 		drop_waiter(&own);
 		return STATUS_OK;
 	}
-	w = sysv->nwaiters < SYSV_WAITERS_MAX ? slab_get(world->slab, sizeof(*w)) : NULL;
+	w = sysv->nwaiters < SYSV_WAITERS_MAX &&
+	                    sysv->noperations + own.noperations <= SYSV_WAITING_OPERATIONS_MAX
+	            ? slab_get(world->slab, sizeof(*w))
+	            : NULL;
 	if (!w) {
 		drop_waiter(&own);
 		return STATUS_NO_MEMORY;
@@ -190,23 +193,31 @@ int sysv_begin(const struct sysv_waiter *like)
 	*sysv->end = w;
 	sysv->end = &w->next;
 	sysv->nwaiters++;
+	sysv->noperations += w->noperations;
 	return STATUS_OK;
 }
 
-void sysv_settle(struct world *world, struct sysv_object *object)
+/* One look at all of them.  True: one has changed the object. */
+static bool settle_once(struct sysv *sysv, const struct sysv_object *object)
 {
-	struct sysv *sysv = &world->sysv;
+	bool changed = false;
 
 	for (struct sysv_waiter **at = &sysv->waiters, *w; (w = *at);) {
 		enum sysv_outcome outcome = w->object == object ? attempt(w) : SYSV_WAITS;
 
-		if (outcome == SYSV_WAITS) {
+		if (outcome == SYSV_WAITS)
 			at = &w->next;
-			continue;
-		}
-		unlink_waiter(sysv, at);
-		if (outcome == SYSV_CHANGED)
-			at = &sysv->waiters; /* earlier ones may go on now */
+		else
+			unlink_waiter(sysv, at);
+		changed |= outcome == SYSV_CHANGED;
+	}
+	return changed;
+}
+
+void sysv_settle(struct world *world, struct sysv_object *object)
+{
+	while (settle_once(&world->sysv, object)) {
+		/* Earlier ones may go on now. */
 	}
 }
 

@@ -30,8 +30,10 @@
 #define SYSV_QUEUE_BYTES 16384u
 /* Messages of one queue, those without bytes included: bounds how long one call takes. */
 #define SYSV_MESSAGES_MAX 4096u
-/* Calls of one world that wait: each change of an object looks at all of them. */
-#define SYSV_WAITERS_MAX 1024u
+/* Calls of one world that wait, and operations of theirs: a change of an object tries them, and
+ * again as often as one of them changes it. */
+#define SYSV_WAITERS_MAX            1024u
+#define SYSV_WAITING_OPERATIONS_MAX 4096u
 
 /* Flags of Linux. */
 #define SYSV_CREATE    01000u
@@ -55,7 +57,8 @@ struct sysv_semaphore {
 };
 
 struct sysv_message {
-	struct sysv_message *next;
+	struct sysv_message *next, *before;
+	uint64_t serial; /* so many came to its queue until it did */
 	int64_t type;
 	uint32_t size;
 	uint8_t *parts[SYSV_MESSAGE_MAX / PAGE_SIZE]; /* full ones, and the rest */
@@ -76,7 +79,8 @@ struct sysv_object {
 	struct sysv_semaphore *semaphores;
 	struct sysv_undo *undos;
 	/* queues */
-	struct sysv_message *first, **end;
+	struct sysv_message *first, *last_message;
+	uint64_t serial;
 	uint32_t messages;
 	uint64_t bytes;
 };
@@ -116,13 +120,14 @@ struct sysv_waiter {
 	struct sysv_message *message;  /* to be sent */
 	int64_t type;                  /* to be received */
 	uint64_t size;
+	uint64_t seen; /* messages up to this serial number are not what it wants */
 };
 
 struct sysv {
 	struct sysv_object **objects[SYSV_KINDS]; /* NULL: none yet */
 	uint32_t used[SYSV_KINDS], generation[SYSV_KINDS];
 	struct sysv_waiter *waiters, **end; /* in the order that they came */
-	uint32_t nwaiters;
+	uint32_t nwaiters, noperations;
 };
 
 /* NULL: none has that number. */

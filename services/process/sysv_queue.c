@@ -60,21 +60,20 @@ static struct sysv_message *make_message(struct slab *slab, int64_t type, const 
 
 static void append(struct sysv_object *queue, struct sysv_message *message)
 {
+	message->serial = ++queue->serial;
+	message->before = queue->last_message;
 	message->next = NULL;
-	*queue->end = message;
-	queue->end = &message->next;
+	*(queue->last_message ? &queue->last_message->next : &queue->first) = message;
+	queue->last_message = message;
 	queue->messages++;
 	queue->bytes += message->size;
 }
 
 /* Takes it out, and frees it. */
-static void take(struct slab *slab, struct sysv_object *queue, struct sysv_message **at)
+static void take(struct slab *slab, struct sysv_object *queue, struct sysv_message *message)
 {
-	struct sysv_message *message = *at;
-
-	*at = message->next;
-	if (queue->end == &message->next)
-		queue->end = at;
+	*(message->before ? &message->before->next : &queue->first) = message->next;
+	*(message->next ? &message->next->before : &queue->last_message) = message->before;
 	queue->messages--;
 	queue->bytes -= message->size;
 	sysv_drop_message(slab, message);
@@ -129,42 +128,47 @@ static bool matches(const struct sysv_waiter *w, const struct sysv_message *mess
 	return (message->type == w->type) != !!(w->flags & SYSV_EXCEPT);
 }
 
-/* Where the message stands that is to be received; it may be none. */
-static struct sysv_message **choose(const struct sysv_waiter *w)
+/* The message of that place; NULL: there are not so many. */
+static struct sysv_message *nth(const struct sysv_object *queue, int64_t place)
 {
-	struct sysv_message **chosen = NULL, **at = &w->object->first;
-	int64_t place = w->type;
+	struct sysv_message *message = queue->first;
 
-	for (; *at; at = &(*at)->next) {
-		if (w->flags & SYSV_COPY) {
-			if (place-- == 0)
-				return at;
-			continue;
-		}
-		if (!matches(w, *at) || (chosen && (*at)->type >= (*chosen)->type))
-			continue;
-		chosen = at;
-		if (w->type >= 0)
-			break;
+	while (message && place-- > 0)
+		message = message->next;
+	return message;
+}
+
+/* The one that is to be received; NULL: it is none.  A call that waits looks at each message once,
+ * so the newest come first here. */
+static struct sysv_message *choose(struct sysv_waiter *w)
+{
+	struct sysv_message *chosen = NULL, *message = w->object->last_message;
+
+	for (; message && message->serial > w->seen; message = message->before) {
+		if (matches(w, message) &&
+		    (!chosen || w->type >= 0 || message->type <= chosen->type))
+			chosen = message;
 	}
-	return chosen ? chosen : at;
+	if (!chosen)
+		w->seen = w->object->serial;
+	return chosen;
 }
 
 enum sysv_outcome sysv_try_receive(struct sysv_waiter *w)
 {
 	struct sysv_object *queue = w->object;
 	const struct world_ops *ops = w->member->world->ops;
-	struct sysv_message **at = choose(w);
+	struct sysv_message *m = w->flags & SYSV_COPY ? nth(queue, w->type) : choose(w);
 
-	if (!*at && !(w->flags & SYSV_NOWAIT))
+	if (!m && !(w->flags & SYSV_NOWAIT))
 		return SYSV_WAITS;
-	if (!*at || ((*at)->size > w->size && !(w->flags & SYSV_NOERROR))) {
-		(void)ops->reply(w, *at ? STATUS_TOO_BIG : STATUS_NO_MESSAGE, NULL);
+	if (!m || (m->size > w->size && !(w->flags & SYSV_NOERROR))) {
+		(void)ops->reply(w, m ? STATUS_TOO_BIG : STATUS_NO_MESSAGE, NULL);
 		return SYSV_DONE;
 	}
-	if (!ops->reply(w, STATUS_OK, *at) || w->flags & SYSV_COPY)
+	if (!ops->reply(w, STATUS_OK, m) || w->flags & SYSV_COPY)
 		return SYSV_DONE;
-	take(w->member->world->slab, queue, at);
+	take(w->member->world->slab, queue, m);
 	queue->last_receiver = w->member->number;
 	queue->second_s = ops->seconds();
 	return SYSV_CHANGED;

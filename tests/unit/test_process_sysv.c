@@ -243,6 +243,43 @@ static void a_message_stays_until_it_is_delivered(void **state)
 	assert_int_equal(queue->bytes, 0);
 }
 
+/* Of what came since it looked last, and in the order that types ask for. */
+static void a_receiver_that_waits_looks_at_what_is_new(void **state)
+{
+	struct member *a = first();
+	struct sysv_object *queue = make(a, SYSV_QUEUE, 0);
+	(void)state;
+
+	assert_int_equal(sysv_send(a, queue->id, 5, "old", 3, false, 1), STATUS_OK);
+	assert_int_equal(sysv_receive(a, queue->id, 7, 3, 0, 2), STATUS_OK);
+	assert_int_equal(world.sysv.waiters->seen, 1);
+	assert_int_equal(sysv_send(a, queue->id, 6, "no", 2, false, 3), STATUS_OK);
+	assert_int_equal(world.sysv.waiters->seen, 2);
+	assert_int_equal(sysv_send(a, queue->id, 7, "yes", 3, false, 4), STATUS_OK);
+	assert_null(world.sysv.waiters);
+	assert_int_equal(queue->messages, 2);
+	assert_int_equal(sysv_send(a, queue->id, 5, "newer", 5, false, 5), STATUS_OK);
+	assert_int_equal(sysv_receive(a, queue->id, -6, 8, 0, 6), STATUS_OK);
+	assert_int_equal(queue->bytes, 7); /* the older one of the lowest type is gone */
+	assert_int_equal(sysv_receive(a, queue->id, 0, 8, 0, 7), STATUS_OK);
+	assert_int_equal(queue->bytes, 5);
+}
+
+static void operations_that_wait_are_bounded(void **state)
+{
+	static const struct sysv_operation many[SYSV_OPERATIONS_MAX] = {{.change = -1}};
+	struct member *a = first();
+	struct sysv_object *set = make(a, SYSV_SET, 1);
+	int n = 0;
+	(void)state;
+
+	while (!sysv_operate(a, set->id, many, sizeof(many), 1 + (uint64_t)n))
+		n++;
+	assert_int_equal(n, SYSV_WAITING_OPERATIONS_MAX / SYSV_OPERATIONS_MAX);
+	assert_true(sysv_cancel(&world, 1));
+	assert_int_equal(sysv_operate(a, set->id, many, sizeof(many), 1), STATUS_OK);
+}
+
 static void a_child_has_attached_what_its_parent_has(void **state)
 {
 	struct member *a = first(), *b;
@@ -383,8 +420,10 @@ static void check_object(const struct sysv_object *o)
 		for (const struct sysv_hold *h = m->holds; h; h = h->next)
 			held += h->object == o ? h->times : 0;
 	assert_int_equal(held, o->attached);
-	for (const struct sysv_message *q = o->first; q; q = q->next, n++)
+	for (const struct sysv_message *q = o->first; q; q = q->next, n++) {
 		bytes += q->size;
+		assert_ptr_equal(q->next ? q->next->before : o->last_message, q);
+	}
 	assert_int_equal(bytes, o->bytes);
 	assert_int_equal(n, o->messages);
 	for (uint32_t i = 0; o->semaphores && i < o->size; i++)
@@ -441,6 +480,8 @@ int main(void)
 	        TEST(a_member_that_ends_waits_no_more),
 	        TEST(a_set_that_goes_ends_its_calls),
 	        TEST(a_message_stays_until_it_is_delivered),
+	        TEST(a_receiver_that_waits_looks_at_what_is_new),
+	        TEST(operations_that_wait_are_bounded),
 	        TEST(a_child_has_attached_what_its_parent_has),
 	        TEST(a_number_is_not_given_again_at_once),
 	        TEST(anything_in_any_order),
