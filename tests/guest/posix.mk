@@ -93,3 +93,16 @@ tests/guest/dynamic: tests/guest/dynamic.c $(POSIX_TEST_DEPENDS)
 	$(AM_V_CCLD)$(POSIX_TEST_CC) -dynamic -o $@ $(srcdir)/tests/guest/dynamic.c
 tests/guest/dynamic_library.so: tests/guest/dynamic_library.c $(POSIX_TEST_DEPENDS)
 	$(AM_V_CCLD)$(POSIX_TEST_CC) -shared -fPIC -o $@ $(srcdir)/tests/guest/dynamic_library.c
+
+# Kills at any moment.  `make check-abuse` kills ten thousand processes, which takes a quarter of an hour.
+check_DATA += tests/guest/abuse
+CLEANFILES += tests/guest/abuse tests/guest/abuse.log tests/guest/abuse.txt tests/guest/abuse.manifest
+EXTRA_DIST += tests/guest/abuse.sh tests/guest/abuse.c tests/guest/abuse.h tests/guest/abuse_kernel.c
+TESTS += tests/guest/abuse.sh
+tests/guest/abuse: tests/guest/abuse.c tests/guest/abuse.h tests/guest/abuse_kernel.c libcapos/libcapos.a $(POSIX_TEST_DEPENDS)
+	$(AM_V_CCLD)$(POSIX_TEST_CC) -I$(srcdir)/kernel/abi -I$(srcdir)/libcapos/include -Igen/include -o $@ \
+		$(srcdir)/tests/guest/abuse.c $(srcdir)/tests/guest/abuse_kernel.c libcapos/libcapos.a
+
+.PHONY: check-abuse
+check-abuse: all tests/guest/abuse
+	srcdir=$(srcdir) ABUSE_KILLS=$${ABUSE_KILLS:-10000} ABUSE_TIMEOUT=$${ABUSE_TIMEOUT:-3600} sh $(srcdir)/tests/guest/abuse.sh

@@ -81,12 +81,28 @@ static uint64_t time_left(uint64_t deadline_ns)
 
 static int wait_result(int result, uint64_t deadline_ns)
 {
+	/* Signals that are ignored may come faster than this thread runs, too. */
+	if (result == CAP_EINTR && core_hooks.signal_waiting())
+		return -EINTR;
 	if (result == CAP_EINTR)
-		return core_hooks.signal_waiting() ? -EINTR : 0;
+		return cap_now() >= deadline_ns ? -ETIMEDOUT : 0;
 	/* Time counts as passed only by the clock that the caller knows. */
 	if (result == CAP_ETIMEDOUT)
 		return cap_now() >= deadline_ns ? -ETIMEDOUT : 0;
 	return errno_of(result);
+}
+
+/* After the event was signalled: 0, for the caller to look.  The event is all relatives' and may be
+ * signalled faster than this thread runs, so that no wait would ever see its deadline: past that
+ * the caller looks once more. */
+static int look_again(struct posix_thread *t, uint64_t deadline_ns)
+{
+	if (cap_now() < deadline_ns)
+		return 0;
+	if (t->late == deadline_ns)
+		return -ETIMEDOUT;
+	t->late = deadline_ns;
+	return 0;
 }
 
 int process_wait(uint64_t deadline_ns)
@@ -98,14 +114,15 @@ int process_wait(uint64_t deadline_ns)
 	if (core_hooks.signal_waiting())
 		return -EINTR;
 	if (woken(t)) /* the caller may wait for just that */
-		return 0;
+		return look_again(t, deadline_ns);
 	result = watch_event(t);
 	if (result)
 		return result;
 	left = library_leave();
 	result = cap_poll(true, time_left(deadline_ns));
 	library_return(left);
-	(void)woken(t);
+	if (woken(t) && !result)
+		return look_again(t, deadline_ns);
 	return wait_result(result, deadline_ns);
 }
 
