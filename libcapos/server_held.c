@@ -77,6 +77,15 @@ void server_resume(struct server *server, uint64_t object)
 			held->calls[i].due = true;
 }
 
+void server_resume_call(struct server *server, uint64_t call_id)
+{
+	struct server_held *held = server->held;
+
+	for (uint32_t i = 0; held && i < held->n; i++)
+		if (held->calls[i].waiting && held->calls[i].call.call_id == call_id)
+			held->calls[i].due = true;
+}
+
 static void release_received(struct server_call *call)
 {
 	for (uint32_t i = 0; i < call->ncaps; i++)

@@ -12,7 +12,7 @@
 
 static struct {
 	struct inode *inode;
-	uint64_t object; /* that the held call is of */
+	uint64_t call_id; /* of the held call: others of the same object may wait for other files */
 } waiting[WAITING_MAX];
 static uint32_t nwaiting;
 
@@ -31,7 +31,7 @@ int check_file(struct msg_call *call, struct inode *file)
 		return status;
 	inode_hold(file);
 	waiting[nwaiting].inode = file;
-	waiting[nwaiting++].object = c->object;
+	waiting[nwaiting++].call_id = c->call_id;
 	return status;
 }
 
@@ -50,7 +50,7 @@ uint64_t check_some(struct server *server)
 			i++;
 			continue;
 		}
-		server_resume(server, waiting[i].object);
+		server_resume_call(server, waiting[i].call_id);
 		inode_drop(&files.tree, file);
 		waiting[i] = waiting[--nwaiting];
 	}

@@ -78,7 +78,7 @@ def test_a_build_directory_that_cannot_be_made_is_named(checkout):
 
 
 @pytest.mark.parametrize("arguments, said", [
-    (["frobnicate"], "unknown command frobnicate; there are build, demo, check, bench, clean and help"),
+    (["frobnicate"], "unknown command frobnicate; there are build, demo, check, bench, cxx, clean and help"),
     (["build", "demo"], "one command at most; see ./bootstrap help"),
 ])
 def test_wrong_commands(checkout, arguments, said):

@@ -67,6 +67,8 @@ int server_hold_start(struct server *server);
 int server_hold(struct server_call *call);
 /* The object is known now: its held calls are handled next, in their order. */
 void server_resume(struct server *server, uint64_t object);
+/* Of that held call alone, if it still waits. */
+void server_resume_call(struct server *server, uint64_t call_id);
 
 struct server_ops {
 	/* Dispatches by call->interface and call->object with a generated foo_dispatch.  Answers as
