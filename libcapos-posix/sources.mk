@@ -44,6 +44,7 @@ POSIX_H = \
 	libcapos-posix/src/socket/icmp.h \
 	libcapos-posix/src/socket/internal.h \
 	libcapos-posix/src/socket/local.h \
+	libcapos-posix/src/socket/local_name.h \
 	libcapos-posix/src/socket/socket.h \
 	libcapos-posix/src/terminal/terminal.h \
 	libcapos-posix/src/terminal/tty.h \
@@ -128,6 +129,8 @@ POSIX_C = \
 	libcapos-posix/src/socket/resolver.c \
 	libcapos-posix/src/socket/local.c \
 	libcapos-posix/src/socket/local_move.c \
+	libcapos-posix/src/socket/local_name.c \
+	libcapos-posix/src/socket/local_name_move.c \
 	libcapos-posix/src/socket/local_option.c \
 	libcapos-posix/src/socket/socket.c \
 	libcapos-posix/src/socket/socket_call.c \

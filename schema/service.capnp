@@ -60,7 +60,7 @@ interface Directory {
   # it open.
   makeNode @17 (path :Text, type :FileType, mode :UInt32, device :UInt64) -> ();
   # A name with a type (characterDevice, blockDevice) and a number that stat tells.  It is authority over nothing: opening
-  # it fails with noDevice.
+  # it fails with noDevice.  With the type socket it is opened and shared as a FIFO is.
   setOwner @18 (path :Text, user :UInt32, group :UInt32, followLink :Bool) -> ();
   # Notes who owns it; keepOwner leaves one as it is.  The set-id bits of a file that can be executed go.
 }
@@ -87,7 +87,7 @@ const openNoFollow :UInt32 = 64;
 const openContents :UInt32 = 128;
 const openAnonymous :UInt32 = 256;  # path names a directory: a new file that has no name in it
 
-enum FileType { unknown @0; regular @1; directory @2; symlink @3; fifo @4; characterDevice @5; blockDevice @6; }
+enum FileType { unknown @0; regular @1; directory @2; symlink @3; fifo @4; characterDevice @5; blockDevice @6; socket @7; }
 
 struct FileStat {
   inode @0 :UInt64;

@@ -137,7 +137,7 @@ static uint32_t rights_of(const struct inode *inode, uint32_t flags)
 {
 	uint32_t rights = flags & (OPEN_READ | OPEN_WRITE);
 
-	return rights && inode->type == FILE_TYPE_FIFO ? OPEN_READ | OPEN_WRITE : rights;
+	return rights && inode_is_shared(inode) ? OPEN_READ | OPEN_WRITE : rights;
 }
 
 static int directory_open(void *object, struct msg_call *call,
@@ -158,7 +158,7 @@ static int directory_open(void *object, struct msg_call *call,
 		status = open_create(&place, in->flags, in->mode);
 	if (!status)
 		status = open_check(place.inode, in->flags);
-	if (!status && place.inode->type == FILE_TYPE_FIFO)
+	if (!status && inode_is_shared(place.inode))
 		status = tree_open_fifo(&files.tree, place.inode);
 	else if (!status && (in->flags & OPEN_TRUNCATE))
 		status = tree_truncate(&files.tree, place.inode, 0);
@@ -270,7 +270,8 @@ static int directory_make_node(void *object, struct msg_call *call,
 	(void)call;
 	if (status)
 		return status;
-	if (in->type != FILE_TYPE_CHARACTER_DEVICE && in->type != FILE_TYPE_BLOCK_DEVICE)
+	if (in->type != FILE_TYPE_CHARACTER_DEVICE && in->type != FILE_TYPE_BLOCK_DEVICE &&
+	    in->type != FILE_TYPE_SOCKET)
 		return STATUS_INVALID_ARGUMENT;
 	return tree_make_node(&files.tree, place.directory, place.text, place.length,
 	                      (uint16_t)in->type, in->mode, in->device);

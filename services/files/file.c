@@ -14,7 +14,7 @@ static uint8_t read_space[READ_MAX];
  * a file's. */
 static int check_kind(const struct handle *file)
 {
-	return file->inode->type == FILE_TYPE_FIFO ? STATUS_INVALID_ARGUMENT : STATUS_OK;
+	return inode_is_shared(file->inode) ? STATUS_INVALID_ARGUMENT : STATUS_OK;
 }
 
 static int check_writable(const struct handle *file)

@@ -58,7 +58,7 @@ static void leave_file(struct handle *handle)
 		inode->data.writers--;
 	if (inode->held > 1)
 		return;
-	if (inode->type == FILE_TYPE_FIFO)
+	if (inode_is_shared(inode))
 		data_free(&inode->data); /* what was not read goes with the last that had it open */
 	else if (inode->links)
 		data_settle(&inode->data);

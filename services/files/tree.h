@@ -71,9 +71,15 @@ static inline bool inode_is_device(const struct inode *inode)
 	return inode->type == FILE_TYPE_CHARACTER_DEVICE || inode->type == FILE_TYPE_BLOCK_DEVICE;
 }
 
+/* Its contents are the business of those who have it open. */
+static inline bool inode_is_shared(const struct inode *inode)
+{
+	return inode->type == FILE_TYPE_FIFO || inode->type == FILE_TYPE_SOCKET;
+}
+
 static inline bool inode_has_data(const struct inode *inode)
 {
-	return inode->type == FILE_TYPE_REGULAR || inode->type == FILE_TYPE_FIFO;
+	return inode->type == FILE_TYPE_REGULAR || inode_is_shared(inode);
 }
 
 struct tree {

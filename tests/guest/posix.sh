@@ -49,7 +49,8 @@ for name in \
 	sysv \
 	threads \
 	time \
-	timers
+	timers \
+	unix
 do
 	echo "# posix_$name"
 	machine -- "tests/guest/posix_$name"

@@ -134,3 +134,20 @@ def test_crond_runs_what_is_due(capos):
              ">/var/spool/cron/crontabs/root; crond; for i in $(seq 75); do sleep 1; [ -e /tmp/ran ] && break; done; " \
              "cat /tmp/ran"
     assert capos("sh", "-c", script).stdout == b"ran as root\n"
+
+
+def test_a_line_of_logger_does_not_reach_syslogd(capos):
+    """-L, because BusyBox 1.37.0 logs nothing without it; logread reads what -C keeps in shared memory."""
+    run = capos("sh", "-c", """
+        wait_for() { i=0; while ! grep -q "$1" "$2" && [ $i -lt 100 ]; do usleep 100000; i=$((i+1)); done; }
+        syslogd -n -L -O /tmp/messages & one=$!
+        wait_for started /tmp/messages
+        logger -t me -p user.warn "first line"; logger "second line"
+        wait_for "second line" /tmp/messages
+        kill $one; wait $one
+        syslogd -n -L -C16 & two=$!
+        i=0; until logger "in memory" 2>/dev/null && logread | grep -q memory || [ $i = 100 ]; do usleep 100000; i=$((i+1)); done
+        logread >/tmp/read; kill $two; wait $two
+        grep line /tmp/messages; grep -m 1 memory /tmp/read""")
+    assert re.search(rb"user\.warn me: first line\n", run.stdout), (run.stdout, run.stderr)
+    assert b"second line\n" in run.stdout and b"in memory\n" in run.stdout

@@ -41,10 +41,15 @@ struct core_hooks {
 	/* terminal: by a name behind "/dev/": 0, -errno, or 1: no terminal is called so */
 	int (*terminal_open)(const char *name, int flags, struct file **out);
 	int (*terminal_stat)(const char *name, struct stat *st);
+	/* file: makes a name for a socket: 0 or -errno; opens one: what it keeps and what all that
+	 * have it open share, or -ECONNREFUSED: it is no socket */
+	int (*socket_make)(const char *path);
+	int (*socket_open)(const char *path, uint64_t *file, uint64_t *memory);
 	/* terminal: the path of one that is open; 0: it is none */
 	size_t (*terminal_path)(const struct file *f, char *out, size_t size);
 };
 void core_set_hooks(const struct core_hooks *hooks);
-extern struct core_hooks core_hooks; /* for core, and for file those of terminal */
+/* For core, for file those of terminal, and for socket those of file. */
+extern struct core_hooks core_hooks;
 
 #endif

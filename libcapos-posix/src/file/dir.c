@@ -75,6 +75,7 @@ static unsigned char entry_type(uint16_t type)
 	       : type == FILE_TYPE_DIRECTORY        ? DT_DIR
 	       : type == FILE_TYPE_SYMLINK          ? DT_LNK
 	       : type == FILE_TYPE_FIFO             ? DT_FIFO
+	       : type == FILE_TYPE_SOCKET           ? DT_SOCK
 	       : type == FILE_TYPE_CHARACTER_DEVICE ? DT_CHR
 	       : type == FILE_TYPE_BLOCK_DEVICE     ? DT_BLK
 	                                            : DT_UNKNOWN;

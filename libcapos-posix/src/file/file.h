@@ -78,6 +78,10 @@ int file_open_again(const struct file *f, int flags, struct file **out);
  * POSIX wants.  0, -EINTR, -ENXIO or another -errno. */
 int fifo_open(cap_t file, cap_t memory, int flags, struct file **out);
 int file_open_directory(cap_t object, int flags, struct file **out);
+/* The name of a socket: made, and opened as FIFOs are: its File and its contents.  0 or -errno,
+ * -ECONNREFUSED: it is no socket. */
+int file_make_socket(const char *path);
+int file_open_socket(const char *path, cap_t *file, cap_t *memory);
 /* The Directory behind a descriptor's description; CAP_NULL: it is no directory. */
 cap_t file_directory(const struct file *f);
 

@@ -91,6 +91,11 @@ static int open_path(int directory_fd, const char *path, int flags, unsigned mod
 		return errno_of(result);
 	if (!call.ncaps)
 		return -EIO;
+	if (results.stat.type == FILE_TYPE_SOCKET && !(flags & O_PATH)) {
+		for (uint32_t i = 0; i < call.ncaps; i++)
+			cap_release(call.caps[i]);
+		return -ENXIO;
+	}
 	if (results.stat.type == FILE_TYPE_FIFO && !(flags & O_PATH))
 		return open_fifo(&results, &call, flags & KEPT_FLAGS, out);
 	if (results.stat.type == FILE_TYPE_DIRECTORY)
@@ -98,6 +103,30 @@ static int open_path(int directory_fd, const char *path, int flags, unsigned mod
 	else
 		result = open_regular(&results, &call, flags & KEPT_FLAGS, out);
 	for (uint32_t i = 0; result && i < call.ncaps; i++)
+		cap_release(call.caps[i]);
+	return result;
+}
+
+int file_open_socket(const char *path, cap_t *file, cap_t *memory)
+{
+	const struct directory_open_params params = {
+	        .path = path_text(path), .flags = OPEN_READ | OPEN_WRITE | OPEN_CONTENTS};
+	struct directory_open_results results;
+	struct capos_call call = FILES_CALL();
+	cap_t base;
+	int result = path_base(AT_FDCWD, path, &base);
+
+	if (!result)
+		result = errno_of(directory_open(base, &params, &results, &call));
+	if (result)
+		return result == -ENXIO || result == -EISDIR ? -ECONNREFUSED : result;
+	if (results.stat.type == FILE_TYPE_SOCKET && results.has_contents && call.ncaps == 2) {
+		*file = call.caps[0];
+		*memory = call.caps[1];
+		return 0;
+	}
+	result = results.stat.type == FILE_TYPE_SOCKET ? -ENOMEM : -ECONNREFUSED;
+	for (uint32_t i = 0; i < call.ncaps; i++)
 		cap_release(call.caps[i]);
 	return result;
 }

@@ -43,11 +43,13 @@ static long make_fifo(long directory_fd, long path, long mode)
 	return errno_of(directory_make_fifo(base, &params, &call));
 }
 
-/* A name of a device, which opens nothing. */
+/* A name of a device, which opens nothing, or of a socket. */
 static long make_node(long directory_fd, long path, long mode, long device)
 {
 	struct directory_make_node_params params = {
-	        .type = S_ISCHR(mode) ? FILE_TYPE_CHARACTER_DEVICE : FILE_TYPE_BLOCK_DEVICE,
+	        .type = S_ISCHR(mode)    ? FILE_TYPE_CHARACTER_DEVICE
+	                : S_ISSOCK(mode) ? FILE_TYPE_SOCKET
+	                                 : FILE_TYPE_BLOCK_DEVICE,
 	        .mode = path_umask((unsigned)mode),
 	        .device = (uint64_t)device};
 	struct capos_call call = FILES_CALL();
@@ -60,7 +62,11 @@ static long make_node(long directory_fd, long path, long mode, long device)
 	return errno_of(directory_make_node(base, &params, &call));
 }
 
-/* Sockets are made by bind: as for a user that is not root. */
+int file_make_socket(const char *path)
+{
+	return (int)make_node(AT_FDCWD, (long)path, S_IFSOCK | 0777, 0);
+}
+
 long sys_mknodat(long directory_fd, long path, long mode, long device)
 {
 	long fd;
@@ -76,6 +82,7 @@ long sys_mknodat(long directory_fd, long path, long mode, long device)
 	case S_IFBLK:
 		return make_node(directory_fd, path, mode, device);
 	case S_IFSOCK:
+		return make_node(directory_fd, path, mode, 0);
 	case S_IFDIR:
 		return -EPERM;
 	default:

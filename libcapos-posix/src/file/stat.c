@@ -15,7 +15,8 @@
 
 void stat_from(const struct file_stat *in, struct stat *st)
 {
-	static const mode_t types[] = {0, S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFCHR, S_IFBLK};
+	static const mode_t types[] = {0,       S_IFREG, S_IFDIR, S_IFLNK,
+	                               S_IFIFO, S_IFCHR, S_IFBLK, S_IFSOCK};
 
 	*st = (struct stat){
 	        .st_dev = FILES_DEVICE,

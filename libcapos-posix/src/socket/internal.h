@@ -91,6 +91,9 @@ int inet_from(const struct socket_address *in, struct sockaddr_in *out); /* -EIO
 /* inet_interface.c: ioctl's SIOC requests; -ENOTTY: another request. */
 int inet_ioctl(unsigned long request, long argument);
 
+/* local_name.c: socket(AF_UNIX): the descriptor or -errno. */
+long local_socket(int type, int flags, int protocol);
+
 /* socket_option.c */
 int socket_setopt(struct file *f, int level, int option, const void *value, unsigned length);
 int socket_getopt(struct file *f, int level, int option, void *value, unsigned *length);

@@ -48,7 +48,7 @@ bool local_reads_end(const struct local *s)
 {
 	if (atomic_load(&local_mine(s)->read_shut))
 		return true;
-	return s->type != SOCK_DGRAM &&
+	return s->options.type != SOCK_DGRAM &&
 	       (atomic_load(&local_other(s)->write_shut) || !local_is_there(local_other(s)));
 }
 
@@ -56,13 +56,13 @@ bool local_writes_end(const struct local *s)
 {
 	if (atomic_load(&local_mine(s)->write_shut))
 		return true;
-	return s->type != SOCK_DGRAM &&
+	return s->options.type != SOCK_DGRAM &&
 	       (atomic_load(&local_other(s)->read_shut) || !local_is_there(local_other(s)));
 }
 
 bool local_is_reset(const struct local *s)
 {
-	return s->type != SOCK_DGRAM && !atomic_load(&local_mine(s)->noticed) &&
+	return s->options.type != SOCK_DGRAM && !atomic_load(&local_mine(s)->noticed) &&
 	       local_filled(&s->shared->flows[!s->side]) && !local_is_there(local_other(s));
 }
 
@@ -115,7 +115,7 @@ static int unread(const struct local *s)
 	const struct local_flow *flow = &s->shared->flows[s->side];
 	uint32_t length = local_filled(flow), header;
 
-	if (s->type == SOCK_STREAM || length < sizeof(header))
+	if (s->options.type == SOCK_STREAM || length < sizeof(header))
 		return (int)length;
 	for (uint32_t i = 0; i < sizeof(header); i++)
 		((uint8_t *)&header)[i] =
@@ -175,12 +175,12 @@ static int local_carry(struct file *f, struct carried *out)
 	out->object = s->memory;
 	out->end = s->held;
 	out->detail = (uint32_t)s->side;
-	out->socket = (struct carried_socket){.kind = (uint8_t)s->type,
-	                                      .receive_timeout = s->receive_timeout,
-	                                      .send_timeout = s->send_timeout,
+	out->socket = (struct carried_socket){.kind = (uint8_t)s->options.type,
+	                                      .receive_timeout = s->options.receive_timeout,
+	                                      .send_timeout = s->options.send_timeout,
 	                                      .number = s->number};
-	_Static_assert(sizeof(s->maker) <= sizeof(out->socket.peer), "it is kept there");
-	__builtin_memcpy(out->socket.peer, &s->maker, sizeof(s->maker));
+	_Static_assert(sizeof(s->options.peer) <= sizeof(out->socket.peer), "it is kept there");
+	__builtin_memcpy(out->socket.peer, &s->options.peer, sizeof(s->options.peer));
 	return 0;
 }
 
@@ -228,16 +228,23 @@ int local_restore(const struct carried *in, struct file **out)
 	struct local s = {.memory = in->object,
 	                  .held = in->end,
 	                  .side = in->detail & 1,
-	                  .type = in->socket.kind,
 	                  .number = in->socket.number,
-	                  .receive_timeout = in->socket.receive_timeout,
-	                  .send_timeout = in->socket.send_timeout};
+	                  .options = {.type = in->socket.kind,
+	                              .receive_timeout = in->socket.receive_timeout,
+	                              .send_timeout = in->socket.send_timeout}};
 
-	__builtin_memcpy(&s.maker, in->socket.peer, sizeof(s.maker));
+	__builtin_memcpy(&s.options.peer, in->socket.peer, sizeof(s.options.peer));
 	return describe(&s, in->flags, out);
 }
 
 /* ---- socketpair ---- */
+
+uint64_t local_number(void)
+{
+	static uint64_t last;
+
+	return ++last;
+}
 
 /* Two capabilities on the memory and the ends of a new pair. */
 static int create(cap_t memory[LOCAL_ENDS], struct shared_ends *held)
@@ -262,7 +269,8 @@ static int create(cap_t memory[LOCAL_ENDS], struct shared_ends *held)
 
 static int make_pair(int type, int flags, struct file *out[LOCAL_ENDS])
 {
-	static uint64_t last_number;
+	const struct ucred me = {
+	        .pid = (pid_t)process_id(), .uid = (uid_t)sys_getuid(), .gid = (gid_t)sys_getgid()};
 	struct shared_ends held;
 	cap_t memory[LOCAL_ENDS];
 	int result = create(memory, &held), made[LOCAL_ENDS];
@@ -273,11 +281,8 @@ static int make_pair(int type, int flags, struct file *out[LOCAL_ENDS])
 		const struct local s = {.memory = memory[side],
 		                        .held = held.ends[side],
 		                        .side = side,
-		                        .type = type,
-		                        .number = ++last_number,
-		                        .maker = {.pid = (pid_t)process_id(),
-		                                  .uid = (uid_t)sys_getuid(),
-		                                  .gid = (gid_t)sys_getgid()}};
+		                        .number = local_number(),
+		                        .options = {.type = type, .peer = me}};
 
 		made[side] = describe(&s, O_RDWR | (flags & SOCK_NONBLOCK), &out[side]);
 		if (made[side])
@@ -310,8 +315,7 @@ static int install_pair(struct file *const files[LOCAL_ENDS], int flags, int fds
 	return fds[1];
 }
 
-/* Type and protocol as AF_UNIX has them. */
-static int check_type(int *type, int protocol)
+int local_check_type(int *type, int protocol)
 {
 	if (protocol && protocol != AF_UNIX)
 		return -EPROTONOSUPPORT;
@@ -333,7 +337,7 @@ long sys_socketpair(long family, long type, long protocol, long fds)
 		return -EOPNOTSUPP;
 	if ((int)family != AF_UNIX)
 		return absent_option(ABSENT_FAMILY, (unsigned)family, -EAFNOSUPPORT);
-	result = check_type(&kind, (int)protocol);
+	result = local_check_type(&kind, (int)protocol);
 	if (!result)
 		result = make_pair(kind, flags, files);
 	if (!result)

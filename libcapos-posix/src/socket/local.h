@@ -39,16 +39,21 @@ struct local_shared {
 	_Alignas(4096) uint8_t data[LOCAL_ENDS][LOCAL_CAPACITY];
 };
 
+/* What options are about. */
+struct local_options {
+	int type;                               /* SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET */
+	uint64_t receive_timeout, send_timeout; /* nanoseconds, 0: none */
+	struct ucred peer;                      /* who made the pair */
+};
+
 /* One description. */
 struct local {
 	struct local_shared *shared;
 	cap_t memory;
 	cap_t held; /* the ProcessEnd */
 	int side;   /* which end it is: 0 or 1 */
-	int type;   /* SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET */
 	uint64_t number;
-	uint64_t receive_timeout, send_timeout; /* nanoseconds, 0: none */
-	struct ucred maker;                     /* of the pair */
+	struct local_options options;
 };
 
 static inline struct local *local_of(struct file *f)
@@ -80,12 +85,19 @@ bool local_writes_end(const struct local *s);
 /* The other end is gone and has left unread what this one sent: the next call says so, once. */
 bool local_is_reset(const struct local *s);
 
+/* Type and protocol as AF_UNIX has them: 0 or -errno. */
+int local_check_type(int *type, int protocol);
+uint64_t local_number(void); /* st_ino of a new socket */
+
 /* ---- local_move.c ---- */
 ssize_t local_sendmsg(struct file *f, const struct msghdr *message, int flags);
 ssize_t local_recvmsg(struct file *f, struct msghdr *message, int flags);
 
 /* ---- local_option.c ---- */
-int local_setopt(struct file *f, int level, int option, const void *value, unsigned length);
-int local_getopt(struct file *f, int level, int option, void *value, unsigned *length);
+int local_option_set(struct local_options *options, int level, int option, const void *value,
+                     unsigned length);
+/* error: what SO_ERROR answers. */
+int local_option_get(const struct local_options *options, int error, int level, int option,
+                     void *value, unsigned *length);
 
 #endif

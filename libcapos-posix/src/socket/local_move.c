@@ -105,7 +105,7 @@ static int sending_error(const struct local *s)
 {
 	if (local_writes_end(s))
 		return -EPIPE;
-	if (s->type != SOCK_DGRAM)
+	if (s->options.type != SOCK_DGRAM)
 		return 0;
 	if (atomic_load(&local_mine(s)->noticed))
 		return -ENOTCONN;
@@ -123,7 +123,7 @@ static ssize_t attempt_send(void *context)
 	struct local_shared *p = s->shared;
 	struct local_flow *flow = &p->flows[!s->side];
 	uint8_t *data = p->data[!s->side];
-	bool stream = s->type == SOCK_STREAM;
+	bool stream = s->options.type == SOCK_STREAM;
 	ssize_t result;
 
 	shared_lock(&p->lock);
@@ -146,16 +146,16 @@ ssize_t local_sendmsg(struct file *f, const struct msghdr *message, int flags)
 	                     .message = message,
 	                     .flags = flags,
 	                     .length = vector_length(message->msg_iov, message->msg_iovlen)};
-	struct waiting w = waiting_for(attempt_send, &t, f, s->send_timeout);
+	struct waiting w = waiting_for(attempt_send, &t, f, s->options.send_timeout);
 	ssize_t result;
 
-	if (s->type == SOCK_STREAM && message->msg_namelen)
+	if (s->options.type == SOCK_STREAM && message->msg_namelen)
 		return -EISCONN;
-	if (s->type == SOCK_DGRAM && message->msg_namelen)
+	if (s->options.type == SOCK_DGRAM && message->msg_namelen)
 		return (ssize_t)absent(ABSENT_LOCAL_NAME);
-	if (s->type == SOCK_STREAM && !t.length)
+	if (s->options.type == SOCK_STREAM && !t.length)
 		return local_writes_end(s) ? -EPIPE : 0;
-	if (s->type != SOCK_STREAM && t.length > LOCAL_MESSAGE_MAX)
+	if (s->options.type != SOCK_STREAM && t.length > LOCAL_MESSAGE_MAX)
 		return -EMSGSIZE;
 	result = wait_for(&w);
 	return t.done ? (ssize_t)t.done : result;
@@ -212,7 +212,7 @@ static ssize_t attempt_receive(void *context)
 	struct local *s = t->socket;
 	struct local_shared *p = s->shared;
 	struct local_flow *flow = &p->flows[s->side];
-	bool stream = s->type == SOCK_STREAM, some;
+	bool stream = s->options.type == SOCK_STREAM, some;
 	ssize_t result;
 
 	shared_lock(&p->lock);
@@ -240,14 +240,14 @@ ssize_t local_recvmsg(struct file *f, struct msghdr *message, int flags)
 	                     .message = message,
 	                     .flags = flags,
 	                     .length = vector_length(message->msg_iov, message->msg_iovlen)};
-	struct waiting w = waiting_for(attempt_receive, &t, f, s->receive_timeout);
+	struct waiting w = waiting_for(attempt_receive, &t, f, s->options.receive_timeout);
 	ssize_t result;
 
 	message->msg_namelen = 0;
 	result = wait_for(&w);
 	if (t.done)
 		result = (ssize_t)t.done;
-	if (result < 0 || s->type == SOCK_STREAM)
+	if (result < 0 || s->options.type == SOCK_STREAM)
 		return result;
 	if (t.whole > t.length) {
 		message->msg_flags |= MSG_TRUNC;

@@ -18,7 +18,7 @@ static int local_getname(struct file *f, bool peer, struct sockaddr *address, un
 {
 	const sa_family_t family = AF_UNIX;
 
-	if (peer && local_of(f)->type == SOCK_DGRAM &&
+	if (peer && local_of(f)->options.type == SOCK_DGRAM &&
 	    atomic_load(&local_mine(local_of(f))->noticed))
 		return -ENOTCONN;
 	memcpy(address, &family, *length < sizeof(family) ? *length : sizeof(family));
@@ -55,20 +55,20 @@ static int local_connect(struct file *f, const struct sockaddr *address, unsigne
 	if (length < sizeof(sa_family_t) || length > sizeof(struct sockaddr_un) ||
 	    address->sa_family != AF_UNIX)
 		return -EINVAL;
-	return local_of(f)->type == SOCK_DGRAM ? (int)absent(ABSENT_LOCAL_NAME) : -EISCONN;
+	return local_of(f)->options.type == SOCK_DGRAM ? (int)absent(ABSENT_LOCAL_NAME) : -EISCONN;
 }
 
 static int local_listen(struct file *f, int backlog)
 {
 	(void)backlog;
-	return local_of(f)->type == SOCK_DGRAM ? -EOPNOTSUPP : -EINVAL;
+	return local_of(f)->options.type == SOCK_DGRAM ? -EOPNOTSUPP : -EINVAL;
 }
 
 static int local_accept(struct file *f, struct sockaddr *address, unsigned *length, int flags,
                         struct file **out)
 {
 	(void)address, (void)length, (void)flags, (void)out;
-	return local_of(f)->type == SOCK_DGRAM ? -EOPNOTSUPP : -EINVAL;
+	return local_of(f)->options.type == SOCK_DGRAM ? -EOPNOTSUPP : -EINVAL;
 }
 
 /* ---- Options ---- */
@@ -81,36 +81,29 @@ static bool has_no_effect(int option)
 	       option == SO_PRIORITY;
 }
 
-int local_setopt(struct file *f, int level, int option, const void *value, unsigned length)
+int local_option_set(struct local_options *options, int level, int option, const void *value,
+                     unsigned length)
 {
-	struct local *s = local_of(f);
-
 	if (level != SOL_SOCKET)
 		return -EOPNOTSUPP;
 	if (option == SO_RCVTIMEO)
-		return socket_set_timeout(&s->receive_timeout, value, length);
+		return socket_set_timeout(&options->receive_timeout, value, length);
 	if (option == SO_SNDTIMEO)
-		return socket_set_timeout(&s->send_timeout, value, length);
+		return socket_set_timeout(&options->send_timeout, value, length);
 	if (has_no_effect(option))
 		return length < sizeof(int) ? -EINVAL : 0;
 	return (int)absent_option(ABSENT_SOCKET_OPTION, (unsigned)option, -ENOPROTOOPT);
 }
 
-static int number_of(struct local *s, int option, int *number)
+static int number_of(const struct local_options *options, int option, int *number)
 {
 	*number = 0;
 	switch (option) {
 	case SO_TYPE:
-		*number = s->type;
+		*number = options->type;
 		return 0;
 	case SO_DOMAIN:
 		*number = AF_UNIX;
-		return 0;
-	case SO_ERROR:
-		if (local_is_reset(s)) {
-			atomic_store(&local_mine(s)->noticed, 1);
-			*number = ECONNRESET;
-		}
 		return 0;
 	case SO_SNDBUF:
 	case SO_RCVBUF:
@@ -128,24 +121,42 @@ static int number_of(struct local *s, int option, int *number)
 	}
 }
 
-int local_getopt(struct file *f, int level, int option, void *value, unsigned *length)
+int local_option_get(const struct local_options *options, int error, int level, int option,
+                     void *value, unsigned *length)
 {
 	static const struct linger none;
-	struct local *s = local_of(f);
-	int number, result;
+	int number = error, result = 0;
 
 	if (level != SOL_SOCKET)
 		return -EOPNOTSUPP;
 	if (option == SO_RCVTIMEO)
-		return socket_get_timeout(s->receive_timeout, value, length);
+		return socket_get_timeout(options->receive_timeout, value, length);
 	if (option == SO_SNDTIMEO)
-		return socket_get_timeout(s->send_timeout, value, length);
+		return socket_get_timeout(options->send_timeout, value, length);
 	if (option == SO_LINGER)
 		return socket_store(&none, sizeof(none), value, length);
 	if (option == SO_PEERCRED)
-		return socket_store(&s->maker, sizeof(s->maker), value, length);
-	result = number_of(s, option, &number);
+		return socket_store(&options->peer, sizeof(options->peer), value, length);
+	if (option != SO_ERROR)
+		result = number_of(options, option, &number);
 	return result ? result : socket_store(&number, sizeof(number), value, length);
+}
+
+static int local_setopt(struct file *f, int level, int option, const void *value, unsigned length)
+{
+	return local_option_set(&local_of(f)->options, level, option, value, length);
+}
+
+static int local_getopt(struct file *f, int level, int option, void *value, unsigned *length)
+{
+	struct local *s = local_of(f);
+	int error = 0;
+
+	if (level == SOL_SOCKET && option == SO_ERROR && local_is_reset(s)) {
+		atomic_store(&local_mine(s)->noticed, 1);
+		error = ECONNRESET;
+	}
+	return local_option_get(&s->options, error, level, option, value, length);
 }
 
 const struct socket_ops local_ops = {

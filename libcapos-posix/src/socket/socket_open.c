@@ -99,6 +99,8 @@ long sys_socket(long family, long type, long protocol)
 	struct file *f;
 	int result;
 
+	if ((int)family == AF_UNIX)
+		return local_socket((int)type & ~flags, flags, (int)protocol);
 	if ((int)family != AF_INET)
 		return absent_option(ABSENT_FAMILY, (unsigned)family, -EAFNOSUPPORT);
 	result = kind_of((int)type & ~flags, (int)protocol, &kind);
