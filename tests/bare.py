@@ -36,7 +36,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--suites", nargs="+", default=SUITES, help="Debian's names (%(default)s)")
     parser.add_argument("--orders", nargs="+", metavar="A,B,...",
-                        help="orders of commands, for instance demo,check (all orders of all commands)")
+                        help="orders of commands, for instance demo,check or cxx (all orders of all others)")
     parser.add_argument("--tests", help="the tests that check runs (all)")
     parser.add_argument("--bench-runs", type=int, default=1, help="repetitions of each measurement (%(default)s)")
     parser.add_argument("--work", type=Path, default=Path("bare"), help="the directory for it all (%(default)s)")
@@ -45,8 +45,8 @@ def parse():
     arguments = parser.parse_args()
     orders = [tuple(order.split(",")) for order in arguments.orders or ()] or list(itertools.permutations(COMMANDS))
     for command in itertools.chain.from_iterable(orders):
-        if command not in COMMANDS:
-            parser.error(f"unknown command {command}; there are {' '.join(COMMANDS)}")
+        if command not in (*COMMANDS, "cxx"):
+            parser.error(f"unknown command {command}; there are {' '.join(COMMANDS)} and cxx")
     arguments.orders = orders
     return arguments
 
