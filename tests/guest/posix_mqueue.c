@@ -250,8 +250,32 @@ static void notices(void)
 	mq_close(q);
 }
 
-int main(void)
+/* Exec closes one descriptor and keeps the other, for which a flag was taken away. */
+static void across_exec(char *self)
 {
+	mqd_t q = make(4, 64, 0), kept = mq_open(NAME, O_RDWR);
+	char number[8], buffer[64], *arguments[] = {self, number, NULL};
+	int status = -1;
+	pid_t child;
+
+	fcntl(kept, F_SETFD, 0);
+	snprintf(number, sizeof(number), "%d", kept);
+	child = fork();
+	if (!child) {
+		execv("/proc/self/exe", arguments);
+		_exit(127);
+	}
+	waitpid(child, &status, 0);
+	ok(status == 0, "a program with queues runs another");
+	ok(mq_receive(q, buffer, 64, NULL) == 5 && !memcmp(buffer, "after", 5), "which sends");
+	mq_close(q);
+	mq_close(kept);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		return mq_send(atoi(argv[1]), "after", 5, 0) ? 1 : 0;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	alarm(100);
 	names();
@@ -259,6 +283,7 @@ int main(void)
 	waits();
 	processes();
 	notices();
+	across_exec(argv[0]);
 	mq_unlink(NAME);
 	return tap_finish();
 }

@@ -180,8 +180,47 @@ static void processes(void)
 	close(s);
 }
 
-int main(void)
+static int executed(char **argv)
 {
+	int own = atoi(argv[1]), client = atoi(argv[2]);
+
+	if (!gets(own, "before", ""))
+		return 1;
+	return to(own, "x", "none") == -1 && errno == ENOENT && send(client, "after", 5, 0) == 5
+	               ? 0
+	               : 2;
+}
+
+static void across_exec(char *self)
+{
+	int own = bound("exec"), client = socket(AF_UNIX, SOCK_DGRAM, 0), status = -1;
+	int closed = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char numbers[2][8], *arguments[] = {self, numbers[0], numbers[1], NULL};
+	pid_t child;
+
+	joined(client, "exec");
+	joined(closed, "exec");
+	to(closed, "before", "exec");
+	snprintf(numbers[0], sizeof(numbers[0]), "%d", own);
+	snprintf(numbers[1], sizeof(numbers[1]), "%d", client);
+	child = fork();
+	if (!child) {
+		execv("/proc/self/exe", arguments);
+		_exit(127);
+	}
+	waitpid(child, &status, 0);
+	ok(status == 0, "both ends cross exec");
+	ok(gets(own, "after", ""), "and are the same there");
+	close(own);
+	ok(send(client, "x", 1, 0) == -1 && errno == ECONNREFUSED, "the program's end was closed");
+	close(client);
+	close(closed);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2)
+		return executed(argv);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	alarm(100);
 	if ((mkdir(HOME, 0700) && errno != EEXIST) || chdir(HOME))
@@ -189,5 +228,6 @@ int main(void)
 	names();
 	moving();
 	processes();
+	across_exec(argv[0]);
 	return tap_finish();
 }

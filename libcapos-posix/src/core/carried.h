@@ -28,6 +28,8 @@ enum carried_kind {
 	CARRY_MADE,
 	CARRY_TERMINAL,
 	CARRY_LOCAL,
+	CARRY_NAMED,
+	CARRY_QUEUE,
 };
 
 struct carried_socket {
@@ -47,6 +49,8 @@ struct carried {
 	int64_t offset;
 	cap_t shared; /* the memory of its state; CAP_NULL: it is not shared */
 	cap_t end;    /* of a pipe or a pair of sockets: its ProcessEnd */
+	/* of a message queue: its pages; of a socket with names: the File and pages of its peer */
+	cap_t more[2];
 	/* of devices: the minor number; of files: record locks were used; of terminals: theirs; of
 	 * pipes: their places among the opens; of a pair of sockets: which end */
 	uint32_t detail;

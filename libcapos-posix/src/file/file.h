@@ -93,6 +93,7 @@ void path_restore(cap_t root, cap_t directory, unsigned bits);
 int device_restore(const struct carried *in, struct file **out);
 int file_restore_regular(const struct carried *in, struct file **out);
 int pipe_restore(const struct carried *in, struct file **out);
+int mqueue_restore(const struct carried *in, struct file **out);
 
 void stat_from(const struct file_stat *in, struct stat *st);
 

@@ -372,7 +372,18 @@ static void mqueue_close(struct file *f)
 	mqueue_drop(mqueue_of(f));
 }
 
-/* Descriptors of queues are made to be closed by exec, so there is nothing to carry. */
+/* Also of those that exec closes: the next image does it. */
+static int mqueue_carry(struct file *f, struct carried *out)
+{
+	const struct message_queue *q = mqueue_of(f);
+	int result = q->file->ops->carry(q->file, out);
+
+	out->kind = CARRY_QUEUE;
+	out->end = q->held.ends[0];
+	out->more[0] = q->memory;
+	return result;
+}
+
 const struct file_ops mqueue_ops = {
         .poll = mqueue_poll,
         .stat = mqueue_stat,
@@ -380,4 +391,5 @@ const struct file_ops mqueue_ops = {
         .closing = mqueue_leave,
         .leave = mqueue_leave,
         .close = mqueue_close,
+        .carry = mqueue_carry,
 };

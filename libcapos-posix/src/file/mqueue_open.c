@@ -154,6 +154,27 @@ static int open_existing(const char *path, int flags, struct file **out)
 	return result;
 }
 
+/* It is opened anew, by the File that it has. */
+int mqueue_restore(const struct carried *in, struct file **out)
+{
+	struct carried base = *in;
+	struct file *file;
+	struct stat st;
+	int result;
+
+	base.flags = O_RDWR;
+	cap_release(in->end);
+	cap_release(in->more[0]);
+	result = file_restore_regular(&base, &file);
+	if (result)
+		return result;
+	result = file->ops->stat(file, &st);
+	if (!result)
+		return describe(file, (size_t)st.st_size, in->flags, out);
+	file_put(file);
+	return result;
+}
+
 /* ---- Making ---- */
 
 static int write_head(struct file *file, const struct mq_attr *attributes)

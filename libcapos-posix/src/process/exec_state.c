@@ -170,6 +170,10 @@ static int make_file(const struct carried *in, struct file **out)
 		return signalfd_restore(in, out);
 	case CARRY_LOCAL:
 		return local_restore(in, out);
+	case CARRY_NAMED:
+		return named_restore(in, out);
+	case CARRY_QUEUE:
+		return mqueue_restore(in, out);
 	case CARRY_TERMINAL:
 		return terminal_restore(in, out);
 	}

@@ -17,6 +17,7 @@
 #include "core/core.h"
 #include "socket/internal.h"
 #include "socket/local_name.h"
+#include "socket/socket.h"
 
 uint32_t named_filled(const struct named_shared *p)
 {
@@ -135,6 +136,8 @@ static int named_bind(struct file *f, const struct sockaddr *address, unsigned l
 	s->held = held.ends[0];
 	s->own = node;
 	node.shared->word = held.word;
+	node.shared->path_length = node.path_length;
+	memcpy(node.shared->path, node.path, node.path_length);
 	atomic_store(&node.shared->processes, 1);
 	return 0;
 }
@@ -294,8 +297,24 @@ static void named_end(struct file *f)
 
 static int named_carry(struct file *f, struct carried *out)
 {
-	(void)f, (void)out;
-	return (int)absent(ABSENT_LOCAL_EXEC);
+	const struct named *s = named_of(f);
+
+	out->kind = CARRY_NAMED;
+	if (s->own.shared) {
+		out->contents = s->own.file;
+		out->object = s->own.memory;
+		out->end = s->held;
+	}
+	if (s->peer.shared) {
+		out->more[0] = s->peer.file;
+		out->more[1] = s->peer.memory;
+	}
+	out->socket = (struct carried_socket){.read_shut = s->read_shut,
+	                                      .write_shut = s->write_shut,
+	                                      .receive_timeout = s->options.receive_timeout,
+	                                      .send_timeout = s->options.send_timeout,
+	                                      .number = s->number};
+	return 0;
 }
 
 static const struct file_ops named_file_ops = {
@@ -312,9 +331,61 @@ static const struct file_ops named_file_ops = {
         .carry = named_carry,
 };
 
+static int make_named(int flags, struct file **out)
+{
+	struct named *s = posix_alloc(sizeof(*s));
+
+	*out = s ? file_create(&named_file_ops, flags, s) : NULL;
+	if (!*out) {
+		posix_free(s);
+		return -ENOMEM;
+	}
+	s->options = (struct local_options){.type = SOCK_DGRAM,
+	                                    .peer = {.uid = (uid_t)-1, .gid = (gid_t)-1}};
+	return 0;
+}
+
+/* Its path is in its memory, where a relative may have changed it. */
+static int restore_node(struct named_node *node, cap_t file, cap_t memory)
+{
+	void *address;
+	uint32_t length;
+	int result = cap_memory_map(memory, 0, sizeof(*node->shared),
+	                            CAP_RIGHT_READ | CAP_RIGHT_WRITE, &address);
+
+	if (result)
+		return errno_of(result);
+	*node = (struct named_node){.shared = address, .file = file, .memory = memory};
+	length = *(volatile uint32_t *)&node->shared->path_length;
+	node->path_length = length < NAMED_PATH ? length : (uint32_t)NAMED_PATH;
+	memcpy(node->path, node->shared->path, node->path_length);
+	return 0;
+}
+
+int named_restore(const struct carried *in, struct file **out)
+{
+	const struct carried_socket *saved = &in->socket;
+	struct named *s;
+	int result = make_named(in->flags, out);
+
+	if (result)
+		return result;
+	s = named_of(*out);
+	s->read_shut = saved->read_shut;
+	s->write_shut = saved->write_shut;
+	s->options.receive_timeout = saved->receive_timeout;
+	s->options.send_timeout = saved->send_timeout;
+	s->number = saved->number;
+	s->held = in->end;
+	if (in->object)
+		result = restore_node(&s->own, in->contents, in->object);
+	if (!result && in->more[1])
+		result = restore_node(&s->peer, in->more[0], in->more[1]);
+	return result;
+}
+
 long local_socket(int type, int flags, int protocol)
 {
-	struct named *s;
 	struct file *f;
 	int result = local_check_type(&type, protocol);
 
@@ -322,14 +393,9 @@ long local_socket(int type, int flags, int protocol)
 		return result;
 	if (type != SOCK_DGRAM)
 		return absent(ABSENT_LOCAL_STREAM);
-	s = posix_alloc(sizeof(*s));
-	f = s ? file_create(&named_file_ops, O_RDWR | (flags & SOCK_NONBLOCK), s) : NULL;
-	if (!f) {
-		posix_free(s);
-		return -ENOMEM;
-	}
-	s->options = (struct local_options){.type = SOCK_DGRAM,
-	                                    .peer = {.uid = (uid_t)-1, .gid = (gid_t)-1}};
-	s->number = local_number();
+	result = make_named(O_RDWR | (flags & SOCK_NONBLOCK), &f);
+	if (result)
+		return result;
+	named_of(f)->number = local_number();
 	return socket_install(f, flags);
 }

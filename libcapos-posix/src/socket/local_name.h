@@ -37,6 +37,8 @@ struct named_shared {
 	uint64_t word;              /* of the receiver's ProcessEnd */
 	_Atomic uint32_t processes; /* that have the receiver, killed ones included */
 	_Atomic uint32_t read_shut;
+	uint32_t path_length; /* of the receiver's name */
+	char path[NAMED_PATH];
 	_Alignas(4096) uint8_t data[NAMED_CAPACITY];
 };
 _Static_assert(sizeof(struct named_shared) == FIFO_BYTES, "the files service makes it as long");

@@ -10,6 +10,7 @@ struct file;
 
 /* After exec: 0 or -errno. */
 int socket_restore(const struct carried *in, struct file **out);
-int local_restore(const struct carried *in, struct file **out); /* of AF_UNIX */
+int local_restore(const struct carried *in, struct file **out); /* of a pair of AF_UNIX */
+int named_restore(const struct carried *in, struct file **out); /* of AF_UNIX with names */
 
 #endif
