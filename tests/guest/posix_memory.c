@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "posix_tap.h"
@@ -115,6 +117,28 @@ static void code_and_data(void)
 	unlink("/tmp/code");
 }
 
+/* In a process of its own, since the limit stays low. */
+static void moved_beyond_the_limit(void)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (!child) {
+		char *p = map(PAGE, PROT_READ | PROT_WRITE);
+		char *place = map(1024 * PAGE, PROT_NONE);
+
+		if (setrlimit(RLIMIT_DATA, &(struct rlimit){64 * PAGE, 64 * PAGE}))
+			_exit(2);
+		_exit(mremap(p, PAGE, 1024 * PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, place) ==
+		                              MAP_FAILED &&
+		                      errno == ENOMEM
+		              ? 0
+		              : 1);
+	}
+	waitpid(child, &status, 0);
+	ok(status == 0, "MREMAP_FIXED does not pass the limit of data");
+}
+
 static void moved(void)
 {
 	char *p = map(2 * PAGE, PROT_READ | PROT_WRITE);
@@ -135,6 +159,7 @@ static void moved(void)
 	   "replaces what was there");
 	fails(msync(p, PAGE, MS_ASYNC), ENOMEM, "and nothing is at the old place");
 	munmap(place, 4 * PAGE);
+	moved_beyond_the_limit();
 }
 
 static void moving(void)

@@ -310,6 +310,8 @@ static long move_to(long address, size_t old_size, long new_address, size_t new_
 		return -EINVAL;
 	if (memory_is_shared((uint64_t)address, (uint64_t)address + old_size))
 		return absent(ABSENT_LONGER_SHARED);
+	if (new_size > old_size && !within_limits(new_size - old_size, PROT_WRITE, MAP_PRIVATE))
+		return -ENOMEM;
 	result = errno_of(cap_memory_create(new_size, &memory));
 	if (!result)
 		result = map_object(memory, new_address, new_size, PROT_READ | PROT_WRITE,
