@@ -84,7 +84,7 @@ interface ProcessMember {
   foreground @15 () -> (group :UInt32);
   # The foreground group of the caller's session.
   setForeground @16 (group :UInt32) -> ();
-  # notPermitted: no group of the caller's session.
+  # noEntry: there is no such group; notPermitted: it is of another session.
 
   usage @17 () -> (childrenCpuNs :UInt64, childrenPages :UInt64);
   # Of the children that were waited for and theirs; of the largest.

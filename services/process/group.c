@@ -133,6 +133,8 @@ int world_set_foreground(struct member *m, uint32_t group)
 {
 	const uint32_t session = m->session;
 
+	if (!world_find_group(m->world, group))
+		return STATUS_NO_ENTRY;
 	if (!world_has_group(m->world, session, group))
 		return STATUS_NOT_PERMITTED;
 	for (m = m->world->first; m; m = m->after)

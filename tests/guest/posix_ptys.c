@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -77,6 +78,104 @@ static void not_controlling(void)
 	   "O_NOCTTY opens a terminal that does not become the session's");
 }
 
+/* Its read finds the end at once, though something was typed; all else fails. */
+static void hung_up(void)
+{
+	int slave, master = open_both(&slave);
+	struct pollfd p = {.events = POLLIN};
+	struct termios attributes;
+	char byte;
+
+	write(master, "typed\n", 6);
+	p.fd = slave;
+	ok(poll(&p, 1, 5000) == 1 && p.revents & POLLIN, "a line was typed");
+	p.events |= POLLOUT;
+	close(master);
+	for (int i = 0; i < 100 && !(p.revents & POLLHUP); i++)
+		if (poll(&p, 1, 0) == 1 && !(p.revents & POLLHUP))
+			usleep(10000);
+	ok(p.revents == (POLLIN | POLLOUT | POLLERR | POLLHUP), "a hung up terminal is all events");
+	ok(read(slave, &byte, 1) == 0, "its read finds the end, whatever was typed before");
+	fails(write(slave, &byte, 1), EIO, "a write is an error");
+	fails(tcgetattr(slave, &attributes), EIO, "so are its attributes");
+	fails(tcsetpgrp(slave, getpgrp()), ENOTTY, "it controls no session");
+	ok(!isatty(slave), "it is no terminal any more");
+	close(slave);
+}
+
+/* The status of a child in the background that uses the terminal this way, after so many stops each
+ * of which is followed by SIGCONT alone, and one that makes it the foreground's. */
+static int stopped_twice(int master, int slave, int way)
+{
+	struct termios attributes;
+	int status = 0;
+	char byte;
+	pid_t child;
+
+	tcgetattr(slave, &attributes);
+	child = fork();
+	if (!child) {
+		setpgid(0, 0);
+		if (way == 0)
+			_exit(tcsetpgrp(slave, getpgrp()) ? 1 : 7);
+		if (way == 1)
+			_exit(read(slave, &byte, 1) != 1 ? 2 : 7);
+		_exit(tcsetattr(slave, TCSANOW, &attributes) ? 3 : 7);
+	}
+	for (int stops = 0; stops < 2; stops++) {
+		if (waitpid(child, &status, WUNTRACED) != child || !WIFSTOPPED(status))
+			return -1;
+		if (stops == 1) {
+			tcsetpgrp(slave, child);
+			write(master, "\n", 1);
+		}
+		kill(child, SIGCONT);
+	}
+	waitpid(child, &status, WUNTRACED);
+	signal(SIGTTOU, SIG_IGN);
+	tcsetpgrp(slave, getpgrp());
+	signal(SIGTTOU, SIG_DFL);
+	return status;
+}
+
+/* SIGCONT alone does not bring a process to the foreground. */
+static void background(void)
+{
+	static const char *const ways[] = {"tcsetpgrp", "read", "tcsetattr"};
+	int slave, master, status = 0, results[2];
+	int stopped[3] = {0};
+	char words[100];
+	pid_t child;
+
+	pipe(results);
+	child = fork();
+	if (!child) {
+		alarm(20);
+		master = open_both(&slave);
+		setsid();
+		ioctl(slave, TIOCSCTTY, 0);
+		for (int i = 0; i < 3; i++)
+			stopped[i] = stopped_twice(master, slave, i);
+		child = fork();
+		if (!child)
+			_exit(0);
+		waitpid(child, NULL, 0);
+		errno = 0;
+		write(results[1], stopped, sizeof(stopped));
+		_exit(tcsetpgrp(slave, child) == -1 && errno == ESRCH ? 0 : 1);
+	}
+	waitpid(child, &status, 0);
+	ok(read(results[0], stopped, sizeof(stopped)) == sizeof(stopped), "it has ended");
+	for (int i = 0; i < 3; i++) {
+		snprintf(words, sizeof(words), "%s stops again after SIGCONT in the background",
+		         ways[i]);
+		ok(WIFEXITED(stopped[i]) && WEXITSTATUS(stopped[i]) == 7, words);
+	}
+	ok(status == 0, "a group that is over does not come to the foreground: ESRCH");
+	close(results[0]);
+	close(results[1]);
+}
+
 static void nothing(int number)
 {
 	(void)number;
@@ -115,6 +214,8 @@ int main(void)
 	drains();
 	ends();
 	not_controlling();
+	hung_up();
+	background();
 	interrupted();
 	return tap_finish();
 }

@@ -346,6 +346,7 @@ static void groups_are_of_one_session(void **state)
 	assert_int_equal(world_foreground(b), 3);
 	assert_int_equal(world_foreground(c), 4);
 	assert_int_equal(world_set_foreground(a, 4), STATUS_NOT_PERMITTED);
+	assert_int_equal(world_set_foreground(a, 999), STATUS_NO_ENTRY);
 }
 
 static void a_group_is_signalled(void **state)

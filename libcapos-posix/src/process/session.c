@@ -89,7 +89,7 @@ static int set_foreground(uint32_t group)
 	const struct process_member_set_foreground_params params = {.group = group};
 
 	return (int)world_errno(process_member_set_foreground(world_member(), &params, NULL),
-	                        -ENOTTY);
+	                        -ESRCH);
 }
 
 static int session(uint32_t *out)

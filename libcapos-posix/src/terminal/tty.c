@@ -29,22 +29,30 @@ static struct terminal_shared *shared_of(const struct tty *t)
 	return terminal_shared(t->chan.channel.shared);
 }
 
+bool tty_is_hung_up(struct tty *t)
+{
+	return !t->is_master && chan_status(&t->chan) & CHANNEL_EOF;
+}
+
+/* A background process that goes on after the signal is looked at again: it may be in the
+ * foreground now, or is to stop once more. */
 int tty_may_use(const struct tty *t, int signal)
 {
 	struct terminal_job job;
 
-	if (t->is_master || !terminal_world.job || terminal_world.job(&job) || !job.controlled ||
-	    job.terminal != t->number || job.foreground)
+	if (t->is_master || !terminal_world.job)
 		return 0;
-	if (signals.actions[signal].handler == SIG_IGN ||
-	    signal_here()->blocked & SIGNAL_BIT(signal))
-		return signal == SIGTTIN ? -EIO : 0;
-	if (job.orphaned)
-		return -EIO;
-	if (terminal_world.signal_group(signal))
-		return -EIO;
-	while (!process_wait(UINT64_MAX))
-		; /* until the signal is there */
+	do {
+		if (terminal_world.job(&job) || !job.controlled || job.terminal != t->number ||
+		    job.foreground)
+			return 0;
+		if (signals.actions[signal].handler == SIG_IGN ||
+		    signal_here()->blocked & SIGNAL_BIT(signal))
+			return signal == SIGTTIN ? -EIO : 0;
+		if (job.orphaned || terminal_world.signal_group(signal))
+			return -EIO;
+		/* Its notice is there by now; a stop happens in here. */
+	} while (!signal_waiting());
 	return -EINTR;
 }
 
@@ -116,13 +124,15 @@ static ssize_t attempt_read(void *context)
 
 	if (chan_broken(c))
 		return -EIO;
+	if (status & CHANNEL_EOF)
+		return 0; /* hung up: what was typed before is gone, as on Linux */
 	chan_begin(c);
 	skip_dropped(r->tty);
 	result = take(r);
 	chan_end(c);
 	if (result)
 		return r->done ? (ssize_t)r->done : result;
-	if (r->ended || r->done >= r->least || status & CHANNEL_EOF)
+	if (r->ended || r->done >= r->least)
 		return (ssize_t)r->done;
 	return WAIT_NOTHING;
 }
@@ -170,7 +180,7 @@ static ssize_t tty_read(struct file *f, const struct iovec *iov, int n)
 	                    .nonblocking = f->flags & O_NONBLOCK};
 	ssize_t result;
 
-	if (!r.length)
+	if (!r.length || tty_is_hung_up(t))
 		return 0;
 	result = tty_may_use(t, SIGTTIN);
 	if (result)
@@ -273,13 +283,15 @@ static unsigned events_now(struct tty *t)
 
 	if (chan_broken(&t->chan))
 		return POLLERR | POLLHUP;
+	if (tty_is_hung_up(t))
+		return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLERR | POLLHUP;
 	if (tty_readable(t) >= enough_to_read(t))
 		events |= POLLIN | POLLRDNORM;
 	chan_look(&t->chan);
 	if (queue_writable(&t->chan.channel.send))
 		events |= POLLOUT | POLLWRNORM;
 	if (status & CHANNEL_EOF)
-		events |= POLLHUP | (t->is_master ? 0 : POLLIN | POLLRDNORM);
+		events |= POLLHUP;
 	return events;
 }
 

@@ -20,6 +20,8 @@ struct tty {
 
 extern struct terminal_world terminal_world; /* of terminal_set_world */
 
+/* Its far end is gone for good: reads find nothing, all else fails. */
+bool tty_is_hung_up(struct tty *t);
 /* Whether the process may go on: 0; -EINTR after its group was sent the signal, because it is in
  * the background; -EIO: it would stop for good. */
 int tty_may_use(const struct tty *t, int signal);

@@ -318,6 +318,8 @@ int tty_ioctl(struct file *f, unsigned long request, void *argument)
 {
 	struct tty *t = f->data;
 
+	if (tty_is_hung_up(t))
+		return request == TIOCSPGRP ? -ENOTTY : -EIO;
 	switch (request) {
 	case TCGETS:
 		return get_attributes(t, argument);
