@@ -84,6 +84,7 @@ POSIX_C = \
 	libcapos-posix/src/file/path.c \
 	libcapos-posix/src/file/path_attributes.c \
 	libcapos-posix/src/file/path_names.c \
+	libcapos-posix/src/file/path_resolve.c \
 	libcapos-posix/src/file/pipe.c \
 	libcapos-posix/src/file/pipe_open.c \
 	libcapos-posix/src/file/mqueue.c \

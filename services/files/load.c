@@ -87,13 +87,49 @@ static int usual_directory(struct tree *tree, struct inode *parent, const char *
 	return tree_make_directory(tree, parent, name, length, mode, NULL);
 }
 
+/* What a path that leads through a link, or starts in /dev, finds there: clients open the devices
+ * by their numbers. */
+static int usual_devices(struct tree *tree, struct inode *dev)
+{
+	static const struct {
+		const char *name;
+		uint64_t device; /* as Linux has it: major, 8 bits of minor */
+	} devices[] = {{"null", 0x103},    {"zero", 0x105}, {"full", 0x107}, {"random", 0x108},
+	               {"urandom", 0x109}, {"kmsg", 0x10b}, {"tty", 0x500},  {"ptmx", 0x502}};
+	static const struct {
+		const char *name, *target;
+	} links[] = {{"fd", "/proc/self/fd"},
+	             {"stdin", "/proc/self/fd/0"},
+	             {"stdout", "/proc/self/fd/1"},
+	             {"stderr", "/proc/self/fd/2"}};
+	int status = STATUS_OK;
+
+	for (size_t i = 0; !status && i < sizeof(devices) / sizeof(devices[0]); i++) {
+		const char *name = devices[i].name;
+		uint32_t length = (uint32_t)strlen(name);
+
+		if (!tree_lookup(tree, dev, name, length))
+			status = tree_make_node(tree, dev, name, length, FILE_TYPE_CHARACTER_DEVICE,
+			                        0666, devices[i].device);
+	}
+	for (size_t i = 0; !status && i < sizeof(links) / sizeof(links[0]); i++) {
+		const char *name = links[i].name, *target = links[i].target;
+		uint32_t length = (uint32_t)strlen(name);
+
+		if (!tree_lookup(tree, dev, name, length))
+			status = tree_make_symlink(tree, dev, name, length, target,
+			                           (uint32_t)strlen(target), NULL);
+	}
+	return status;
+}
+
 int load_usual(struct tree *tree)
 {
 	static const struct {
 		const char *name;
 		uint16_t mode;
 	} usual[] = {{"dev", 0755}, {"tmp", 01777}, {"etc", 0755}, {"root", 0700}, {"proc", 0555}};
-	struct name *dev;
+	struct name *dev, *proc;
 	int status = STATUS_OK;
 
 	for (size_t i = 0; !status && i < sizeof(usual) / sizeof(usual[0]); i++)
@@ -103,5 +139,10 @@ int load_usual(struct tree *tree)
 		status = usual_directory(tree, dev->inode, "shm", 01777);
 	if (!status && dev && dev->inode->type == FILE_TYPE_DIRECTORY)
 		status = usual_directory(tree, dev->inode, "mqueue", 01777);
+	if (!status && dev && dev->inode->type == FILE_TYPE_DIRECTORY)
+		status = usual_devices(tree, dev->inode);
+	proc = tree_lookup(tree, tree->top, "proc", 4);
+	if (proc && proc->inode->type == FILE_TYPE_DIRECTORY)
+		proc->inode->directory.elsewhere = true;
 	return status;
 }

@@ -107,6 +107,9 @@ static int step(struct walk *w, struct place *out, bool *done)
 		w->left -= length;
 		return expand(w, &name->inode->symlink);
 	}
+	/* A client knows the paths that it makes files for, but not where links lead. */
+	if (!name && w->at->directory.elsewhere && w->symlinks)
+		return STATUS_NO_DEVICE;
 	if (!name && !last)
 		return STATUS_NO_ENTRY;
 	*done = last;

@@ -42,6 +42,7 @@ struct directory {
 	uint64_t next_position;
 	struct inode *parent; /* held; the top's is itself and not held */
 	struct name *name;    /* its own in parent; NULL: top, or removed */
+	bool elsewhere;       /* what has no name here may have one with the client: /proc */
 };
 
 struct symlink {

@@ -27,6 +27,7 @@ for name in \
 	cancel \
 	contents \
 	databases \
+	devices \
 	eventfds \
 	fair \
 	faults \

@@ -21,7 +21,8 @@ static void devices(void)
 	struct dirent *e;
 	struct stat st;
 	DIR *dir;
-	int found = 0;
+	int fd, found = 0;
+	char byte;
 
 	umask(027);
 	ok(mknod("disk", S_IFBLK | 0666, makedev(240, 300)) == 0 && stat("disk", &st) == 0 &&
@@ -37,10 +38,15 @@ static void devices(void)
 		         (!strcmp(e->d_name, "line") && e->d_type == DT_CHR);
 	closedir(dir);
 	ok(found == 2, "the directory tells their types");
-	fails(open("line", O_RDWR), ENXIO, "a name of a device opens nothing");
+	fails(open("line", O_RDWR), ENXIO, "a name of a device that is not there opens nothing");
 	fails(open("disk", O_WRONLY | O_TRUNC), ENXIO, "also to cut it");
 	fails(open("disk", O_RDONLY | O_DIRECTORY), ENOTDIR, "a device as a directory");
 	fails(mknod("disk", S_IFCHR | 0600, 0), EEXIST, "mknod where something is");
+	ok(mknod("hole", S_IFCHR | 0666, makedev(1, 3)) == 0, "a name of the null device");
+	fd = open("hole", O_RDWR | O_TRUNC);
+	ok(fd >= 0 && write(fd, "x", 1) == 1 && read(fd, &byte, 1) == 0, "opens that device");
+	close(fd);
+	unlink("hole");
 	ok(rename("line", "moved") == 0 && link("moved", "line") == 0 && stat("line", &st) == 0 &&
 	           st.st_nlink == 2 && st.st_rdev == makedev(240, 1),
 	   "it is moved and linked");

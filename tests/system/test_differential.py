@@ -24,7 +24,7 @@ if os.geteuid() == 0:
 # posix_absent, posix_denied, posix_layout, posix_pointers, posix_restart and posix_sockets look at what only capOS
 # has: its table of calls, its rights, its places in memory, its services, the machine's own peers; posix_fair at what
 # upstream's musl does not promise: a fork beside threads that make threads ends there by chance.
-PROGRAMS = ("cancel", "contents", "databases", "eventfds", "faults", "fds", "fifo", "files", "fork", "hardening",
+PROGRAMS = ("cancel", "contents", "databases", "devices", "eventfds", "faults", "fds", "fifo", "files", "fork", "hardening",
             "locks", "memory", "mqueue", "processes", "ptys", "queued", "resident", "signals", "socketpair",
             "stress", "sysv", "threads", "time", "timers", "unix")
 LIBRARY = """

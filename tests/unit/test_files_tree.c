@@ -602,6 +602,7 @@ static void test_load(void **state)
 	assert_int_equal(at("/tmp")->mode, 0700);
 	assert_int_equal(at("/etc/empty")->data.size, 0);
 	assert_int_equal(at("/dev")->type, FILE_TYPE_DIRECTORY);
+	assert_int_equal(at("/dev/null")->device, 0x103);
 	assert_int_equal(tree_check(at("/bin/busybox"), &more), STATUS_OK);
 	assert_false(more);
 	/* The same once more: names are taken. */

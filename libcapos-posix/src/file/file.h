@@ -50,6 +50,8 @@ unsigned path_umask(unsigned mode); /* mode without the bits that umask takes */
 
 /* Opens a device of /dev: 0, -errno, or 1: path names none. */
 int device_open(const char *path, int flags, struct file **out);
+/* The same by Linux's number of a character device. */
+int device_open_number(dev_t number, int flags, struct file **out);
 /* A description that writes to the process's log.  0 or -ENOMEM. */
 int device_open_log(int flags, struct file **out);
 int device_stat(const char *path, struct stat *st); /* same results */
@@ -60,6 +62,9 @@ int device_descriptor(const char *path);
 int file_open_path(const char *path, int flags, struct file **out);
 /* Replaces a path by what the symbolic links in its last place lead to. */
 void path_follow(char path[PATH_BYTES]);
+/* The path from the root without symbolic links, as far as the files service has it: to be freed
+ * with posix_free; NULL: there is no memory, or it is too long. */
+char *path_resolve(int directory_fd, const char *path);
 
 /* Take over the capabilities when they succeed.  0 or -errno. */
 /* Locks of regular files (lock.c): fcntl's commands; what a descriptor's end means for them; across

@@ -264,6 +264,21 @@ int device_open(const char *path, int flags, struct file **out)
 	return *out ? 0 : -ENOMEM;
 }
 
+int device_open_number(dev_t number, int flags, struct file **out)
+{
+	char path[32] = "/dev/";
+
+	if (number == makedev(5, 0))
+		return device_open("/dev/tty", flags, out);
+	if (number == makedev(5, 2))
+		return device_open("/dev/ptmx", flags, out);
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		if (number == makedev(1, devices[i].minor))
+			return device_open(strcat(path, devices[i].name), flags, out);
+	}
+	return 1;
+}
+
 int device_open_log(int flags, struct file **out)
 {
 	return device_open("/dev/kmsg", flags, out);

@@ -160,9 +160,47 @@ static int open_descriptor(int fd, int flags, struct file **out)
 	return 0;
 }
 
+#define DEVICE_FLAGS (KEPT_FLAGS | O_CREAT | O_EXCL | O_DIRECTORY | O_NOCTTY)
+
+/* What the library has under that path, written out: 0, -errno, or 1: nothing. */
+static int open_own(const char *path, int flags, struct file **out)
+{
+	int fd = device_descriptor(path), result;
+
+	if (fd >= 0)
+		return open_descriptor(fd, flags, out);
+	result = device_open(path, flags & DEVICE_FLAGS, out);
+	return result <= 0 ? result
+	                   : made_files.open(path, flags & (KEPT_FLAGS | O_DIRECTORY), out);
+}
+
+/* What the files service has a name for and cannot open: the node of a device, or what a symbolic
+ * link to one or to /proc leads to. */
+static int open_elsewhere(int directory_fd, const char *path, int flags, struct file **out)
+{
+	char *resolved = flags & O_NOFOLLOW ? NULL : path_resolve(directory_fd, path);
+	struct stat st;
+	cap_t base;
+	int result = resolved ? open_own(resolved, flags, out) : 1;
+
+	if (resolved)
+		posix_free(resolved);
+	if (result <= 0)
+		return result;
+	result = path_base(directory_fd, path, &base);
+	if (!result)
+		result = path_stat(base, path, !(flags & O_NOFOLLOW), &st);
+	if (result)
+		return result == -ENXIO ? -ENOENT : result; /* a link into /proc */
+	if (!S_ISCHR(st.st_mode))
+		return -ENXIO;
+	result = device_open_number(st.st_rdev, flags & DEVICE_FLAGS, out);
+	return result <= 0 ? result : -ENXIO;
+}
+
 static int open_any(int directory_fd, const char *path, int flags, unsigned mode, struct file **out)
 {
-	int result = path_check(path), fd;
+	int result = path_check(path);
 	char made[PATH_BYTES];
 
 	if (result)
@@ -172,17 +210,12 @@ static int open_any(int directory_fd, const char *path, int flags, unsigned mode
 
 		return writes ? open_path(directory_fd, path, flags, mode, out) : -EINVAL;
 	}
-	fd = device_descriptor(path);
-	if (fd >= 0)
-		return open_descriptor(fd, flags, out);
-	result = device_open(path, flags & (KEPT_FLAGS | O_NOCTTY), out);
-	if (result <= 0)
-		return result;
-	result = made_files.open(path_of_made(directory_fd, path, made),
-	                         flags & (KEPT_FLAGS | O_DIRECTORY), out);
+	result = open_own(path_of_made(directory_fd, path, made), flags, out);
 	if (result <= 0)
 		return result;
 	result = open_path(directory_fd, path, flags, mode, out);
+	if (result == -ENXIO && !(flags & O_PATH))
+		result = open_elsewhere(directory_fd, path, flags, out);
 	return result == -ENOENT && is_of_kernel(path) ? (int)absent(ABSENT_PROC_FILES) : result;
 }
 

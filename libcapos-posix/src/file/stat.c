@@ -62,6 +62,29 @@ static int stat_file(struct file *f, struct stat *st)
 	return f->ops->stat ? f->ops->stat(f, st) : -EBADF;
 }
 
+/* What the library has under that path, written out: 0, -errno, or 1: nothing. */
+static int stat_own(const char *path, bool follow, struct stat *st)
+{
+	struct file *f = follow ? fd_file(device_descriptor(path)) : NULL;
+	int result;
+
+	if (f)
+		return stat_file(f, st);
+	result = device_stat(path, st);
+	return result <= 0 ? result : made_files.stat(path, follow, st);
+}
+
+/* A symbolic link leads to what the library has. */
+static int stat_elsewhere(int directory_fd, const char *path, bool follow, struct stat *st)
+{
+	char *resolved = path_resolve(directory_fd, path);
+	int result = resolved ? stat_own(resolved, follow, st) : 1;
+
+	if (resolved)
+		posix_free(resolved);
+	return result <= 0 ? result : -ENOENT;
+}
+
 int stat_at(int directory_fd, const char *path, int flags, struct stat *st)
 {
 	char made[PATH_BYTES];
@@ -80,18 +103,16 @@ int stat_at(int directory_fd, const char *path, int flags, struct stat *st)
 		f = fd_file(directory_fd);
 		return f ? stat_file(f, st) : -EBADF;
 	}
-	f = fd_file(device_descriptor(path));
-	if (f)
-		return stat_file(f, st);
-	result = device_stat(path, st);
-	if (result <= 0)
-		return result;
-	result = made_files.stat(path_of_made(directory_fd, path, made),
-	                         !(flags & AT_SYMLINK_NOFOLLOW), st);
+	result = stat_own(path_of_made(directory_fd, path, made), !(flags & AT_SYMLINK_NOFOLLOW),
+	                  st);
 	if (result <= 0)
 		return result;
 	result = path_base(directory_fd, path, &base);
-	return result ? result : path_stat(base, path, !(flags & AT_SYMLINK_NOFOLLOW), st);
+	if (!result)
+		result = path_stat(base, path, !(flags & AT_SYMLINK_NOFOLLOW), st);
+	return result == -ENXIO
+	               ? stat_elsewhere(directory_fd, path, !(flags & AT_SYMLINK_NOFOLLOW), st)
+	               : result;
 }
 
 long sys_newfstatat(long directory_fd, long path, long out, long flags)
