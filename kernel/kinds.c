@@ -33,6 +33,7 @@ static const struct method process_methods[] = {
         [PROCESS_EXEC] = {.rights = MANAGE, .no_reply = true},
         [PROCESS_ACCOUNT] = {.rights = MANAGE, .words = 1, .caps = 1},
         [PROCESS_DISCARD] = {.rights = MANAGE},
+        [PROCESS_REMAP] = {.rights = MANAGE, .words = 1},
 };
 
 static const struct method spawner_methods[] = {

@@ -13,6 +13,7 @@ kernel_capos_elf_SOURCES = \
 	kernel/memory/frames.c kernel/memory/frames.h \
 	kernel/memory/mapping.h \
 	kernel/memory/range.c \
+	kernel/memory/remap.c \
 	kernel/memory/reach.c \
 	kernel/memory/slice.c \
 	kernel/memory/memobj.c kernel/memory/memobj.h \

@@ -150,6 +150,20 @@ int cap_memory_protect(uint64_t address, uint64_t size, uint32_t access)
 	return process_protect(CAP_SELF, &params, NULL);
 }
 
+int cap_memory_remap(uint64_t from, uint64_t size, uint64_t new_size, uint64_t *address)
+{
+	const struct process_remap_params params = {
+	        .address = from, .size = size, .new_address = *address, .new_size = new_size};
+	_Alignas(8) uint8_t buffer[64];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct process_remap_results results;
+	int result = process_remap(CAP_SELF, &params, &results, &call);
+
+	if (!result)
+		*address = results.address;
+	return result;
+}
+
 int cap_memory_discard(uint64_t address, uint64_t size)
 {
 	const struct process_discard_params params = {.address = address, .size = size};

@@ -84,6 +84,15 @@ interface Process {
   # again, and its pages go back.  Shared mappings stay as they are.  CAP_EFAULT: part of the range is not mapped;
   # CAP_ETYPE: a private mapping of memory that had something in it, which is not known any more.  In both cases the
   # range before it is done.
+
+  remap @18 (address :UInt64, size :UInt64, newAddress :UInt64, newSize :UInt64) -> (address :UInt64);
+  # Moves what is mapped there to newAddress, where nothing may be (CAP_EEXIST), or (0) where there is room, or leaves it
+  # (newAddress = address); and makes it longer: a shared mapping by more of its object, memory that had nothing in it by
+  # zeroes.  size 0: another mapping of the object that a shared mapping shows there.  Rights and contents are kept,
+  # nothing is copied.  While a large range moves other threads get no access to it.  Nothing is changed on an error.
+  # CAP_EFAULT: part of the range is not mapped, or it is to be longer and its parts differ in kind or access; CAP_ETYPE:
+  # a private mapping of memory that had something in it is to be longer; CAP_EINVAL: newSize is less, or size is 0 and
+  # the mapping is private; CAP_ETOOBIG: it has more than 32 parts; CAP_ENOMEM.
 }
 
 interface ProcessSpawner {

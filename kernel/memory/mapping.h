@@ -48,6 +48,15 @@ void mapping_insert(struct space *s, struct mapping *m);
 /* Takes m out of the lists and frees it; its part of the page tables is empty, or goes whole. */
 void mapping_drop(struct space *s, struct mapping *m);
 
+/* A gap that holds so much, where space_map would choose; 0: none. */
+uint64_t mapping_choose(const struct space *s, uint64_t size);
+/* Enters *filled, all but its place and links, at *address, or where it is chosen; with the
+ * caller's reference of its object on CAP_OK. */
+int mapping_place(struct space *s, const struct mapping *filled, uint64_t size, uint64_t *address);
+/* range.c: splits mappings so that the borders of [start, end) cut none: CAP_OK, CAP_ENOMEM, or
+ * CAP_EINVAL for one that is the kernel's. */
+int mapping_split(struct space *s, uint64_t start, uint64_t end);
+
 bool mapping_range_ok(uint64_t address, uint64_t size); /* whole pages of user addresses */
 /* What is left of a limit when a mapping has that access: data is not code. */
 uint32_t mapping_narrowed(uint32_t limit, uint32_t access);

@@ -74,7 +74,7 @@ static bool cuts(const struct mapping *m, uint64_t address)
  * anything is changed.  CAP_OK, CAP_ENOMEM, or CAP_EINVAL for one that is the kernel's: a range
  * that changed since it was checked may cut such a one.
  */
-static int split_borders(struct space *s, uint64_t start, uint64_t end)
+int mapping_split(struct space *s, uint64_t start, uint64_t end)
 {
 	struct mapping *spare[2] = {NULL, NULL};
 	uint64_t at[2] = {start, end};
@@ -145,7 +145,7 @@ int space_unmap(struct space *s, uint64_t address, uint64_t size, uint64_t progr
 	uint64_t end = address + size;
 	int error = check_range(s, begun(&progress[0], address), end, false, 0);
 	if (!error)
-		error = split_borders(s, address, end);
+		error = mapping_split(s, address, end);
 	if (error)
 		return error;
 	progress[0] = end;
@@ -217,7 +217,7 @@ int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t acc
 	uint64_t end = address + size;
 	int error = check_range(s, begun(&progress[0], address), end, true, access);
 	if (!error)
-		error = split_borders(s, address, end);
+		error = mapping_split(s, address, end);
 	if (error)
 		return error;
 	progress[0] = end;

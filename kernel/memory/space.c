@@ -143,7 +143,7 @@ bool mapping_range_ok(uint64_t address, uint64_t size)
 #define CHOICE_GAPS_MAX 512u
 
 /* A gap below s->chosen_top that holds size bytes, the highest of the first few; 0: none. */
-static uint64_t choose_address(const struct space *s, uint64_t size)
+uint64_t mapping_choose(const struct space *s, uint64_t size)
 {
 	uint64_t high = s->chosen_top;
 	struct mapping *m = at_most(s, high - 1);
@@ -217,12 +217,10 @@ bool mapping_allowed(const struct memobj *object, uint32_t more)
 	       (object->shares ? SHARING_MAPPINGS_MAX : OBJECT_MAPPINGS_MAX);
 }
 
-/* Enters *filled, all but its place and links, at *address, or where it is chosen; with the
- * caller's reference of its object. */
-static int place(struct space *s, const struct mapping *filled, uint64_t size, uint64_t *address)
+int mapping_place(struct space *s, const struct mapping *filled, uint64_t size, uint64_t *address)
 {
 	size = page_up(size);
-	uint64_t start = *address != 0 ? *address : choose_address(s, size);
+	uint64_t start = *address != 0 ? *address : mapping_choose(s, size);
 	if (start == 0 || s->count >= SPACE_MAPPINGS_MAX ||
 	    (!filled->kernel_owned && !mapping_allowed(filled->object, 1)))
 		return CAP_ENOMEM;
@@ -257,7 +255,7 @@ int space_map_copy(struct space *s, bool code, struct memobj *copy, uint32_t acc
 	                          .anonymous = !copy->backing && copy->present == 0};
 	if ((access & ~m.limit) != 0)
 		return CAP_ERIGHTS;
-	return place(s, &m, copy->size, address);
+	return mapping_place(s, &m, copy->size, address);
 }
 
 int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t size,
@@ -283,7 +281,7 @@ int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t 
 	                          .limit = limit_of(object->code, asked, access, false),
 	                          .kernel_owned = kernel_owned};
 	memobj_get(object);
-	error = place(s, &m, size, address);
+	error = mapping_place(s, &m, size, address);
 	if (error)
 		memobj_put(object);
 	return error;
@@ -300,7 +298,7 @@ static int place_like(struct space *s, const struct mapping *m, struct memobj *o
 
 	filled.object = object;
 	filled.offset = offset;
-	return place(s, &filled, m->end - m->start, &address);
+	return mapping_place(s, &filled, m->end - m->start, &address);
 }
 
 /* The limit of the copy of a private mapping.  The copy is made in pieces, and meanwhile other

@@ -88,6 +88,16 @@ void space_swap(struct space *a, struct space *b);
 int space_unmap(struct space *s, uint64_t address, uint64_t size, uint64_t progress[2]);
 int space_protect(struct space *s, uint64_t address, uint64_t size, uint32_t access,
                   uint64_t progress[2]);
+/* Moves the mappings of a range to *address, or (0) where there is room, or leaves them there; and
+ * makes what the last one shows longer.  They become one range in *address.  size 0: another
+ * mapping of what a shared one shows from there on.  Nothing is changed on error: CAP_EFAULT: not
+ * all of it is mapped, or it is to be longer and is not alike; CAP_EEXIST: something is there;
+ * CAP_ETYPE: a private mapping of memory that had something in it does not become longer;
+ * CAP_EINVAL: the same, without a size; CAP_ETOOBIG: too many mappings.  WORK_AGAIN: as above. */
+struct remap {
+	uint64_t from, size, new_size; /* whole pages; new_size at least size */
+};
+int space_remap(struct space *s, const struct remap *r, uint64_t *address, uint64_t progress[2]);
 /* Forgets what was stored to anonymous private mappings.  Also CAP_EFAULT, CAP_ETYPE: the range
  * before is done. */
 int space_discard(struct space *s, uint64_t address, uint64_t size, uint64_t progress[2]);

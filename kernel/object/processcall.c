@@ -131,6 +131,22 @@ static int discard(void *object, struct msg_call *msg, const struct process_disc
 	                     kcall_of(msg)->caller->progress);
 }
 
+static int remap(void *object, struct msg_call *msg, const struct process_remap_params *params,
+                 struct process_remap_results *results)
+{
+	struct process *p;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	const struct remap r = {
+	        .from = params->address, .size = params->size, .new_size = params->new_size};
+	if ((r.from | r.size | r.new_size | params->new_address) % PAGE_SIZE != 0 ||
+	    r.new_size == 0 || r.new_size > CAPOS_USER_MAX || r.size > CAPOS_USER_MAX)
+		return CAP_EINVAL;
+	results->address = params->new_address;
+	return space_remap(&p->space, &r, &results->address, kcall_of(msg)->caller->progress);
+}
+
 static int create_event(void *object, struct msg_call *msg,
                         struct process_create_event_results *results)
 {
@@ -413,6 +429,7 @@ int process_call(struct object_header *header, struct msg_call *msg)
 	        .exec = exec_process,
 	        .account = account_method,
 	        .discard = discard,
+	        .remap = remap,
 	};
 	return process_dispatch(&ops, process_of(header), msg);
 }

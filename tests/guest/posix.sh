@@ -43,6 +43,7 @@ for name in \
 	processes \
 	ptys \
 	queued \
+	remap \
 	resident \
 	signals \
 	socketpair \

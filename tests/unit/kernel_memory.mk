@@ -2,7 +2,7 @@
 # The kernel's memory code on the host, with a fake architecture under it.
 
 KERNEL_MEMORY_SOURCES = tests/unit/kernel_fake.c tests/unit/kernel_fake.h \
-	kernel/tree.c kernel/work.c kernel/memory/account.c kernel/memory/page.c kernel/memory/slab.c kernel/memory/bytes.c kernel/memory/frames.c kernel/memory/range.c kernel/memory/reach.c kernel/memory/slice.c kernel/memory/memobj.c kernel/memory/space.c
+	kernel/tree.c kernel/work.c kernel/memory/account.c kernel/memory/page.c kernel/memory/slab.c kernel/memory/bytes.c kernel/memory/frames.c kernel/memory/range.c kernel/memory/remap.c kernel/memory/reach.c kernel/memory/slice.c kernel/memory/memobj.c kernel/memory/space.c
 KERNEL_UNIT_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(srcdir)/kernel -DARCH_DIRECT_MAP=fake_direct_map \
 	-include $(srcdir)/tests/unit/kernel_fake.h
 

@@ -668,11 +668,92 @@ static void private_memory_is_discarded(void **state)
 	memobj_put(zeroed);
 }
 
+static int remap(struct space *s, uint64_t from, uint64_t size, uint64_t new_size,
+                 uint64_t *address)
+{
+	const struct remap r = {.from = from, .size = size, .new_size = new_size};
+	uint64_t progress[2] = {0, 0};
+	int result;
+	pieces = 0;
+	do {
+		uint64_t to = *address;
+		pieces++;
+		steps_spent = 0;
+		result = space_remap(s, &r, &to, progress);
+		if (!result)
+			*address = to;
+	} while (result == WORK_AGAIN);
+	return result;
+}
+
+/* What moves is shown at its new place and nowhere else, in pieces; a move that is refused leaves
+ * access as it was. */
+static void mappings_move(void **state)
+{
+	(void)state;
+	const uint64_t size = 4096 * PAGE_SIZE;
+	uint64_t at = 0x400000, to = 0x40000000, blocked = 0x80000000, word, back;
+	struct memobj *m = memobj_create(size, &payer);
+
+	assert_int_equal(space_map(&a, m, 0, size, RW, true, false, &at), CAP_OK);
+	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, R, false, false, &blocked), CAP_OK);
+	for (word = 0; word < 4096; word += 64)
+		assert_int_equal(space_copy_out(&a, at + word * PAGE_SIZE, &word, 8), CAP_OK);
+	uint64_t above = blocked - PAGE_SIZE;
+	assert_int_equal(remap(&a, at, size, size, &above), CAP_EEXIST);
+	assert_int_equal(space_copy_out(&a, at, &(uint64_t){0}, 8), CAP_OK);
+	assert_int_equal(remap(&a, at, size, size, &to), CAP_OK);
+	assert_true(pieces > 1);
+	for (word = 0; word < 4096; word += 64) {
+		assert_int_equal(arch_table_lookup(a.root, at + word * PAGE_SIZE, false),
+		                 PADDR_NONE);
+		assert_int_equal(space_copy_in(&a, &back, at + word * PAGE_SIZE, 8), CAP_EFAULT);
+		assert_int_equal(space_copy_in(&a, &back, to + word * PAGE_SIZE, 8), CAP_OK);
+		assert_int_equal(back, word);
+	}
+	memobj_put(m);
+}
+
+/* Private memory grows by its own object, so that growing again makes no more mappings; in the
+ * middle of it there is no room. */
+static void mappings_grow(void **state)
+{
+	(void)state;
+	uint64_t at = 0x400000, word = 7, back = 1, mapped;
+	struct memobj *m = memobj_create(PAGE_SIZE, &payer);
+
+	assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, RW, true, false, &at), CAP_OK);
+	assert_int_equal(space_copy_out(&a, at, &word, 8), CAP_OK);
+	const uint32_t count = a.count;
+	for (uint64_t pages = 1; pages < 50; pages++)
+		assert_int_equal(remap(&a, at, pages * PAGE_SIZE, (pages + 1) * PAGE_SIZE, &at),
+		                 CAP_OK);
+	assert_int_equal(a.count, count);
+	mapped = a.mapped;
+	assert_int_equal(space_copy_out(&a, at + 49 * PAGE_SIZE, &word, 8), CAP_OK);
+	assert_int_equal(space_copy_in(&a, &back, at + 30 * PAGE_SIZE, 8), CAP_OK);
+	assert_int_equal(back, 0);
+	assert_int_equal(remap(&a, at, PAGE_SIZE, 2 * PAGE_SIZE, &at), CAP_EEXIST);
+	uint64_t to = 0x40000000;
+	assert_int_equal(remap(&a, at, PAGE_SIZE, 2 * PAGE_SIZE, &to), CAP_OK);
+	assert_int_equal(a.mapped, mapped + PAGE_SIZE);
+	assert_int_equal(space_copy_in(&a, &back, to, 8), CAP_OK);
+	assert_int_equal(back, 7);
+	assert_int_equal(remap(&a, at, PAGE_SIZE, PAGE_SIZE, &at), CAP_EFAULT);
+	at += PAGE_SIZE;
+	assert_int_equal(protect(&a, at, PAGE_SIZE, R), CAP_OK);
+	to = 0;
+	assert_int_equal(remap(&a, at, 2 * PAGE_SIZE, 3 * PAGE_SIZE, &to), CAP_EFAULT);
+	memobj_put(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(bad_ranges_are_refused, start, stop),
 	        cmocka_unit_test_setup_teardown(chosen_addresses_are_apart, start, stop),
+	        cmocka_unit_test_setup_teardown(mappings_move, start, stop),
+	        cmocka_unit_test_setup_teardown(mappings_grow, start, stop),
 	        cmocka_unit_test_setup_teardown(rights_are_kept, start, stop),
 	        cmocka_unit_test_setup_teardown(data_is_not_code, start, stop),
 	        cmocka_unit_test_setup_teardown(the_kernels_mappings_stay, start, stop),

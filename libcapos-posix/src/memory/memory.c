@@ -2,8 +2,8 @@
 /*
  * Mappings: every anonymous mapping is a memory object of its own, held by the mapping alone; a
  * shared mapping of a file shows the file's own pages, a private one a copy of them.  The kernel
- * knows what is mapped where; recorded here is only where shared mappings are, since mremap must
- * not take them for private ones.
+ * knows what is mapped where; recorded here is only where shared mappings are, which shmdt asks
+ * for.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -108,26 +108,31 @@ static void forget(uint64_t start, uint64_t end)
 	}
 }
 
+/* False: there is no memory for it. */
+static bool note_shared(uint64_t start, uint64_t end)
+{
+	struct shared_range *r = posix_alloc(sizeof(*r));
+
+	if (!r)
+		return false;
+	*r = (struct shared_range){.next = shared_ranges, .start = start, .end = end};
+	shared_ranges = r;
+	return true;
+}
+
 /* A new mapping: its address, or -errno. */
 static long note_mapping(long address, size_t size, bool shared, bool locked)
 {
 	uint64_t start = (uint64_t)address;
-	struct shared_range *r;
 
 	if (address < 0 && address > -4096)
 		return address;
 	forget(start, start + size);
 	locked_mapped(start, start + size, locked);
-	if (!shared)
+	if (!shared || note_shared(start, start + size))
 		return address;
-	r = posix_alloc(sizeof(*r));
-	if (!r) {
-		cap_memory_unmap((void *)address, size);
-		return -ENOMEM;
-	}
-	*r = (struct shared_range){.next = shared_ranges, .start = start, .end = start + size};
-	shared_ranges = r;
-	return address;
+	cap_memory_unmap((void *)address, size);
+	return -ENOMEM;
 }
 
 static long file_object(long fd, long protection, long flags, cap_t *memory)
@@ -271,99 +276,133 @@ long sys_mprotect(long address, long length, long protection)
 	return status == CAP_ERIGHTS ? -EACCES : errno_of(status);
 }
 
-/* More pages right behind a mapping. */
-static long grow_in_place(long address, size_t old_size, size_t new_size)
-{
-	cap_t memory;
-	int result = cap_memory_create(new_size - old_size, &memory);
+/* ---- mremap ---- */
 
-	if (result)
-		return errno_of(result);
-	return map_object(memory, address + (long)old_size, new_size - old_size,
-	                  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED_NOREPLACE, 0);
+struct remap {
+	uint64_t from, size, new_size;
+};
+
+/* What is noted of the old place holds for the new one. */
+static void note_move(const struct remap *r, uint64_t to)
+{
+	const bool shared = memory_is_shared(r->from, r->from + (r->size ? r->size : PAGE_BYTES));
+	const bool locked = locked_any(r->from, r->from + r->size);
+
+	if (r->size)
+		forget(r->from, r->from + r->size);
+	forget(to, to + r->new_size);
+	locked_mapped(to, to + r->new_size, locked);
+	if (shared) /* without memory for the note it counts as private */
+		(void)note_shared(to, to + r->new_size);
 }
 
-/* What was at one place comes to another, where new memory is. */
-static long move_memory(long address, size_t old_size, long moved, size_t new_size)
+/* To that address, where nothing is, or (0) where there is room, or (where it is) just longer.  The
+ * address or -errno, -EEXIST. */
+static long remap(const struct remap *r, uint64_t to)
 {
-	bool locked = locked_any((uint64_t)address, (uint64_t)address + old_size);
+	int result = cap_memory_remap(r->from, r->size, r->new_size, &to);
 
-	if (posix_user_copy((void *)moved, (const void *)address,
-	                    old_size < new_size ? old_size : new_size)) {
-		pages_unmap((void *)moved, new_size);
-		return -EFAULT;
+	switch (result) {
+	case CAP_OK:
+		break;
+	case CAP_ETYPE:
+		return absent(ABSENT_LONGER_FILE);
+	case CAP_ETOOBIG:
+		return -ENOMEM;
+	default:
+		return errno_of(result);
 	}
-	pages_unmap((void *)address, old_size);
-	locked_unmapped((uint64_t)address, (uint64_t)address + old_size);
-	locked_mapped((uint64_t)moved, (uint64_t)moved + new_size, locked);
-	return moved;
+	if (to != r->from || r->new_size != r->size)
+		note_move(r, to);
+	return (long)to;
+}
+
+static bool may_grow(const struct remap *r)
+{
+	return r->new_size <= r->size ||
+	       (within_limits(r->new_size - r->size, PROT_WRITE, MAP_PRIVATE) &&
+	        !exceeds_memory(r->new_size, PROT_WRITE, 0));
+}
+
+/* Whether something is mapped there: 0 or -EFAULT. */
+static long check_there(uint64_t address)
+{
+	const struct remap first = {.from = address, .size = PAGE_BYTES, .new_size = PAGE_BYTES};
+	long result = remap(&first, address);
+
+	return result < 0 ? result : 0;
+}
+
+/* Without what is more than the new size. */
+static long shorten(struct remap *r)
+{
+	long result;
+
+	if (r->new_size >= r->size)
+		return 0;
+	result = sys_munmap((long)(r->from + r->new_size), (long)(r->size - r->new_size));
+	r->size = r->new_size;
+	return result;
 }
 
 /* To where the program says, in the place of what is there. */
-static long move_to(long address, size_t old_size, long new_address, size_t new_size)
+static long move_to(struct remap *r, uint64_t to)
 {
-	cap_t memory;
 	long result;
 
-	if (new_address & (PAGE_BYTES - 1) ||
-	    (address < new_address + (long)new_size && new_address < address + (long)old_size))
+	if (to & (PAGE_BYTES - 1) || to > CAPOS_USER_MAX - r->new_size ||
+	    (r->from < to + r->new_size && to < r->from + r->size))
 		return -EINVAL;
-	if (memory_is_shared((uint64_t)address, (uint64_t)address + old_size))
-		return absent(ABSENT_LONGER_SHARED);
-	if (new_size > old_size && !within_limits(new_size - old_size, PROT_WRITE, MAP_PRIVATE))
-		return -ENOMEM;
-	result = errno_of(cap_memory_create(new_size, &memory));
+	result = check_there(r->from);
+	if (!result && !may_grow(r))
+		result = -ENOMEM;
 	if (!result)
-		result = map_object(memory, new_address, new_size, PROT_READ | PROT_WRITE,
-		                    MAP_PRIVATE | MAP_FIXED, 0);
-	if (result < 0)
-		return result;
-	forget((uint64_t)new_address, (uint64_t)new_address + new_size);
-	return move_memory(address, old_size, new_address, new_size);
+		result = sys_munmap((long)to, (long)r->new_size);
+	if (!result)
+		result = shorten(r);
+	return result ? result : remap(r, to);
 }
 
-/* Of readable and writable anonymous memory, which is what malloc asks it for; other memory is
- * refused. */
+static long resize(struct remap *r, bool may_move)
+{
+	long result = r->size ? -EEXIST : 0;
+
+	if (!may_grow(r))
+		return -ENOMEM;
+	if (r->size) /* else another mapping of the same, somewhere else */
+		result = remap(r, r->from);
+	if (result != -EEXIST && r->size)
+		return result;
+	return may_move ? remap(r, 0) : -ENOMEM;
+}
+
+/* Nothing is copied: the kernel moves mappings as they are.  Only of a private mapping of a file
+ * there is no more to show than was mapped. */
 long sys_mremap(long address, long old_length, long new_length, long flags, long new_address)
 {
-	size_t old_size = PAGES_SIZE((size_t)old_length), new_size = PAGES_SIZE((size_t)new_length);
-	bool locked;
+	struct remap r = {.from = (uint64_t)address,
+	                  .size = PAGES_SIZE((size_t)old_length),
+	                  .new_size = PAGES_SIZE((size_t)new_length)};
+	const bool may_move = flags & MREMAP_MAYMOVE;
 	long result;
-	void *moved;
 
 	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED)) {
 		result = absent_flags(ABSENT_MREMAP, (unsigned long)flags);
 		return result ? result : -EINVAL;
 	}
-	if (address & (PAGE_BYTES - 1) || old_length <= 0 || new_length <= 0)
+	if (r.from & (PAGE_BYTES - 1) || old_length < 0 || new_length <= 0 ||
+	    (flags & MREMAP_FIXED && !may_move) || (!r.size && !may_move))
 		return -EINVAL;
-	if (new_size < (size_t)new_length || new_size > CAPOS_USER_MAX)
+	if (r.new_size < (size_t)new_length || r.new_size > CAPOS_USER_MAX)
 		return -ENOMEM;
 	if (flags & MREMAP_FIXED)
-		return flags & MREMAP_MAYMOVE ? move_to(address, old_size, new_address, new_size)
-		                              : -EINVAL;
-	if (new_size == old_size)
-		return address;
-	if (new_size < old_size) {
-		result = sys_munmap(address + (long)new_size, (long)(old_size - new_size));
-		return result ? result : address;
-	}
-	if (!within_limits(new_size - old_size, PROT_WRITE, MAP_PRIVATE))
-		return -ENOMEM;
-	if (memory_is_shared((uint64_t)address, (uint64_t)address + old_size))
-		return absent(ABSENT_LONGER_SHARED);
-	locked = locked_any((uint64_t)address, (uint64_t)address + old_size);
-	result = grow_in_place(address, old_size, new_size);
-	if (result >= 0) {
-		locked_mapped((uint64_t)address + old_size, (uint64_t)address + new_size, locked);
-		return address;
-	}
-	if (!(flags & MREMAP_MAYMOVE))
-		return -ENOMEM;
-	moved = pages_map(new_size);
-	if (!moved)
-		return -ENOMEM;
-	return move_memory(address, old_size, (long)moved, new_size);
+		return move_to(&r, (uint64_t)new_address);
+	if (r.new_size > r.size)
+		return resize(&r, may_move);
+	result = check_there(r.from);
+	if (!result)
+		result = shorten(&r);
+	return result ? result : address;
 }
 
 /* Anonymous memory reads as zeroes again. */

@@ -45,6 +45,9 @@ int cap_memory_map_near(cap_t memory, uint64_t offset, uint64_t size, uint32_t a
                         bool private_copy, uint64_t *address);
 int cap_memory_protect(uint64_t address, uint64_t size, uint32_t access);
 
+/* Moves mapped memory and makes it longer (Process.remap); *address 0: to where there is room; set
+ * to where it is. */
+int cap_memory_remap(uint64_t from, uint64_t size, uint64_t new_size, uint64_t *address);
 /* Anonymous private memory there reads as zeroes again (Process.discard). */
 int cap_memory_discard(uint64_t address, uint64_t size);
 
