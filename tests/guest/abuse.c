@@ -24,10 +24,11 @@
 #include "abuse.h"
 #include "posix_tap.h"
 
-#define PATIENCE 5.0 /* seconds that one piece of work may take while nine processes compete */
-#define ROUND    100 /* kills between two looks */
-#define BOMBS    64  /* processes of the bomb at once */
-#define SERVICES 8   /* ends of the process service */
+#define PATIENCE 5.0  /* seconds that one piece of work may take while nine processes compete */
+#define ROUND    100  /* kills between two looks */
+#define SWEEP    1000 /* kills between two sweeps: what is left grows the files service's tables */
+#define BOMBS    64   /* processes of the bomb at once */
+#define SERVICES 8    /* ends of the process service */
 
 enum kind { MUTEX, FILE_LOCK, PIPE, TERMINAL, NAMES, FORK, MEMORY, THREADS, KINDS };
 
@@ -245,6 +246,12 @@ static double sleep_briefly(void)
 	return now() - begun;
 }
 
+/* What a killed worker had not taken away. */
+static void clear(void)
+{
+	(void)!system("rm -f /tmp/a* /tmp/b*");
+}
+
 static void storm(unsigned kills, unsigned seed)
 {
 	pid_t children[KINDS];
@@ -267,6 +274,8 @@ static void storm(unsigned kills, unsigned seed)
 		all &= children[k] > 0;
 		if (i % ROUND == ROUND / 2)
 			longest_work = longer(longest_work, look());
+		if (i % SWEEP == SWEEP - 1)
+			clear();
 	}
 	for (enum kind k = 0; k < KINDS; k++) {
 		kill_one(children[k], &one);
@@ -353,12 +362,6 @@ static bool begin(void)
 	slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_NONBLOCK);
 	counter = eventfd(0, EFD_NONBLOCK);
 	return slave >= 0 && counter >= 0 && !pipe2(ends, O_NONBLOCK);
-}
-
-/* What a killed worker had not taken away. */
-static void clear(void)
-{
-	(void)!system("rm -f /tmp/a* /tmp/b*");
 }
 
 int main(int argc, char **argv)
