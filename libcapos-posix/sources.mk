@@ -27,6 +27,7 @@ POSIX_H = \
 	libcapos-posix/src/file/pipe.h \
 	libcapos-posix/src/file/mqueue.h \
 	libcapos-posix/src/file/made.h \
+	libcapos-posix/src/file/volume.h \
 	libcapos-posix/src/memory/locked.h \
 	libcapos-posix/src/memory/memory.h \
 	libcapos-posix/src/poll/poll.h \
@@ -85,6 +86,7 @@ POSIX_C = \
 	libcapos-posix/src/file/path_attributes.c \
 	libcapos-posix/src/file/path_names.c \
 	libcapos-posix/src/file/path_resolve.c \
+	libcapos-posix/src/file/volume.c \
 	libcapos-posix/src/file/pipe.c \
 	libcapos-posix/src/file/pipe_open.c \
 	libcapos-posix/src/file/mqueue.c \

@@ -59,6 +59,9 @@ struct Holding {
   }
 }
 
+# A service that exports a Directory named "volume" is a volume: init gives it the arguments "at=PATH" and "number=N"
+# of ProgramRequest.volumes, and each service that holds it "HOLDING=PATH".
+
 struct NetworkConfig {
   # init hands it to the service that exports a NetworkManager, as arguments after those of the manifest:
   # "config=dhcp", "config=static" or "config=none", "hostname=NAME"; for static also "address=A", "netmask=M",
@@ -89,6 +92,7 @@ struct ProgramRequest {
   terminal @14 :Bool;           # the program is given a TerminalSession in place of stdin, stdout and stderr
   columns @15 :UInt16;          # of it
   rows @16 :UInt16;
+  volumes @17 :List(Text);      # where the services that export a "volume" are mounted, in their order; absolute paths
 }
 
 struct StartInfo {

@@ -63,6 +63,26 @@ interface Directory {
   # it fails with noDevice.  With the type socket it is opened and shared as a FIFO is.
   setOwner @18 (path :Text, user :UInt32, group :UInt32, followLink :Bool) -> ();
   # Notes who owns it; keepOwner leaves one as it is.  The set-id bits of a file that can be executed go.
+  follow @19 (path :Text, followLink :Bool) -> (end :FollowEnd, path :Text, directoryIndex :UInt16, volume :UInt32);
+  # Where a path goes on that another method answered with `elsewhere`, and which volume that is (0: the files of the
+  # files service; here: the Directory's own).
+  volumes @20 () -> (volumes :List(MountedVolume));
+  # Those that are mounted in the files service's tree; notSupported by a Directory of a volume.
+}
+
+enum FollowEnd {
+  here @0;    # it stays in this volume
+  root @1;    # at the caller's root, with the path that was answered
+  volume @2;  # at the Directory that came, with the path that was answered
+}
+
+struct MountedVolume {
+  # A directory of the host, served by a process of its own, which answers Directory and File as the files service does
+  # but for what its device cannot: File.memory, contents and grow (notSupported; the bytes go by messages), FIFOs and
+  # other nodes, files without a name, exchanging names.  The methods that take a path answer `elsewhere` where it leads
+  # into a volume or out of one.
+  path @0 :Text;      # where it is mounted
+  number @1 :UInt32;  # from 1; FileStat.volume of its files
 }
 
 const keepOwner :UInt32 = 0xffffffff;
@@ -102,6 +122,7 @@ struct FileStat {
   device @9 :UInt64;     # of the types characterDevice and blockDevice: what makeNode was given
   user @10 :UInt32;      # as setOwner noted them; nothing is allowed or refused by them
   group @11 :UInt32;
+  volume @12 :UInt32;    # 0, or the number of the volume that the file is in; inodes are unique in a volume
 }
 
 struct DirectoryEntry {
@@ -150,6 +171,8 @@ interface File {
   # longer; notSupported for memory behind its end.  punch: the range reads as zeroes and its whole pages go back;
   # notSupported for a file of the boot archive.
   setOwner @15 (user :UInt32, group :UInt32) -> ();  # as Directory.setOwner
+  sync @16 (dataOnly :Bool) -> ();
+  # Answers when what was written is on the host's disk; at once where there is none.
 }
 
 enum LockType { unlock @0; read @1; write @2; }

@@ -51,4 +51,7 @@ enum Status {
   noMessage @43;           # ENOMSG: none that was asked for is there
   tooBig @44;              # E2BIG: more than the caller takes, or than a call may have
   outOfRange @45;          # ERANGE
+  elsewhere @46;           # no errno: a path leads into another volume, or out of this one; see Directory.follow
+  crossVolume @47;         # EXDEV: two names that must be of one volume are not
+  overQuota @48;           # EDQUOT: the host grants no more
 }

@@ -286,6 +286,8 @@ static int directory_remove(void *object, struct msg_call *call,
 	(void)call;
 	if (status)
 		return status;
+	if (inode_is_mount(place.inode))
+		return STATUS_BUSY;
 	if (place.name)
 		return tree_remove(&files.tree, place.name, in->directory);
 	if (!in->directory)
@@ -293,6 +295,20 @@ static int directory_remove(void *object, struct msg_call *call,
 	if (place.length == 0)
 		return STATUS_BUSY;
 	return place.length == 1 ? STATUS_INVALID_ARGUMENT : STATUS_NOT_EMPTY;
+}
+
+/* A volume knows its path, so what is above it keeps its name. */
+static bool has_mount(const struct inode *inode)
+{
+	for (uint32_t i = 0; i < VOLUMES_MAX; i++) {
+		const struct inode *at = files.mounts[i].inode;
+
+		while (at && at != inode && at != files.tree.top)
+			at = at->directory.parent;
+		if (at == inode)
+			return true;
+	}
+	return false;
 }
 
 static int directory_rename(void *object, struct msg_call *call,
@@ -308,7 +324,8 @@ static int directory_rename(void *object, struct msg_call *call,
 		                      PATH_END_NAME, &second_path_space, &to);
 	if (status)
 		return status;
-	if (!from.name || !to.directory)
+	if (!from.name || !to.directory || has_mount(from.inode) ||
+	    (to.inode && has_mount(to.inode)))
 		return STATUS_BUSY;
 	if (in->flags != MOVE_NO_REPLACE && in->flags != MOVE_EXCHANGE && in->flags)
 		return STATUS_NOT_SUPPORTED;
@@ -436,6 +453,48 @@ static int directory_path(void *object, struct msg_call *call, struct directory_
 	               &out->path.len);
 }
 
+static int directory_follow(void *object, struct msg_call *call,
+                            const struct directory_follow_params *in,
+                            struct directory_follow_results *out)
+{
+	struct place place;
+	int position, status = resolve(object, in->path,
+	                               in->follow_link ? PATH_END_FOLLOW : PATH_END_LINK, &place);
+
+	out->end = FOLLOW_END_HERE;
+	out->path = MSG_TEXT("");
+	if (status != STATUS_ELSEWHERE)
+		return status;
+	out->volume = place.inode->directory.volume;
+	position = server_give(server_call_of(call), files.mounts[out->volume - 1].directory,
+	                       CAP_RIGHTS_ALL, false);
+	if (position < 0)
+		return STATUS_NO_BUFFERS;
+	out->end = FOLLOW_END_VOLUME;
+	out->directory_index = (uint16_t)position;
+	out->path = place.length ? (struct msg_text){place.text, place.length} : MSG_TEXT(".");
+	return STATUS_OK;
+}
+
+static int directory_volumes(void *object, struct msg_call *call,
+                             struct directory_volumes_results *out)
+{
+	static struct mounted_volume volumes[VOLUMES_MAX];
+	uint32_t count = 0;
+
+	(void)object;
+	(void)call;
+	for (uint32_t i = 0; i < VOLUMES_MAX; i++) {
+		const char *path = files.mounts[i].path;
+
+		if (path)
+			volumes[count++] = (struct mounted_volume){
+			        .path = {path, (uint32_t)strlen(path)}, .number = i + 1};
+	}
+	out->volumes = (struct msg_list){.count = count, .items = volumes};
+	return STATUS_OK;
+}
+
 static int directory_open_session(void *object, struct msg_call *call,
                                   const struct directory_open_session_params *in)
 {
@@ -459,6 +518,13 @@ static int directory_open_session(void *object, struct msg_call *call,
 	return status;
 }
 
+static int directory_lock_owner(void *object, struct msg_call *call,
+                                struct directory_lock_owner_results *out)
+{
+	(void)object;
+	return locking_owner(call, files.session, out);
+}
+
 const struct directory_ops directory_ops = {
         .open = directory_open,
         .stat = directory_stat,
@@ -479,4 +545,6 @@ const struct directory_ops directory_ops = {
         .make_fifo = directory_make_fifo,
         .make_node = directory_make_node,
         .set_owner = directory_set_owner,
+        .follow = directory_follow,
+        .volumes = directory_volumes,
 };

@@ -228,6 +228,36 @@ static int file_allocate(void *object, struct msg_call *call, const struct file_
 	                     in->punch);
 }
 
+/* ---- Locks ---- */
+
+static struct lock_list **locks_of(void *object)
+{
+	return &((struct handle *)object)->inode->locks;
+}
+
+static int file_lock(void *object, struct msg_call *call, const struct file_lock_params *in)
+{
+	return locking_lock(locks_of(object), call, in);
+}
+
+static int file_find_lock(void *object, struct msg_call *call,
+                          const struct file_find_lock_params *in,
+                          struct file_find_lock_results *out)
+{
+	return locking_find(*locks_of(object), call, in, out);
+}
+
+static int file_stop_waiting(void *object, struct msg_call *call,
+                             const struct file_stop_waiting_params *in)
+{
+	return locking_stop_waiting(locks_of(object), call, in);
+}
+
+static int file_drop_locks(void *object, struct msg_call *call)
+{
+	return locking_drop(locks_of(object), call);
+}
+
 const struct file_ops file_ops = {
         .read = file_read,
         .write = file_write,

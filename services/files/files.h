@@ -11,19 +11,30 @@
 #include <capos/server.h>
 
 #include "handle.h"
+#include "locking.h"
 #include "path.h"
 #include "session.h"
 
 /* What one reply carries; the rest of a message is its frame. */
 #define READ_MAX 61440u
 
+/* The volumes that the manifests name: "volume1" and so on. */
+#define VOLUMES_MAX 8u
+
+struct mount {
+	const char *path;
+	cap_t directory; /* the volume's root */
+	struct inode *inode;
+};
+
 struct files {
 	struct tree tree;
 	struct handle_table handles;
 	struct sessions sessions;
-	uint32_t session; /* that the call being handled belongs to */
-	cap_t boot;       /* the archive's MemoryObject */
-	cap_t code;       /* CodeMaker */
+	uint32_t session;                 /* that the call being handled belongs to */
+	cap_t boot;                       /* the archive's MemoryObject */
+	cap_t code;                       /* CodeMaker */
+	struct mount mounts[VOLUMES_MAX]; /* by number - 1; without path: nothing */
 	const uint8_t *archive;
 	uint64_t archive_size;
 };
@@ -39,21 +50,6 @@ extern const struct file_ops file_ops;           /* of a struct handle */
 
 /* The file's contents for the reply, as File.contents has them: Status, and the position. */
 int give_contents(struct msg_call *call, struct handle *file, uint16_t *index);
-
-/* ---- Locks: locking.c ---- */
-
-extern const struct lock_owner_ops lock_owner_ops; /* of the process's number, uint64_t */
-int file_lock(void *object, struct msg_call *call, const struct file_lock_params *in);
-int file_find_lock(void *object, struct msg_call *call, const struct file_find_lock_params *in,
-                   struct file_find_lock_results *out);
-int file_stop_waiting(void *object, struct msg_call *call,
-                      const struct file_stop_waiting_params *in);
-int file_drop_locks(void *object, struct msg_call *call);
-int directory_lock_owner(void *object, struct msg_call *call,
-                         struct directory_lock_owner_results *out);
-void lock_owner_release(uint64_t word);
-/* Once, before any lock is taken. */
-void locking_start(void);
 
 /* Compares the file with its checksum.  MSG_DEFERRED: it is large, and the call is handled again
  * when that is done; else a Status. */

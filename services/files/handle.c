@@ -4,7 +4,7 @@
  */
 #include "handle.h"
 
-/* Bits 30 and 31 stay clear, and with them HANDLE_SESSION_BIT and HANDLE_OWNER_BIT of the word. */
+/* Bits 30 and 31 stay clear, and with them HANDLE_SESSION_BIT and LOCKING_OWNER_BIT of the word. */
 #define GENERATION_MAX 0x3fffffffu
 
 int handle_open(struct handle_table *table, struct inode *inode, struct inode *root, uint32_t flags,

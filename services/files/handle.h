@@ -13,8 +13,6 @@
 #define HANDLE_ROOT 1u
 /* Words with this bit are of sessions; no handle has it. */
 #define HANDLE_SESSION_BIT (1ull << 63)
-/* Words with this bit and the number of a process are of its LockOwner. */
-#define HANDLE_OWNER_BIT (1ull << 62)
 /* For all clients together, 32 bytes each; the first in a machine with MEMORY_FULL. */
 #define HANDLES_MAX   8192u
 #define HANDLES_LEAST 1024u

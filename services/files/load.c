@@ -78,6 +78,22 @@ int load_archive(struct tree *tree, const struct archive *archive, const char **
 	return STATUS_OK;
 }
 
+int load_directory(struct tree *tree, const char *path, struct inode **out)
+{
+	int status = STATUS_OK;
+
+	*out = tree->top;
+	while (!status && *path) {
+		uint32_t length = (uint32_t)strcspn(path, "/");
+
+		if (length)
+			status = directory_at(tree, *out, path, length, out);
+		path += length;
+		path += *path == '/';
+	}
+	return status;
+}
+
 static int usual_directory(struct tree *tree, struct inode *parent, const char *name, uint32_t mode)
 {
 	uint32_t length = (uint32_t)strlen(name);

@@ -10,7 +10,7 @@ noinst_PROGRAMS += services/files/files
 IMAGE_SBIN += services/files/files
 services_files_files_SOURCES = services/files/directory.c services/files/file.c \
 	services/files/files.h services/files/service.c services/files/session.c \
-	services/files/session.h services/files/contents.c services/files/check.c services/files/locking.c services/files/owners.c services/files/owners.h services/files/store.c \
+	services/files/session.h services/files/contents.c services/files/check.c services/files/locking.c services/files/locking.h services/files/owners.c services/files/owners.h services/files/store.c \
 	services/files/store.h $(FILES_PURE)
 services_files_files_CPPFLAGS = $(NATIVE_CPPFLAGS)
 services_files_files_CFLAGS = $(NATIVE_CFLAGS)

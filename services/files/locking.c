@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The methods that lock files, and whose locks they are: a process is an owner while it has a
- * LockOwner, of which it has one.
+ * What the methods that lock files do, and whose locks they are: a process is an owner while it has
+ * a LockOwner, of which it has one at each service.
  */
-#include "files.h"
+#include "locking.h"
+
+#include <capos/schema/status.h>
+
 #include "owners.h"
 
 /* ---- Owners ---- */
 
 static struct owners owners;
+static struct locks *all;
+static struct slab **slab; /* that of the call being handled */
 
-int directory_lock_owner(void *object, struct msg_call *call,
-                         struct directory_lock_owner_results *out)
+int locking_owner(struct msg_call *call, uint32_t session, struct directory_lock_owner_results *out)
 {
 	struct server_call *c = server_call_of(call);
 	cap_t cap;
-	int position, status = owner_add(&owners, c->caller, files.session);
+	int position, status = owner_add(&owners, c->caller, session);
 
-	(void)object;
 	if (status)
 		return status;
-	if (cap_mint(c->server->endpoint, LOCK_OWNER_INTERFACE, HANDLE_OWNER_BIT | c->caller,
+	if (cap_mint(c->server->endpoint, LOCK_OWNER_INTERFACE, LOCKING_OWNER_BIT | c->caller,
 	             &cap)) {
 		owner_remove(&owners, c->caller);
 		return STATUS_NO_BUFFERS;
@@ -32,19 +35,18 @@ int directory_lock_owner(void *object, struct msg_call *call,
 	return STATUS_OK;
 }
 
-void lock_owner_release(uint64_t word)
+void locking_release(uint64_t word)
 {
-	uint64_t process = word & ~HANDLE_OWNER_BIT;
+	uint64_t process = word & ~LOCKING_OWNER_BIT;
 
 	owner_remove(&owners, process);
-	locks_drop_process(&files.tree.locks, files.tree.slab, process);
+	locks_drop_process(all, *slab, process);
 }
 
 static int owner_drop(void *object, struct msg_call *call)
 {
 	(void)call;
-	locks_drop_process(&files.tree.locks, files.tree.slab,
-	                   *(const uint64_t *)object & ~HANDLE_OWNER_BIT);
+	locks_drop_process(all, *slab, *(const uint64_t *)object & ~LOCKING_OWNER_BIT);
 	return STATUS_OK;
 }
 
@@ -60,9 +62,11 @@ static void signal_waiter(uint64_t event, uint64_t bits)
 		cap_release(event);
 }
 
-void locking_start(void)
+void locking_start(struct locks *locks, struct slab **of_call)
 {
-	files.tree.locks.signal = signal_waiter;
+	all = locks;
+	slab = of_call;
+	all->signal = signal_waiter;
 }
 
 /* Whose lock it is.  Status: notPermitted. */
@@ -116,16 +120,14 @@ static int wait_for(struct msg_call *call, struct lock_list **file, const struct
 		cap_release(waiter.event);
 		return STATUS_INVALID_ARGUMENT;
 	}
-	status = locks_wait(&files.tree.locks, file, files.tree.slab, &waiter);
+	status = locks_wait(all, file, *slab, &waiter);
 	if (status)
 		cap_release(waiter.event);
 	return status ? status : STATUS_WOULD_BLOCK;
 }
 
-int file_lock(void *object, struct msg_call *call, const struct file_lock_params *in)
+int locking_lock(struct lock_list **list, struct msg_call *call, const struct file_lock_params *in)
 {
-	struct handle *file = object;
-	struct lock_list **list = &file->inode->locks;
 	struct lock_request what;
 	int status = request_of(call, in->kind, in->type, in->start, in->length, &what);
 
@@ -133,18 +135,17 @@ int file_lock(void *object, struct msg_call *call, const struct file_lock_params
 		return status;
 	what.number = in->number;
 	if (in->type == LOCK_TYPE_UNLOCK)
-		return locks_give_up(&files.tree.locks, list, files.tree.slab, &what);
-	status = locks_take(&files.tree.locks, list, files.tree.slab, &what, NULL);
+		return locks_give_up(all, list, *slab, &what);
+	status = locks_take(all, list, *slab, &what, NULL);
 	return status == STATUS_WOULD_BLOCK && in->wait ? wait_for(call, list, &what, in) : status;
 }
 
-int file_find_lock(void *object, struct msg_call *call, const struct file_find_lock_params *in,
-                   struct file_find_lock_results *out)
+int locking_find(const struct lock_list *list, struct msg_call *call,
+                 const struct file_find_lock_params *in, struct file_find_lock_results *out)
 {
 	static const uint16_t kinds[] = {[LOCK_OF_PROCESS] = LOCK_KIND_PROCESS,
 	                                 [LOCK_OF_DESCRIPTION] = LOCK_KIND_DESCRIPTION,
 	                                 [LOCK_OF_WHOLE] = LOCK_KIND_WHOLE};
-	const struct handle *file = object;
 	struct lock_request what, conflict;
 	int status = request_of(call, in->kind, in->type, in->start, in->length, &what);
 
@@ -152,7 +153,7 @@ int file_find_lock(void *object, struct msg_call *call, const struct file_find_l
 	if (status && status != STATUS_NOT_PERMITTED)
 		return status;
 	*out = (struct file_find_lock_results){.type = LOCK_TYPE_UNLOCK};
-	if (!locks_find(file->inode->locks, &what, &conflict))
+	if (!locks_find(list, &what, &conflict))
 		return STATUS_OK;
 	out->type = conflict.write ? LOCK_TYPE_WRITE : LOCK_TYPE_READ;
 	out->start = conflict.start;
@@ -162,24 +163,19 @@ int file_find_lock(void *object, struct msg_call *call, const struct file_find_l
 	return STATUS_OK;
 }
 
-int file_stop_waiting(void *object, struct msg_call *call,
-                      const struct file_stop_waiting_params *in)
+int locking_stop_waiting(struct lock_list **list, struct msg_call *call,
+                         const struct file_stop_waiting_params *in)
 {
-	struct handle *file = object;
 	struct lock_request what = {.owner = 0};
 	int status = owner_of(call, in->kind, &what);
 
 	if (!status)
-		locks_stop_waiting(&files.tree.locks, &file->inode->locks, files.tree.slab,
-		                   what.kind, what.owner);
+		locks_stop_waiting(all, list, *slab, what.kind, what.owner);
 	return status;
 }
 
-int file_drop_locks(void *object, struct msg_call *call)
+int locking_drop(struct lock_list **list, struct msg_call *call)
 {
-	struct handle *file = object;
-
-	locks_drop(&files.tree.locks, &file->inode->locks, files.tree.slab, LOCK_OF_PROCESS,
-	           server_call_of(call)->caller);
+	locks_drop(all, list, *slab, LOCK_OF_PROCESS, server_call_of(call)->caller);
 	return STATUS_OK;
 }

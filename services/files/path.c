@@ -82,6 +82,17 @@ static bool follows_last(const struct walk *w, bool slash)
 	return w->end == PATH_END_FOLLOW || (w->end == PATH_END_LINK && slash);
 }
 
+/* The path enters a volume: says with what it goes on there. */
+static int go_elsewhere(struct walk *w, struct place *out)
+{
+	while (w->left && *w->rest == '/') {
+		w->rest++;
+		w->left--;
+	}
+	*out = (struct place){.inode = w->at, .text = w->rest, .length = w->left};
+	return STATUS_ELSEWHERE;
+}
+
 /* One component.  *done: out says where the path leads. */
 static int step(struct walk *w, struct place *out, bool *done)
 {
@@ -119,11 +130,13 @@ static int step(struct walk *w, struct place *out, bool *done)
 	                      .text = text,
 	                      .length = length,
 	                      .directory_wanted = slash};
-	if (name)
-		w->at = name->inode;
 	w->rest += length;
 	w->left -= length;
-	return STATUS_OK;
+	if (!name)
+		return STATUS_OK;
+	w->at = name->inode;
+	return inode_is_mount(w->at) && !(last && w->end == PATH_END_NAME) ? go_elsewhere(w, out)
+	                                                                   : STATUS_OK;
 }
 
 int path_resolve(struct tree *tree, struct path_from from, const char *path, uint32_t length,

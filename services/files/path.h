@@ -41,7 +41,7 @@ enum path_end {
 	PATH_END_NAME,
 };
 
-/* Status. */
+/* Status; elsewhere: the path goes on in the volume at out->inode, with out->text. */
 int path_resolve(struct tree *tree, struct path_from from, const char *path, uint32_t length,
                  enum path_end end, struct path_buffer *buffer, struct place *out);
 /* Writes the directory's path from root, with a leading slash and a final NUL that is not counted;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The files service.  It holds the boot archive (to read and to hand out its pages as code), a
- * CodeMaker (so that what clients copy of files is code), a log, and its endpoint; it is handed an
- * account for each session, and draws on that what it makes for the session.
+ * CodeMaker (so that what clients copy of files is code), a log, and its endpoint, and a Directory
+ * of each volume, which it never calls: it hands it on to clients whose paths lead there.  It is
+ * handed an account for each session, and draws on that what it makes for the session.
  *
  * A call names an object by its word: the root Directory of the service or of a session, or a
  * handle.
  */
+#include <string.h>
+
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
 #include <capos/start.h>
@@ -67,8 +70,8 @@ static void service_release(struct server *server, uint64_t object)
 
 	(void)server;
 	files.tree.now_ns = cap_realtime();
-	if (object & HANDLE_OWNER_BIT && !(object & HANDLE_SESSION_BIT)) {
-		lock_owner_release(object);
+	if (object & LOCKING_OWNER_BIT && !(object & HANDLE_SESSION_BIT)) {
+		locking_release(object);
 	} else if (session >= 0) {
 		session_close(&files.sessions, &files.handles, (uint32_t)session);
 	} else if (handle) {
@@ -115,12 +118,46 @@ static void load(void)
 		log_fatal("boot archive: \"%s\": %s", culprit, cap_error_text(status));
 }
 
+/* Arguments: "volumeN=PATH" for each volume that it holds. */
+static void mount_volumes(char **argv)
+{
+	for (char **a = argv; *a; a++) {
+		char name[] = "volume?";
+		struct inode *inode;
+		uint32_t number;
+
+		if (strncmp(*a, name, 6) != 0 || !(*a)[6] || (*a)[7] != '=')
+			continue;
+		number = (uint32_t)((*a)[6] - '0');
+		if (!number || number > VOLUMES_MAX)
+			continue;
+		name[6] = (*a)[6];
+		struct mount *mount = &files.mounts[number - 1];
+		mount->directory = start_cap(name);
+		if (mount->directory == CAP_NULL || load_directory(&files.tree, *a + 8, &inode) ||
+		    inode_is_mount(inode))
+			log_fatal("cannot mount a volume at %s", *a + 8);
+		inode_hold(inode);
+		inode->directory.volume = number;
+		mount->path = *a + 8;
+		mount->inode = inode;
+	}
+}
+
 /* Why each: see the head of this file. */
 static const struct start_expected expected[] = {
         {"serve", 0, false},
         {"boot", MEMORY_OBJECT_INTERFACE, false},
         {"code", CODE_MAKER_INTERFACE, false},
         {"log", LOG_INTERFACE, false},
+        {"volume1", DIRECTORY_INTERFACE, true},
+        {"volume2", DIRECTORY_INTERFACE, true},
+        {"volume3", DIRECTORY_INTERFACE, true},
+        {"volume4", DIRECTORY_INTERFACE, true},
+        {"volume5", DIRECTORY_INTERFACE, true},
+        {"volume6", DIRECTORY_INTERFACE, true},
+        {"volume7", DIRECTORY_INTERFACE, true},
+        {"volume8", DIRECTORY_INTERFACE, true},
         {NULL, 0, false},
 };
 
@@ -137,12 +174,13 @@ static void make_handles(void)
 	files.handles.most = most;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct server server;
 	cap_t account;
 	int result;
 
+	(void)argc;
 	start_check(expected);
 	files.boot = start_cap("boot");
 	files.code = start_cap("code");
@@ -159,7 +197,8 @@ int main(void)
 		log_fatal_error(result, "cannot make the table of memory");
 	session_start(&files.sessions, account);
 	load();
-	locking_start();
+	mount_volumes(argv + 1);
+	locking_start(&files.tree.locks, &files.tree.slab);
 	result = server_run(&server);
 	log_fatal("server: %s", cap_error_text(result));
 }

@@ -43,6 +43,7 @@ struct directory {
 	struct inode *parent; /* held; the top's is itself and not held */
 	struct name *name;    /* its own in parent; NULL: top, or removed */
 	bool elsewhere;       /* what has no name here may have one with the client: /proc */
+	uint32_t volume;      /* what is mounted here, as MountedVolume.number; 0: nothing */
 };
 
 struct symlink {
@@ -70,6 +71,12 @@ struct inode {
 static inline bool inode_is_device(const struct inode *inode)
 {
 	return inode->type == FILE_TYPE_CHARACTER_DEVICE || inode->type == FILE_TYPE_BLOCK_DEVICE;
+}
+
+/* A volume is mounted there: paths go on in that. */
+static inline bool inode_is_mount(const struct inode *inode)
+{
+	return inode->type == FILE_TYPE_DIRECTORY && inode->directory.volume;
 }
 
 /* Its contents are the business of those who have it open. */

@@ -9,6 +9,8 @@
 
 #define DEVICES_MAX       128
 #define NETWORK_ARGS_SIZE 1024
+/* Each volume is named to itself and to the files service. */
+#define VOLUME_ARGS_SIZE (PLAN_VOLUMES_MAX * (2 * PLAN_VOLUME_PATH_MAX + 64))
 
 static uint32_t list_devices(struct pci_device *devices)
 {
@@ -71,6 +73,14 @@ static void add_network_arguments(void)
 		init_fail(EXIT_SYSTEM, "the network's configuration is malformed or too long");
 }
 
+static void add_volume_arguments(void)
+{
+	static char text[VOLUME_ARGS_SIZE];
+
+	if (plan_volume_arguments(&init.plan, &init.request, &init.archive, text, sizeof(text)))
+		init_fail(EXIT_SYSTEM, "%s", init.plan.problem);
+}
+
 void boot_read_request(void)
 {
 	struct archive_file file;
@@ -82,4 +92,5 @@ void boot_read_request(void)
 	if (plan_read_request(&init.request, file.data, file.size))
 		init_fail(EXIT_SYSTEM, "%s", init.request.problem);
 	add_network_arguments();
+	add_volume_arguments();
 }

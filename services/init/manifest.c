@@ -352,11 +352,11 @@ int plan_read_manifest(struct plan *plan, const void *message, uint64_t length)
 
 /* ---- The program's request ---- */
 
-static int read_texts(char *why, const char *what, const struct msg_list *list, const char **out,
-                      uint32_t *n)
+static int read_texts(char *why, const char *what, const struct msg_list *list, uint32_t most,
+                      const char **out, uint32_t *n)
 {
-	if (list->count > PLAN_REQUEST_MAX)
-		return problem(why, "program: more than %d %ss", PLAN_REQUEST_MAX, what);
+	if (list->count > most)
+		return problem(why, "program: more than %u %ss", most, what);
 	for (uint32_t i = 0; i < list->count; i++) {
 		struct msg_text text;
 
@@ -422,6 +422,7 @@ static int check_env(struct plan_request *r)
 int plan_read_request(struct plan_request *r, const void *message, uint64_t length)
 {
 	struct program_request request;
+	char *why = r->problem;
 
 	memset(r, 0, sizeof(*r));
 	if (length > UINT32_MAX)
@@ -439,9 +440,13 @@ int plan_read_request(struct plan_request *r, const void *message, uint64_t leng
 	if (request.directory.len && !plain(&request.directory))
 		return problem(r->problem, "program: the working directory is malformed");
 	r->network = request.network;
-	if (read_texts(r->problem, "argument", &request.args, r->args, &r->nargs) ||
-	    read_texts(r->problem, "variable", &request.env, r->env, &r->nenv) || check_env(r) ||
-	    read_texts(r->problem, "output", &request.outputs, r->outputs, &r->noutputs) ||
+	if (read_texts(why, "argument", &request.args, PLAN_REQUEST_MAX, r->args, &r->nargs) ||
+	    read_texts(why, "variable", &request.env, PLAN_REQUEST_MAX, r->env, &r->nenv) ||
+	    check_env(r) ||
+	    read_texts(why, "output", &request.outputs, PLAN_REQUEST_MAX, r->outputs,
+	               &r->noutputs) ||
+	    read_texts(why, "volume", &request.volumes, PLAN_VOLUMES_MAX, r->volumes,
+	               &r->nvolumes) ||
 	    read_grants(r, &request))
 		return CAP_EINVAL;
 	if (!r->list_capabilities && (!r->nargs || !r->args[0][0]))

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <capos/log.h>
+#include <capos/schema/service.h>
 
 #include "plan.h"
 
@@ -213,3 +214,97 @@ int plan_network_arguments(struct plan_service *service, const struct network_co
 		result = add_argument(&a, "hostname", config->host_name.ptr);
 	return result;
 }
+
+/* ---- Volumes, as arguments ---- */
+
+static const char volume_export[] = "volume";
+
+/* The number-th service that is a volume, started or not; NULL: there are not so many. */
+static struct plan_service *volume_service(struct plan *plan, uint32_t number, uint32_t *index)
+{
+	for (uint32_t i = 0; i < plan->nservices; i++) {
+		struct plan_service *s = &plan->services[i];
+
+		if (s->nexports != 1 || s->exports[0].interface != DIRECTORY_INTERFACE ||
+		    strcmp(s->exports[0].name, volume_export) != 0 || number--)
+			continue;
+		*index = i;
+		return s;
+	}
+	return NULL;
+}
+
+static int check_volume_path(struct plan *plan, const char *path, const struct archive *archive)
+{
+	size_t length = strlen(path);
+	char prefix[PLAN_VOLUME_PATH_MAX + 1];
+	struct archive_file file;
+
+	if (path[0] != '/' || !path[1] || length > PLAN_VOLUME_PATH_MAX)
+		return problem(plan, "a volume cannot be mounted at \"%s\"", path);
+	for (size_t i = 1; i <= length; i++) {
+		if (path[i] && path[i] != '/')
+			continue;
+		memcpy(prefix, path + 1, i - 1);
+		prefix[i - 1] = 0;
+		if (!archive_find(archive, prefix, &file) && file.type != CAPOS_ARCHIVE_DIRECTORY)
+			return problem(plan,
+			               "a volume cannot be mounted at %s: /%s is no directory",
+			               path, prefix);
+	}
+	return CAP_OK;
+}
+
+/* Tells the services that hold it where it is. */
+static int tell_holders(struct plan *plan, struct arguments *a, uint32_t volume, const char *path)
+{
+	int result = CAP_OK;
+
+	for (uint32_t i = 0; i < plan->nservices; i++) {
+		struct plan_service *s = &plan->services[i];
+
+		for (uint32_t j = 0; j < s->nholdings && !result; j++) {
+			a->service = s;
+			if (s->holdings[j].source == HOLDING_SERVICE &&
+			    s->holdings[j].service == volume)
+				result = add_argument(a, s->holdings[j].name, path);
+		}
+	}
+	return result;
+}
+
+int plan_volume_arguments(struct plan *plan, const struct plan_request *request,
+                          const struct archive *archive, char *text, uint32_t size)
+{
+	struct arguments a = {.text = text, .size = size};
+
+	for (uint32_t i = 0; i < request->nvolumes; i++) {
+		const char number[] = {(char)('1' + i), 0}, *path = request->volumes[i];
+		uint32_t index;
+		int result = check_volume_path(plan, path, archive);
+
+		if (result)
+			return result;
+		a.service = volume_service(plan, i, &index);
+		if (!a.service || !a.service->enabled)
+			return problem(plan, "the machine has no device for the volume at %s",
+			               path);
+		result = add_argument(&a, "at", path);
+		if (!result)
+			result = add_argument(&a, "number", number);
+		if (!result)
+			result = tell_holders(plan, &a, index, path);
+		if (result)
+			return problem(plan, "volumes: the arguments are too many or too long");
+	}
+	/* A device that the request says nothing of has no use: its driver is not started. */
+	for (uint32_t i = request->nvolumes, index; i < PLAN_VOLUMES_MAX; i++) {
+		struct plan_service *s = volume_service(plan, i, &index);
+
+		if (s)
+			s->enabled = false;
+	}
+	propagate(plan);
+	return CAP_OK;
+}
+_Static_assert(PLAN_VOLUMES_MAX <= 9, "a volume's number is a digit");

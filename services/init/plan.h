@@ -25,7 +25,10 @@
 #define PLAN_ARGS_MAX     24
 #define PLAN_REQUEST_MAX  512 /* arguments, and variables, of a program */
 #define PLAN_GRANTS_MAX   64
-#define PLAN_PROBLEM_SIZE 240
+#define PLAN_VOLUMES_MAX  8
+/* Of where a volume is mounted; it goes into the arguments of two services. */
+#define PLAN_VOLUME_PATH_MAX 255
+#define PLAN_PROBLEM_SIZE    240
 
 /* The capabilities that init has from the kernel, in the order of its CAP_GIVEN(). */
 enum plan_kernel {
@@ -98,7 +101,8 @@ struct plan_request {
 	const char *env[PLAN_REQUEST_MAX + 1];
 	/* Files and directories to send to the host after the end. */
 	const char *outputs[PLAN_REQUEST_MAX + 1];
-	uint32_t nargs, nenv, noutputs;
+	const char *volumes[PLAN_VOLUMES_MAX + 1]; /* where they are mounted */
+	uint32_t nargs, nenv, noutputs, nvolumes;
 	const char *directory; /* where it starts; "" is the root */
 	struct network_grant grants[PLAN_GRANTS_MAX];
 	uint32_t ngrants;
@@ -133,6 +137,11 @@ int plan_network_arguments(struct plan_service *service, const struct network_co
 
 /* The type id of an interface that services export, by name; 0: unknown. */
 uint64_t plan_interface_id(const char *name);
+
+/* What each service is told of the request's volumes, as arguments; text as above.  CAP_OK, or
+ * CAP_EINVAL with the plan's problem set. */
+int plan_volume_arguments(struct plan *plan, const struct plan_request *request,
+                          const struct archive *archive, char *text, uint32_t size);
 
 /* Type ids of what the kernel gives, by enum plan_kernel. */
 uint64_t plan_kernel_interface(enum plan_kernel kernel);

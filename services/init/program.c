@@ -10,8 +10,11 @@
 #include <capos/schema/network.h>
 #include <capos/schema/process.h>
 #include <capos/schema/service_client.h>
+#include <capos/schema/status.h>
 
 #include "init.h"
+
+#define PATH_MAX_BYTES 4095u /* of a path, as Directory has it */
 
 #define SIGSEGV            11
 #define EXIT_NOT_FOUND     127 /* as shells have it */
@@ -200,21 +203,56 @@ static int open_directory(struct init_call *call, cap_t root)
 	return result;
 }
 
+/* The request's directory in a volume. */
+static int open_in_volume(cap_t root, cap_t *directory)
+{
+	struct directory_follow_params where = {
+	        .path = {.ptr = init.request.directory,
+	                 .len = (uint32_t)strlen(init.request.directory)},
+	        .follow_link = true};
+	struct directory_open_params params = {.flags = OPEN_DIRECTORY};
+	struct directory_follow_results on;
+	struct directory_open_results results;
+	struct capos_call call = INIT_CALL();
+	char path[PATH_MAX_BYTES + 1];
+	cap_t volume;
+	int result = directory_follow(root, &where, &on, &call);
+
+	if (result)
+		return result;
+	if (on.end != FOLLOW_END_VOLUME || call.ncaps != 1 || on.path.len > PATH_MAX_BYTES)
+		return CAP_EMESSAGE;
+	volume = call.caps[0];
+	memcpy(path, on.path.ptr, on.path.len); /* the buffer is used again */
+	params.path = (struct msg_text){path, on.path.len};
+	call = INIT_CALL();
+	result = directory_open(volume, &params, &results, &call);
+	cap_release(volume);
+	if (!result && call.ncaps != 1)
+		result = CAP_EMESSAGE;
+	if (!result)
+		*directory = call.caps[0];
+	return result;
+}
+
 /* The directory in which the program starts, if that is not the root. */
 static int give_directory(struct given *given)
 {
 	static struct init_call call;
-	cap_t root = init.sessions[SESSION_FILES].object;
+	cap_t root = init.sessions[SESSION_FILES].object, directory = CAP_NULL;
 	int result;
 
 	if (!init.request.directory[0] || root == CAP_NULL)
 		return CAP_OK;
 	result = open_directory(&call, root);
+	if (!result)
+		directory = call.caps[0];
+	else if (result == STATUS_ELSEWHERE)
+		result = open_in_volume(root, &directory);
 	if (result)
 		init_fail(EXIT_SYSTEM, "the working directory %s: %s", init.request.directory,
 		          cap_error_text(result));
-	return given_add(given, "directory", DIRECTORY_INTERFACE, call.caps[0], CAP_RIGHTS_ALL,
-	                 true);
+	return given_add(given, "directory", DIRECTORY_INTERFACE, directory, CAP_RIGHTS_ALL, true);
 }
 
 void program_give(struct given *given)

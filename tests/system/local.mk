@@ -6,7 +6,7 @@ SYSTEM_TESTS = tests/system/test_bootstrap.py tests/system/test_run.py tests/sys
 	tests/system/test_data.py tests/system/test_hostdata.py \
 	tests/system/test_readme.py tests/system/test_sdk.py \
 	tests/system/test_network.py tests/system/test_processes.py tests/system/test_terminal.py \
-	tests/system/test_files.py tests/system/test_busybox.py tests/system/test_rights.py tests/system/test_transfer.py \
+	tests/system/test_files.py tests/system/test_volume.py tests/system/test_busybox.py tests/system/test_rights.py tests/system/test_transfer.py \
 	tests/system/test_names.py tests/system/test_frames.py tests/system/test_limits.py \
 	tests/system/test_differential.py tests/system/test_loss.py tests/system/test_restart.py tests/system/test_datagrams.py tests/system/test_listeners.py
 EXTRA_DIST += tests/system/conftest.py tests/system/console.py tests/system/machine.py tests/system/peers.py \

@@ -7,6 +7,7 @@
  *	restart asleep       fills its stdout, and sleeps while the console ends
  *	restart socket PORT  reads from a connection that netstack's end breaks: prints the errno
  *	restart names PROCESS NAME  looks a name up before and behind the process's end
+ *	restart volume FILE  reads a file before and behind the end of its volume's driver
  *	restart fetch PROCESS PORT  sends a line to a peer and reads its answer, likewise
  */
 #include <arpa/inet.h>
@@ -129,6 +130,21 @@ static void twice(void (*work)(const char *), const char *process, const char *a
 	work(argument);
 }
 
+static void volume(const char *path)
+{
+	char text[16] = "", again[16] = "";
+	int fd = open(path, O_RDONLY), other;
+
+	read(fd, text, sizeof(text) - 1);
+	printf("before: %s\n", text);
+	end_service("volume-process");
+	printf("open: %s\n", pread(fd, again, 1, 0) < 0 ? strerror(errno) : "read");
+	other = open(path, O_RDWR);
+	read(other, again, sizeof(again) - 1);
+	printf("again: %s\n", again);
+	printf("written: %d\n", (int)pwrite(other, "new", 3, 0));
+}
+
 int main(int argc, char **argv)
 {
 	start_init((const uint64_t *)argv - 1);
@@ -138,6 +154,8 @@ int main(int argc, char **argv)
 	}
 	if (argc > 2 && strcmp(argv[1], "socket") == 0)
 		on_socket(argv[2]);
+	else if (argc > 2 && strcmp(argv[1], "volume") == 0)
+		volume(argv[2]);
 	else if (argc > 1 && strcmp(argv[1], "asleep") == 0)
 		asleep();
 	else

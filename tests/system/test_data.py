@@ -284,7 +284,7 @@ def test_interface_that_is_no_tap_device(capos):
     (["--env", "A=1", "--env", "A=2"], "--env A=2: that variable is given twice"),
     (["-e", "NO_SUCH_VARIABLE_HERE"], "-e NO_SUCH_VARIABLE_HERE:"),
     (["--env-file", "/no/such/file"], "--env-file /no/such/file: No such file"),
-    (["-v", "/a:/b"], "--file"),
+    (["-v", "/a:/b"], "--volume /a: No such file"),
     (["-w", "relative"], "-w relative: must be an absolute path"),
     (["--file", "/etc/hostname:/a/../b"], "no . and no .."),
     (["--file", "/dev/null:/x"], "neither a file nor a directory"),

@@ -97,3 +97,14 @@ def test_with_memory_full_a_write_ends_with_no_space_and_the_service_goes_on(cap
     run = capos(guest_program("hog", native=True), options=["--log", log])
     assert run.stdout.decode() == "before: ok\nfull: No space left on device\nfiles: ok\nafter: ok\n", run.stderr
     assert "service files has ended" not in log.read_text()
+
+
+def test_a_volume_is_there_again_when_its_driver_ends(capos, guest_program, manifest, tmp_path):
+    """What was open is gone, with an error; names lead to the host's files as before."""
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "volume/f").write_text("text")
+    options = system_whose_program_holds(manifest, """(name = "volume-process", process = "volume1"),""")
+    run = capos(guest_program("restart", native=True), "volume", "/mnt/f",
+                options=[*options, "-v", f"{tmp_path}/volume:/mnt"])
+    assert run.stdout.decode() == "before: text\nopen: I/O error\nagain: text\nwritten: 3\n", run.stderr
+    assert (tmp_path / "volume/f").read_text() == "newt"

@@ -33,3 +33,9 @@ tests_unit_test_virtio_console_SOURCES = tests/unit/test_virtio_console.c tests/
 tests_unit_test_virtio_console_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_virtio_console_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_virtio_console_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test-volume
+tests_unit_test_volume_SOURCES = tests/unit/test_volume.c $(VOLUME_SOURCES)
+tests_unit_test_volume_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_volume_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_volume_LDADD = $(UNIT_LIBS)

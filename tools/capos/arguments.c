@@ -160,6 +160,26 @@ static void add_lines(struct arguments *args)
 	arguments_add_option(args, "-serial", "chardev:log");
 }
 
+/* QEMU itself serves the directory: it follows no symbolic link, and gives what it makes the modes
+ * that the guest asks for, and its own user as owner. */
+static void add_volumes(struct arguments *args, const struct settings *settings)
+{
+	for (size_t i = 0; i < settings->nvolumes; i++) {
+		const struct volume *v = &settings->volumes[i];
+		char *path = quote(v->host_path);
+
+		arguments_add_option(args, "-fsdev",
+		                     "local,id=volume%zu,path=%s,security_model=none,"
+		                     "multidevs=remap%s",
+		                     i, path, v->read_only ? ",readonly=on" : "");
+		arguments_add_option(args, "-device",
+		                     "virtio-9p-pci,fsdev=volume%zu,mount_tag=volume%zu,"
+		                     "disable-legacy=on",
+		                     i, i);
+		free(path);
+	}
+}
+
 void arguments_build(struct arguments *args, const struct settings *settings, bool kvm,
                      const char *kernel)
 {
@@ -180,6 +200,7 @@ void arguments_build(struct arguments *args, const struct settings *settings, bo
 	arguments_add_option(args, "-initrd", "/proc/self/fd/%d", CHILD_FD + CHILD_ARCHIVE);
 	add_network(args, settings);
 	add_lines(args);
+	add_volumes(args, settings);
 }
 
 void arguments_print_example(const char *kernel, const char *archive)

@@ -50,6 +50,13 @@ struct host_file {
 	const char *guest_path;
 };
 
+struct volume {
+	const char *host_path;
+	const char *guest_path;
+	bool read_only;
+};
+#define VOLUMES_MAX 8 /* as the manifest has drivers for them */
+
 struct settings {
 	struct grant grants[LIST_MAX];
 	size_t ngrants;
@@ -59,6 +66,8 @@ struct settings {
 	size_t nfiles;
 	struct host_file outputs[LIST_MAX];
 	size_t noutputs;
+	struct volume volumes[VOLUMES_MAX];
+	size_t nvolumes;
 	struct string_list env, env_files;
 	const char *directory; /* --workdir: NULL is the root */
 	const char *name;

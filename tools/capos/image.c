@@ -117,21 +117,11 @@ static void add_base(struct archive_writer *writer, const struct settings *setti
 		die("%s is no good boot archive: %s", path, problem);
 }
 
-/*
- * What the guest is to run: the program's name if the image has it or may find it on its PATH, else
- * the path under which the host's file of that name was put in.
- */
-static const char *place_program(struct archive_writer *writer, const char *program)
+static void check_program(const char *program, const char *host_path)
 {
 	struct stat st;
 
-	if (program[0] == '\0')
-		die("the program's name is empty");
-	if (!strchr(program, '/') && strcmp(program, ".") != 0 && strcmp(program, "..") != 0)
-		return program;
-	if (program[0] == '/' && archive_writer_find(writer, program + 1))
-		return program;
-	if (stat(program, &st) != 0) {
+	if (stat(host_path, &st) != 0) {
 		complain("%s: %s, neither in the image nor on the host", program, strerror(errno));
 		exit(EXIT_MISSING);
 	}
@@ -142,16 +132,61 @@ static const char *place_program(struct archive_writer *writer, const char *prog
 		                                : "it is not executable (chmod +x makes it so)");
 		exit(EXIT_NO_PROGRAM);
 	}
+}
+
+/* The host's path of what is below a volume in the guest; NULL: it is below none, or not there. */
+static char *path_in_volume(const struct settings *settings, const char *program)
+{
+	for (size_t i = 0; i < settings->nvolumes; i++) {
+		const struct volume *v = &settings->volumes[i];
+		size_t length = strlen(v->guest_path);
+		char *path;
+
+		if (strncmp(program, v->guest_path, length) != 0 || program[length] != '/')
+			continue;
+		path = must_format("%s%s", v->host_path, program + length);
+		if (access(path, F_OK) == 0)
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
+/*
+ * What the guest is to run: the program's name if the image has it or may find it on its PATH, else
+ * the path under which the host's file of that name was put in.  init starts what the archive has,
+ * so a program of a volume is put in, too, under the path that it has there.
+ */
+static const char *place_program(struct archive_writer *writer, const struct settings *settings,
+                                 const char *program)
+{
+	char *host_path;
+
+	if (program[0] == '\0')
+		die("the program's name is empty");
+	if (!strchr(program, '/') && strcmp(program, ".") != 0 && strcmp(program, "..") != 0)
+		return program;
+	if (program[0] == '/' && archive_writer_find(writer, program + 1))
+		return program;
+	host_path = path_in_volume(settings, program);
+	if (host_path) {
+		check_program(program, host_path);
+		put_into_guest(writer, host_path, program);
+		free(host_path);
+		return program;
+	}
+	check_program(program, program);
 	char *guest_path = must_format("/run/%s", strrchr(program, '/') + 1);
 	put_into_guest(writer, program, guest_path);
 	return guest_path;
 }
 
-/* What the programs among the host's files are linked with when they are started. */
-static void add_linker(struct archive_writer *writer)
+/* What the programs among the host's files are linked with when they are started, and perhaps those
+ * of a volume. */
+static void add_linker(struct archive_writer *writer, const struct settings *settings)
 {
 	const char *library = installed_file("libc.so");
-	int error = linker_add(writer, library);
+	int error = linker_add(writer, library, settings->nvolumes);
 
 	if (error != 0)
 		die("cannot put %s into the guest: %s", library, strerror(error));
@@ -170,7 +205,7 @@ static void *add_request(struct archive_writer *writer, const struct settings *s
 	uint32_t length;
 
 	if (settings->program)
-		program = place_program(writer, settings->program[0]);
+		program = place_program(writer, settings, settings->program[0]);
 	if (!program && !settings->list_capabilities)
 		return NULL;
 	void *request = request_build(settings, program, &length);
@@ -245,7 +280,7 @@ void image_write(const struct settings *settings, int fd)
 	void *request = add_request(&writer, settings);
 	if (!request && !settings->written_image && !archive_writer_find(&writer, "etc/program"))
 		die("no program is given, and the image names none");
-	add_linker(&writer);
+	add_linker(&writer, settings);
 	const char *obstacle = archive_writer_obstacle(&writer);
 	if (obstacle)
 		die("/%s of the guest would be a file or a link, and there are files below it too",

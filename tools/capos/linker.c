@@ -63,19 +63,18 @@ static bool needs_linker(const struct archive_writer_item *item)
 	return needs;
 }
 
-int linker_add(struct archive_writer *writer, const char *library)
+int linker_add(struct archive_writer *writer, const char *library, bool wanted)
 {
 	struct stat st;
 
 	if (archive_writer_find(writer, LINKER_PATH + 1))
 		return 0;
-	for (size_t i = 0; i < writer->count; i++) {
-		if (!needs_linker(&writer->items[i]))
-			continue;
-		if (stat(library, &st) != 0)
-			return errno;
-		return archive_writer_add_path(writer, LINKER_PATH, 0755, st.st_mtime, library,
-		                               (uint64_t)st.st_size);
-	}
-	return 0;
+	for (size_t i = 0; i < writer->count && !wanted; i++)
+		wanted = needs_linker(&writer->items[i]);
+	if (!wanted)
+		return 0;
+	if (stat(library, &st) != 0)
+		return errno;
+	return archive_writer_add_path(writer, LINKER_PATH, 0755, st.st_mtime, library,
+	                               (uint64_t)st.st_size);
 }

@@ -17,6 +17,7 @@
 #define MEMORY_MAX      (1u << 20)         /* MiB: 1 TiB */
 #define TIMEOUT_MAX     UINT64_C(31536000) /* seconds: a year */
 #define NAME_MAX_LENGTH 64
+#define GUEST_MOUNT_MAX 255 /* as init takes it */
 
 #define RUN   (COMMAND_BIT(COMMAND_RUN) | COMMAND_BIT(COMMAND_SHELL))
 #define IMAGE COMMAND_BIT(COMMAND_IMAGE)
@@ -136,12 +137,58 @@ static const char *set_output(struct settings *s, const char *value)
 	return NULL;
 }
 
+static bool is_below(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+
+	return strncmp(path, directory, length) == 0 && (path[length] == '/' || !path[length]);
+}
+
+/* Whether another volume can be mounted there; takes slashes at its end away. */
+static const char *check_mount(const struct settings *s, char *guest)
+{
+	size_t length = strlen(guest);
+
+	while (length > 1 && guest[length - 1] == '/')
+		guest[--length] = '\0';
+	if (!is_guest_path(guest) || length < 2 || length > GUEST_MOUNT_MAX || strstr(guest, "//"))
+		return "must have a path of at most 255 bytes without . and .. in the guest, and "
+		       "not its root";
+	for (size_t i = 0; i < s->nvolumes; i++)
+		if (is_below(guest, s->volumes[i].guest_path) ||
+		    is_below(s->volumes[i].guest_path, guest))
+			return "cannot be where another volume is, nor above or below it";
+	return NULL;
+}
+
 static const char *set_volume(struct settings *s, const char *value)
 {
-	(void)s;
-	(void)value;
-	return "there are no volumes; --file HOST:GUEST copies a file or a directory in, "
-	       "--output GUEST:HOST copies one out at the end";
+	struct volume *v = &s->volumes[s->nvolumes];
+	char *text = must_format("%s", value);
+	char *guest = text;
+
+	if (s->nvolumes == VOLUMES_MAX)
+		return "there can be at most 8 volumes";
+	/* The host's name may have colons in it. */
+	for (char *at = strchr(text, ':'); at; at = strchr(at + 1, ':'))
+		if (at[1] == '/')
+			guest = at + 1;
+	if (guest == text || guest - 1 == text)
+		return "must be HOST:GUEST or HOST:GUEST:ro, with GUEST an absolute path";
+	guest[-1] = '\0';
+	char *options = strchr(guest, ':');
+	if (options) {
+		*options++ = '\0';
+		if (strcmp(options, "ro") != 0 && strcmp(options, "rw") != 0)
+			return "may end in :ro or :rw, and in nothing else";
+	}
+	*v = (struct volume){.host_path = text,
+	                     .guest_path = guest,
+	                     .read_only = options && strcmp(options, "ro") == 0};
+	const char *problem = check_mount(s, guest);
+	if (!problem)
+		s->nvolumes++;
+	return problem;
 }
 
 static const char *set_file_limit(struct settings *s, const char *value)
@@ -300,8 +347,10 @@ const struct option_entry option_table[] = {
         {"output", 0, "GUEST:HOST", RUN, NULL, set_output,
          "copies a file or a directory out of the guest when the program has ended, also when it "
          "failed or was killed. Repeatable."},
-        {"volume", 'v', "HOST:GUEST", RUN, "<file>", set_volume,
-         "refused: there are no volumes; see --file and --output."},
+        {"volume", 'v', "HOST:GUEST[:ro]", RUN | CAPS, "<file>", set_volume,
+         "gives the guest a directory of the host, at GUEST: what is written there is in HOST at "
+         "once. ro: to read only. Symbolic links in it lead where they say in the guest, never "
+         "out of HOST in the host. At most 8."},
         {"zoneinfo", 0, NULL, RUN | IMAGE, NULL, set_zoneinfo,
          "puts this machine's time zones into the guest, for TZ=Europe/Berlin and the like."},
         {"certificates", 0, NULL, RUN | IMAGE, NULL, set_certificates,

@@ -107,6 +107,21 @@ static void check_outputs(const struct settings *s)
 	}
 }
 
+static void check_volumes(const struct settings *s)
+{
+	for (size_t i = 0; i < s->nvolumes; i++) {
+		const char *path = s->volumes[i].host_path;
+		struct stat st;
+
+		if (stat(path, &st) != 0)
+			die("--volume %s: %s", path, strerror(errno));
+		if (!S_ISDIR(st.st_mode))
+			die("--volume %s: %s", path, strerror(ENOTDIR));
+		if (access(path, R_OK | X_OK) != 0)
+			die("--volume %s: %s", path, strerror(errno));
+	}
+}
+
 void preflight(const struct settings *settings)
 {
 	for (size_t i = 0; i < settings->nforwards; i++)
@@ -120,4 +135,5 @@ void preflight(const struct settings *settings)
 	if (settings->pcap)
 		check_writable("--pcap", settings->pcap);
 	check_outputs(settings);
+	check_volumes(settings);
 }

@@ -126,7 +126,7 @@ void *request_build(const struct settings *settings, const char *program, uint32
 	struct network_grant grants[LIST_MAX];
 	struct msg_text servers[ADDRESS_NAME_SERVERS];
 	struct address address;
-	const char *files[LIST_MAX], *outputs[LIST_MAX];
+	const char *files[LIST_MAX], *outputs[LIST_MAX], *volumes[VOLUMES_MAX];
 	size_t nargs = 0;
 
 	while (program && settings->program[nargs + 1])
@@ -135,6 +135,8 @@ void *request_build(const struct settings *settings, const char *program, uint32
 		files[i] = settings->files[i].guest_path;
 	for (size_t i = 0; i < settings->noutputs; i++)
 		outputs[i] = settings->outputs[i].guest_path;
+	for (size_t i = 0; i < settings->nvolumes; i++)
+		volumes[i] = settings->volumes[i].guest_path;
 
 	struct program_request request = {
 	        .args = text_list(program,
@@ -143,6 +145,7 @@ void *request_build(const struct settings *settings, const char *program, uint32
 	        .env = text_list(NULL, settings->env.items, settings->env.count),
 	        .files = text_list(NULL, files, settings->nfiles),
 	        .outputs = text_list(NULL, outputs, settings->noutputs),
+	        .volumes = text_list(NULL, volumes, settings->nvolumes),
 	        .directory = text_of(settings->directory ? settings->directory : ""),
 	        .list_capabilities = settings->list_capabilities,
 	        .has_network = settings->address,
@@ -166,5 +169,6 @@ void *request_build(const struct settings *settings, const char *program, uint32
 	free((void *)request.env.items);
 	free((void *)request.files.items);
 	free((void *)request.outputs.items);
+	free((void *)request.volumes.items);
 	return message;
 }

@@ -96,6 +96,8 @@ static const unsigned char status_errno[] = {
         [STATUS_NO_MESSAGE] = ENOMSG,
         [STATUS_TOO_BIG] = E2BIG,
         [STATUS_OUT_OF_RANGE] = ERANGE,
+        [STATUS_CROSS_VOLUME] = EXDEV,
+        [STATUS_OVER_QUOTA] = EDQUOT,
 };
 
 int errno_of(int result)

@@ -59,7 +59,8 @@ struct file_ops {
 	long (*lock)(struct file *f, int command, long argument);
 	/* A descriptor of it is being closed, of others perhaps. */
 	void (*closing)(struct file *f);
-	uint32_t pipe_capacity;          /* bytes, of pipes; 0: EBADF of F_GETPIPE_SZ */
+	int (*sync)(struct file *f, bool data_only); /* fsync; NULL: there is nothing to wait for */
+	uint32_t pipe_capacity;                      /* bytes, of pipes; 0: EBADF of F_GETPIPE_SZ */
 	void (*close)(struct file *f);   /* the last reference is gone: release everything it owns,
 	                                    not f itself */
 	const struct socket_ops *socket; /* NULL: ENOTSOCK for socket calls */

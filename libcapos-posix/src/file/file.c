@@ -211,22 +211,10 @@ static int regular_utimens(struct file *f, const int64_t times_ns[2])
 
 static int regular_memory(struct file *f, uint64_t *memory)
 {
-	struct file_memory_results results;
-	struct capos_call call = FILES_CALL();
-	int result;
+	uint64_t size;
 
 	contents_note_read(contents_of(f));
-	result = file_memory(object_of(f), &results, &call);
-	if (result)
-		return errno_of(result);
-	*memory = CAP_NULL;
-	for (uint32_t i = 0; i < call.ncaps; i++) {
-		if (i == results.memory_index)
-			*memory = call.caps[i];
-		else
-			cap_release(call.caps[i]);
-	}
-	return *memory ? 0 : -EIO;
+	return volume_memory(object_of(f), memory, &size);
 }
 
 static int regular_carry(struct file *f, struct carried *out)
@@ -246,8 +234,26 @@ static void regular_close(struct file *f)
 
 static int regular_share(struct file *f, uint64_t *memory)
 {
+	uint64_t size;
+	int result;
+
 	contents_note_read(contents_of(f));
-	return contents_object(contents_of(f), memory);
+	result = contents_object(contents_of(f), memory);
+	/* A volume's file has none.  To be read it may be a copy, as Linux's 9p shows the bytes of
+	 * the time when they were mapped. */
+	if (result == -ENODEV && (f->flags & O_ACCMODE) == O_RDONLY)
+		return volume_memory(object_of(f), memory, &size);
+	return result;
+}
+
+/* Where the bytes are shared pages there is nothing to be waited for. */
+static int regular_sync(struct file *f, bool data_only)
+{
+	const struct file_sync_params params = {.data_only = data_only};
+
+	if (contents_of(f)->object)
+		return 0;
+	return errno_of(file_sync(object_of(f), &params, NULL));
 }
 
 static const struct file_ops regular_ops = {
@@ -265,6 +271,7 @@ static const struct file_ops regular_ops = {
         .share = regular_share,
         .lock = file_record_lock,
         .closing = file_closing,
+        .sync = regular_sync,
         .close = regular_close,
         .carry = regular_carry,
 };

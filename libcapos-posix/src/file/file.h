@@ -15,6 +15,7 @@
 
 #include "core/core.h"
 #include "file/made.h"
+#include "file/volume.h"
 
 /* Bytes that one File.read or write carries (schema/service.capnp), with room for the message
  * around them. */
@@ -32,6 +33,9 @@ int path_check(const char *path);
  * descriptor, not a directory, no "files" capability, empty path. */
 int path_base(int directory_fd, const char *path, cap_t *base);
 cap_t path_root(void);
+/* The root that the process was given, which the files service serves: for files that have no name.
+ * The root of now may be in a volume. */
+cap_t path_files(void);
 cap_t path_cwd(void);
 struct msg_text path_text(const char *path);
 /* Most bytes that a file may be made long by this process (RLIMIT_FSIZE). */
@@ -102,7 +106,8 @@ int mqueue_restore(const struct carried *in, struct file **out);
 
 void stat_from(const struct file_stat *in, struct stat *st);
 
-#define FILES_DEVICE    1u /* st_dev of files */
+#define FILES_DEVICE    1u  /* st_dev of files */
+#define VOLUME_DEVICES  16u /* plus its number: of a volume's */
 #define FILES_BLOCKSIZE 4096
 
 #endif

@@ -49,9 +49,11 @@ static uint32_t server_flags(int flags)
 static int open_regular(const struct directory_open_results *results, const struct capos_call *call,
                         int flags, struct file **out)
 {
+	/* A volume has no objects to give. */
 	struct contents contents = {.file = call->caps[0],
-	                            .asked = flags & O_PATH,
-	                            .unread = results->stat.access_ns <= results->stat.modify_ns};
+	                            .asked = flags & O_PATH || results->stat.volume,
+	                            .unread = !results->stat.volume &&
+	                                      results->stat.access_ns <= results->stat.modify_ns};
 
 	/* The File is the first that comes, its contents the second. */
 	if (results->file_index != 0 || call->ncaps > 1 + (results->has_contents ? 1u : 0u))
@@ -73,22 +75,28 @@ static int open_fifo(const struct directory_open_results *results, const struct 
 	return -ENOMEM;
 }
 
-static int open_path(int directory_fd, const char *path, int flags, unsigned mode,
-                     struct file **out)
+/* Whether a symlink at the path's end is followed. */
+static bool open_follows(uint32_t flags)
+{
+	return !(flags & OPEN_NO_FOLLOW) &&
+	       (flags & (OPEN_CREATE | OPEN_EXCLUSIVE)) != (OPEN_CREATE | OPEN_EXCLUSIVE);
+}
+
+static int open_from(struct path_walk w, int flags, unsigned mode, struct file **out)
 {
 	struct directory_open_params params = {.flags = server_flags(flags),
 	                                       .mode = path_umask(mode)};
 	struct directory_open_results results;
-	struct capos_call call = FILES_CALL();
-	cap_t base;
-	int result = path_base(directory_fd, path, &base);
+	struct capos_call call;
+	int result;
 
+	do {
+		call = FILES_CALL();
+		params.path = w.path;
+		result = directory_open(w.base, &params, &results, &call);
+	} while (path_goes_on(&w, open_follows(params.flags), &result));
 	if (result)
 		return result;
-	params.path = path_text(path);
-	result = directory_open(base, &params, &results, &call);
-	if (result)
-		return errno_of(result);
 	if (!call.ncaps)
 		return -EIO;
 	if (results.stat.type == FILE_TYPE_SOCKET && !(flags & O_PATH)) {
@@ -107,17 +115,30 @@ static int open_path(int directory_fd, const char *path, int flags, unsigned mod
 	return result;
 }
 
+static int open_path(int directory_fd, const char *path, int flags, unsigned mode,
+                     struct file **out)
+{
+	struct path_walk w;
+	int result = path_start(&w, directory_fd, path);
+
+	return result ? result : open_from(w, flags, mode, out);
+}
+
 int file_open_socket(const char *path, cap_t *file, cap_t *memory)
 {
-	const struct directory_open_params params = {
-	        .path = path_text(path), .flags = OPEN_READ | OPEN_WRITE | OPEN_CONTENTS};
+	struct directory_open_params params = {.flags = OPEN_READ | OPEN_WRITE | OPEN_CONTENTS};
 	struct directory_open_results results;
-	struct capos_call call = FILES_CALL();
-	cap_t base;
-	int result = path_base(AT_FDCWD, path, &base);
+	struct capos_call call;
+	struct path_walk w;
+	int result = path_start(&w, AT_FDCWD, path);
 
-	if (!result)
-		result = errno_of(directory_open(base, &params, &results, &call));
+	if (result)
+		return result;
+	do {
+		call = FILES_CALL();
+		params.path = w.path;
+		result = directory_open(w.base, &params, &results, &call);
+	} while (path_goes_on(&w, true, &result));
 	if (result)
 		return result == -ENXIO || result == -EISDIR ? -ECONNREFUSED : result;
 	if (results.stat.type == FILE_TYPE_SOCKET && results.has_contents && call.ncaps == 2) {
@@ -253,6 +274,7 @@ long sys_memfd_create(long name, long flags)
 {
 	char text[MEMFD_NAME_MAX + 1];
 	long length = user_string(text, sizeof(text), name);
+	struct path_walk w;
 	struct file *f;
 	int result;
 
@@ -262,7 +284,10 @@ long sys_memfd_create(long name, long flags)
 		result = (int)absent_flags(ABSENT_MEMFD, (unsigned long)flags);
 		return result ? result : -EINVAL;
 	}
-	result = open_path(AT_FDCWD, "/", O_TMPFILE | O_RDWR, 0777, &f);
+	if (!path_files())
+		return -EACCES;
+	path_start_at(&w, path_files(), "/");
+	result = open_from(w, O_TMPFILE | O_RDWR, 0777, &f);
 	if (result)
 		return result;
 	result = fd_install(f, 0, flags & MFD_CLOEXEC);
@@ -307,24 +332,26 @@ long sys_truncate(long path, long size)
 	return result;
 }
 
-/* Files are in memory: what is written is where it stays. */
-static long sync_file(long fd)
+/* Files in memory are where they stay; those of volumes go to the host's disk. */
+static long sync_file(long fd, bool data_only)
 {
 	struct file *f = fd_file((int)fd);
 
 	if (!f || f->flags & O_PATH)
 		return -EBADF;
+	if (f->ops->sync)
+		return f->ops->sync(f, data_only);
 	return f->ops->seek ? 0 : -EINVAL;
 }
 
 long sys_fsync(long fd)
 {
-	return sync_file(fd);
+	return sync_file(fd, false);
 }
 
 long sys_fdatasync(long fd)
 {
-	return sync_file(fd);
+	return sync_file(fd, true);
 }
 
 long sys_sync(void)

@@ -29,14 +29,23 @@ void file_locks_restore(void)
 	owner_process = process_id();
 }
 
-/* Makes this process an owner: 0 or -errno. */
-static int become_owner(void)
+/* Makes this process an owner where the file is: 0 or -errno. */
+static int become_owner(cap_t file)
 {
 	struct directory_lock_owner_results results;
+	struct file_stat_results where = {.stat.volume = 0};
 	struct capos_call call = FILES_CALL();
-	int result = path_root() ? directory_lock_owner(path_root(), &results, &call)
-	                         : STATUS_NO_BUFFERS;
+	cap_t volume = CAP_NULL;
+	int result = file_stat(file, &where, &call);
 
+	if (!result && where.stat.volume)
+		result = volume_directory(where.stat.volume, &volume);
+	else if (!result && !path_root())
+		result = STATUS_NO_BUFFERS;
+	call = FILES_CALL();
+	if (!result)
+		result = directory_lock_owner(volume ? volume : path_root(), &results, &call);
+	cap_release(volume);
 	/* The capability stays in the process's table, and goes with that. */
 	if (result && result != STATUS_EXISTS)
 		return -ENOLCK;
@@ -70,7 +79,7 @@ static ssize_t attempt(void *context)
 	int result = try_lock(r);
 
 	if (result == STATUS_NOT_PERMITTED) {
-		int error = become_owner();
+		int error = become_owner(r->file);
 		if (error)
 			return error;
 		result = try_lock(r);
@@ -90,7 +99,7 @@ static long change(struct request *r, bool wait)
 	r->params.wait = wait;
 	r->params.wake_bits = wait ? PROCESS_WAKE_BITS : 0;
 	if (r->params.kind == LOCK_KIND_PROCESS && !file_locks_used()) {
-		result = become_owner();
+		result = become_owner(r->file);
 		if (result)
 			return result;
 	}

@@ -38,6 +38,13 @@ cap_t path_root(void)
 	return root_directory ? root_directory : start_cap("files");
 }
 
+cap_t path_files(void)
+{
+	cap_t files = start_cap("files");
+
+	return files ? files : path_root();
+}
+
 cap_t path_cwd(void)
 {
 	cap_t start = working_directory ? working_directory : start_cap("directory");
@@ -139,16 +146,19 @@ long sys_chdir(long path)
 {
 	struct directory_open_params params = {.flags = OPEN_DIRECTORY};
 	struct directory_open_results results;
-	struct capos_call call = FILES_CALL();
-	cap_t base;
-	int result = path_base(AT_FDCWD, (const char *)path, &base);
+	struct capos_call call;
+	struct path_walk w;
+	int result = path_start(&w, AT_FDCWD, (const char *)path);
 
 	if (result)
 		return result;
-	params.path = path_text((const char *)path);
-	result = directory_open(base, &params, &results, &call);
+	do {
+		call = FILES_CALL();
+		params.path = w.path;
+		result = directory_open(w.base, &params, &results, &call);
+	} while (path_goes_on(&w, true, &result));
 	if (result)
-		return errno_of(result);
+		return result;
 	if (!call.ncaps)
 		return -EIO;
 	change_directory(call.caps[0]);
@@ -163,9 +173,10 @@ long sys_chroot(long path)
 {
 	struct directory_subdirectory_params params;
 	struct directory_subdirectory_results results;
-	struct capos_call call = FILES_CALL();
-	cap_t base, start;
-	int result = path_base(AT_FDCWD, (const char *)path, &base);
+	struct capos_call call;
+	struct path_walk w;
+	cap_t start;
+	int result = path_start(&w, AT_FDCWD, (const char *)path);
 
 	if (result)
 		return result;
@@ -176,10 +187,13 @@ long sys_chroot(long path)
 			return result;
 		working_directory = start;
 	}
-	params.path = path_text((const char *)path);
-	result = directory_subdirectory(base, &params, &results, &call);
+	do {
+		call = FILES_CALL();
+		params.path = w.path;
+		result = directory_subdirectory(w.base, &params, &results, &call);
+	} while (path_goes_on(&w, true, &result));
 	if (result)
-		return errno_of(result);
+		return result;
 	if (!call.ncaps)
 		return -EIO;
 	cap_release(root_directory);

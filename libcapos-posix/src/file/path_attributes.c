@@ -16,6 +16,7 @@
 
 /* Linux's number for a file system in memory. */
 #define TMPFS_MAGIC 0x01021994
+#define V9FS_MAGIC  0x01021997 /* for one that 9P serves */
 
 /* As for Linux's superuser: everything may be read, written and searched; run only what has an
  * execute bit. */
@@ -55,14 +56,17 @@ long sys_fchmodat(long directory_fd, long path, long mode)
 {
 	struct directory_set_mode_params params = {.mode = (uint32_t)mode & 07777,
 	                                           .follow_link = true};
-	struct capos_call call = FILES_CALL();
-	cap_t base;
-	int result = path_base((int)directory_fd, (const char *)path, &base);
+	struct path_walk w;
+	int result = path_start(&w, (int)directory_fd, (const char *)path);
 
 	if (result)
 		return result;
-	params.path = path_text((const char *)path);
-	return errno_of(directory_set_mode(base, &params, &call));
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_set_mode(w.base, &params, &call);
+	} while (path_goes_on(&w, true, &result));
+	return result;
 }
 
 long sys_chmod(long path, long mode)
@@ -102,9 +106,8 @@ long sys_fchownat(long directory_fd, long path, long user, long group, long flag
 	                                            .group = (uint32_t)group,
 	                                            .follow_link = !(flags & AT_SYMLINK_NOFOLLOW)};
 	const char *text = !path && flags & AT_EMPTY_PATH ? "" : (const char *)path;
-	struct capos_call call = FILES_CALL();
+	struct path_walk w;
 	struct stat st;
-	cap_t base;
 	int result;
 
 	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
@@ -114,15 +117,19 @@ long sys_fchownat(long directory_fd, long path, long user, long group, long flag
 		return result;
 	if (!*text && directory_fd != AT_FDCWD)
 		return change_owner(fd_file((int)directory_fd), user, group);
-	if (st.st_dev != FILES_DEVICE)
+	if (st.st_dev != FILES_DEVICE && st.st_dev < VOLUME_DEVICES)
 		return check_owner(user, group);
 	if (!*text)
 		text = ".";
-	result = path_base((int)directory_fd, text, &base);
+	result = path_start(&w, (int)directory_fd, text);
 	if (result)
 		return result;
-	params.path = path_text(text);
-	return errno_of(directory_set_owner(base, &params, &call));
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_set_owner(w.base, &params, &call);
+	} while (path_goes_on(&w, params.follow_link, &result));
+	return result;
 }
 
 long sys_chown(long path, long user, long group)
@@ -164,9 +171,8 @@ long sys_utimensat(long directory_fd, long path, long times, long flags)
 {
 	struct timespec t[2];
 	struct directory_set_times_params params = {.follow_link = !(flags & AT_SYMLINK_NOFOLLOW)};
-	struct capos_call call = FILES_CALL();
 	int64_t now = cap_realtime(), ns[2] = {now, now};
-	cap_t base;
+	struct path_walk w;
 	int result = 0;
 
 	if (flags & ~AT_SYMLINK_NOFOLLOW) {
@@ -186,18 +192,22 @@ long sys_utimensat(long directory_fd, long path, long times, long flags)
 			return -EBADF;
 		return f->ops->utimens ? f->ops->utimens(f, ns) : -EINVAL;
 	}
-	result = path_base((int)directory_fd, (const char *)path, &base);
+	result = path_start(&w, (int)directory_fd, (const char *)path);
 	if (result)
 		return result;
-	params.path = path_text((const char *)path);
 	params.access_ns = ns[0];
 	params.modify_ns = ns[1];
-	return errno_of(directory_set_times(base, &params, &call));
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_set_times(w.base, &params, &call);
+	} while (path_goes_on(&w, params.follow_link, &result));
+	return result;
 }
 
 /* ---- The file system ---- */
 
-static long space_of(cap_t directory, long out)
+static long space_of(cap_t directory, bool volume, long out)
 {
 	struct directory_space_results results;
 	struct statfs space;
@@ -206,7 +216,7 @@ static long space_of(cap_t directory, long out)
 	if (result)
 		return errno_of(result);
 	space = (struct statfs){
-	        .f_type = TMPFS_MAGIC,
+	        .f_type = volume ? V9FS_MAGIC : TMPFS_MAGIC,
 	        .f_bsize = results.block_size,
 	        .f_frsize = results.block_size,
 	        .f_blocks = results.blocks,
@@ -218,19 +228,35 @@ static long space_of(cap_t directory, long out)
 	return user_put(out, &space);
 }
 
+/* Of the file system that the file is in. */
+static long space_where(const struct stat *st, long out)
+{
+	cap_t directory;
+	long result;
+
+	if (st->st_dev <= VOLUME_DEVICES)
+		return path_root() ? space_of(path_root(), false, out) : -EACCES;
+	result = volume_directory((uint32_t)st->st_dev - VOLUME_DEVICES, &directory);
+	if (result)
+		return result;
+	result = space_of(directory, true, out);
+	cap_release(directory);
+	return result;
+}
+
 long sys_statfs(long path, long buffer)
 {
 	struct stat st;
 	int result = stat_at(AT_FDCWD, (const char *)path, 0, &st);
 
-	if (result)
-		return result;
-	return path_root() ? space_of(path_root(), buffer) : -EACCES;
+	return result ? result : space_where(&st, buffer);
 }
 
 long sys_fstatfs(long fd, long buffer)
 {
-	if (!fd_file((int)fd))
-		return -EBADF;
-	return path_root() ? space_of(path_root(), buffer) : -EACCES;
+	struct file *f = fd_file((int)fd);
+	struct stat st = {.st_dev = 0};
+	int result = !f ? -EBADF : f->ops->stat ? f->ops->stat(f, &st) : 0;
+
+	return result ? result : space_where(&st, buffer);
 }

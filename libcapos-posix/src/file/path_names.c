@@ -8,6 +8,7 @@
 #include <sys/auxv.h>
 
 #include <capos/schema/service_client.h>
+#include <capos/schema/status.h>
 
 #include "core/core.h"
 #include "file/file.h"
@@ -15,14 +16,17 @@
 long sys_mkdirat(long directory_fd, long path, long mode)
 {
 	struct directory_make_directory_params params = {.mode = path_umask((unsigned)mode)};
-	struct capos_call call = FILES_CALL();
-	cap_t base;
-	int result = path_base((int)directory_fd, (const char *)path, &base);
+	struct path_walk w;
+	int result = path_start(&w, (int)directory_fd, (const char *)path);
 
 	if (result)
 		return result;
-	params.path = path_text((const char *)path);
-	return errno_of(directory_make_directory(base, &params, &call));
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_make_directory(w.base, &params, &call);
+	} while (path_goes_on(&w, false, &result));
+	return result;
 }
 
 long sys_mkdir(long path, long mode)
@@ -33,14 +37,17 @@ long sys_mkdir(long path, long mode)
 static long make_fifo(long directory_fd, long path, long mode)
 {
 	struct directory_make_fifo_params params = {.mode = path_umask((unsigned)mode)};
-	struct capos_call call = FILES_CALL();
-	cap_t base;
-	int result = path_base((int)directory_fd, (const char *)path, &base);
+	struct path_walk w;
+	int result = path_start(&w, (int)directory_fd, (const char *)path);
 
 	if (result)
 		return result;
-	params.path = path_text((const char *)path);
-	return errno_of(directory_make_fifo(base, &params, &call));
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_make_fifo(w.base, &params, &call);
+	} while (path_goes_on(&w, false, &result));
+	return result == -EOPNOTSUPP ? -EPERM : result; /* a volume has none */
 }
 
 /* A name of a device, which opens nothing, or of a socket. */
@@ -52,14 +59,17 @@ static long make_node(long directory_fd, long path, long mode, long device)
 	                                 : FILE_TYPE_BLOCK_DEVICE,
 	        .mode = path_umask((unsigned)mode),
 	        .device = (uint64_t)device};
-	struct capos_call call = FILES_CALL();
-	cap_t base;
-	int result = path_base((int)directory_fd, (const char *)path, &base);
+	struct path_walk w;
+	int result = path_start(&w, (int)directory_fd, (const char *)path);
 
 	if (result)
 		return result;
-	params.path = path_text((const char *)path);
-	return errno_of(directory_make_node(base, &params, &call));
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_make_node(w.base, &params, &call);
+	} while (path_goes_on(&w, false, &result));
+	return result == -EOPNOTSUPP ? -EPERM : result; /* a volume has none */
 }
 
 int file_make_socket(const char *path)
@@ -98,17 +108,20 @@ long sys_mknod(long path, long mode, long device)
 long sys_unlinkat(long directory_fd, long path, long flags)
 {
 	struct directory_remove_params params = {.directory = flags & AT_REMOVEDIR};
-	struct capos_call call = FILES_CALL();
-	cap_t base;
+	struct path_walk w;
 	int result;
 
 	if (flags & ~AT_REMOVEDIR)
 		return -EINVAL;
-	result = path_base((int)directory_fd, (const char *)path, &base);
+	result = path_start(&w, (int)directory_fd, (const char *)path);
 	if (result)
 		return result;
-	params.path = path_text((const char *)path);
-	return errno_of(directory_remove(base, &params, &call));
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_remove(w.base, &params, &call);
+	} while (path_goes_on(&w, false, &result));
+	return result;
 }
 
 long sys_unlink(long path)
@@ -124,32 +137,42 @@ long sys_rmdir(long path)
 /* ---- Two paths ---- */
 
 /* Two paths as one Directory can be asked about them.  When both are relative and to different
- * directories, the second is written out from the root in `full`. */
+ * directories, the second is written out from the root.  When one leads to a volume, both are
+ * written out, and each finds its own Directory. */
 struct two_paths {
 	cap_t base;
-	const char *from, *to;
-	char *full; /* allocated, or NULL */
+	struct msg_text from, to;
+	struct path_walk from_walk, to_walk; /* of paths that lead to a volume */
+	char *full[2];                       /* allocated, or NULL: from and to, written out */
 };
 
-static int write_out(struct two_paths *paths, cap_t second)
+/* Relative to `directory`, from now on from the root. */
+static int write_out(struct msg_text *path, cap_t directory, char **full)
 {
 	struct directory_path_results results;
 	struct capos_call call = FILES_CALL();
-	size_t length = strlen(paths->to);
-	int result = directory_path(second, &results, &call);
+	int result = directory_path(directory, &results, &call);
 
 	if (result)
 		return errno_of(result);
-	if (results.path.len + 1 + length >= PATH_BYTES)
+	if (results.path.len + 1 + path->len >= PATH_BYTES)
 		return -ENAMETOOLONG;
-	paths->full = posix_alloc(PATH_BYTES);
-	if (!paths->full)
+	*full = posix_alloc(PATH_BYTES);
+	if (!*full)
 		return -ENOMEM;
-	memcpy(paths->full, results.path.ptr, results.path.len);
-	paths->full[results.path.len] = '/';
-	memcpy(paths->full + results.path.len + 1, paths->to, length + 1);
-	paths->to = paths->full;
+	memcpy(*full, results.path.ptr, results.path.len);
+	(*full)[results.path.len] = '/';
+	memcpy(*full + results.path.len + 1, path->ptr, path->len + 1);
+	*path = path_text(*full);
 	return 0;
+}
+
+static void two_paths_end(struct two_paths *paths)
+{
+	path_end(&paths->from_walk);
+	path_end(&paths->to_walk);
+	posix_free(paths->full[0]);
+	posix_free(paths->full[1]);
 }
 
 static int two_paths(struct two_paths *paths, long from_fd, long from, long to_fd, long to)
@@ -157,26 +180,83 @@ static int two_paths(struct two_paths *paths, long from_fd, long from, long to_f
 	cap_t second;
 	int result;
 
-	*paths = (struct two_paths){.from = (const char *)from, .to = (const char *)to};
-	result = path_base((int)from_fd, paths->from, &paths->base);
+	*paths = (struct two_paths){.base = CAP_NULL};
+	result = path_base((int)from_fd, (const char *)from, &paths->base);
 	if (!result)
-		result = path_base((int)to_fd, paths->to, &second);
-	if (result || paths->to[0] == '/')
+		result = path_base((int)to_fd, (const char *)to, &second);
+	if (result)
 		return result;
-	if (paths->from[0] == '/')
+	paths->from = path_text((const char *)from);
+	paths->to = path_text((const char *)to);
+	if (*paths->to.ptr == '/')
+		return 0;
+	if (*paths->from.ptr == '/')
 		paths->base = second; /* an absolute path means the same anywhere */
 	else if (paths->base != second)
-		return write_out(paths, second);
+		return write_out(&paths->to, second, &paths->full[1]);
 	return 0;
+}
+
+/* After a call that answered `elsewhere`: finds the one volume that both are in, and asks for the
+ * call to be made again there.  0, or -errno: -EXDEV. */
+static int two_paths_follow(struct two_paths *paths)
+{
+	uint32_t from, to;
+	int result = path_root() ? 0 : -EACCES;
+
+	if (!result && *paths->from.ptr != '/')
+		result = write_out(&paths->from, paths->base, &paths->full[0]);
+	if (!result && *paths->to.ptr != '/')
+		result = write_out(&paths->to, paths->base, &paths->full[1]);
+	if (result)
+		return result;
+	path_start_at(&paths->from_walk, path_root(), paths->from.ptr);
+	path_start_at(&paths->to_walk, path_root(), paths->to.ptr);
+	result = path_locate(&paths->from_walk, false, &from);
+	if (!result)
+		result = path_locate(&paths->to_walk, false, &to);
+	if (!result && from != to)
+		result = -EXDEV;
+	paths->base = paths->from_walk.base;
+	paths->from = paths->from_walk.path;
+	paths->to = paths->to_walk.path;
+	return result;
+}
+
+/* Makes a call about both, where they are.  0 or -errno. */
+static int two_paths_ask(struct two_paths *paths, long flags,
+                         int (*ask)(const struct two_paths *paths, long flags))
+{
+	int result = ask(paths, flags);
+
+	if (result == STATUS_ELSEWHERE) {
+		result = two_paths_follow(paths);
+		if (result)
+			return result;
+		result = ask(paths, flags);
+	}
+	return errno_of(result);
 }
 
 /* Of Linux; musl 1.2.5 does not name them. */
 #define RENAME_NOREPLACE 1
 #define RENAME_EXCHANGE  2
 
+static int ask_rename(const struct two_paths *paths, long flags)
+{
+	const struct directory_rename_params params = {
+	        .from = paths->from,
+	        .to = paths->to,
+	        .flags = flags == RENAME_NOREPLACE  ? MOVE_NO_REPLACE
+	                 : flags == RENAME_EXCHANGE ? MOVE_EXCHANGE
+	                                            : 0};
+	struct capos_call call = FILES_CALL();
+
+	return directory_rename(paths->base, &params, &call);
+}
+
 long sys_renameat2(long from_fd, long from, long to_fd, long to, long flags)
 {
-	struct capos_call call = FILES_CALL();
 	struct two_paths paths;
 	int result;
 
@@ -187,16 +267,9 @@ long sys_renameat2(long from_fd, long from, long to_fd, long to, long flags)
 	if (flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
 	result = two_paths(&paths, from_fd, from, to_fd, to);
-	if (!result) {
-		const struct directory_rename_params params = {
-		        .from = path_text(paths.from),
-		        .to = path_text(paths.to),
-		        .flags = flags == RENAME_NOREPLACE  ? MOVE_NO_REPLACE
-		                 : flags == RENAME_EXCHANGE ? MOVE_EXCHANGE
-		                                            : 0};
-		result = errno_of(directory_rename(paths.base, &params, &call));
-	}
-	posix_free(paths.full);
+	if (!result)
+		result = two_paths_ask(&paths, flags, ask_rename);
+	two_paths_end(&paths);
 	return result;
 }
 
@@ -214,16 +287,24 @@ long sys_rename(long from, long to)
 static int check_no_symlink(const struct two_paths *paths)
 {
 	struct stat st;
-	int result = path_stat(paths->base, paths->from, false, &st);
+	int result = path_stat(paths->base, paths->from.ptr, false, &st);
 
 	if (result)
 		return result;
 	return S_ISLNK(st.st_mode) ? (int)absent(ABSENT_LINK_FOLLOW) : 0;
 }
 
+static int ask_link(const struct two_paths *paths, long unused)
+{
+	const struct directory_link_params params = {.from = paths->from, .to = paths->to};
+	struct capos_call call = FILES_CALL();
+
+	(void)unused;
+	return directory_link(paths->base, &params, &call);
+}
+
 long sys_linkat(long from_fd, long from, long to_fd, long to, long flags)
 {
-	struct capos_call call = FILES_CALL();
 	struct two_paths paths;
 	int result;
 
@@ -234,12 +315,9 @@ long sys_linkat(long from_fd, long from, long to_fd, long to, long flags)
 	result = two_paths(&paths, from_fd, from, to_fd, to);
 	if (!result && flags & AT_SYMLINK_FOLLOW)
 		result = check_no_symlink(&paths);
-	if (!result) {
-		const struct directory_link_params params = {.from = path_text(paths.from),
-		                                             .to = path_text(paths.to)};
-		result = errno_of(directory_link(paths.base, &params, &call));
-	}
-	posix_free(paths.full);
+	if (!result)
+		result = two_paths_ask(&paths, 0, ask_link);
+	two_paths_end(&paths);
 	return result;
 }
 
@@ -253,9 +331,8 @@ long sys_link(long from, long to)
 long sys_symlinkat(long target, long directory_fd, long path)
 {
 	struct directory_symlink_params params;
-	struct capos_call call = FILES_CALL();
-	cap_t base;
-	int result = path_base((int)directory_fd, (const char *)path, &base);
+	struct path_walk w;
+	int result = path_start(&w, (int)directory_fd, (const char *)path);
 
 	if (result)
 		return result;
@@ -263,8 +340,12 @@ long sys_symlinkat(long target, long directory_fd, long path)
 	if (result)
 		return result;
 	params.target = path_text((const char *)target);
-	params.path = path_text((const char *)path);
-	return errno_of(directory_symlink(base, &params, &call));
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_symlink(w.base, &params, &call);
+	} while (path_goes_on(&w, false, &result));
+	return result;
 }
 
 long sys_symlink(long target, long path)
@@ -287,11 +368,17 @@ void path_follow(char path[PATH_BYTES])
 	struct directory_read_link_results results;
 
 	for (int links = 0; links < LINKS_MAX && path_root(); links++) {
-		struct capos_call call = FILES_CALL();
+		struct path_walk w;
 		char *name;
+		int result;
 
-		params.path = path_text(path);
-		if (directory_read_link(path_root(), &params, &results, &call))
+		path_start_at(&w, path_root(), path);
+		do {
+			struct capos_call call = FILES_CALL();
+			params.path = w.path;
+			result = directory_read_link(w.base, &params, &results, &call);
+		} while (path_goes_on(&w, false, &result));
+		if (result)
 			return; /* it is no link */
 		name = strrchr(path, '/') + 1;
 		if (*results.target.ptr == '/')
@@ -317,9 +404,8 @@ long sys_readlinkat(long directory_fd, long path, long buffer, long size)
 {
 	struct directory_read_link_params params;
 	struct directory_read_link_results results;
-	struct capos_call call = FILES_CALL();
 	char target[PATH_BYTES], made[PATH_BYTES];
-	cap_t base;
+	struct path_walk w;
 	long length;
 	int result;
 
@@ -336,13 +422,16 @@ long sys_readlinkat(long directory_fd, long path, long buffer, long size)
 	if (length)
 		return length < 0 ? length
 		                  : put_target(target, (size_t)length, buffer, (size_t)size);
-	result = path_base((int)directory_fd, (const char *)path, &base);
+	result = path_start(&w, (int)directory_fd, (const char *)path);
 	if (result)
 		return result;
-	params.path = path_text((const char *)path);
-	result = directory_read_link(base, &params, &results, &call);
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_read_link(w.base, &params, &results, &call);
+	} while (path_goes_on(&w, false, &result));
 	if (result)
-		return errno_of(result);
+		return result;
 	return put_target(results.target.ptr, results.target.len, buffer, (size_t)size);
 }
 

@@ -37,11 +37,18 @@ static bool expand(struct resolving *r, const struct msg_text *target)
 /* When what has been resolved so far is a link, the rest has its target now. */
 static void follow(struct resolving *r, size_t before, bool *fits)
 {
-	const struct directory_read_link_params params = {.path = path_text(r->done)};
+	struct directory_read_link_params params;
 	struct directory_read_link_results results;
-	struct capos_call call = FILES_CALL();
+	struct path_walk w;
+	int result;
 
-	if (directory_read_link(path_root(), &params, &results, &call))
+	path_start_at(&w, path_root(), r->done);
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_read_link(w.base, &params, &results, &call);
+	} while (path_goes_on(&w, false, &result));
+	if (result)
 		return;
 	r->done[results.target.len && *results.target.ptr == '/' ? 0 : before] = 0;
 	*fits = expand(r, &results.target);

@@ -19,7 +19,7 @@ void stat_from(const struct file_stat *in, struct stat *st)
 	                               S_IFIFO, S_IFCHR, S_IFBLK, S_IFSOCK};
 
 	*st = (struct stat){
-	        .st_dev = FILES_DEVICE,
+	        .st_dev = in->volume ? VOLUME_DEVICES + in->volume : FILES_DEVICE,
 	        .st_ino = in->inode,
 	        .st_mode = (in->mode & 07777) |
 	                   (in->type < sizeof(types) / sizeof(types[0]) ? types[in->type] : 0),
@@ -46,15 +46,20 @@ void stat_from(const struct file_stat *in, struct stat *st)
 
 int path_stat(cap_t base, const char *path, bool follow, struct stat *st)
 {
-	const struct directory_stat_params params = {.path = path_text(path),
-	                                             .follow_link = follow};
+	struct directory_stat_params params = {.follow_link = follow};
 	struct directory_stat_results results;
-	struct capos_call call = FILES_CALL();
-	int result = directory_stat(base, &params, &results, &call);
+	struct path_walk w;
+	int result;
 
+	path_start_at(&w, base, path);
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_stat(w.base, &params, &results, &call);
+	} while (path_goes_on(&w, follow, &result));
 	if (!result)
 		stat_from(&results.stat, st);
-	return errno_of(result);
+	return result;
 }
 
 static int stat_file(struct file *f, struct stat *st)

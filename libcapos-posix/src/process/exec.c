@@ -42,16 +42,19 @@ static int open_program(const char *path, cap_t *file)
 {
 	struct directory_open_params params = {.flags = OPEN_READ};
 	struct directory_open_results results;
-	struct capos_call call = FILES_CALL();
-	cap_t base;
-	int result = path_base(AT_FDCWD, path, &base);
+	struct capos_call call;
+	struct path_walk w;
+	int result = path_start(&w, AT_FDCWD, path);
 
 	if (result)
 		return result;
-	params.path = path_text(path);
-	result = directory_open(base, &params, &results, &call);
+	do {
+		call = FILES_CALL();
+		params.path = w.path;
+		result = directory_open(w.base, &params, &results, &call);
+	} while (path_goes_on(&w, true, &result));
 	if (result)
-		return errno_of(result);
+		return result;
 	if (!call.ncaps)
 		return -EIO;
 	*file = call.caps[0];
@@ -187,21 +190,15 @@ static int read_facts(struct image *image, struct script_line *line, char linker
 static int load_image(const char *path, struct image *image, struct script_line *line,
                       char linker[LINKER_MAX])
 {
-	struct file_memory_results results;
-	struct capos_call call = FILES_CALL();
 	cap_t file = CAP_NULL;
 	int result = open_program(path, &file);
 
 	if (result)
 		return result;
-	result = errno_of(file_memory(file, &results, &call));
+	result = volume_memory(file, &image->memory, &image->size);
 	cap_release(file);
 	if (result)
 		return result;
-	if (results.memory_index >= call.ncaps)
-		return -EIO;
-	image->memory = call.caps[results.memory_index];
-	image->size = results.size;
 	result = image->size ? read_facts(image, line, linker) : -ENOEXEC;
 	if (result)
 		cap_release(image->memory);

@@ -218,6 +218,13 @@ static void mounts(const struct process_info *p, struct made_text *t)
 {
 	(void)p;
 	made_print(t, "files / capfiles rw 0 0\nproc /proc proc rw 0 0\n");
+	for (uint32_t i = 0; i < volumes_count(); i++) {
+		char path[PATH_BYTES];
+		uint32_t number;
+
+		if (!volume_at(i, path, &number))
+			made_print(t, "volume%u %s 9p rw 0 0\n", number, path);
+	}
 }
 
 static void limits(const struct process_info *p, struct made_text *t)

@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The process of one volume: holds a virtio 9p device (virtio 1.2, section 5.15, is silent about
+ * the protocol), serves Directory and File.  One request is at the device at a time, and a call is
+ * answered before the next is looked at: clients of other volumes and of the files service do not
+ * wait for this one's host.
+ *
+ * Arguments: "at=PATH", where the volume is mounted, and "number=N".
+ */
+#include <string.h>
+
+#include <capos/log.h>
+#include <capos/schema/kernel.h>
+#include <capos/schema/service_server.h>
+#include <capos/server.h>
+#include <capos/start.h>
+
+#include "drivers/virtio-9p/volume.h"
+#include "services/files/locking.h"
+#include "drivers/virtio/device.h"
+
+/* The word of the volume's root (an export of the manifest); no handle has it: theirs have a
+ * generation above. */
+#define ROOT_WORD 1u
+
+#define QUEUE_REQUESTS  0u
+#define QUEUE_SIZE_MAX  128u /* so that its memory is a page */
+#define BIT_INTERRUPT   1u
+#define MESSAGE_PAGES   (P9_MESSAGE_MAX / CAPOS_PAGE_SIZE)
+#define DMA_PAGES       (1u + 2u * MESSAGE_PAGES) /* the queue, a request, a reply */
+#define DESCRIPTORS_MAX (2u * MESSAGE_PAGES)
+_Static_assert(DESCRIPTORS_MAX <= QUEUE_SIZE_MAX, "a request and its reply fit the queue");
+_Static_assert(VIRTQUEUE_MEMORY_SIZE(QUEUE_SIZE_MAX) == CAPOS_PAGE_SIZE, "the queue is a page");
+
+static struct virtio_device device;
+static struct virtqueue queue;
+static struct virtqueue_slot slots[QUEUE_SIZE_MAX];
+static uint64_t pages[DMA_PAGES];
+static uint8_t *shared; /* with the device: DMA_PAGES pages */
+static uint8_t reply[P9_MESSAGE_MAX];
+static cap_t interrupt_event;
+static struct volume volume;
+
+/* ---- The device ---- */
+
+/* The process ends, and is started anew with a new device; what clients had open is gone then. */
+static _Noreturn void give_up(const char *why)
+{
+	virtio_fail(&device);
+	log_fatal("%s", why);
+}
+
+/* Buffers of `length` bytes in the shared pages from `page` on. */
+static uint32_t buffers_of(uint32_t page, uint32_t length, bool device_writes,
+                           struct virtqueue_buffer *out)
+{
+	uint32_t n = 0;
+
+	for (uint32_t at = 0; at < length; at += CAPOS_PAGE_SIZE, n++) {
+		uint32_t left = length - at;
+
+		out[n] = (struct virtqueue_buffer){
+		        .address = pages[page + n],
+		        .length = left < CAPOS_PAGE_SIZE ? left : (uint32_t)CAPOS_PAGE_SIZE,
+		        .device_writes = device_writes};
+	}
+	return n;
+}
+
+static uint32_t await_device(void)
+{
+	uint32_t token, length;
+	uint64_t bits;
+
+	for (;;) {
+		int result = virtqueue_take(&queue, &token, &length);
+
+		if (!result)
+			return length;
+		if (result != CAP_EAGAIN)
+			give_up("the device's used ring makes no sense");
+		if (virtqueue_want_interrupt(&queue, 1))
+			continue;
+		if (cap_wait(interrupt_event, BIT_INTERRUPT, CAPOS_FOREVER, &bits))
+			give_up("cannot wait for the device");
+		if (virtio_needs_reset(&device))
+			give_up("the device asks for a reset");
+	}
+}
+
+static int transact(struct p9 *p, uint32_t length, uint32_t room, uint32_t *answered)
+{
+	struct virtqueue_buffer buffers[DESCRIPTORS_MAX];
+	uint32_t count = buffers_of(1, length, false, buffers);
+	uint32_t got;
+
+	(void)p;
+	count += buffers_of(1 + MESSAGE_PAGES, room, true, buffers + count);
+	if (virtqueue_add(&queue, buffers, count, 0))
+		return -P9_EIO;
+	virtqueue_kick(&queue);
+	got = await_device();
+	/* A copy, so that what is checked is what is used. */
+	memcpy(reply, shared + (1 + MESSAGE_PAGES) * CAPOS_PAGE_SIZE, got);
+	*answered = got;
+	return 0;
+}
+
+static void set_up_device(void)
+{
+	uint16_t size;
+	void *base;
+	int result = virtio_open(&device, "device");
+
+	if (result)
+		log_fatal("no 9p device: %s", cap_error_text(result));
+	result = virtio_negotiate(&device, VIRTIO_F_EVENT_IDX, 0);
+	if (result)
+		log_fatal("the 9p device cannot be used: %s", cap_error_text(result));
+	result = virtio_dma_allocate(&device, DMA_PAGES, pages, &base, NULL);
+	if (result)
+		log_fatal_error(result, "no memory for the device's queue");
+	shared = base;
+	size = virtio_queue_size(&device, QUEUE_REQUESTS);
+	if (size > QUEUE_SIZE_MAX)
+		size = QUEUE_SIZE_MAX;
+	if (size < DESCRIPTORS_MAX)
+		give_up("the device's queue is too short");
+	result = virtio_queue_setup(&device, &queue, QUEUE_REQUESTS, size, shared, pages, 0, slots);
+	if (!result)
+		result = cap_event_create(&interrupt_event);
+	if (!result)
+		result = virtio_bind_interrupt(&device, interrupt_event, BIT_INTERRUPT);
+	if (result)
+		log_fatal("the 9p device cannot be started: %s", cap_error_text(result));
+	virtio_run(&device);
+}
+
+/* ---- Directory ---- */
+
+static int give(struct msg_call *call, bool directory, uint64_t word, uint16_t *index)
+{
+	int position = server_give_object(server_call_of(call),
+	                                  directory ? DIRECTORY_INTERFACE : FILE_INTERFACE, word);
+
+	if (position < 0) {
+		volume_close(&volume, word);
+		return STATUS_NO_BUFFERS;
+	}
+	*index = (uint16_t)position;
+	return STATUS_OK;
+}
+
+static struct volume_from from(void *object)
+{
+	return object ? volume_from(&volume, object) : volume_root(&volume);
+}
+
+static int serve_open(void *object, struct msg_call *call, const struct directory_open_params *in,
+                      struct directory_open_results *out)
+{
+	uint64_t word;
+	int status = volume_open(&volume, from(object), in->path, in->flags, in->mode, &word,
+	                         &out->stat);
+
+	return status ? status
+	              : give(call, out->stat.type == FILE_TYPE_DIRECTORY, word, &out->file_index);
+}
+
+static int serve_subdirectory(void *object, struct msg_call *call,
+                              const struct directory_subdirectory_params *in,
+                              struct directory_subdirectory_results *out)
+{
+	uint64_t word;
+	int status = volume_subdirectory(&volume, from(object), in->path, &word);
+
+	return status ? status : give(call, true, word, &out->directory_index);
+}
+
+static int serve_stat(void *object, struct msg_call *call, const struct directory_stat_params *in,
+                      struct directory_stat_results *out)
+{
+	(void)call;
+	return volume_stat(&volume, from(object), in->path, in->follow_link, &out->stat);
+}
+
+static int serve_list(void *object, struct msg_call *call, const struct directory_list_params *in,
+                      struct directory_list_results *out)
+{
+	uint32_t count, words = call->out_size / 8;
+	int status;
+
+	if (words <= 8) /* the results' own part */
+		return STATUS_MESSAGE_TOO_LONG;
+	status = volume_list(&volume, from(object), in->position, words - 8, &count, &out->next);
+	out->entries = (struct msg_list){.count = count, .items = volume.entries};
+	return status;
+}
+
+static int serve_make_directory(void *object, struct msg_call *call,
+                                const struct directory_make_directory_params *in)
+{
+	(void)call;
+	return volume_make_directory(&volume, from(object), in->path, in->mode);
+}
+
+static int serve_remove(void *object, struct msg_call *call,
+                        const struct directory_remove_params *in)
+{
+	(void)call;
+	return volume_remove(&volume, from(object), in->path, in->directory);
+}
+
+static int serve_rename(void *object, struct msg_call *call,
+                        const struct directory_rename_params *in)
+{
+	(void)call;
+	return volume_rename(&volume, from(object), in->from, in->to, in->flags);
+}
+
+static int serve_link(void *object, struct msg_call *call, const struct directory_link_params *in)
+{
+	(void)call;
+	return volume_link(&volume, from(object), in->from, in->to);
+}
+
+static int serve_symlink(void *object, struct msg_call *call,
+                         const struct directory_symlink_params *in)
+{
+	(void)call;
+	return volume_symlink(&volume, from(object), in->target, in->path);
+}
+
+static int serve_read_link(void *object, struct msg_call *call,
+                           const struct directory_read_link_params *in,
+                           struct directory_read_link_results *out)
+{
+	(void)call;
+	return volume_read_link(&volume, from(object), in->path, &out->target);
+}
+
+static struct p9_change mode_change(uint32_t mode)
+{
+	return (struct p9_change){.what = P9_SET_MODE, .mode = mode & 07777};
+}
+
+static struct p9_change owner_change(uint32_t user, uint32_t group)
+{
+	return (struct p9_change){.what = (user != KEEP_OWNER ? P9_SET_USER : 0) |
+	                                  (group != KEEP_OWNER ? P9_SET_GROUP : 0),
+	                          .user = user,
+	                          .group = group};
+}
+
+static struct p9_change time_change(int64_t access_ns, int64_t modify_ns)
+{
+	struct p9_change change = {.access_ns = access_ns, .modify_ns = modify_ns};
+
+	if (access_ns != INT64_MIN)
+		change.what |= P9_SET_ACCESS | P9_SET_ACCESS_THAT;
+	if (modify_ns != INT64_MIN)
+		change.what |= P9_SET_MODIFY | P9_SET_MODIFY_THAT;
+	return change;
+}
+
+static int serve_set_mode(void *object, struct msg_call *call,
+                          const struct directory_set_mode_params *in)
+{
+	const struct p9_change change = mode_change(in->mode);
+
+	(void)call;
+	return volume_change(&volume, from(object), in->path, in->follow_link, &change);
+}
+
+static int serve_set_owner(void *object, struct msg_call *call,
+                           const struct directory_set_owner_params *in)
+{
+	const struct p9_change change = owner_change(in->user, in->group);
+
+	(void)call;
+	return volume_change(&volume, from(object), in->path, in->follow_link, &change);
+}
+
+static int serve_set_times(void *object, struct msg_call *call,
+                           const struct directory_set_times_params *in)
+{
+	const struct p9_change change = time_change(in->access_ns, in->modify_ns);
+
+	(void)call;
+	return volume_change(&volume, from(object), in->path, in->follow_link, &change);
+}
+
+static int serve_space(void *object, struct msg_call *call, struct directory_space_results *out)
+{
+	struct p9_space space;
+	int status = volume_space(&volume, &space);
+
+	(void)object;
+	(void)call;
+	if (!status)
+		*out = (struct directory_space_results){.block_size = space.block_size,
+		                                        .blocks = space.blocks,
+		                                        .free_blocks = space.free_blocks,
+		                                        .files = space.files};
+	return status;
+}
+
+static int serve_path(void *object, struct msg_call *call, struct directory_path_results *out)
+{
+	(void)call;
+	return volume_path(&volume, from(object), &out->path);
+}
+
+static int serve_follow(void *object, struct msg_call *call,
+                        const struct directory_follow_params *in,
+                        struct directory_follow_results *out)
+{
+	(void)call;
+	out->volume = volume.number;
+	return volume_follow(&volume, from(object), in->path, in->follow_link, &out->end,
+	                     &out->path);
+}
+
+static int serve_lock_owner(void *object, struct msg_call *call,
+                            struct directory_lock_owner_results *out)
+{
+	(void)object;
+	return locking_owner(call, 0, out);
+}
+
+static const struct directory_ops directory_ops = {
+        .open = serve_open,
+        .stat = serve_stat,
+        .list = serve_list,
+        .make_directory = serve_make_directory,
+        .remove = serve_remove,
+        .rename = serve_rename,
+        .link = serve_link,
+        .symlink = serve_symlink,
+        .read_link = serve_read_link,
+        .set_mode = serve_set_mode,
+        .set_owner = serve_set_owner,
+        .set_times = serve_set_times,
+        .space = serve_space,
+        .subdirectory = serve_subdirectory,
+        .path = serve_path,
+        .follow = serve_follow,
+        .lock_owner = serve_lock_owner,
+};
+
+/* ---- File ---- */
+
+static int serve_read(void *object, struct msg_call *call, const struct file_read_params *in,
+                      struct file_read_results *out)
+{
+	const uint8_t *data = NULL;
+	uint32_t got = 0;
+	int status = volume_read(&volume, object, in->offset, in->length, &data, &got);
+
+	(void)call;
+	out->data = MSG_DATA(data, got);
+	return status;
+}
+
+static int serve_write(void *object, struct msg_call *call, const struct file_write_params *in,
+                       struct file_write_results *out)
+{
+	(void)call;
+	return volume_write(&volume, object, false, in->offset, in->data.ptr, in->data.len,
+	                    &out->written, &out->size);
+}
+
+static int serve_append(void *object, struct msg_call *call, const struct file_append_params *in,
+                        struct file_append_results *out)
+{
+	(void)call;
+	return volume_write(&volume, object, true, 0, in->data.ptr, in->data.len, &out->written,
+	                    &out->size);
+}
+
+static int serve_file_stat(void *object, struct msg_call *call, struct file_stat_results *out)
+{
+	(void)call;
+	return volume_file_stat(&volume, object, &out->stat);
+}
+
+static int serve_truncate(void *object, struct msg_call *call,
+                          const struct file_truncate_params *in)
+{
+	const struct p9_change change = {.what = P9_SET_SIZE, .size = in->size};
+
+	(void)call;
+	return volume_file_change(&volume, object, &change);
+}
+
+static int serve_file_mode(void *object, struct msg_call *call,
+                           const struct file_set_mode_params *in)
+{
+	const struct p9_change change = mode_change(in->mode);
+
+	(void)call;
+	return volume_file_change(&volume, object, &change);
+}
+
+static int serve_file_owner(void *object, struct msg_call *call,
+                            const struct file_set_owner_params *in)
+{
+	const struct p9_change change = owner_change(in->user, in->group);
+
+	(void)call;
+	return volume_file_change(&volume, object, &change);
+}
+
+static int serve_file_times(void *object, struct msg_call *call,
+                            const struct file_set_times_params *in)
+{
+	const struct p9_change change = time_change(in->access_ns, in->modify_ns);
+
+	(void)call;
+	return volume_file_change(&volume, object, &change);
+}
+
+static int serve_allocate(void *object, struct msg_call *call,
+                          const struct file_allocate_params *in)
+{
+	(void)call;
+	return volume_allocate(&volume, object, in->offset, in->length, in->keep_size, in->punch);
+}
+
+static int serve_sync(void *object, struct msg_call *call, const struct file_sync_params *in)
+{
+	(void)call;
+	return volume_sync(&volume, object, in->data_only);
+}
+
+static int serve_lock(void *object, struct msg_call *call, const struct file_lock_params *in)
+{
+	return locking_lock(volume_locks(&volume, object), call, in);
+}
+
+static int serve_find_lock(void *object, struct msg_call *call,
+                           const struct file_find_lock_params *in,
+                           struct file_find_lock_results *out)
+{
+	return locking_find(*volume_locks(&volume, object), call, in, out);
+}
+
+static int serve_stop_waiting(void *object, struct msg_call *call,
+                              const struct file_stop_waiting_params *in)
+{
+	return locking_stop_waiting(volume_locks(&volume, object), call, in);
+}
+
+static int serve_drop_locks(void *object, struct msg_call *call)
+{
+	return locking_drop(volume_locks(&volume, object), call);
+}
+
+static const struct file_ops file_ops = {
+        .read = serve_read,
+        .write = serve_write,
+        .append = serve_append,
+        .stat = serve_file_stat,
+        .truncate = serve_truncate,
+        .set_mode = serve_file_mode,
+        .set_owner = serve_file_owner,
+        .set_times = serve_file_times,
+        .allocate = serve_allocate,
+        .sync = serve_sync,
+        .lock = serve_lock,
+        .find_lock = serve_find_lock,
+        .stop_waiting = serve_stop_waiting,
+        .drop_locks = serve_drop_locks,
+};
+
+/* ---- The loop ---- */
+
+static int serve_call(struct server *server, struct server_call *call)
+{
+	struct volume_handle *handle = NULL;
+
+	(void)server;
+	if (call->interface == LOCK_OWNER_INTERFACE && call->object & LOCKING_OWNER_BIT)
+		return lock_owner_dispatch(&lock_owner_ops, &call->object, &call->msg);
+	if (call->object != ROOT_WORD) {
+		handle = volume_find(&volume, call->object);
+		if (!handle)
+			return STATUS_INVALID_ARGUMENT;
+	}
+	if (!handle || handle->directory)
+		return call->interface == DIRECTORY_INTERFACE
+		               ? directory_dispatch(&directory_ops, handle, &call->msg)
+		               : STATUS_NOT_SUPPORTED;
+	return call->interface == FILE_INTERFACE ? file_dispatch(&file_ops, handle, &call->msg)
+	                                         : STATUS_NOT_SUPPORTED;
+}
+
+static void serve_release(struct server *server, uint64_t object)
+{
+	(void)server;
+	if (object & LOCKING_OWNER_BIT)
+		locking_release(object);
+	else
+		volume_close(&volume, object);
+}
+
+static const struct server_ops server_ops = {.call = serve_call, .release = serve_release};
+
+static const struct start_expected expected[] = {
+        {"serve", 0, false},
+        {"device.mmio", DEVICE_MMIO_INTERFACE, false},
+        {"device.interrupt", INTERRUPT_INTERFACE, false},
+        {"device.dma", DMA_POOL_INTERFACE, false},
+        {"log", LOG_INTERFACE, false},
+        {NULL, 0, false},
+};
+
+static void read_arguments(char **argv)
+{
+	for (char **a = argv; *a; a++) {
+		if (!strncmp(*a, "at=", 3))
+			volume.mounted_at = *a + 3;
+		else if (!strncmp(*a, "number=", 7))
+			volume.number = (uint32_t)((*a)[7] - '0');
+	}
+	if (!volume.mounted_at || !volume.number)
+		log_fatal("it is not said where the volume is mounted");
+}
+
+int main(int argc, char **argv)
+{
+	static struct server server;
+	int result;
+
+	(void)argc;
+	start_check(expected);
+	read_arguments(argv + 1);
+	set_up_device();
+	volume.p9 = (struct p9){
+	        .transact = transact, .request = shared + CAPOS_PAGE_SIZE, .reply = reply};
+	result = volume_start(&volume);
+	if (result)
+		give_up("the device does not speak 9P2000.L");
+	locking_start(&volume.locks, &volume.slab);
+	result = server_init(&server, &server_ops, start_cap("serve"), NULL);
+	if (result)
+		log_fatal_error(result, "cannot serve");
+	log_line("volume %u at %s", volume.number, volume.mounted_at);
+	result = server_run(&server);
+	log_fatal("the server has ended: %s", cap_error_text(result));
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What clients have open in a volume, and the methods of File.  A handle's place in the table says
+ * which two fids are its own: itself and, for a directory that is all its holder has, its root.
+ */
+#include "drivers/virtio-9p/volume.h"
+
+#include <string.h>
+
+#include "drivers/virtio-9p/volume_inside.h"
+
+/* As in services/files/handle.c: bits 30 and 31 of a word's upper half stay clear, so that
+ * no handle has LOCKING_OWNER_BIT. */
+#define GENERATION_MAX 0x3fffffffu
+
+/* ---- Statuses and attributes ---- */
+
+int volume_status(int result)
+{
+	static const struct {
+		int error, status;
+	} table[] = {
+	        {0, STATUS_OK},
+	        {WALK_LEAVES, STATUS_ELSEWHERE},
+	        {-P9_EPERM, STATUS_NOT_PERMITTED},
+	        {-P9_ENOENT, STATUS_NO_ENTRY},
+	        {-P9_ENXIO, STATUS_NO_DEVICE},
+	        {-P9_EAGAIN, STATUS_WOULD_BLOCK},
+	        {-P9_ENOMEM, STATUS_NO_MEMORY},
+	        {-P9_EACCES, STATUS_ACCESS_DENIED},
+	        {-P9_EBUSY, STATUS_BUSY},
+	        {-P9_EEXIST, STATUS_EXISTS},
+	        {-P9_EXDEV, STATUS_CROSS_VOLUME},
+	        {-P9_ENOTDIR, STATUS_NOT_DIRECTORY},
+	        {-P9_EISDIR, STATUS_IS_DIRECTORY},
+	        {-P9_EINVAL, STATUS_INVALID_ARGUMENT},
+	        {-P9_ENFILE, STATUS_NO_BUFFERS},
+	        {-P9_EMFILE, STATUS_NO_BUFFERS},
+	        {-P9_ETXTBSY, STATUS_BUSY},
+	        {-P9_EFBIG, STATUS_FILE_TOO_BIG},
+	        {-P9_ENOSPC, STATUS_NO_SPACE},
+	        {-P9_EROFS, STATUS_READ_ONLY},
+	        {-P9_EMLINK, STATUS_TOO_MANY_LINKS},
+	        {-P9_ENAMETOOLONG, STATUS_NAME_TOO_LONG},
+	        {-P9_ENOTEMPTY, STATUS_NOT_EMPTY},
+	        {-P9_ELOOP, STATUS_TOO_MANY_LINKS},
+	        {-P9_EOPNOTSUPP, STATUS_NOT_SUPPORTED},
+	        {-P9_EDQUOT, STATUS_OVER_QUOTA},
+	};
+
+	for (uint32_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].error == result)
+			return table[i].status;
+	return STATUS_IO_ERROR;
+}
+
+/* The type in a mode, as all Unix systems number them. */
+static uint16_t type_of_mode(uint32_t mode)
+{
+	static const uint16_t types[16] = {
+	        [1] = FILE_TYPE_FIFO,      [2] = FILE_TYPE_CHARACTER_DEVICE,
+	        [4] = FILE_TYPE_DIRECTORY, [6] = FILE_TYPE_BLOCK_DEVICE,
+	        [8] = FILE_TYPE_REGULAR,   [10] = FILE_TYPE_SYMLINK,
+	        [12] = FILE_TYPE_SOCKET};
+
+	return types[mode >> 12 & 15];
+}
+
+int volume_get(struct volume *v, uint32_t fid, struct file_stat *out)
+{
+	struct p9_attributes a;
+	int result = p9_get(&v->p9, fid, &a);
+
+	if (result)
+		return result;
+	*out = (struct file_stat){.inode = a.qid.path,
+	                          .type = type_of_mode(a.mode),
+	                          .mode = a.mode & 07777,
+	                          .links = a.links < UINT32_MAX ? (uint32_t)a.links : UINT32_MAX,
+	                          .size = a.size,
+	                          .access_ns = a.access_ns,
+	                          .modify_ns = a.modify_ns,
+	                          .change_ns = a.change_ns,
+	                          .blocks = a.blocks,
+	                          .device = a.device,
+	                          .user = a.user,
+	                          .group = a.group,
+	                          .volume = v->number};
+	return 0;
+}
+
+/* ---- Handles ---- */
+
+struct volume_handle *volume_find(struct volume *v, uint64_t word)
+{
+	uint32_t index = (uint32_t)word;
+
+	if (index >= v->used || !v->handles[index].used ||
+	    v->handles[index].generation != word >> 32)
+		return NULL;
+	return &v->handles[index];
+}
+
+struct volume_handle *volume_take(struct volume *v)
+{
+	struct volume_handle *h;
+
+	if (v->first_free) {
+		h = &v->handles[v->first_free - 1];
+		v->first_free = h->next_free;
+	} else if (v->used < VOLUME_HANDLES) {
+		h = &v->handles[v->used++];
+	} else {
+		return NULL;
+	}
+	*h = (struct volume_handle){.generation = h->generation % GENERATION_MAX + 1, .used = true};
+	return h;
+}
+
+uint64_t volume_word(const struct volume *v, const struct volume_handle *h)
+{
+	return (uint64_t)h->generation << 32 | (uint64_t)(h - v->handles);
+}
+
+uint32_t volume_fid(const struct volume *v, const struct volume_handle *h)
+{
+	return FID_HANDLES + 2 * (uint32_t)(h - v->handles);
+}
+
+uint32_t volume_root_fid(const struct volume *v, const struct volume_handle *h)
+{
+	return h->contained ? volume_fid(v, h) + 1 : FID_ROOT;
+}
+
+void volume_give_back(struct volume *v, struct volume_handle *h)
+{
+	h->used = false;
+	h->next_free = v->first_free;
+	v->first_free = (uint32_t)(h - v->handles) + 1;
+}
+
+void volume_close(struct volume *v, uint64_t word)
+{
+	struct volume_handle *h = volume_find(v, word);
+
+	if (!h)
+		return;
+	volume_locks_close(v, h, word);
+	p9_clunk(&v->p9, volume_fid(v, h));
+	if (h->contained)
+		p9_clunk(&v->p9, volume_root_fid(v, h));
+	volume_give_back(v, h);
+}
+
+struct volume_from volume_root(const struct volume *v)
+{
+	return (struct volume_from){.walk = {.root = FID_ROOT,
+	                                     .root_qid = v->root,
+	                                     .start = FID_ROOT,
+	                                     .start_qid = v->root}};
+}
+
+struct volume_from volume_from(const struct volume *v, const struct volume_handle *directory)
+{
+	return (struct volume_from){
+	        .handle = directory,
+	        .walk = {.root = volume_root_fid(v, directory),
+	                 .root_qid = directory->contained ? directory->root_qid : v->root,
+	                 .start = volume_fid(v, directory),
+	                 .start_qid = directory->qid,
+	                 .contained = directory->contained}};
+}
+
+int volume_start(struct volume *v)
+{
+	volume_locks_start(v);
+	v->walk.p = v->second.p = &v->p9;
+	v->walk.mounted_at = v->second.mounted_at = v->mounted_at;
+	v->walk.first_fid = FID_WALK;
+	v->second.first_fid = FID_WALK + WALK_FIDS_MAX;
+	return volume_status(p9_start(&v->p9, FID_ROOT, &v->root));
+}
+
+/* ---- Files ---- */
+
+int volume_read(struct volume *v, struct volume_handle *file, uint64_t offset, uint32_t length,
+                const uint8_t **data, uint32_t *got)
+{
+	if (!(file->flags & OPEN_READ))
+		return STATUS_ACCESS_DENIED;
+	if (offset > (uint64_t)INT64_MAX)
+		return STATUS_INVALID_ARGUMENT;
+	return volume_status(p9_read(&v->p9, volume_fid(v, file), offset,
+	                             length < P9_DATA_MAX ? length : P9_DATA_MAX, data, got));
+}
+
+/* What is known of a file that has no name any more: the most that any who have it open know. */
+static void remember(struct volume *v, const struct volume_handle *file, struct file_stat *out)
+{
+	*out = file->stat;
+	out->links = 0;
+	for (uint32_t i = 0; i < v->used; i++) {
+		const struct volume_handle *h = &v->handles[i];
+
+		if (h->used && h->opened && h->qid.path == file->qid.path &&
+		    h->stat.size > out->size)
+			out->size = h->stat.size;
+	}
+}
+
+int volume_file_stat(struct volume *v, struct volume_handle *file, struct file_stat *out)
+{
+	int result = volume_get(v, volume_fid(v, file), out);
+
+	if (result == -P9_ENOENT && file->opened) {
+		remember(v, file, out);
+		return STATUS_OK;
+	}
+	if (!result)
+		file->stat = *out;
+	return volume_status(result);
+}
+
+int volume_write(struct volume *v, struct volume_handle *file, bool append, uint64_t offset,
+                 const void *data, uint32_t length, uint32_t *written, uint64_t *size)
+{
+	struct file_stat stat = {.size = 0};
+	int status = file->flags & OPEN_WRITE ? STATUS_OK : STATUS_ACCESS_DENIED;
+
+	if (!status && append) {
+		status = volume_file_stat(v, file, &stat);
+		offset = status ? 0 : stat.size;
+	}
+	*written = 0;
+	if (!status && offset > (uint64_t)INT64_MAX - length)
+		status = STATUS_FILE_TOO_BIG;
+	if (!status)
+		status = volume_status(
+		        p9_write(&v->p9, volume_fid(v, file), offset, data, length, written));
+	if (!status && offset + *written > file->stat.size)
+		file->stat.size = offset + *written;
+	*size = append ? offset + *written : file->stat.size;
+	return status;
+}
+
+int volume_file_change(struct volume *v, struct volume_handle *file, const struct p9_change *change)
+{
+	int result;
+
+	if (change->what & P9_SET_SIZE) {
+		if (!(file->flags & OPEN_WRITE))
+			return STATUS_ACCESS_DENIED;
+		if (change->size > INT64_MAX)
+			return STATUS_FILE_TOO_BIG;
+	}
+	result = p9_set(&v->p9, volume_fid(v, file), change);
+	if (!result && change->what & P9_SET_SIZE)
+		file->stat.size = change->size;
+	return volume_status(result);
+}
+
+/* The protocol has no request for it; that the file becomes long enough can be had. */
+int volume_allocate(struct volume *v, struct volume_handle *file, uint64_t offset, uint64_t length,
+                    bool keep_size, bool punch)
+{
+	struct p9_change change = {.what = P9_SET_SIZE};
+	struct file_stat stat = {.size = 0};
+	int status = file->flags & OPEN_WRITE ? STATUS_OK : STATUS_ACCESS_DENIED;
+
+	if (!status && (keep_size || punch))
+		status = STATUS_NOT_SUPPORTED;
+	if (!status && __builtin_add_overflow(offset, length, &change.size))
+		status = STATUS_FILE_TOO_BIG;
+	if (!status)
+		status = volume_file_stat(v, file, &stat);
+	if (status || stat.size >= change.size)
+		return status;
+	return volume_file_change(v, file, &change);
+}
+
+int volume_sync(struct volume *v, struct volume_handle *file, bool data_only)
+{
+	return volume_status(p9_sync(&v->p9, volume_fid(v, file), data_only));
+}

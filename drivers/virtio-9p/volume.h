@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A volume: a directory of the host as clients of Directory and File see it, and what they have
+ * open.  Whatever a path says, what is reached lies in the volume, and below the root of the
+ * Directory that it started from.
+ *
+ * Pure: what it asks goes through struct p9.  Functions answer a Status, `elsewhere` where a path
+ * leads out of the volume.
+ */
+#ifndef VIRTIO_9P_VOLUME_H
+#define VIRTIO_9P_VOLUME_H
+
+#include <capos/schema/service.h>
+#include <capos/schema/status.h>
+
+#include "drivers/virtio-9p/p9.h"
+#include "drivers/virtio-9p/walk.h"
+#include "services/files/locks.h"
+
+/* For all clients together; each open file is one of QEMU's descriptors, too. */
+#define VOLUME_HANDLES 1024u
+#define VOLUME_LIST    1500u /* entries of one list reply */
+
+struct volume_handle {
+	uint32_t generation;
+	uint32_t next_free; /* index + 1 */
+	bool used, directory, opened;
+	bool contained; /* directories: it is, or lies below, a root that is all its holder has */
+	uint32_t flags; /* OPEN_READ, OPEN_WRITE */
+	uint32_t locks; /* index + 1 in file_locks; 0: it was not used to lock */
+	struct p9_qid qid, root_qid;
+	/* Files: as it was when last asked.  The host forgets a file's attributes with its last
+	 * name; then these are told. */
+	struct file_stat stat;
+};
+
+struct volume_file_locks {
+	uint64_t path;  /* the file's, as its qid has it */
+	uint32_t users; /* handles that refer to it; 0: free */
+	struct lock_list *list;
+};
+
+struct volume {
+	struct p9 p9;
+	uint32_t number;        /* as MountedVolume.number */
+	const char *mounted_at; /* as MountedVolume.path */
+	struct volume_handle handles[VOLUME_HANDLES];
+	uint32_t used, first_free; /* first_free: index + 1 */
+	struct p9_qid root;
+	struct locks locks;
+	struct slab lock_slab, *slab; /* slab: &lock_slab */
+	struct volume_file_locks file_locks[VOLUME_HANDLES];
+	struct walk walk, second;
+	char path[P9_TEXT_MAX + 1];
+	struct directory_entry entries[VOLUME_LIST];
+};
+
+/* Where a client's path starts: its Directory. */
+struct volume_from {
+	const struct volume_handle *handle; /* NULL: the volume's root */
+	struct walk_from walk;
+};
+
+/* p9, number and mounted_at are set; the rest is zero. */
+int volume_start(struct volume *v);
+
+/* NULL: no such handle. */
+struct volume_handle *volume_find(struct volume *v, uint64_t word);
+void volume_close(struct volume *v, uint64_t word);
+struct volume_from volume_root(const struct volume *v);
+struct volume_from volume_from(const struct volume *v, const struct volume_handle *directory);
+
+/* ---- Directory: as schema/service.capnp has the methods ---- */
+
+int volume_open(struct volume *v, struct volume_from from, struct msg_text path, uint32_t flags,
+                uint32_t mode, uint64_t *word, struct file_stat *stat);
+int volume_subdirectory(struct volume *v, struct volume_from from, struct msg_text path,
+                        uint64_t *word);
+int volume_stat(struct volume *v, struct volume_from from, struct msg_text path, bool follow,
+                struct file_stat *out);
+/* Entries from position on into v->entries, at most `words` words of a message. */
+int volume_list(struct volume *v, struct volume_from from, uint64_t position, uint32_t words,
+                uint32_t *count, uint64_t *next);
+int volume_make_directory(struct volume *v, struct volume_from from, struct msg_text path,
+                          uint32_t mode);
+int volume_remove(struct volume *v, struct volume_from from, struct msg_text path, bool directory);
+int volume_rename(struct volume *v, struct volume_from from, struct msg_text old,
+                  struct msg_text new, uint32_t flags);
+int volume_link(struct volume *v, struct volume_from from, struct msg_text old,
+                struct msg_text new);
+int volume_symlink(struct volume *v, struct volume_from from, struct msg_text target,
+                   struct msg_text path);
+/* *target: until the next request. */
+int volume_read_link(struct volume *v, struct volume_from from, struct msg_text path,
+                     struct msg_text *target);
+int volume_change(struct volume *v, struct volume_from from, struct msg_text path, bool follow,
+                  const struct p9_change *change);
+int volume_space(struct volume *v, struct p9_space *out);
+/* *path: in v->path. */
+int volume_path(struct volume *v, struct volume_from from, struct msg_text *path);
+/* *end: an enum follow_end; *on: where it goes on. */
+int volume_follow(struct volume *v, struct volume_from from, struct msg_text path, bool follow,
+                  uint16_t *end, struct msg_text *on);
+
+/* ---- File ---- */
+
+int volume_read(struct volume *v, struct volume_handle *file, uint64_t offset, uint32_t length,
+                const uint8_t **data, uint32_t *got);
+/* *size: of the file then, as far as it is known. */
+int volume_write(struct volume *v, struct volume_handle *file, bool append, uint64_t offset,
+                 const void *data, uint32_t length, uint32_t *written, uint64_t *size);
+int volume_file_stat(struct volume *v, struct volume_handle *file, struct file_stat *out);
+int volume_file_change(struct volume *v, struct volume_handle *file,
+                       const struct p9_change *change);
+int volume_allocate(struct volume *v, struct volume_handle *file, uint64_t offset, uint64_t length,
+                    bool keep_size, bool punch);
+/* The file's locks, for as long as the handle is open. */
+struct lock_list **volume_locks(struct volume *v, struct volume_handle *file);
+int volume_sync(struct volume *v, struct volume_handle *file, bool data_only);
+
+#endif

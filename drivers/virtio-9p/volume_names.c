@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The methods of Directory.  Each walks its paths, makes one change, and gives back the fids that
+ * the walks took, whatever comes of it.
+ */
+#include <string.h>
+
+#include "drivers/virtio-9p/volume_inside.h"
+
+/* A file that others make and remove all the time is tried so often to be opened or made. */
+#define OPEN_TRIES 4u
+/* Bytes of entries that one request asks for. */
+#define LIST_BYTES  32768u
+#define LEVELS_MAX  2048u /* of a directory's path, which has 4095 bytes */
+#define MODE_OF_DIR 040000u
+
+static struct p9_text text_of(struct msg_text text)
+{
+	return (struct p9_text){text.ptr, text.len};
+}
+
+/* ---- Opening ---- */
+
+static uint32_t open_flags(uint32_t flags)
+{
+	uint32_t access = flags & (OPEN_READ | OPEN_WRITE);
+
+	return (access == OPEN_WRITE                 ? P9_OPEN_WRITE
+	        : access == (OPEN_READ | OPEN_WRITE) ? P9_OPEN_BOTH
+	                                             : P9_OPEN_READ) |
+	       P9_OPEN_NO_FOLLOW;
+}
+
+/* Makes the file that the walk did not find, as the handle's. */
+static int create(struct volume *v, struct volume_handle *h, uint32_t flags, uint32_t mode)
+{
+	uint32_t fid = volume_fid(v, h), walked;
+	int result = p9_walk(&v->p9, v->walk.parent, fid, NULL, 0, NULL, &walked);
+
+	if (result)
+		return result;
+	result = p9_create(&v->p9, fid, v->walk.name, open_flags(flags) | P9_OPEN_EXCLUSIVE,
+	                   mode & 07777, &h->qid);
+	if (!result)
+		result = volume_get(v, fid, &h->stat);
+	if (result)
+		p9_clunk(&v->p9, fid);
+	h->opened = true;
+	return result;
+}
+
+/* Opens what the walk found: a regular file, which alone may be opened at the host, or (without
+ * flags) the place of anything. */
+static int open_file(struct volume *v, struct volume_handle *h, uint32_t flags)
+{
+	uint32_t fid = volume_fid(v, h);
+	int result = walk_keep(&v->walk, fid);
+
+	if (result)
+		return result;
+	h->qid = v->walk.qid;
+	result = volume_get(v, fid, &h->stat);
+	if (!result && h->stat.type != FILE_TYPE_REGULAR && flags & (OPEN_READ | OPEN_WRITE))
+		result = -P9_ENXIO;
+	if (!result && flags & (OPEN_READ | OPEN_WRITE | OPEN_TRUNCATE)) {
+		/* O_TRUNC alone needs the right to write for the moment, as on Linux. */
+		uint32_t truncate = flags & OPEN_TRUNCATE ? P9_OPEN_TRUNCATE : 0;
+
+		result = p9_open(&v->p9, fid, open_flags(flags) | truncate);
+		h->opened = !result;
+	}
+	if (!result && flags & OPEN_TRUNCATE)
+		result = volume_get(v, fid, &h->stat);
+	if (result)
+		p9_clunk(&v->p9, fid);
+	return result;
+}
+
+static int open_directory(struct volume *v, struct volume_handle *h, const struct walk_from *from)
+{
+	uint32_t walked;
+	int result = walk_keep(&v->walk, volume_fid(v, h));
+
+	if (result)
+		return result;
+	h->qid = v->walk.qid;
+	h->directory = true;
+	result = volume_get(v, volume_fid(v, h), &h->stat);
+	if (!result && from->contained) {
+		h->root_qid = from->root_qid;
+		result = p9_walk(&v->p9, from->root, volume_fid(v, h) + 1, NULL, 0, NULL, &walked);
+	}
+	if (result)
+		p9_clunk(&v->p9, volume_fid(v, h));
+	h->contained = !result && from->contained;
+	return result;
+}
+
+/* Whether what the walk found may be opened this way: as services/files has it. */
+static int check_open(const struct walk *w, uint32_t flags)
+{
+	if ((flags & (OPEN_CREATE | OPEN_EXCLUSIVE)) == (OPEN_CREATE | OPEN_EXCLUSIVE))
+		return -P9_EEXIST;
+	if (p9_is_symlink(w->qid))
+		return flags & OPEN_DIRECTORY ? -P9_ENOTDIR : -P9_ELOOP;
+	if (p9_is_directory(w->qid))
+		return flags & (OPEN_WRITE | OPEN_TRUNCATE | OPEN_CREATE) ? -P9_EISDIR : 0;
+	return flags & OPEN_DIRECTORY ? -P9_ENOTDIR : 0;
+}
+
+static int try_open(struct volume *v, const struct volume_from *from, struct msg_text path,
+                    uint32_t flags, uint32_t mode, struct volume_handle *h)
+{
+	bool exclusive = (flags & (OPEN_CREATE | OPEN_EXCLUSIVE)) == (OPEN_CREATE | OPEN_EXCLUSIVE);
+	bool follow = !(flags & OPEN_NO_FOLLOW) && !exclusive;
+	struct walk *w = &v->walk;
+	int result = walk_path(w, &from->walk, path.ptr, path.len,
+	                       follow ? WALK_END_FOLLOW : WALK_END_LINK, flags & OPEN_CREATE);
+
+	if (result)
+		return result;
+	if (w->fid == P9_NO_FID) {
+		if (!(flags & OPEN_CREATE))
+			return -P9_ENOENT;
+		result = w->slash ? -P9_EISDIR : create(v, h, flags, mode);
+		return result == -P9_EEXIST && !exclusive ? -P9_EAGAIN : result;
+	}
+	result = check_open(w, flags);
+	if (result)
+		return result;
+	result = p9_is_directory(w->qid) ? open_directory(v, h, &from->walk)
+	                                 : open_file(v, h, flags);
+	return result == -P9_ENOENT && flags & OPEN_CREATE ? -P9_EAGAIN : result;
+}
+
+int volume_open(struct volume *v, struct volume_from from, struct msg_text path, uint32_t flags,
+                uint32_t mode, uint64_t *word, struct file_stat *stat)
+{
+	struct volume_handle *h;
+	int result = -P9_EAGAIN;
+
+	if (flags & OPEN_ANONYMOUS)
+		return STATUS_NOT_SUPPORTED;
+	h = volume_take(v);
+	if (!h)
+		return STATUS_NO_BUFFERS;
+	h->flags = flags & (OPEN_READ | OPEN_WRITE);
+	for (uint32_t i = 0; i < OPEN_TRIES && result == -P9_EAGAIN; i++) {
+		result = try_open(v, &from, path, flags, mode, h);
+		walk_finish(&v->walk);
+	}
+	if (result) {
+		volume_give_back(v, h);
+		return volume_status(result);
+	}
+	*word = volume_word(v, h);
+	*stat = h->stat;
+	return STATUS_OK;
+}
+
+int volume_subdirectory(struct volume *v, struct volume_from from, struct msg_text path,
+                        uint64_t *word)
+{
+	struct volume_handle *h = volume_take(v);
+	int result;
+
+	if (!h)
+		return STATUS_NO_BUFFERS;
+	result = walk_path(&v->walk, &from.walk, path.ptr, path.len, WALK_END_FOLLOW, false);
+	if (!result && !p9_is_directory(v->walk.qid))
+		result = -P9_ENOTDIR;
+	if (!result) {
+		const struct walk_from own = {
+		        .root = v->walk.fid, .root_qid = v->walk.qid, .contained = true};
+		result = open_directory(v, h, &own);
+	}
+	walk_finish(&v->walk);
+	if (result)
+		volume_give_back(v, h);
+	else
+		*word = volume_word(v, h);
+	return volume_status(result);
+}
+
+/* ---- Looking ---- */
+
+/* Walks to what has to be there. */
+static int walk_existing(struct volume *v, const struct volume_from *from, struct msg_text path,
+                         bool follow)
+{
+	return walk_path(&v->walk, &from->walk, path.ptr, path.len,
+	                 follow ? WALK_END_FOLLOW : WALK_END_LINK, false);
+}
+
+int volume_stat(struct volume *v, struct volume_from from, struct msg_text path, bool follow,
+                struct file_stat *out)
+{
+	int result = walk_existing(v, &from, path, follow);
+
+	if (!result)
+		result = volume_get(v, v->walk.fid, out);
+	walk_finish(&v->walk);
+	/* The host knows an open directory by its name alone. */
+	if (result == -P9_ENOENT && from.handle && path.len == 1 && path.ptr[0] == '.') {
+		*out = from.handle->stat;
+		out->links = 0;
+		result = 0;
+	}
+	return volume_status(result);
+}
+
+int volume_read_link(struct volume *v, struct volume_from from, struct msg_text path,
+                     struct msg_text *target)
+{
+	struct p9_text text;
+	int result = walk_existing(v, &from, path, false);
+
+	if (!result && !p9_is_symlink(v->walk.qid))
+		result = -P9_EINVAL;
+	if (!result)
+		result = p9_read_link(&v->p9, v->walk.fid, &text);
+	if (!result) { /* the reply is used again by what gives the fids back */
+		memcpy(v->path, text.ptr, text.len);
+		*target = (struct msg_text){v->path, text.len};
+	}
+	walk_finish(&v->walk);
+	return volume_status(result);
+}
+
+int volume_space(struct volume *v, struct p9_space *out)
+{
+	return volume_status(p9_space(&v->p9, FID_ROOT, out));
+}
+
+int volume_follow(struct volume *v, struct volume_from from, struct msg_text path, bool follow,
+                  uint16_t *end, struct msg_text *on)
+{
+	int result = walk_path(&v->walk, &from.walk, path.ptr, path.len,
+	                       follow ? WALK_END_FOLLOW : WALK_END_LINK, true);
+
+	walk_finish(&v->walk);
+	*end = result == WALK_LEAVES ? FOLLOW_END_ROOT : FOLLOW_END_HERE;
+	*on = (struct msg_text){"", 0};
+	if (result == WALK_LEAVES)
+		*on = (struct msg_text){v->walk.leaves, v->walk.leaves_length};
+	return result == WALK_LEAVES ? STATUS_OK : volume_status(result);
+}
+
+/* ---- Lists ---- */
+
+/* The directory that `fid` is, opened as FID_LIST: its own fid stays one that paths start from. */
+static int open_list(struct volume *v, uint32_t fid)
+{
+	uint32_t walked;
+	int result = p9_walk(&v->p9, fid, FID_LIST, NULL, 0, NULL, &walked);
+
+	if (result)
+		return result;
+	result = p9_open(&v->p9, FID_LIST, P9_OPEN_READ | P9_OPEN_DIRECTORY);
+	if (result)
+		p9_clunk(&v->p9, FID_LIST);
+	return result;
+}
+
+static uint16_t type_of_entry(uint8_t type)
+{
+	static const uint16_t types[] = {
+	        [1] = FILE_TYPE_FIFO,      [2] = FILE_TYPE_CHARACTER_DEVICE,
+	        [4] = FILE_TYPE_DIRECTORY, [6] = FILE_TYPE_BLOCK_DEVICE,
+	        [8] = FILE_TYPE_REGULAR,   [10] = FILE_TYPE_SYMLINK,
+	        [12] = FILE_TYPE_SOCKET};
+
+	return type < sizeof(types) / sizeof(types[0]) ? types[type] : FILE_TYPE_UNKNOWN;
+}
+
+/* As many as fit `words` words of a message; names point into the reply. */
+static int take_entries(struct volume *v, struct p9_entries *list, uint32_t words, uint32_t *count,
+                        uint64_t *next)
+{
+	struct p9_entry e;
+	int more;
+
+	while (*count < VOLUME_LIST && (more = p9_next_entry(list, &e))) {
+		/* Its data (4 words with the name's pointer), and the name. */
+		uint32_t needs = 4 + e.name.len / 8 + 1;
+
+		if (more < 0)
+			return more;
+		if (needs > words)
+			return *count ? 0 : -P9_EINVAL;
+		words -= needs;
+		v->entries[(*count)++] = (struct directory_entry){.inode = e.qid.path,
+		                                                  .type = type_of_entry(e.type),
+		                                                  .name = {e.name.ptr, e.name.len},
+		                                                  .position = e.next};
+		*next = e.next;
+	}
+	return 0;
+}
+
+int volume_list(struct volume *v, struct volume_from from, uint64_t position, uint32_t words,
+                uint32_t *count, uint64_t *next)
+{
+	struct p9_entries list;
+	int result = open_list(v, from.walk.start);
+
+	*count = 0;
+	*next = position;
+	if (result)
+		return volume_status(result);
+	result = p9_list(&v->p9, FID_LIST, position, LIST_BYTES, &list);
+	if (!result && list.left) { /* the reply is used again by what gives the fid back */
+		static uint8_t kept[LIST_BYTES];
+
+		memcpy(kept, list.at, list.left);
+		list.at = kept;
+	}
+	p9_clunk(&v->p9, FID_LIST);
+	if (!result)
+		result = take_entries(v, &list, words, count, next);
+	return volume_status(result);
+}
+
+/* ---- The path of a directory ---- */
+
+/* The name of the directory `child` in the one that is open as FID_LIST; written in front of *start
+ * in v->path. */
+static int find_name(struct volume *v, struct p9_qid child, uint32_t *start)
+{
+	uint64_t position = 0;
+	bool any = true;
+
+	while (any) {
+		struct p9_entries list;
+		struct p9_entry e;
+		int result = p9_list(&v->p9, FID_LIST, position, LIST_BYTES, &list), more;
+
+		if (result)
+			return result;
+		any = false;
+		while ((more = p9_next_entry(&list, &e)) == 1) {
+			bool dots = e.name.ptr[0] == '.' &&
+			            (e.name.len == 1 || (e.name.len == 2 && e.name.ptr[1] == '.'));
+
+			any = any || e.next != position;
+			position = e.next;
+			if (dots || e.qid.path != child.path || !p9_is_directory(e.qid))
+				continue;
+			if (e.name.len + 1 > *start)
+				return -P9_ENAMETOOLONG;
+			*start -= e.name.len;
+			memcpy(v->path + *start, e.name.ptr, e.name.len);
+			v->path[--*start] = '/';
+			return 0;
+		}
+		if (more < 0)
+			return more;
+	}
+	return -P9_ENOENT;
+}
+
+/* From `at` (a fid of its own or the client's) to the directory above it, as the fid `above`. */
+static int rise(struct volume *v, uint32_t at, uint32_t above, struct p9_qid *qid, uint32_t *start)
+{
+	static const struct p9_text up = {"..", 2};
+	struct p9_qid child = *qid;
+	uint32_t walked;
+	int result = p9_walk(&v->p9, at, above, &up, 1, qid, &walked);
+
+	if (result)
+		return result;
+	if (qid->path == child.path)
+		result = -P9_ENOENT; /* the volume's root, which is not above its own */
+	if (!result)
+		result = open_list(v, above);
+	if (!result) {
+		result = find_name(v, child, start);
+		p9_clunk(&v->p9, FID_LIST);
+	}
+	if (result)
+		p9_clunk(&v->p9, above);
+	return result;
+}
+
+int volume_path(struct volume *v, struct volume_from from, struct msg_text *path)
+{
+	uint32_t start = sizeof(v->path) - 1, at = from.walk.start, level = 0;
+	uint32_t before = from.walk.contained ? 0 : (uint32_t)strlen(v->mounted_at);
+	struct p9_qid qid = from.walk.start_qid;
+	int result = 0;
+
+	while (!result && qid.path != from.walk.root_qid.path) {
+		uint32_t above = FID_ABOVE + level++ % 2;
+
+		result = level > LEVELS_MAX ? -P9_ENAMETOOLONG : rise(v, at, above, &qid, &start);
+		if (at != from.walk.start)
+			p9_clunk(&v->p9, at);
+		at = result ? from.walk.start : above;
+	}
+	if (at != from.walk.start)
+		p9_clunk(&v->p9, at);
+	if (!result && before > start)
+		result = -P9_ENAMETOOLONG;
+	if (result)
+		return volume_status(result);
+	memcpy(v->path + start - before, v->mounted_at, before);
+	start -= before;
+	if (start == sizeof(v->path) - 1)
+		v->path[--start] = '/';
+	*path = (struct msg_text){v->path + start, (uint32_t)sizeof(v->path) - 1 - start};
+	return STATUS_OK;
+}
+
+/* ---- Changing names ---- */
+
+/* Walks to a name that is to be made.  A slash behind it will do for a directory. */
+static int walk_new(struct walk *w, const struct volume_from *from, struct msg_text path,
+                    bool directory)
+{
+	int result = walk_path(w, &from->walk, path.ptr, path.len, WALK_END_NAME, true);
+
+	if (result)
+		return result;
+	if (w->fid != P9_NO_FID)
+		return -P9_EEXIST;
+	return w->slash && !directory ? -P9_ENOENT : 0;
+}
+
+/* Walks to a name that is to be removed or moved. */
+static int walk_name(struct walk *w, const struct volume_from *from, struct msg_text path)
+{
+	int result = walk_path(w, &from->walk, path.ptr, path.len, WALK_END_NAME, true);
+
+	if (result)
+		return result;
+	if (w->fid == P9_NO_FID)
+		return -P9_ENOENT;
+	return w->slash && !p9_is_directory(w->qid) ? -P9_ENOTDIR : 0;
+}
+
+int volume_make_directory(struct volume *v, struct volume_from from, struct msg_text path,
+                          uint32_t mode)
+{
+	int result = walk_new(&v->walk, &from, path, true);
+
+	if (!result)
+		result = p9_make_directory(&v->p9, v->walk.parent, v->walk.name,
+		                           MODE_OF_DIR | (mode & 07777));
+	walk_finish(&v->walk);
+	return volume_status(result);
+}
+
+int volume_symlink(struct volume *v, struct volume_from from, struct msg_text target,
+                   struct msg_text path)
+{
+	int result = walk_new(&v->walk, &from, path, false);
+
+	if (!result)
+		result = !target.len ? -P9_ENOENT
+		         : target.len > P9_TEXT_MAX
+		                 ? -P9_ENAMETOOLONG
+		                 : p9_make_symlink(&v->p9, v->walk.parent, v->walk.name,
+		                                   text_of(target));
+	walk_finish(&v->walk);
+	return volume_status(result);
+}
+
+/* Of a path without a last name: "/", ".", "..". */
+static int refuse_removal(const struct walk *w, bool directory)
+{
+	if (!directory)
+		return -P9_EISDIR;
+	return w->qid.path == w->from->root_qid.path ? -P9_EBUSY : -P9_EINVAL;
+}
+
+int volume_remove(struct volume *v, struct volume_from from, struct msg_text path, bool directory)
+{
+	struct walk *w = &v->walk;
+	int result = walk_name(w, &from, path);
+
+	if (!result && w->parent == P9_NO_FID)
+		result = refuse_removal(w, directory);
+	else if (!result && !directory && p9_is_directory(w->qid))
+		result = -P9_EISDIR;
+	else if (!result && directory && !p9_is_directory(w->qid))
+		result = -P9_ENOTDIR;
+	if (!result)
+		result = p9_remove(&v->p9, w->parent, w->name, directory);
+	walk_finish(w);
+	return volume_status(result);
+}
+
+int volume_rename(struct volume *v, struct volume_from from, struct msg_text old,
+                  struct msg_text new, uint32_t flags)
+{
+	struct walk *a = &v->walk, *b = &v->second;
+	int result = flags && flags != MOVE_NO_REPLACE ? -P9_EINVAL : walk_name(a, &from, old);
+
+	if (flags && flags != MOVE_NO_REPLACE)
+		return volume_status(result);
+	if (!result)
+		result = walk_path(b, &from.walk, new.ptr, new.len, WALK_END_NAME, true);
+	if (!result && (a->parent == P9_NO_FID || b->parent == P9_NO_FID))
+		result = -P9_EBUSY;
+	if (!result && flags && b->fid != P9_NO_FID)
+		result = -P9_EEXIST;
+	if (!result && b->slash && !p9_is_directory(a->qid))
+		result = -P9_ENOTDIR;
+	if (!result)
+		result = p9_rename(&v->p9, a->parent, a->name, b->parent, b->name);
+	walk_finish(b);
+	walk_finish(a);
+	return volume_status(result);
+}
+
+int volume_link(struct volume *v, struct volume_from from, struct msg_text old, struct msg_text new)
+{
+	int result = walk_existing(v, &from, old, false);
+
+	if (!result && p9_is_directory(v->walk.qid))
+		result = -P9_EPERM;
+	if (!result)
+		result = walk_new(&v->second, &from, new, false);
+	if (!result)
+		result = p9_link(&v->p9, v->second.parent, v->walk.fid, v->second.name);
+	walk_finish(&v->second);
+	walk_finish(&v->walk);
+	return volume_status(result);
+}
+
+int volume_change(struct volume *v, struct volume_from from, struct msg_text path, bool follow,
+                  const struct p9_change *change)
+{
+	int result = walk_existing(v, &from, path, follow);
+
+	/* The host would follow it. */
+	if (!result && p9_is_symlink(v->walk.qid) && change->what & P9_SET_MODE)
+		result = -P9_EOPNOTSUPP;
+	if (!result)
+		result = p9_set(&v->p9, v->walk.fid, change);
+	walk_finish(&v->walk);
+	return volume_status(result);
+}

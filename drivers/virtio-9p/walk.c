@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Path resolution over 9P: as many names as possible go in one request, whose answer says which of
+ * them are symlinks; a symlink's target is put in front of what is left.
+ */
+#include "drivers/virtio-9p/walk.h"
+
+#include <string.h>
+
+/* ---- Fids ---- */
+
+static uint32_t take_fid(struct walk *w)
+{
+	for (uint32_t i = 0; i < WALK_FIDS_MAX; i++) {
+		if (!(w->used & 1u << i)) {
+			w->used |= 1u << i;
+			return w->first_fid + i;
+		}
+	}
+	return P9_NO_FID; /* never: a walk holds three at a time */
+}
+
+/* A fid that was taken, but does not exist at the server. */
+static void untake(struct walk *w, uint32_t fid)
+{
+	w->used &= ~(1u << (fid - w->first_fid));
+}
+
+/* Gives a fid back, if it is the walk's. */
+static void drop(struct walk *w, uint32_t fid)
+{
+	if (fid < w->first_fid || fid >= w->first_fid + WALK_FIDS_MAX)
+		return;
+	if (!(w->used & 1u << (fid - w->first_fid)))
+		return;
+	p9_clunk(w->p, fid);
+	untake(w, fid);
+}
+
+void walk_finish(struct walk *w)
+{
+	for (uint32_t i = 0; i < WALK_FIDS_MAX; i++)
+		drop(w, w->first_fid + i);
+	w->fid = w->parent = P9_NO_FID;
+}
+
+int walk_keep(struct walk *w, uint32_t as)
+{
+	uint32_t walked;
+
+	return p9_walk(w->p, w->fid, as, NULL, 0, NULL, &walked);
+}
+
+/* Goes from `at` by all of the names to *out, a fid of the walk's.  A negative result is the first
+ * name's error; *walked < count: the next name is not there. */
+static int go(struct walk *w, uint32_t at, const struct p9_text *names, uint32_t count,
+              struct p9_qid *qids, uint32_t *walked, uint32_t *out)
+{
+	uint32_t fid = take_fid(w);
+	int result;
+
+	*out = P9_NO_FID;
+	*walked = 0;
+	if (fid == P9_NO_FID)
+		return -P9_EMFILE;
+	result = p9_walk(w->p, at, fid, names, count, qids, walked);
+	if (result || *walked < count)
+		untake(w, fid);
+	else
+		*out = fid;
+	return result;
+}
+
+static void move_to(struct walk *w, uint32_t fid, struct p9_qid qid)
+{
+	if (w->at != fid)
+		drop(w, w->at);
+	w->at = fid;
+	w->at_qid = qid;
+}
+
+static void move_to_root(struct walk *w)
+{
+	move_to(w, w->from->root, w->from->root_qid);
+}
+
+static bool is_root(const struct walk *w, struct p9_qid qid)
+{
+	return qid.path == w->from->root_qid.path && p9_is_directory(qid);
+}
+
+/* ---- Text ---- */
+
+static void skip(struct walk *w, uint32_t length)
+{
+	w->rest += length;
+	w->left -= length;
+}
+
+static void skip_slashes(struct walk *w)
+{
+	while (w->left && *w->rest == '/')
+		skip(w, 1);
+}
+
+static uint32_t component_length(const char *text, uint32_t left)
+{
+	const char *slash = memchr(text, '/', left);
+
+	return slash ? (uint32_t)(slash - text) : left;
+}
+
+static bool is_dot(struct p9_text name)
+{
+	return name.len == 1 && name.ptr[0] == '.';
+}
+
+static bool is_dot_dot(struct p9_text name)
+{
+	return name.len == 2 && name.ptr[0] == '.' && name.ptr[1] == '.';
+}
+
+/* The path leads out: it goes on with two texts, put together. */
+static int leave(struct walk *w, const char *first, uint32_t first_length, const char *second,
+                 uint32_t second_length)
+{
+	if (first_length + second_length > P9_TEXT_MAX)
+		return -P9_ENAMETOOLONG;
+	memcpy(w->leaves, first, first_length);
+	memcpy(w->leaves + first_length, second, second_length);
+	w->leaves_length = first_length + second_length;
+	w->leaves[w->leaves_length] = 0;
+	return WALK_LEAVES;
+}
+
+/* By ".." at the volume's root: to the directory that it is mounted in.  rest: what follows. */
+static int leave_upwards(struct walk *w, const char *rest, uint32_t left)
+{
+	const char *slash = strrchr(w->mounted_at, '/');
+	uint32_t length = slash && slash != w->mounted_at ? (uint32_t)(slash - w->mounted_at) : 0;
+
+	if (left && *rest == '/')
+		return leave(w, w->mounted_at, length, rest, left);
+	return length ? leave(w, w->mounted_at, length, rest, left) : leave(w, "/", 1, rest, left);
+}
+
+/* The names that one request takes. */
+struct batch {
+	struct p9_text names[P9_WALK_MAX];
+	struct p9_qid qids[P9_WALK_MAX];
+	uint32_t count, walked;
+	bool ends;    /* its last name is the path's last */
+	bool upwards; /* ".." is among them */
+};
+
+#define DEPTH_MAX 2048u /* of directories below each other: a path of 4095 bytes has no more */
+
+/* For a walk that is contained and goes upwards: whether it is below its root.  A directory may
+ * have been moved out from under that, and must not lead on from there. */
+static int check_below_root(struct walk *w)
+{
+	static const struct p9_text up = {"..", 2};
+	uint32_t at = w->at, next, walked;
+	struct p9_qid qid = w->at_qid, above;
+	int result = 0;
+
+	for (uint32_t depth = 0; !is_root(w, qid) && !result; depth++) {
+		result =
+		        depth == DEPTH_MAX ? -P9_EACCES : go(w, at, &up, 1, &above, &walked, &next);
+		if (result)
+			break;
+		if (at != w->at)
+			drop(w, at);
+		at = next;
+		if (above.path == qid.path)
+			result = -P9_EACCES; /* the volume's root, without having met its own */
+		qid = above;
+	}
+	if (at != w->at)
+		drop(w, at);
+	return result;
+}
+
+/* Puts the names in front of `last` (the path's last name) into the batch, and it too unless it is
+ * wanted by itself. */
+static int fill(struct walk *w, struct batch *b)
+{
+	const char *at = w->rest;
+	uint32_t left = w->left;
+
+	*b = (struct batch){.count = 0};
+	while (left && b->count < P9_WALK_MAX) {
+		struct p9_text name = {at, component_length(at, left)};
+		uint32_t next = name.len;
+
+		if (name.len > P9_NAME_MAX)
+			return -P9_ENAMETOOLONG;
+		while (next < left && at[next] == '/')
+			next++;
+		b->ends = next == left;
+		if (b->ends)
+			w->slash = next > name.len;
+		if (b->ends && w->want_parent && !is_dot(name) && !is_dot_dot(name)) {
+			b->ends = false;
+			break;
+		}
+		b->upwards |= is_dot_dot(name);
+		if (!is_dot(name))
+			b->names[b->count++] = name;
+		at += next;
+		left -= next;
+	}
+	return 0;
+}
+
+/* What follows name i of the batch in the path. */
+static uint32_t behind(const struct walk *w, const struct p9_text *name, const char **rest)
+{
+	*rest = name->ptr + name->len;
+	return w->left - (uint32_t)(*rest - w->rest);
+}
+
+/* ---- Symlinks ---- */
+
+/* Puts the target of the symlink `name` in the directory w->at in front of what follows it. */
+static int expand(struct walk *w, const struct p9_text *name)
+{
+	char *into = w->text[!w->side];
+	struct p9_text target;
+	struct p9_qid qid;
+	uint32_t fid, walked, left;
+	const char *rest;
+	int result = ++w->symlinks > WALK_SYMLINKS_MAX ? -P9_ELOOP
+	                                               : go(w, w->at, name, 1, &qid, &walked, &fid);
+
+	if (result)
+		return result;
+	result = p9_is_symlink(qid) ? p9_read_link(w->p, fid, &target) : -P9_ENOENT;
+	left = behind(w, name, &rest);
+	if (!result && target.len + left > P9_TEXT_MAX)
+		result = -P9_ENAMETOOLONG;
+	if (!result) {
+		memcpy(into, target.ptr, target.len);
+		memcpy(into + target.len, rest, left);
+	}
+	drop(w, fid);
+	if (result)
+		return result;
+	w->side = !w->side;
+	w->rest = into;
+	w->left = target.len + left;
+	if (*into == '/' && !w->from->contained)
+		return leave(w, into, w->left, "", 0);
+	if (*into == '/')
+		move_to_root(w);
+	return 0;
+}
+
+/* ---- Steps ---- */
+
+/* Goes by the first `count` names of the batch, which are no symlinks. */
+static int advance(struct walk *w, struct batch *b, uint32_t count)
+{
+	struct p9_qid qids[P9_WALK_MAX];
+	uint32_t fid, walked;
+	int result;
+
+	if (!count)
+		return 0;
+	result = go(w, w->at, b->names, count, qids, &walked, &fid);
+	if (!result && walked < count)
+		result = -P9_ENOENT; /* it was there a moment ago */
+	if (!result)
+		move_to(w, fid, qids[count - 1]);
+	return result;
+}
+
+/* ".." at a root, as name i of the batch. */
+static int at_root(struct walk *w, struct batch *b, uint32_t i)
+{
+	const char *rest;
+	uint32_t left = behind(w, &b->names[i], &rest);
+
+	if (!w->from->contained)
+		return leave_upwards(w, rest, left);
+	w->rest = rest;
+	w->left = left;
+	move_to_root(w);
+	return 0;
+}
+
+/* Whether a symlink as name i of the batch is to be followed. */
+static bool follows(const struct walk *w, const struct batch *b, uint32_t i)
+{
+	bool last = b->ends && i == b->count - 1;
+
+	return !last || w->end == WALK_END_FOLLOW || (w->end == WALK_END_LINK && w->slash);
+}
+
+/* Looks at what the names of the batch turned out to be.  *over: the walk went another way, and
+ * goes on with a new batch. */
+static int look_at(struct walk *w, struct batch *b, bool *over)
+{
+	*over = true;
+	for (uint32_t i = 0; i < b->walked; i++) {
+		struct p9_qid before = i ? b->qids[i - 1] : w->at_qid;
+
+		if (is_dot_dot(b->names[i]) && is_root(w, before))
+			return at_root(w, b, i);
+		if (p9_is_symlink(b->qids[i]) && follows(w, b, i)) {
+			int result = advance(w, b, i);
+			return result ? result : expand(w, &b->names[i]);
+		}
+		if (!p9_is_directory(b->qids[i]) && !(b->ends && i == b->count - 1))
+			return -P9_ENOTDIR;
+	}
+	*over = false;
+	return 0;
+}
+
+/* One batch. */
+static int step(struct walk *w, struct batch *b)
+{
+	uint32_t fid;
+	bool over;
+	int result = w->from->contained && b->upwards ? check_below_root(w) : 0;
+
+	if (!result)
+		result = go(w, w->at, b->names, b->count, b->qids, &b->walked, &fid);
+	if (result)
+		return result;
+	result = look_at(w, b, &over);
+	if (result || over) {
+		drop(w, fid);
+		return result;
+	}
+	if (b->walked < b->count) { /* why the next is not there is asked of it alone */
+		uint32_t walked;
+
+		result = advance(w, b, b->walked);
+		if (!result)
+			result = go(w, w->at, &b->names[b->walked], 1, b->qids, &walked, &fid);
+		if (!result)
+			drop(w, fid); /* it came to be: the path is gone by anew from here */
+		if (result)
+			return result;
+		fid = P9_NO_FID;
+	}
+	if (fid != P9_NO_FID)
+		move_to(w, fid, b->qids[b->count - 1]);
+	const struct p9_text *last = &b->names[b->walked - 1];
+	skip(w, (uint32_t)(last->ptr + last->len - w->rest));
+	return 0;
+}
+
+/* The path's last name, in the directory w->at.  *done: the walk has ended. */
+static int last_step(struct walk *w, bool *done)
+{
+	struct p9_text name = {w->rest, component_length(w->rest, w->left)};
+	struct p9_qid qid;
+	uint32_t walked;
+	int result;
+
+	if (!p9_is_directory(w->at_qid))
+		return -P9_ENOTDIR;
+	result = go(w, w->at, &name, 1, &qid, &walked, &w->fid);
+	if (result && result != -P9_ENOENT)
+		return result;
+	if (!result && p9_is_symlink(qid) &&
+	    (w->end == WALK_END_FOLLOW || (w->end == WALK_END_LINK && w->slash))) {
+		drop(w, w->fid);
+		w->fid = P9_NO_FID;
+		return expand(w, &name);
+	}
+	*done = true;
+	w->qid = qid;
+	w->parent = w->at;
+	w->name = name;
+	return 0;
+}
+
+static int run(struct walk *w)
+{
+	struct batch b;
+	bool done = false;
+
+	while (!done) {
+		int result;
+
+		skip_slashes(w);
+		result = fill(w, &b);
+		if (result)
+			return result;
+		if (b.count) {
+			result = step(w, &b);
+		} else if (w->left && !b.ends) {
+			/* Nothing but dots stands before the last name. */
+			const char *start = w->rest + w->left;
+			while (start > w->rest && start[-1] == '/')
+				start--;
+			while (start > w->rest && start[-1] != '/')
+				start--;
+			skip(w, (uint32_t)(start - w->rest));
+			result = last_step(w, &done);
+		} else {
+			w->fid = w->at;
+			w->qid = w->at_qid;
+			done = true;
+		}
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+int walk_path(struct walk *w, const struct walk_from *from, const char *path, uint32_t length,
+              enum walk_end end, bool parent)
+{
+	int result;
+
+	w->from = from;
+	w->end = end;
+	w->want_parent = parent || end == WALK_END_NAME;
+	w->symlinks = w->side = w->used = 0;
+	w->fid = w->parent = P9_NO_FID;
+	w->name = (struct p9_text){"", 0};
+	w->slash = false;
+	if (!length)
+		return -P9_ENOENT;
+	if (length > P9_TEXT_MAX)
+		return -P9_ENAMETOOLONG;
+	if (memchr(path, 0, length))
+		return -P9_EINVAL;
+	if (*path == '/' && !from->contained)
+		return leave(w, path, length, "", 0);
+	memcpy(w->text[0], path, length);
+	w->rest = w->text[0];
+	w->left = length;
+	w->at = *path == '/' ? from->root : from->start;
+	w->at_qid = *path == '/' ? from->root_qid : from->start_qid;
+	result = run(w);
+	if (!result && end != WALK_END_NAME && w->fid != P9_NO_FID && w->slash &&
+	    !p9_is_directory(w->qid))
+		result = -P9_ENOTDIR;
+	return result;
+}

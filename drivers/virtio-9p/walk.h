@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a path to a file of the volume.  Symbolic links are followed here, name by name, never by
+ * the server; a path that leads out of the volume is not followed further: it is said where it
+ * leads.
+ */
+#ifndef VIRTIO_9P_WALK_H
+#define VIRTIO_9P_WALK_H
+
+#include "drivers/virtio-9p/p9.h"
+
+#define WALK_SYMLINKS_MAX 40u /* followed in one walk, as on Linux */
+
+/* Fids of a walk; each belongs to the walk until walk_finish. */
+enum walk_fid { WALK_FIDS_MAX = 6 };
+
+struct walk_from {
+	uint32_t root; /* where ".." stops, if contained */
+	struct p9_qid root_qid;
+	uint32_t start; /* where relative paths start */
+	struct p9_qid start_qid;
+	/* The root is all that its holder was given: absolute paths start there.  Else it is the
+	 * volume's, and they lead out. */
+	bool contained;
+};
+
+/* What becomes of a symlink at the path's end: as enum path_end of services/files/path.h. */
+enum walk_end { WALK_END_LINK, WALK_END_FOLLOW, WALK_END_NAME };
+
+struct walk {
+	/* Set by the caller. */
+	struct p9 *p;
+	const char *mounted_at; /* the volume's place in the tree of files, from its root */
+	uint32_t first_fid;     /* WALK_FIDS_MAX fids from here on are the walk's */
+	/* Results. */
+	uint32_t fid; /* what is there; P9_NO_FID: nothing, but it could be made in parent */
+	struct p9_qid qid;
+	/* The directory that `name` is looked up in; P9_NO_FID: the path names no entry ("/", ".",
+	 * ".."), and fid is a directory. */
+	uint32_t parent;
+	struct p9_text name;
+	bool slash; /* the path ended in one */
+	/* After WALK_LEAVES: the path from the root of the tree of files. */
+	char leaves[P9_TEXT_MAX + 1];
+	uint32_t leaves_length;
+	/* Private. */
+	const struct walk_from *from;
+	enum walk_end end;
+	bool want_parent, reading_link;
+	uint32_t symlinks, side, left;
+	const char *rest;
+	uint32_t at;
+	struct p9_qid at_qid;
+	uint32_t used; /* bits: fids that are taken */
+	char text[2][P9_TEXT_MAX + 1];
+};
+
+#define WALK_LEAVES 1 /* the path leads out of the volume: see leaves */
+
+/* 0, WALK_LEAVES, or a negative error number.  parent: parent and name are wanted, else the walk
+ * may do without them.  Every walk is followed by walk_finish, whatever its result. */
+int walk_path(struct walk *w, const struct walk_from *from, const char *path, uint32_t length,
+              enum walk_end end, bool parent);
+/* Takes fid out of the walk's hands: it is copied to `as`, which the caller owns. */
+int walk_keep(struct walk *w, uint32_t as);
+/* Gives back the walk's fids. */
+void walk_finish(struct walk *w);
+
+#endif

@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: MIT
+"""Directories of the host in the guest: --volume. What the guest does there, the host finds, and nothing else."""
+
+import os
+import resource
+import signal
+import stat
+import subprocess
+
+import pytest
+from machine import BUILD, SOURCE
+from test_differential import build, results
+
+GUEST = SOURCE / "tests/guest"
+# What a volume cannot do, by the words of the guest's tests: they run with /tmp in one. QEMU looks at a file by its
+# name, so one without a name has no length to be set; 9P has no exchange of names.
+ABSENT = {
+    "files": {"an exchange with nothing", "of a file and a directory, there and back", "O_TRUNC"},
+    "fds": set(),
+    "fork": set(),
+    "locks": set(),
+    "databases": set(),
+    "processes": set(),
+}
+
+
+@pytest.fixture
+def volume(tmp_path):
+    """A directory of the host."""
+    directory = tmp_path / "volume"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def shell(capos, volume):
+    """Runs a script in the guest, in the volume at /mnt; what it prints. Nothing may go wrong in it."""
+
+    def run(script, *options, status=0):
+        done = capos("sh", "-ec", script, options=["-v", f"{volume}:/mnt", "-w", "/mnt", *options])
+        assert done.returncode == status, (done.stdout, done.stderr)
+        return done.stdout.decode()
+
+    return run
+
+
+@pytest.mark.parametrize("name", ABSENT)
+def test_a_program_finds_in_a_volume_what_it_finds_elsewhere(capos, tmp_path, volume, name):
+    """The same tests pass that pass on Linux and on the guest's own files."""
+    program = tmp_path / f"posix_{name}"
+    build(program, "-std=gnu11", "-w", "-I", BUILD / "sysroot/include", GUEST / f"posix_{name}.c")
+    here = results(capos(program).stdout)
+    there = capos(program, options=["-v", f"{volume}:/tmp"])
+    found = results(there.stdout)
+    assert found, there.stderr
+    assert {words for words in here.keys() | found.keys() if here.get(words) != found.get(words)} == ABSENT[name], \
+        (there.stdout[-3000:], there.stderr[-1000:])
+
+
+def test_what_is_written_is_on_the_host_when_the_call_returns(background, volume):
+    """The machine is killed then, and nothing of it is lost."""
+    process = background("sh", "-c", "mkdir /mnt/d; echo written >/mnt/d/file; mv /mnt/d/file /mnt/moved; echo done; "
+                         "sleep 100", options=["-v", f"{volume}:/mnt"])
+    assert process.stdout.readline() == b"done\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=20)
+    assert (volume / "moved").read_text() == "written\n"
+    assert list((volume / "d").iterdir()) == []
+
+
+def test_the_host_sees_modes_times_links_and_holes(shell, volume):
+    shell("echo text >f; chmod 640 f; touch -d '2001-02-03 04:05:06' f; ln f hard; ln -s f soft; mkdir -m 700 d; "
+          "truncate -s 10M hole; echo end >>hole; printf '\\000\\377' >bytes; : >'a b\\xc3\\xa9'; >-; rm -- -")
+    st = (volume / "f").stat()
+    assert (st.st_mode & 0o7777, st.st_nlink, st.st_mtime) == (0o640, 2, 981173106)
+    assert os.readlink(volume / "soft") == "f"
+    assert (volume / "d").stat().st_mode & 0o7777 == 0o700
+    assert (volume / "hole").stat().st_size == 10 * 2**20 + 4
+    assert (volume / "hole").stat().st_blocks * 512 < 2**20
+    assert (volume / "bytes").read_bytes() == b"\0\xff"
+    assert sorted(path.name for path in volume.iterdir()) == ["a b\\xc3\\xa9", "bytes", "d", "f", "hard", "hole", "soft"]
+
+
+def test_the_guest_sees_what_the_host_does_meanwhile(background, volume):
+    process = background("sh", "-c", "cd /mnt; echo ready; read x; cat new; echo .; read x; cat new; ls; read x; ls",
+                         options=["-v", f"{volume}:/mnt"])
+    assert process.stdout.readline() == b"ready\n"
+    for change, lines in (
+            (lambda: (volume / "new").write_text("one\n"), [b"one\n", b".\n"]),
+            (lambda: (volume / "new").write_text("longer\n"), [b"longer\n", b"new\n"]),
+            (lambda: (volume / "new").rename(volume / "other"), [b"other\n"])):
+        change()
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        assert [process.stdout.readline() for _ in lines] == lines
+    assert process.wait(timeout=30) == 0
+
+
+def test_two_thousand_names_and_a_long_one(shell, volume):
+    name = "n" * 255
+    out = shell(f"for i in $(seq 2000); do : >f$i; done; ls | wc -l; echo x >{name}; cat {name}; "
+                f"if touch {name}n; then exit 1; fi; rm f*; ls | wc -l; find . | wc -l")
+    assert out.split() == ["2000", "x", "1", "2"]
+    assert [path.name for path in volume.iterdir()] == [name]
+
+
+def test_trees_are_copied_in_and_out_whole(shell, volume, tmp_path):
+    source = tmp_path / "source"
+    for depth in range(6):
+        directory = source / "/".join(f"d{i}" for i in range(depth))
+        directory.mkdir(exist_ok=True)
+        for i in range(12):
+            (directory / f"f{i}").write_bytes(os.urandom(depth * 20011 + i * 997))
+        (directory / "link").symlink_to(f"f{depth}")
+    subprocess.run(["cp", "-a", source, volume / "in"], check=True, timeout=30)
+    shell("cp -a in /tmp/copy; diff -r in /tmp/copy; tar cf all.tar in; mkdir out; tar xf all.tar -C out; "
+          "diff -r in out/in; cp -a /tmp/copy again; mv again moved; rm -r in")
+    for copy in ("moved", "out/in"):
+        subprocess.run(["diff", "-r", source, volume / copy], check=True, timeout=30)
+        assert os.readlink(volume / copy / "d0/link") == "f1"
+    assert not (volume / "in").exists()
+
+
+def test_large_files_go_through_whole(shell, volume):
+    data = os.urandom(5_000_003)
+    (volume / "in").write_bytes(data)
+    out = shell("cat in >out; cmp in out; tail -c 3 in | cmp - /dev/stdin <<x || true\n\nx\ndd if=in of=part bs=4099 "
+                "skip=7 count=100 2>/dev/null; cp in /tmp; cmp in /tmp/in; echo same")
+    assert out.split("\n")[-2] == "same"
+    assert (volume / "out").read_bytes() == data
+    assert (volume / "part").read_bytes() == data[7 * 4099:107 * 4099]
+
+
+# ---- The guest's paths ----
+
+def test_paths_go_in_and_out_as_if_it_were_one_tree(shell):
+    out = shell("mkdir -p a/b; cd a/b; echo deep >f; pwd; cat ../../a/b/f /mnt/a/../a/b/f; cat ../../../etc/hostname; "
+                "ln -s ../../../etc/hostname up; ln -s /etc/hostname absolute; cat up absolute; "
+                "ln -s /mnt/a /tmp/into; cat /tmp/into/b/f; cd ../../..; pwd; cd /tmp/into/b; cat f; cd -P ..; pwd")
+    assert out.split() == ["/mnt/a/b", "deep", "deep", "capos", "capos", "capos", "deep", "/", "deep", "/mnt/a"]
+
+
+def test_names_do_not_go_from_one_volume_to_another(shell, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    out = shell("echo x >f; ln f /tmp/f || echo refused; ln f /other/f || echo refused; mv f /other; cat /other/f; "
+                "cd /other; mv f ../mnt/g; cd /mnt; ls; mv g /mnt/h; cd /; mv mnt/h mnt/i; ls mnt",
+                "-v", f"{other}:/other")
+    assert out.split() == ["refused", "refused", "x", "g", "i"]
+    assert list(other.iterdir()) == []
+
+
+def test_what_a_volume_is_mounted_on_stays(shell):
+    out = shell("cd /; for c in 'rmdir /mnt' 'rm -r /mnt' 'mv /mnt /tmp/x' 'mkdir /mnt'; do "
+                "if $c 2>/dev/null; then echo $c works; fi; done; ls -d /mnt; cat /proc/mounts; "
+                "df /mnt | tail -n 1 | grep -c ' /mnt$'; stat -f -c %T /mnt")
+    assert out.splitlines()[0] == "/mnt"
+    assert "volume1 /mnt 9p rw 0 0" in out
+    assert out.splitlines()[-2] == "1"
+
+
+def test_programs_and_libraries_run_from_a_volume(capos, volume, tmp_path):
+    """A static one, a dynamic one of a stock toolchain with its own library, and scripts."""
+    (tmp_path / "l.c").write_text("int answer(void) { return 42; }")
+    (tmp_path / "p.c").write_text("#include <stdio.h>\nint answer(void);\n"
+                                  "int main(int n, char **v) { printf(\"%s %d\\n\", v[0], answer()); return 3; }")
+    build(volume / "libl.so", "-shared", "-fPIC", "-Wl,-soname,libl.so", tmp_path / "l.c")
+    build(volume / "p", tmp_path / "p.c", volume / "libl.so", "-Wl,-rpath,$ORIGIN")
+    (volume / "s").write_text("#!/bin/sh\necho script $0 $1\n./p\necho $?\n")
+    (volume / "s").chmod(0o755)
+    options = ["-v", f"{volume}:/mnt", "-w", "/mnt"]
+    run = capos("sh", "-c", "./s x", options=options)
+    assert run.stdout == b"script ./s x\n./p 42\n3\n", run.stderr
+    run = capos("/mnt/p", options=options)
+    assert (run.returncode, run.stdout) == (3, b"/mnt/p 42\n"), run.stderr
+    run = capos("/mnt/s", "y", options=options)
+    assert run.stdout == b"script /mnt/s y\n./p 42\n3\n", run.stderr
+
+
+def test_a_chroot_into_a_volume_holds(shell, volume, tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    (volume / "root").mkdir()
+    (volume / "outside").write_text("outside")
+    os.symlink("../outside", volume / "root/up")
+    os.symlink("/outside", volume / "root/absolute")
+    out = shell("cp /bin/busybox root; mkdir root/bin; ln root/busybox root/bin/sh; chroot root /bin/sh -c 'cd /; pwd; for f in up absolute "
+                "../outside ../../outside /../mnt/outside /mnt/outside; do "
+                "if ./busybox cat $f 2>/dev/null; then ./busybox echo $f leads out; fi; done; ./busybox ls'")
+    assert out.split() == ["/", "absolute", "bin", "busybox", "up"]
+
+
+# ---- Ways out ----
+
+def test_nothing_of_the_host_outside_is_reached(shell, volume, tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    os.symlink("../secret", volume / "relative")
+    os.symlink(tmp_path / "secret", volume / "absolute")
+    os.symlink("..", volume / "parent")
+    (volume / "d").mkdir()
+    os.symlink("../../secret", volume / "d/deep")
+    out = shell("for f in relative absolute parent/secret d/deep ../secret ../../secret d/../../secret "
+                "./../volume/../secret; do if cat $f 2>/dev/null; then echo $f leads out; fi; "
+                "if echo x 2>/dev/null >$f/x; then echo $f takes; fi; done; ls parent/ | head -n 1; echo end")
+    assert out.split() == ["bin", "end"]  # the parent is that of /mnt in the guest
+    assert (tmp_path / "secret").read_text() == "secret"
+
+
+def test_a_link_that_the_host_changes_all_the_time_leads_nowhere_else(background, volume, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/f").write_text("secret")
+    (volume / "inside").mkdir()
+    (volume / "inside/f").write_text("fine")
+    os.symlink("inside", volume / "name")
+    process = background("sh", "-c", "i=0; echo go; while [ $i -lt 400 ]; do cat name/f 2>/dev/null; i=$((i + 1)); done; "
+                         "echo end", options=["-v", f"{volume}:/mnt", "-w", "/mnt"])
+    seen = process.stdout.readline()
+    turn = 0
+    while process.poll() is None:
+        os.symlink(("inside", tmp_path / "outside", "../outside")[turn % 3], volume / "new")
+        os.rename(volume / "new", volume / "name")
+        if turn % 7 == 0:  # a directory in the place of the link
+            os.mkdir(volume / "directory")
+            os.unlink(volume / "name")
+            os.rename(volume / "directory", volume / "name")
+            os.rmdir(volume / "name")
+        turn += 1
+    seen += process.stdout.read()
+    assert b"secret" not in seen
+    assert seen.endswith(b"end\n")
+    assert b"fine" in seen and turn > 100
+
+
+def test_fifos_and_devices_of_the_host_are_not_opened(shell, volume):
+    os.mkfifo(volume / "fifo")
+    if os.geteuid() == 0:
+        os.mknod(volume / "device", stat.S_IFCHR | 0o666, os.makedev(240, 5))
+    out = shell("for f in fifo device; do if timeout 5 head -c 1 $f; then echo opened; fi; "
+                "if timeout 5 sh -c \"echo x >>$f\"; then echo opened; fi; done 2>/dev/null; ls -l fifo | cut -c 1; "
+                "rm fifo; mkfifo fifo 2>&1 || echo none")
+    assert out.split("\n")[0] == "p"
+    assert out.endswith("none\n")
+
+
+# ---- To read only, and what the host refuses ----
+
+def test_a_volume_to_read_only(capos, volume):
+    (volume / "f").write_text("text\n")
+    script = "cd /mnt; cat f; for c in 'rm f' 'mkdir d' 'touch new' 'mv f g' 'chmod 600 f' 'ln f g' 'ln -s f g' " \
+             "'cp /etc/hostname new' 'truncate -s 0 f'; do if $c; then echo $c works; fi; done; cat f"
+    run = capos("sh", "-c", script, options=["-v", f"{volume}:/mnt:ro"])
+    assert run.stdout == b"text\ntext\n"
+    assert run.stderr.count(b"Read-only file system") == 9, run.stderr
+    assert [path.name for path in volume.iterdir()] == ["f"]
+
+
+def test_the_hosts_refusals_are_the_programs(shell, volume, tmp_path):
+    """A full file system of the host."""
+    if os.geteuid() != 0:
+        pytest.fail("this test mounts a small file system: run it as root")
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], check=True, timeout=30)
+    try:
+        out = shell("dd if=/dev/zero of=/small/f bs=64k count=100 2>&1 || true; stat -c %s /small/f; rm /small/f; "
+                    "echo again >/small/g; cat /small/g", "-v", f"{small}:/small")
+    finally:
+        subprocess.run(["umount", small], check=True, timeout=30)
+    assert "No space left on device" in out
+    assert out.split("\n")[-3:] == [str(2**20), "again", ""]
+
+
+def test_a_file_limit_of_the_emulator_is_an_error_not_an_end(capos, volume):
+    """More open files than the host's process may have."""
+    (volume / "f").write_text("x")
+    script = "i=3; while [ $i -lt 400 ]; do eval \"exec $i</mnt/f\" || break; i=$((i + 1)); done; echo $i; cat /mnt/f"
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (160, hard))
+    try:
+        run = capos("sh", "-c", script, options=["-v", f"{volume}:/mnt"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert run.returncode in (0, 1, 2), run.stderr  # never the machine's 125
+    assert b"panic" not in run.stderr
+
+
+# ---- The command ----
+
+@pytest.mark.parametrize(("value", "words"), [
+    ("/no/such/directory:/mnt", "No such file or directory"),
+    ("/etc/passwd:/mnt", "Not a directory"),
+    ("/tmp", "HOST:GUEST"),
+    ("/tmp:mnt", "HOST:GUEST"),
+    ("/tmp:/", "not its root"),
+    ("/tmp:/a/../b", "without . and .."),
+    ("/tmp:/mnt:rx", ":ro"),
+    ("/tmp:/" + "x" * 255, "255"),
+])
+def test_a_wrong_volume_is_one_line(capos, value, words):
+    run = capos("true", options=["--volume", value])
+    assert run.returncode == 125
+    assert run.stderr.count(b"\n") == 1 and words in run.stderr.decode(), run.stderr
+
+
+def test_a_volume_where_no_directory_can_be(capos, volume):
+    run = capos("true", options=["-v", f"{volume}:/bin/busybox/x"])
+    assert run.returncode == 125
+    assert b"/bin/busybox is no directory" in run.stderr
+    for second in ("/mnt", "/mnt/below", "/mnt/"):
+        run = capos("true", options=["-v", f"{volume}:/mnt", "-v", f"{volume}:{second}"])
+        assert run.returncode == 125 and b"another volume" in run.stderr
+
+
+def test_eight_volumes_at_once(capos, tmp_path):
+    options = []
+    for i in range(8):
+        (tmp_path / f"v,{i}:x").mkdir()
+        (tmp_path / f"v,{i}:x" / "f").write_text(f"{i}\n")
+        options += ["-v", f"{tmp_path}/v,{i}:x:/a/v{i}"]
+    run = capos("sh", "-c", "cat /a/*/f; for i in 0 1 2 3 4 5 6 7; do echo $i >/a/v$i/g; done", options=options)
+    assert run.stdout == b"0\n1\n2\n3\n4\n5\n6\n7\n", run.stderr
+    assert [(tmp_path / f"v,{i}:x/g").read_text() for i in range(8)] == [f"{i}\n" for i in range(8)]
+
+
+def test_the_driver_holds_its_device_and_nothing_else(capos, volume):
+    out = capos(command="caps", options=["-v", f"{volume}:/mnt"]).stdout.decode()
+    held = {line.split()[1] for line in out.splitlines() if line.startswith("volume1 ")}
+    assert held == {"Process", "Endpoint", "DeviceMmio", "Interrupt", "DMAPool", "Log", "Event"}
+
+
+def test_a_volume_without_network_rights(capos, volume):
+    run = capos("sh", "-c", "echo x >/mnt/f; wget -q -O - http://10.0.2.2/ 2>/dev/null || echo refused",
+                options=["-v", f"{volume}:/mnt", "--allow", "none"])
+    assert run.stdout == b"refused\n", run.stderr
+    assert (volume / "f").read_text() == "x\n"
