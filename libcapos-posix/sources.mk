@@ -92,6 +92,7 @@ POSIX_C = \
 	libcapos-posix/src/file/mqueue.c \
 	libcapos-posix/src/file/mqueue_open.c \
 	libcapos-posix/src/file/range.c \
+	libcapos-posix/src/file/splice.c \
 	libcapos-posix/src/file/stat.c \
 	libcapos-posix/src/memory/locked.c \
 	libcapos-posix/src/memory/memory.c \

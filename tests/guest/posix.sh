@@ -47,6 +47,7 @@ for name in \
 	resident \
 	signals \
 	socketpair \
+	splice \
 	stress \
 	sysv \
 	threads \

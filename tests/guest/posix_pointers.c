@@ -333,6 +333,11 @@ static void transfers(void)
 	        CALL(0, OUT, 8, pipe2, HERE, 0),
 	        CALL(3, OUT, 8, socketpair, AF_UNIX, SOCK_STREAM, 0, HERE),
 	        CALL(2, IN, 8, sendfile, pipe_out, file, HERE, 16),
+	        CALL(1, IN, 16, preadv2, file, HERE, 1, 0, 0, 0),
+	        CALL(1, IN, 16, pwritev2, file, HERE, 1, 0, 0, 0),
+	        CALL(1, IN, 8, splice, file, HERE, pipe_out, 0, 16, 0),
+	        CALL_WITH(fill_pipe, 3, IN, 8, splice, pipe_in, 0, file, HERE, 16, 0),
+	        CALL(1, IN, 16, vmsplice, pipe_out, HERE, 1, 0),
 	        CALL(1, IN, 8, copy_file_range, file, HERE, file, 0, 0, 0),
 	        CALL(3, IN, 8, copy_file_range, file, 0, file, HERE, 0, 0),
 	        CALL(0, IN, 8, poll, HERE, 1, 0),
@@ -708,12 +713,14 @@ static const char without[] =
         " fadvise64 fallocate flock getpriority sched_get_priority_max sched_get_priority_min "
         "sched_getscheduler "
         "setfsgid setfsuid setregid setresgid setresuid setreuid setpriority "
-        "alarm arch_prctl brk clone close dup dup2 dup3 eventfd eventfd2 exit exit_group fchdir "
+        "alarm arch_prctl brk clone close close_range dup dup2 dup3 eventfd eventfd2 exit "
+        "exit_group fchdir "
         "fchmod fchown fdatasync fork fsync ftruncate getegid geteuid getgid getgroups "
         "getpgid getpgrp getpid getppid getsid gettid getuid kill listen lseek madvise "
         "membarrier mlock mlock2 mlockall mmap munlock munlockall mprotect mremap msync munmap "
         "pause sched_yield set_robust_list set_tid_address setgid "
-        "setpgid setsid setuid semget shmat shmdt shmget msgget shutdown socket sync timer_delete "
+        "setpgid setsid setuid semget shmat shmdt shmget msgget shutdown socket sync syncfs "
+        "sync_file_range readahead tee timer_delete "
         "timer_getoverrun timerfd_create "
         "tgkill tkill umask vfork resolve ";
 

@@ -19,6 +19,9 @@
 	SUBJECT(MEMFD, "memfd_create")               \
 	SUBJECT(FALLOCATE, "fallocate")              \
 	SUBJECT(LINKAT, "linkat")                    \
+	SUBJECT(PREADV2, "preadv2")                  \
+	SUBJECT(PWRITEV2, "pwritev2")                \
+	SUBJECT(CLOSE_RANGE, "close_range")          \
 	SUBJECT(UTIMENSAT, "utimensat")              \
 	SUBJECT(RENAMEAT2, "renameat2")              \
 	SUBJECT(MMAP, "mmap")                        \

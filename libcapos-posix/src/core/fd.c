@@ -160,6 +160,29 @@ long sys_close(long number)
 	return 0;
 }
 
+#define RANGE_CLOEXEC 4 /* CLOSE_RANGE_CLOEXEC */
+
+long sys_close_range(long first, long last, long flags)
+{
+	const unsigned from = (unsigned)first, to = (unsigned)last;
+	long result;
+
+	if (flags & ~(long)RANGE_CLOEXEC) {
+		result = absent_flags(ABSENT_CLOSE_RANGE, (unsigned long)flags);
+		return result ? result : -EINVAL;
+	}
+	if (from > to)
+		return -EINVAL;
+	for (int fd = from < FD_MAX ? (int)from : FD_MAX; fd < used_end && (unsigned)fd <= to;
+	     fd++) {
+		if (slots[fd].file && flags & RANGE_CLOEXEC)
+			slots[fd].close_on_exec = true;
+		else if (slots[fd].file)
+			(void)sys_close(fd);
+	}
+	return 0;
+}
+
 long sys_dup(long fd)
 {
 	return duplicate((int)fd, 0, false);

@@ -52,6 +52,7 @@ struct file_ops {
 	/* Maps pages for mmap: returns a new MemoryObject capability in *memory (copy-on-write
 	 * snapshot). ENODEV */
 	int (*memory)(struct file *f, uint64_t *memory);
+	bool zeroes; /* mmap of it is memory of its own, as without a file */
 	/* A capability on the pages themselves, for a shared mapping, with the rights that the
 	 * description was opened with.  ENODEV */
 	int (*share)(struct file *f, uint64_t *memory);

@@ -184,6 +184,33 @@ long sys_pwritev(long fd, long iov, long n, long offset)
 	return with_vector(writable_file(fd), iov, n, offset, vector_pwrite);
 }
 
+static long absent_other_flags(enum absent_subject subject, long flags, long known)
+{
+	long result = absent_flags(subject, (unsigned long)(flags & ~known));
+
+	return result ? result : -EOPNOTSUPP;
+}
+
+/* RWF_HIPRI, RWF_DSYNC and RWF_SYNC: what is written is where it stays. */
+#define RWF_ACCEPTED 7
+
+/* Only an offset of -1 means the description's own. */
+long sys_preadv2(long fd, long iov, long n, long offset, long unused, long flags)
+{
+	(void)unused;
+	if (flags & ~(long)RWF_ACCEPTED)
+		return absent_other_flags(ABSENT_PREADV2, flags, RWF_ACCEPTED);
+	return offset == -1 ? sys_readv(fd, iov, n) : sys_preadv(fd, iov, n, offset);
+}
+
+long sys_pwritev2(long fd, long iov, long n, long offset, long unused, long flags)
+{
+	(void)unused;
+	if (flags & ~(long)RWF_ACCEPTED)
+		return absent_other_flags(ABSENT_PWRITEV2, flags, RWF_ACCEPTED);
+	return offset == -1 ? sys_writev(fd, iov, n) : sys_pwritev(fd, iov, n, offset);
+}
+
 long sys_pread64(long fd, long buffer, long length, long offset)
 {
 	struct file *f = readable_file(fd);

@@ -32,8 +32,11 @@
 	SYSCALL(pwrite64, 4, RESTART, io)          \
 	SYSCALL(preadv, 4, RESTART, io)            \
 	SYSCALL(pwritev, 4, RESTART, io)           \
+	SYSCALL(preadv2, 6, RESTART, io)           \
+	SYSCALL(pwritev2, 6, RESTART, io)          \
 	SYSCALL(ioctl, 3, RESTART, io)             \
 	SYSCALL(close, 1, ONCE, io)                \
+	SYSCALL(close_range, 3, ONCE, io)          \
 	SYSCALL(dup, 1, ONCE, io)                  \
 	SYSCALL(dup2, 2, ONCE, io)                 \
 	SYSCALL(dup3, 3, ONCE, io)                 \
@@ -116,6 +119,12 @@
 	SYSCALL(fsync, 1, ONCE, files)             \
 	SYSCALL(fdatasync, 1, ONCE, files)         \
 	SYSCALL(sync, 0, ONCE, files)              \
+	SYSCALL(syncfs, 1, ONCE, files)            \
+	SYSCALL(sync_file_range, 4, ONCE, files)   \
+	SYSCALL(readahead, 3, ONCE, files)         \
+	SYSCALL(splice, 6, RESTART, files)         \
+	SYSCALL(tee, 4, RESTART, files)            \
+	SYSCALL(vmsplice, 4, RESTART, files)       \
 	SYSCALL(umask, 1, ONCE, files)             \
 	SYSCALL(sendfile, 4, RESTART, files)       \
 	SYSCALL(flock, 2, RESTART, files)          \

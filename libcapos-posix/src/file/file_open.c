@@ -359,6 +359,38 @@ long sys_sync(void)
 	return 0;
 }
 
+long sys_syncfs(long fd)
+{
+	const struct file *f = fd_file((int)fd);
+
+	return f && !(f->flags & O_PATH) ? 0 : -EBADF;
+}
+
+#define SYNC_FLAGS \
+	(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER)
+
+long sys_sync_file_range(long fd, long offset, long length, long flags)
+{
+	const struct file *f = fd_file((int)fd);
+
+	if (!f || f->flags & O_PATH)
+		return -EBADF;
+	if (flags & ~(long)SYNC_FLAGS || offset < 0 || length < 0)
+		return -EINVAL;
+	return f->ops->seek ? 0 : -ESPIPE;
+}
+
+/* Nothing is further away than memory. */
+long sys_readahead(long fd, long offset, long length)
+{
+	const struct file *f = fd_file((int)fd);
+
+	(void)offset, (void)length;
+	if (!f || f->flags & O_PATH || (f->flags & O_ACCMODE) == O_WRONLY)
+		return -EBADF;
+	return f->ops->memory ? 0 : -EINVAL;
+}
+
 /* ---- sendfile ---- */
 
 /* Writes all of it, unless the other side takes less; what was written, or -errno. */

@@ -132,13 +132,17 @@ static ssize_t try_take(void *context)
 	return result;
 }
 
-static ssize_t pipe_read(struct file *f, const struct iovec *iov, int n)
+ssize_t pipe_take(struct file *f, const struct iovec *iov, int n, bool nonblocking)
 {
 	struct transfer t = {.pipe = shared_of(f), .iov = iov, .n = n};
-	const struct waiting w = {
-	        .attempt = try_take, .context = &t, .nonblocking = file_flags(f) & O_NONBLOCK};
+	const struct waiting w = {.attempt = try_take, .context = &t, .nonblocking = nonblocking};
 
 	return vector_length(iov, n) ? wait_for(&w) : 0;
+}
+
+static ssize_t pipe_read(struct file *f, const struct iovec *iov, int n)
+{
+	return pipe_take(f, iov, n, file_flags(f) & O_NONBLOCK);
 }
 
 /* As many as fit, at least `least`. */
@@ -164,19 +168,119 @@ static ssize_t try_put(void *context)
 	return t->done < t->length ? WAIT_SOME : (ssize_t)t->done;
 }
 
-static ssize_t pipe_write(struct file *f, const struct iovec *iov, int n)
+static ssize_t write_at_least(struct file *f, const struct iovec *iov, int n, size_t least,
+                              bool nonblocking)
 {
-	struct transfer t = {
-	        .pipe = shared_of(f), .iov = iov, .n = n, .length = vector_length(iov, n)};
-	const struct waiting w = {
-	        .attempt = try_put, .context = &t, .nonblocking = file_flags(f) & O_NONBLOCK};
+	struct transfer t = {.pipe = shared_of(f),
+	                     .iov = iov,
+	                     .n = n,
+	                     .length = vector_length(iov, n),
+	                     .least = least};
+	const struct waiting w = {.attempt = try_put, .context = &t, .nonblocking = nonblocking};
 	ssize_t result;
 
 	if (!t.length)
 		return 0;
-	t.least = t.length <= PIPE_BUF ? t.length : 1; /* up to PIPE_BUF: all at once */
 	result = wait_for(&w);
 	return t.done ? (ssize_t)t.done : result;
+}
+
+ssize_t pipe_fill(struct file *f, const struct iovec *iov, int n, bool nonblocking)
+{
+	return write_at_least(f, iov, n, 1, nonblocking);
+}
+
+static ssize_t pipe_write(struct file *f, const struct iovec *iov, int n)
+{
+	const size_t length = vector_length(iov, n);
+
+	/* Up to PIPE_BUF: all at once. */
+	return write_at_least(f, iov, n, length <= PIPE_BUF ? length : 1,
+	                      file_flags(f) & O_NONBLOCK);
+}
+
+/* ---- For splice and tee ---- */
+
+static ssize_t look_for_bytes(void *context)
+{
+	struct pipe_shared *p = context;
+	ssize_t result;
+
+	shared_lock(&p->lock);
+	result = filled(p);
+	if (!result && pipe_has(p, PIPE_WRITES)) {
+		atomic_store(&p->wants, 1);
+		result = WAIT_NOTHING;
+	}
+	pipe_unlock(p, false);
+	return result;
+}
+
+static ssize_t look_for_room(void *context)
+{
+	struct pipe_shared *p = context;
+	ssize_t result;
+
+	shared_lock(&p->lock);
+	result = PIPE_CAPACITY - filled(p);
+	if (!pipe_has(p, PIPE_READS)) {
+		result = -EPIPE;
+	} else if (!result) {
+		atomic_store(&p->wants, 1);
+		result = WAIT_NOTHING;
+	}
+	pipe_unlock(p, false);
+	return result;
+}
+
+ssize_t pipe_wait(struct file *f, bool nonblocking)
+{
+	const struct waiting w = {
+	        .attempt = look_for_bytes, .context = shared_of(f), .nonblocking = nonblocking};
+
+	return wait_for(&w);
+}
+
+ssize_t pipe_room(struct file *f, bool nonblocking)
+{
+	const struct waiting w = {
+	        .attempt = look_for_room, .context = shared_of(f), .nonblocking = nonblocking};
+
+	return wait_for(&w);
+}
+
+ssize_t pipe_peek(struct file *f, uint8_t *to, size_t length)
+{
+	struct pipe_shared *p = shared_of(f);
+	uint32_t head;
+	ssize_t done;
+
+	shared_lock(&p->lock);
+	head = p->head;
+	done = take(p, to, length, 0);
+	p->head = head;
+	pipe_unlock(p, false);
+	return done;
+}
+
+bool pipe_give_back(struct file *f, const uint8_t *bytes, size_t length)
+{
+	struct pipe_shared *p = shared_of(f);
+	bool fits;
+
+	shared_lock(&p->lock);
+	fits = length <= PIPE_CAPACITY - filled(p);
+	if (fits)
+		p->head -= (uint32_t)length;
+	for (size_t i = 0; fits && i < length; i++)
+		p->data[(p->head + i) % PIPE_CAPACITY] = bytes[i];
+	pipe_unlock(p, fits);
+	return fits;
+}
+
+bool pipe_same(const struct file *a, const struct file *b)
+{
+	return shared_of(a) == shared_of(b);
 }
 
 static unsigned poll_sides(const struct pipe_end *end, struct pipe_shared *p)

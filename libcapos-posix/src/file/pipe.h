@@ -70,4 +70,19 @@ int pipe_enter(struct pipe_end *end, uint64_t word, unsigned sides);
  * succeeds.  0 or -ENOMEM. */
 int pipe_describe(const struct pipe_end *end, int flags, struct file **out);
 
+/* ---- For splice and tee: of ends that were opened for it ---- */
+
+/* read and write, which may sleep or not; write takes what fits at once. */
+ssize_t pipe_take(struct file *f, const struct iovec *iov, int n, bool nonblocking);
+ssize_t pipe_fill(struct file *f, const struct iovec *iov, int n, bool nonblocking);
+/* Waits until there is something to take, or room: how much; 0: the end; -EAGAIN, -EINTR,
+ * -EPIPE. */
+ssize_t pipe_wait(struct file *f, bool nonblocking);
+ssize_t pipe_room(struct file *f, bool nonblocking);
+/* Bytes that stay. */
+ssize_t pipe_peek(struct file *f, uint8_t *to, size_t length);
+/* What was taken last comes before all others again.  False: writers have filled its place. */
+bool pipe_give_back(struct file *f, const uint8_t *bytes, size_t length);
+bool pipe_same(const struct file *a, const struct file *b);
+
 #endif

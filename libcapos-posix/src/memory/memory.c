@@ -135,6 +135,13 @@ static long note_mapping(long address, size_t size, bool shared, bool locked)
 	return -ENOMEM;
 }
 
+static bool is_zeroes(long fd)
+{
+	const struct file *f = fd_file((int)fd);
+
+	return f && f->ops->zeroes && (f->flags & O_ACCMODE) == O_RDWR;
+}
+
 static long file_object(long fd, long protection, long flags, cap_t *memory)
 {
 	struct file *f = fd_file((int)fd);
@@ -224,7 +231,7 @@ long sys_mmap(long address, long length, long protection, long flags, long fd, l
 	if (size < (size_t)length || size > CAPOS_USER_MAX ||
 	    !within_limits(size, protection, flags))
 		return -ENOMEM;
-	if (flags & MAP_ANONYMOUS) {
+	if (flags & MAP_ANONYMOUS || is_zeroes(fd)) {
 		if (exceeds_memory(size, protection, flags))
 			return -ENOMEM;
 		result = errno_of(cap_memory_create(size, &memory));
@@ -434,6 +441,14 @@ long sys_msync(long address, long length, long flags)
 	return 0;
 }
 
+/* 0 or -ENOMEM.  Of a range of very many mappings it is not asked for. */
+static long check_mapped(long address, size_t size)
+{
+	uint64_t here = (uint64_t)address;
+
+	return size && cap_memory_remap(here, size, size, &here) == CAP_EFAULT ? -ENOMEM : 0;
+}
+
 /* Advice that may be ignored is; that which changes what the memory holds is refused. */
 long sys_madvise(long address, long length, long advice)
 {
@@ -456,7 +471,7 @@ long sys_madvise(long address, long length, long advice)
 	case MADV_DOFORK: /* these three are how memory is anyway */
 	case MADV_KEEPONFORK:
 	case MADV_UNMERGEABLE:
-		return 0;
+		return check_mapped(address, PAGES_SIZE((size_t)length));
 	default:
 		return absent_option(ABSENT_MADVISE, (unsigned long)advice, -EINVAL);
 	}
