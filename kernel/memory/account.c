@@ -65,6 +65,11 @@ static bool available(const struct account *a, uint64_t pages)
 	return page_available() >= pages + left;
 }
 
+bool account_may_fill(const struct account *a)
+{
+	return !a || !a->program || available(a, 1 + FILES_LEAVE);
+}
+
 static bool within_limit(const struct account *a, uint64_t pages)
 {
 	return a->limits.pages == 0 || pages <= a->limits.pages - account_used(a);

@@ -87,6 +87,12 @@ bool account_at_limit(const struct account *a, uint64_t pages);
 bool account_charge(struct account *a, uint64_t pages);
 void account_release(struct account *a, uint64_t pages);
 
+/* What is written to files leaves so many frames besides, which a program and one that it starts
+ * take: a program that fills the machine with files gets an error, and goes on. */
+#define FILES_LEAVE 64u
+/* Whether the machine has a frame for a file of the account. */
+bool account_may_fill(const struct account *a);
+
 /* A frame that leaves services their share, and is not charged; PADDR_NONE: none. */
 paddr_t account_frame(const struct account *a, bool zero);
 /* A frame that is charged; PADDR_NONE: none.  Give it back by page_put and account_release. */

@@ -122,8 +122,8 @@ int memobj_store(struct memobj *m, struct memobj_copy *copy)
 		uint64_t at = copy->offset + copy->done, size = m->size, npages = m->npages;
 		if (steps_over())
 			return WORK_AGAIN;
-		paddr_t frame = lengthen(m, at + chunk) ? memobj_frame(m, at / PAGE_SIZE, true)
-		                                        : PADDR_NONE;
+		paddr_t frame =
+		        lengthen(m, at + chunk) ? memobj_fill(m, at / PAGE_SIZE) : PADDR_NONE;
 		int error = frame != PADDR_NONE
 		                    ? space_copy_in(copy->space,
 		                                    (char *)page_ptr(frame) + at % PAGE_SIZE,

@@ -408,6 +408,13 @@ paddr_t memobj_frame(struct memobj *m, uint64_t index, bool write)
 	return own;
 }
 
+paddr_t memobj_fill(struct memobj *m, uint64_t index)
+{
+	if (m->sparse && memobj_borrows(m, index) && !account_may_fill(m->account))
+		return PADDR_NONE;
+	return memobj_frame(m, index, true);
+}
+
 paddr_t memobj_peek(struct memobj *m, uint64_t index)
 {
 	uint64_t span;

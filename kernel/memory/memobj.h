@@ -121,6 +121,9 @@ int memobj_resize_some(struct memobj *m, uint64_t size);
 paddr_t memobj_frame(struct memobj *m, uint64_t index, bool write);
 /* The frame without making it present: PADDR_NONE when absent; what stands behind it counts. */
 paddr_t memobj_peek(struct memobj *m, uint64_t index);
+/* As memobj_frame for a store that may fail: PADDR_NONE too when the page is a file's, has no frame
+ * yet, and files are to leave what memory there is. */
+paddr_t memobj_fill(struct memobj *m, uint64_t index);
 /* Whether the page shows a frame that is not the object's: then it is mapped read-only. */
 bool memobj_borrows(const struct memobj *m, uint64_t index);
 /* Gives up the frames of a range of an anonymous object: they read as zeroes again. */

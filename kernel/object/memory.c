@@ -157,7 +157,7 @@ static int memory_prepare(void *object, struct msg_call *msg,
 	for (; first + *done < end; ++*done) {
 		if (steps_over())
 			return OP_AGAIN;
-		if (memobj_frame(m, first + *done, true) == PADDR_NONE)
+		if (memobj_fill(m, first + *done) == PADDR_NONE)
 			return CAP_ENOMEM;
 		steps_spend(STEPS_PAGE_COPY);
 	}

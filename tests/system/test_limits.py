@@ -66,6 +66,19 @@ def test_files_that_fill_the_memory(capos):
     assert b"No space left on device" in run.stderr
 
 
+@pytest.mark.parametrize("memory", [10, 11, 12, 16])
+def test_writes_that_fill_a_small_machine_end_no_program(capos, memory):
+    """Nothing but ENOSPC comes of them: the writer goes on, and programs that are started next have memory."""
+    script = """
+        dd if=/dev/zero of=/tmp/x bs=64k count=1000 2>/tmp/said; echo $?
+        cat /dev/zero >/tmp/y; echo $?
+        rm /tmp/x /tmp/y && echo y >/tmp/z && cat /tmp/z && echo end"""
+    run = capos("sh", "-c", script, options=["--memory", str(memory)])
+    assert (run.returncode, run.stdout) == (0, b"1\n1\ny\nend\n"), run.stderr
+    assert b"No space left on device" in run.stderr
+    assert b"Killed" not in run.stderr
+
+
 def test_reading_past_all_memory(capos):
     """A stream longer than the machine's memory passes through."""
     run = capos("busybox", "sh", "-c", "busybox dd if=/dev/zero bs=1M count=200 | busybox wc -c",
