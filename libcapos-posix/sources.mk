@@ -34,6 +34,7 @@ POSIX_H = \
 	libcapos-posix/src/process/children.h \
 	libcapos-posix/src/process/exec_state.h \
 	libcapos-posix/src/process/proc.h \
+	libcapos-posix/src/process/report.h \
 	libcapos-posix/src/process/process.h \
 	libcapos-posix/src/process/script.h \
 	libcapos-posix/src/process/sysv.h \
@@ -107,6 +108,7 @@ POSIX_C = \
 	libcapos-posix/src/process/limits.c \
 	libcapos-posix/src/process/proc.c \
 	libcapos-posix/src/process/proc_files.c \
+	libcapos-posix/src/process/report.c \
 	libcapos-posix/src/process/process.c \
 	libcapos-posix/src/process/script.c \
 	libcapos-posix/src/process/session.c \

@@ -151,6 +151,14 @@ interface ProcessMember {
   # Answers when there is room, as operateSemaphores does.  At most 8192 bytes.
   receiveMessage @37 (id :Int32, type :Int64, size :UInt64, flags :UInt32) -> (type :Int64, data :Data);
   # flags: Linux's IPC_NOWAIT, MSG_NOERROR, MSG_EXCEPT, MSG_COPY.  noMessage, tooBig, removed.
+
+  ask @38 (number :UInt32) -> (report :Data);
+  # What another process says of itself: pairs of a name ("exe", "cwd", "root", "fd/N") and a text, a NUL behind each.
+  # Nothing vouches for it, as it is that process's own business.  Answers when the process does, if ever: give it a time-out.
+  # wouldBlock: it is stopped, and answers nothing; noBuffers: too many ask it.
+  report @39 (report :Data) -> ();
+  # The answer to all who ask the caller, at most 8192 bytes.  It is asked by bit 33 of its event (no signal's: musl keeps
+  # number 34 for itself).
 }
 
 enum IpcKind { segment @0; set @1; queue @2; }

@@ -173,6 +173,9 @@ interface File {
   setOwner @15 (user :UInt32, group :UInt32) -> ();  # as Directory.setOwner
   sync @16 (dataOnly :Bool) -> ();
   # Answers when what was written is on the host's disk; at once where there is none.
+  path @17 () -> (path :Text);
+  # From the root of all files: a name that the file has in the directory in which it was opened.  noEntry: it has none
+  # there any more, or was opened by a Directory that is not of that root.
 }
 
 enum LockType { unlock @0; read @1; write @2; }

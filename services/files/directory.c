@@ -172,6 +172,10 @@ static int directory_open(void *object, struct msg_call *call,
 		                   NULL);
 	status = give_handle(call, place.inode, NULL, rights_of(place.inode, in->flags),
 	                     &out->file_index, &handle);
+	if (!status && place.directory && directory->from.root == files.tree.top) {
+		inode_hold(place.directory);
+		handle->home = place.directory;
+	}
 	/* Without them the client asks for what it needs. */
 	out->has_contents = !status && (in->flags & OPEN_CONTENTS) &&
 	                    !give_contents(call, handle, &out->contents_index);

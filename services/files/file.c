@@ -3,6 +3,8 @@
  * The methods of File.  What is written is drawn from the session of the handle, whichever process
  * writes.
  */
+#include <string.h>
+
 #include <capos/schema/kernel_client.h>
 
 #include "files.h"
@@ -228,6 +230,32 @@ static int file_allocate(void *object, struct msg_call *call, const struct file_
 	                     in->punch);
 }
 
+static int file_path(void *object, struct msg_call *call, struct file_path_results *out)
+{
+	static char path[TREE_PATH_MAX + 2];
+	const struct handle *file = object;
+	const struct name *name = file->home ? tree_next(file->home, 0) : NULL;
+	uint32_t length;
+	int status;
+
+	(void)call;
+	while (name && name->inode != file->inode)
+		name = name->next;
+	if (!name)
+		return STATUS_NO_ENTRY;
+	status = path_of(files.tree.top, file->home, path, sizeof(path), &length);
+	if (status)
+		return status;
+	length = length == 1 ? 0 : length; /* the root's is one slash */
+	if (length + 1 + name->length > TREE_PATH_MAX)
+		return STATUS_NAME_TOO_LONG;
+	path[length++] = '/';
+	memcpy(path + length, name->text, name->length);
+	out->path = (struct msg_text){path, length + name->length};
+	path[out->path.len] = 0;
+	return STATUS_OK;
+}
+
 /* ---- Locks ---- */
 
 static struct lock_list **locks_of(void *object)
@@ -271,6 +299,7 @@ const struct file_ops file_ops = {
         .contents = file_contents,
         .grow = file_grow,
         .allocate = file_allocate,
+        .path = file_path,
         .lock = file_lock,
         .find_lock = file_find_lock,
         .stop_waiting = file_stop_waiting,

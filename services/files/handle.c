@@ -25,6 +25,7 @@ int handle_open(struct handle_table *table, struct inode *inode, struct inode *r
 	struct handle *handle = &table->handles[index];
 	handle->inode = inode;
 	handle->root = root;
+	handle->home = NULL;
 	handle->flags = flags;
 	handle->stores = false;
 	handle->session = session;
@@ -76,7 +77,9 @@ void handle_close(struct handle_table *table, struct tree *tree, uint64_t word)
 	inode_drop(tree, handle->inode);
 	if (handle->root)
 		inode_drop(tree, handle->root);
-	handle->inode = handle->root = NULL;
+	if (handle->home)
+		inode_drop(tree, handle->home);
+	handle->inode = handle->root = handle->home = NULL;
 	table->of_session[handle->session]--;
 	handle->next_free = table->first_free;
 	table->first_free = (uint32_t)(handle - table->handles) + 1;

@@ -25,6 +25,7 @@
 struct handle {
 	struct inode *inode; /* held; NULL: free */
 	struct inode *root;  /* directories: held too; else NULL */
+	struct inode *home;  /* files: the directory in which it was opened, held; or NULL */
 	uint32_t flags;      /* OPEN_READ, OPEN_WRITE */
 	bool stores;         /* its client may store to the contents by itself */
 	uint32_t generation;

@@ -91,6 +91,7 @@ static void resume(struct member *m)
 
 static void forget(struct member *m)
 {
+	report_refuse(m);
 	release_quietly(m->process);
 	release_quietly(m->signals);
 	m->process = m->signals = CAP_NULL;

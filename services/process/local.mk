@@ -10,6 +10,7 @@ noinst_PROGRAMS += services/process/process
 IMAGE_SBIN += services/process/process
 services_process_process_SOURCES = services/process/birth.c services/process/effects.c services/process/ends.c \
 	services/process/ipc.c \
+	services/process/report.c \
 	services/process/member.c services/process/process.h services/process/service.c services/process/terminal.c \
 	services/files/store.c services/files/store.h $(PROCESS_PURE)
 services_process_process_CPPFLAGS = $(NATIVE_CPPFLAGS) -I$(srcdir)

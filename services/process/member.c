@@ -237,6 +237,11 @@ static int list(void *object, struct msg_call *msg, const struct process_member_
 		most = INFOS_PER_REPLY;
 	if (!most)
 		return STATUS_INVALID_ARGUMENT;
+	/* The world stands in the list as the parent that its first process and orphans have. */
+	if (in->from <= WORLD_NUMBER)
+		infos[n++] = (struct process_info){.number = WORLD_NUMBER,
+		                                   .name = MSG_TEXT("world"),
+		                                   .start_ns = m ? m->start_ns : 0};
 	while (m && m->number < in->from)
 		m = m->after;
 	for (; m && n < most; m = m->after)
@@ -397,4 +402,6 @@ const struct process_member_ops member_ops = {.prepare_fork = prepare_fork,
                                               .read_semaphores = ipc_read,
                                               .assign_semaphores = ipc_assign,
                                               .send_message = ipc_send,
-                                              .receive_message = ipc_receive};
+                                              .receive_message = ipc_receive,
+                                              .ask = report_ask,
+                                              .report = report_take};

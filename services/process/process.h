@@ -116,6 +116,14 @@ int ipc_make_memory(struct world *world, uint64_t size, uint64_t *memory);
 void ipc_drop_memory(uint64_t memory);
 int64_t ipc_seconds(void);
 
+/* ---- report.c ---- */
+#define REPORT_MAX 8192u /* bytes of one */
+int report_ask(void *object, struct msg_call *msg, const struct process_member_ask_params *in,
+               struct process_member_ask_results *out);
+int report_take(void *object, struct msg_call *msg, const struct process_member_report_params *in);
+void report_refuse(struct member *m); /* it ends */
+bool report_cancel(struct world *world, uint64_t call_id);
+
 /* ---- terminal.c ---- */
 int terminal_take(struct member *m, struct server_call *call, uint16_t terminal_index,
                   uint32_t number, uint16_t *session_index);

@@ -248,8 +248,9 @@ static void service_cancel(struct server *unused, uint64_t call_id)
 {
 	(void)unused;
 	for (struct session *s = sessions; s < sessions + SESSIONS_MAX; s++)
-		if (s->open && (world_cancel_wait(&s->world, call_id) || cancel_stop(s, call_id) ||
-		                sysv_cancel(&s->world, call_id)))
+		if (s->open &&
+		    (world_cancel_wait(&s->world, call_id) || cancel_stop(s, call_id) ||
+		     report_cancel(&s->world, call_id) || sysv_cancel(&s->world, call_id)))
 			return;
 }
 
@@ -262,6 +263,7 @@ static uint64_t service_idle(struct server *unused)
 /* Of a System V message with what goes beside it; lists come in parts. */
 #define MESSAGE_MAX 8704u
 _Static_assert(WORLD_COMMAND_MAX + 512 <= MESSAGE_MAX, "a command line fits");
+_Static_assert(REPORT_MAX + 512 <= MESSAGE_MAX, "a report fits");
 _Static_assert(SYSV_MESSAGE_MAX + 512 <= MESSAGE_MAX, "so does a message");
 
 static const struct server_ops server_ops = {.message_max = MESSAGE_MAX,

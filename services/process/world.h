@@ -135,6 +135,7 @@ struct member {
 	uint64_t stop_call[2];     /* [0] is 0: no stop call is open */
 	uint64_t terminal;         /* of the session that it leads: a capability, 0: none */
 	uint32_t terminal_number;
+	struct asker *askers;   /* who waits for its report */
 	uint64_t cpu_warned_at; /* seconds of processor time at which SIGXCPU was sent last */
 };
 

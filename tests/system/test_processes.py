@@ -182,3 +182,46 @@ TOOLS = {
 def test_what_reads_proc(capos, script):
     run = capos("sh", "-c", script)
     assert re.match(TOOLS[script], run.stdout.decode()), (run.stdout, run.stderr)
+
+
+# ---- What others have open ----
+
+def test_descriptors_of_another_process_are_seen_as_it_has_them(capos):
+    script = "cd /tmp; sleep 9 >/tmp/out 3</etc/hostname 4<>/dev/full 5</etc & p=$!; sleep 0.1; rm /tmp/out; " \
+             "for l in cwd exe root fd/0 fd/3 fd/4 fd/5; do readlink /proc/$p/$l; done; ls /proc/$p/fd; " \
+             "readlink /proc/$p/fd/1 | cut -d: -f1; readlink /proc/$p/fd/77 || echo none; kill $p; wait $p; " \
+             "readlink /proc/$p/exe || echo gone"
+    run = capos("sh", "-c", script)
+    assert run.stdout.decode().split() == \
+        "/tmp /bin/busybox / /dev/null /etc/hostname /dev/full /etc 0 1 2 3 4 5 file none gone".split(), run.stderr
+
+
+def test_links_of_own_descriptors(capos):
+    script = "exec 3</etc/hostname 4</etc; cd /etc; readlink /proc/self/fd/3; ls -l /proc/self/fd | grep -c -e '->'; " \
+             "mv /etc/hostname /etc/other; readlink /proc/$$/fd/3; stat -L -c %F /proc/self/fd/4; " \
+             "ls /proc/self/fd/9; readlink /proc/self/cwd"
+    run = capos("sh", "-c", script)
+    assert run.stdout.decode().splitlines() == ["/etc/hostname", "5", "/etc/other", "directory", "/etc"], run.stderr
+
+
+def test_lsof_fuser_and_pstree(capos):
+    script = "sh -c 'exec 3</etc/hostname; sleep 9 & wait' & sleep 0.3; lsof | grep hostname | cut -f 1,4; " \
+             "fuser /etc/hostname; pstree; killall sleep"
+    run = capos("sh", "-c", script)
+    assert run.stdout.decode().split("\n")[:4] == \
+        ["3\t/etc/hostname", "5\t/etc/hostname", "3 5 ", "world---sh-+-pstree"], (run.stdout, run.stderr)
+
+
+def test_a_process_that_cannot_answer_is_not_waited_for(capos):
+    """One that is stopped, one that computes, one that is killed while it is asked, and two that ask each other."""
+    script = "sleep 99 & p=$!; kill -STOP $p; ls /proc/$p/fd 2>&1; kill -KILL $p; " \
+             "sh -c 'while :; do :; done' & p=$!; sleep 0.2; ls /proc/$p/fd | wc -l; " \
+             "(sleep 0.02; kill -KILL $p) & i=0; while ls /proc/$p/fd >/dev/null 2>&1; do i=$((i + 1)); done; " \
+             "(for i in 1 2 3 4 5; do lsof; done) >/dev/null & (for i in 1 2 3 4 5; do lsof; done) >/dev/null & " \
+             "wait $!; wait; echo end"
+    begin = time.monotonic()
+    run = capos("sh", "-c", script)
+    assert run.stdout.decode().split("\n")[-4:] == \
+        [run.stdout.decode().split("\n")[-4], "3", "end", ""], (run.stdout, run.stderr)
+    assert b"Resource temporarily unavailable" in run.stdout
+    assert time.monotonic() - begin < 60

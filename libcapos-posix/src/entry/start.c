@@ -90,8 +90,10 @@ static void connect_rooms(void)
 	                                        .terminal_stat = terminal_stat,
 	                                        .terminal_path = terminal_path};
 
-	static const struct signal_world world = {
-	        .take = world_take_signals, .stop = world_stop, .child_action = world_child_action};
+	static const struct signal_world world = {.take = world_take_signals,
+	                                          .stop = world_stop,
+	                                          .child_action = world_child_action,
+	                                          .report = report_give};
 
 	core_set_hooks(&hooks);
 	signal_set_timers(timers_look, timers_taken);

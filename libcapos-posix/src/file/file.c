@@ -289,6 +289,11 @@ int file_open_regular(const struct contents *contents, int flags, struct file **
 	return *out ? 0 : -ENOMEM;
 }
 
+cap_t file_object(const struct file *f)
+{
+	return f->ops == &regular_ops ? object_of(f) : CAP_NULL;
+}
+
 static bool allows(int mode, int wanted)
 {
 	return mode == O_RDWR || mode == wanted;

@@ -54,6 +54,8 @@ unsigned path_umask(unsigned mode); /* mode without the bits that umask takes */
 
 /* Opens a device of /dev: 0, -errno, or 1: path names none. */
 int device_open(const char *path, int flags, struct file **out);
+/* What /dev calls the device with that number; NULL: nothing. */
+const char *device_name(dev_t number);
 /* The same by Linux's number of a character device. */
 int device_open_number(dev_t number, int flags, struct file **out);
 /* A description that writes to the process's log.  0 or -ENOMEM. */
@@ -91,6 +93,8 @@ int file_open_directory(cap_t object, int flags, struct file **out);
  * -ECONNREFUSED: it is no socket. */
 int file_make_socket(const char *path);
 int file_open_socket(const char *path, cap_t *file, cap_t *memory);
+/* The File of a regular file; CAP_NULL: it is none. */
+cap_t file_object(const struct file *f);
 /* The Directory behind a descriptor's description; CAP_NULL: it is no directory. */
 cap_t file_directory(const struct file *f);
 

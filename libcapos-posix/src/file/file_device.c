@@ -265,6 +265,15 @@ int device_open(const char *path, int flags, struct file **out)
 	return *out ? 0 : -ENOMEM;
 }
 
+const char *device_name(dev_t number)
+{
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		if (number == makedev(1, devices[i].minor))
+			return devices[i].name;
+	}
+	return NULL;
+}
+
 int device_open_number(dev_t number, int flags, struct file **out)
 {
 	char path[32] = "/dev/";

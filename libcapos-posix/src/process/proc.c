@@ -15,9 +15,9 @@
 
 #include "core/core.h"
 #include "file/file.h"
-#include "process/exec_state.h"
 #include "process/proc.h"
 #include "process/process.h"
+#include "process/report.h"
 #include "process/world.h"
 
 #define LIST_BYTES  16384u
@@ -51,9 +51,22 @@ static uint32_t number_of(const char *text, const char **end)
 	return number;
 }
 
+/* A name of a directory may have slashes behind it. */
+static void trim(struct proc_path *p)
+{
+	size_t length = strlen(p->name);
+
+	if (!length || p->name[length - 1] != '/' || length >= sizeof(p->trimmed))
+		return;
+	memcpy(p->trimmed, p->name, length + 1);
+	while (length && p->trimmed[length - 1] == '/')
+		p->trimmed[--length] = 0;
+	p->name = p->trimmed;
+}
+
 bool proc_parse(const char *path, struct proc_path *out)
 {
-	const char *end;
+	const char *end, *after;
 
 	if (strncmp(path, "/proc", 5) || (path[5] && path[5] != '/'))
 		return false;
@@ -67,8 +80,10 @@ bool proc_parse(const char *path, struct proc_path *out)
 		end = path + 4;
 	} else {
 		out->number = *path == '0' ? 0 : number_of(path, &end);
-		if (!out->number)
+		if (!out->number) {
+			trim(out);
 			return true;
+		}
 		if (*end && *end != '/') {
 			out->number = 0;
 			return true;
@@ -76,7 +91,15 @@ bool proc_parse(const char *path, struct proc_path *out)
 	}
 	while (*end == '/')
 		end++;
+	/* Of its threads only the first is known to others; it has the process's files. */
+	if (!strncmp(end, "task/", 5) && number_of(end + 5, &after) == out->number &&
+	    (!*after || *after == '/')) {
+		while (*after == '/')
+			after++;
+		end = after;
+	}
 	out->name = end;
+	trim(out);
 	return true;
 }
 
@@ -221,6 +244,18 @@ static int list_files_of(uint32_t number, struct made_text *text)
 	for (size_t i = 0; i < NAMES_OF(process_links); i++)
 		made_entry(text, DT_LNK, inode_of(number, i + 16), process_links[i]);
 	made_entry(text, DT_DIR, inode_of(number, 32), "fd");
+	made_entry(text, DT_DIR, inode_of(number, 0), "task");
+	return 0;
+}
+
+static int list_threads(uint32_t number, struct made_text *text)
+{
+	char name[16];
+
+	fmt_snprintf(name, sizeof(name), "%u", number);
+	made_entry(text, DT_DIR, inode_of(number, 0), ".");
+	made_entry(text, DT_DIR, inode_of(number, 0), "..");
+	made_entry(text, DT_DIR, inode_of(number, 0), name);
 	return 0;
 }
 
@@ -234,47 +269,41 @@ static int list_descriptor(int fd, struct file *f, bool close_on_exec, void *tex
 	return 0;
 }
 
-/* Of this process alone: what others have open they alone know. */
+/* A descriptor as a report names it: its digits; NULL: the record is of something else. */
+static const char *descriptor_record(const char *name)
+{
+	return strncmp(name, "fd/", 3) || !name[3] ? NULL : name + 3;
+}
+
+struct listing {
+	struct made_text *text;
+	uint32_t number;
+};
+
+static int list_record(const char *name, const char *target, void *context)
+{
+	const struct listing *l = context;
+	const char *digits = descriptor_record(name), *end;
+
+	(void)target;
+	if (digits)
+		made_entry(l->text, DT_LNK, inode_of(l->number, 33 + number_of(digits, &end)),
+		           digits);
+	return 0;
+}
+
+/* Of another process: as that process itself says. */
 static int list_descriptors(uint32_t number, struct made_text *text)
 {
-	if (number != process_id())
-		return -EACCES;
+	struct listing l = {.text = text, .number = number};
+
 	made_entry(text, DT_DIR, inode_of(number, 32), ".");
 	made_entry(text, DT_DIR, inode_of(number, 0), "..");
-	return fd_each(list_descriptor, text);
+	return number == process_id() ? fd_each(list_descriptor, text)
+	                              : report_get(number, list_record, &l);
 }
 
 /* ---- Links ---- */
-
-static long describe_descriptor(const char *digits, char *target, size_t size)
-{
-	const char *end;
-	int fd = (int)number_of(digits, &end);
-	struct file *f = *end || end == digits ? NULL : fd_file(fd);
-	struct stat st = {.st_mode = 0};
-
-	if (!f)
-		return -ENOENT;
-	if (f->ops->stat)
-		(void)f->ops->stat(f, &st); /* without it: of no known kind */
-	return fmt_snprintf(target, size, "%s:[%lu]",
-	                    S_ISFIFO(st.st_mode)   ? "pipe"
-	                    : S_ISSOCK(st.st_mode) ? "socket"
-	                    : S_ISDIR(st.st_mode)  ? "directory"
-	                    : S_ISCHR(st.st_mode)  ? "device"
-	                                           : "file",
-	                    (unsigned long)st.st_ino);
-}
-
-/* The file of the image, through links in its place. */
-static long read_own_image(char *target)
-{
-	exec_own_path(target);
-	if (!target[0])
-		return -ENOENT;
-	path_follow(target);
-	return (long)strlen(target);
-}
 
 static long copy_link(const char *target, char *out, size_t size)
 {
@@ -284,33 +313,64 @@ static long copy_link(const char *target, char *out, size_t size)
 	return (long)length;
 }
 
-static long link_of_process(const struct proc_path *p, char *target, size_t size)
+static struct file *descriptor_of(const char *digits)
+{
+	const char *end;
+	int fd = (int)number_of(digits, &end);
+
+	return *end || end == digits ? NULL : fd_file(fd);
+}
+
+static long own_link(const char *name, char *target, size_t size)
 {
 	char path[PATH_BYTES] = "";
 
-	if (!strncmp(p->name, "fd/", 3)) {
-		long length = p->number == process_id()
-		                      ? describe_descriptor(p->name + 3, path, sizeof(path))
-		                      : -EACCES;
-		return length < 0 ? length : copy_link(path, target, size);
+	if (descriptor_record(name)) {
+		struct file *f = descriptor_of(descriptor_record(name));
+
+		if (!f)
+			return -ENOENT;
+		report_descriptor(f, path, sizeof(path));
+	} else if (!strcmp(name, "exe")) {
+		report_image(path);
+	} else {
+		report_directory(path);
 	}
-	if (!IS_AMONG(p->name, process_links))
+	return path[0] ? copy_link(path, target, size) : -ENOENT;
+}
+
+struct asked {
+	const char *name;
+	char *target;
+	size_t size;
+	long length;
+};
+
+static int find_record(const char *name, const char *target, void *context)
+{
+	struct asked *a = context;
+
+	if (strcmp(name, a->name))
+		return 0;
+	a->length = copy_link(target, a->target, a->size);
+	return 1;
+}
+
+static long link_of_process(const struct proc_path *p, char *target, size_t size)
+{
+	struct asked a = {.name = p->name, .target = target, .size = size};
+	int result;
+
+	if (!descriptor_record(p->name) && !IS_AMONG(p->name, process_links))
 		return 0;
 	if (!strcmp(p->name, "root"))
 		return copy_link("/", target, size);
-	if (p->number != process_id())
-		return -EACCES;
-	if (!strcmp(p->name, "exe")) {
-		long result = read_own_image(path);
-
-		return result < 0 ? result : copy_link(path, target, size);
-	}
-	path_absolute(".", path);
-	if (strlen(path) > 2 && !strcmp(path + strlen(path) - 2, "/."))
-		path[strlen(path) - 2] = 0;
-	else if (!strcmp(path, "/."))
-		path[1] = 0;
-	return path[0] ? copy_link(path, target, size) : -ENOENT;
+	if (p->number == process_id())
+		return own_link(p->name, target, size);
+	result = report_get(p->number, find_record, &a);
+	if (result < 0)
+		return result;
+	return a.length ? a.length : -ENOENT;
 }
 
 static long proc_read_link(const char *path, char *target, size_t size)
@@ -350,6 +410,12 @@ static mode_t mode_of(const struct proc_path *p, bool follow)
 		return p->of_self && !follow ? S_IFLNK | 0777 : S_IFDIR | 0555;
 	if (!strcmp(p->name, "fd"))
 		return S_IFDIR | 0500;
+	if (!strcmp(p->name, "task"))
+		return S_IFDIR | 0555;
+	if (descriptor_record(p->name))
+		return p->number != process_id() || descriptor_of(descriptor_record(p->name))
+		               ? S_IFLNK | 0700
+		               : 1;
 	if (IS_AMONG(p->name, process_files))
 		return S_IFREG | 0444;
 	if (IS_AMONG(p->name, process_links))
@@ -363,7 +429,7 @@ static int stat_target(const char *path, const struct proc_path *p, struct stat 
 	char target[PATH_BYTES];
 	long length;
 
-	if (!IS_AMONG(p->name, process_links))
+	if (!IS_AMONG(p->name, process_links) && !descriptor_record(p->name))
 		return 1;
 	length = proc_read_link(path, target, sizeof(target) - 1);
 	if (length <= 0)
@@ -409,9 +475,11 @@ static int make_of_process(const struct proc_path *p, bool *directory, struct ma
 
 	if (result)
 		return result;
-	*directory = !*p->name || !strcmp(p->name, "fd");
+	*directory = !*p->name || !strcmp(p->name, "fd") || !strcmp(p->name, "task");
 	if (!*p->name)
 		return list_files_of(p->number, text);
+	if (!strcmp(p->name, "task"))
+		return list_threads(p->number, text);
 	if (*directory)
 		return list_descriptors(p->number, text);
 	return proc_file_of_process(&info, p->name, text);

@@ -14,6 +14,7 @@
 struct proc_path {
 	uint32_t number;  /* of the process; 0: none */
 	const char *name; /* below it, or below /proc; "": that directory itself */
+	char trimmed[32]; /* the name, when slashes stood behind it */
 	bool of_self;     /* by the link "self" */
 };
 /* False: the path is not below /proc. */

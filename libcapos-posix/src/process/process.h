@@ -23,6 +23,7 @@ void world_describe_image(void);
 /* Its new name alone. */
 void world_describe_name(const char *name);
 /* What the process service keeps of signals that came by these bits: arrived is called for each. */
+void report_give(void);
 void world_take_signals(uint64_t bits, signal_arrived *arrived);
 /* Stopped by that signal; comes back when it is continued. */
 void world_stop(int signal, bool own);

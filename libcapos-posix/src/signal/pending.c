@@ -197,7 +197,9 @@ bool signal_collect(void)
 		return false;
 	if (bits & SIGNAL_TIMER_BIT)
 		timers_look();
-	bits &= ~SIGNAL_TIMER_BIT;
+	if (bits & SIGNAL_REPORT_BIT)
+		world.report();
+	bits &= ~(SIGNAL_TIMER_BIT | SIGNAL_REPORT_BIT);
 	arrived = 0;
 	/* What is taken may have come after the bits were read.  Its notice is here by now, as the
 	 * service gives notice before it answers; left here it would look like another signal. */

@@ -124,6 +124,7 @@ struct signal_world {
 	/* Stops the process; comes back when it goes on.  own: the signal came from itself. */
 	void (*stop)(int signal, bool own);
 	void (*child_action)(void); /* SIGCHLD's action has changed */
+	void (*report)(void);       /* another process asks for a report */
 };
 void signal_set_world(const struct signal_world *of_process);
 /* After exec: 0 or -errno. */
@@ -132,7 +133,10 @@ int signalfd_restore(const struct carried *in, struct file **out);
 /* And the time room.  A Timer signals SIGNAL_TIMER_BIT of the event: then look posts what is
  * due.  taken: a signal with one of these numbers or with SI_TIMER is about to be delivered; it
  * completes the origin and may start the timer again. */
-#define SIGNAL_TIMER_BIT SIGNAL_BIT(32) /* no process sends it: musl keeps that number for itself */
+/* Another process asks what this one has open: ProcessMember.ask. */
+#define SIGNAL_REPORT_BIT SIGNAL_BIT(34)
+/* No process sends it: musl keeps that number for itself. */
+#define SIGNAL_TIMER_BIT SIGNAL_BIT(32)
 void signal_set_timers(void (*look)(void), void (*taken)(int signal, struct signal_origin *origin));
 
 #endif
