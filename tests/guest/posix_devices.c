@@ -122,7 +122,7 @@ static void descriptors(void)
 
 static void made(void)
 {
-	char text[100];
+	static char text[4096];
 	struct stat st;
 	int fd;
 
@@ -140,6 +140,9 @@ static void made(void)
 	fails(open("nothing", O_RDWR | O_CREAT, 0600), ENOENT, "and is not made");
 	fails(stat("nothing", &st), ENOENT, "stat of it, too");
 	fails(access("nothing", F_OK), ENOENT, "and access");
+	ok(realpath("/proc/self", text) && realpath("/proc/self/exe", text) && strrchr(text, '/'),
+	   "realpath of links in /proc");
+	fails(readlink("/proc/self/stat", text, sizeof(text)), EINVAL, "a file there is no link");
 	unlink("uptime");
 	unlink("proc");
 	unlink("nothing");

@@ -390,22 +390,38 @@ void path_follow(char path[PATH_BYTES])
 	}
 }
 
-/* What musl's ttyname asks: the path of a descriptor that is a terminal; 0: it is none. */
-static long read_terminal_path(const char *path, long buffer, size_t size)
+/* What the library's own path leads to, also what musl's ttyname asks: the path of a descriptor
+ * that is a terminal.  Its length, -EINVAL: it is no link; 0: the library has no such path. */
+static long own_link(const char *path, char target[PATH_BYTES])
 {
 	const struct file *f = fd_file(device_descriptor(path));
-	char target[32];
-	size_t length = f ? core_hooks.terminal_path(f, target, sizeof(target)) : 0;
+	size_t terminal = f ? core_hooks.terminal_path(f, target, PATH_BYTES) : 0;
+	long length = terminal ? (long)terminal : made_files.read_link(path, target, PATH_BYTES);
+	struct stat st;
 
-	return length ? put_target(target, length, buffer, size) : 0;
+	if (length)
+		return length;
+	return made_files.stat(path, false, &st) ? 0 : -EINVAL;
+}
+
+/* As own_link, of a path that leads out of the files service. */
+static long link_elsewhere(int directory_fd, const char *path, char target[PATH_BYTES])
+{
+	char *resolved = path_resolve(directory_fd, path);
+	long length = resolved ? own_link(resolved, target) : 0;
+
+	if (resolved)
+		posix_free(resolved);
+	return length ? length : -ENOENT;
 }
 
 long sys_readlinkat(long directory_fd, long path, long buffer, long size)
 {
 	struct directory_read_link_params params;
 	struct directory_read_link_results results;
+	struct capos_call call = FILES_CALL();
 	char target[PATH_BYTES], made[PATH_BYTES];
-	struct path_walk w;
+	cap_t base;
 	long length;
 	int result;
 
@@ -414,25 +430,21 @@ long sys_readlinkat(long directory_fd, long path, long buffer, long size)
 	result = path_check((const char *)path);
 	if (result)
 		return result;
-	result = (int)read_terminal_path((const char *)path, buffer, (size_t)size);
-	if (result)
-		return result;
-	length = made_files.read_link(path_of_made((int)directory_fd, (const char *)path, made),
-	                              target, sizeof(target));
-	if (length)
-		return length < 0 ? length
-		                  : put_target(target, (size_t)length, buffer, (size_t)size);
-	result = path_start(&w, (int)directory_fd, (const char *)path);
-	if (result)
-		return result;
-	do {
-		struct capos_call call = FILES_CALL();
-		params.path = w.path;
-		result = directory_read_link(w.base, &params, &results, &call);
-	} while (path_goes_on(&w, false, &result));
-	if (result)
-		return result;
-	return put_target(results.target.ptr, results.target.len, buffer, (size_t)size);
+	length = own_link(path_of_made((int)directory_fd, (const char *)path, made), target);
+	if (!length) {
+		result = path_base((int)directory_fd, (const char *)path, &base);
+		if (result)
+			return result;
+		params.path = path_text((const char *)path);
+		result = directory_read_link(base, &params, &results, &call);
+		if (!result)
+			return put_target(results.target.ptr, results.target.len, buffer,
+			                  (size_t)size);
+		length = errno_of(result);
+	}
+	if (length == -ENXIO)
+		length = link_elsewhere((int)directory_fd, (const char *)path, target);
+	return length < 0 ? length : put_target(target, (size_t)length, buffer, (size_t)size);
 }
 
 long sys_readlink(long path, long buffer, long size)
