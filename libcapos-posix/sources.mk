@@ -37,6 +37,7 @@ POSIX_H = \
 	libcapos-posix/src/process/report.h \
 	libcapos-posix/src/process/process.h \
 	libcapos-posix/src/process/script.h \
+	libcapos-posix/src/process/vfork.h \
 	libcapos-posix/src/process/sysv.h \
 	libcapos-posix/src/process/world.h \
 	libcapos-posix/src/signal/internal.h \
@@ -117,6 +118,7 @@ POSIX_C = \
 	libcapos-posix/src/process/sysv_queue.c \
 	libcapos-posix/src/process/sysv_segment.c \
 	libcapos-posix/src/process/sysv_set.c \
+	libcapos-posix/src/process/vfork.c \
 	libcapos-posix/src/process/wait.c \
 	libcapos-posix/src/process/world.c \
 	libcapos-posix/src/signal/context.c \
@@ -195,6 +197,7 @@ POSIX_OVERLAY = \
 	arch/x86_64/syscall_arch.h \
 	src/env/capos_auxv.c \
 	src/network/res_msend.c \
+	src/process/vfork.c \
 	src/signal/x86_64/restore.s \
 	src/string/x86_64/memcmp.s \
 	src/string/x86_64/memcpy.s \

@@ -53,7 +53,8 @@ for name in \
 	threads \
 	time \
 	timers \
-	unix
+	unix \
+	vfork
 do
 	echo "# posix_$name"
 	machine -- "tests/guest/posix_$name"

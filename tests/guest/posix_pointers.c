@@ -722,7 +722,7 @@ static const char without[] =
         "setpgid setsid setuid semget shmat shmdt shmget msgget shutdown socket sync syncfs "
         "sync_file_range readahead tee timer_delete "
         "timer_getoverrun timerfd_create "
-        "tgkill tkill umask vfork resolve ";
+        "tgkill tkill umask vfork vfork_from resolve ";
 
 static void all_of_the_table(void)
 {

@@ -52,7 +52,8 @@ struct core_hooks core_hooks = {.signal_waiting = none,
                                 .signal_no_restart = ignore,
                                 .ends_open = no_ends,
                                 .ends_held = held,
-                                .streams_settle = ignore};
+                                .streams_settle = ignore,
+                                .leaving = ignore};
 
 void core_set_hooks(const struct core_hooks *hooks)
 {
@@ -85,6 +86,7 @@ static int leave_file(int fd, struct file *f, bool close_on_exec, void *context)
 
 _Noreturn void posix_exit(int code, int signal)
 {
+	core_hooks.leaving();
 	(void)fd_each(leave_file, NULL);
 	core_hooks.streams_settle();
 	cap_poll(false, 0); /* quiet signals to servers may still be queued */

@@ -19,6 +19,8 @@
 
 /* Of our own, far from Linux's numbers: the resolver's, made by overlay/src/network/res_msend.c. */
 #define SYS_resolve 0x43415000l
+/* vfork with where its caller's frame is, made by overlay/src/process/vfork.c. */
+#define SYS_vfork_from 0x43415001l
 
 /* A line that is longer than the others leaves them as they are. */
 /* clang-format off */
@@ -239,6 +241,7 @@
 	/* fork.c, exec.c, children.c */           \
 	SYSCALL(fork, 0, ONCE, process)            \
 	SYSCALL(vfork, 0, ONCE, process)           \
+	SYSCALL(vfork_from, 1, ONCE, process)      \
 	SYSCALL(clone, 5, ONCE, process)           \
 	SYSCALL(execve, 3, ONCE, process)          \
 	SYSCALL(wait4, 4, RESTART, process)        \

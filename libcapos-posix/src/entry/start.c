@@ -84,6 +84,7 @@ static void connect_rooms(void)
 	                                        .ends_open = world_ends_open,
 	                                        .ends_held = world_ends_held,
 	                                        .streams_settle = streams_settle,
+	                                        .leaving = vfork_leave,
 	                                        .socket_make = file_make_socket,
 	                                        .socket_open = file_open_socket,
 	                                        .terminal_open = terminal_open,

@@ -19,6 +19,7 @@
 #include "process/exec_state.h"
 #include "process/process.h"
 #include "process/script.h"
+#include "process/vfork.h"
 #include "signal/signal.h"
 
 /* Arguments and environment with the pointers to them, 2 MiB as on Linux with a stack of 8 MiB, and
@@ -282,8 +283,10 @@ static int become(const struct start *s, void *block)
 	if (result)
 		return result;
 	result = build_block(s, state, block, &length);
-	if (!result)
+	if (!result) {
 		threads_end_others();
+		vfork_leave();
+	}
 	if (!result)
 		result = error_of_exec(cap_process_exec(s->image.memory, &s->image.place, block,
 		                                        length, name_of(s->called)));

@@ -14,6 +14,7 @@
 #include "core/core.h"
 #include "memory/memory.h"
 #include "process/process.h"
+#include "process/vfork.h"
 #include "process/world.h"
 #include "signal/signal.h"
 #include "thread/thread.h"
@@ -25,6 +26,7 @@ struct birth {
 	struct world_birth world;
 	cap_t signals; /* the child's event */
 	cap_t process; /* the result */
+	cap_t ended;   /* signalled at the child's end; CAP_NULL: nothing is */
 };
 
 struct sharing {
@@ -63,8 +65,8 @@ static long make_child(uint64_t stack, void *argument)
 {
 	struct birth *birth = argument;
 
-	return errno_of(
-	        cap_process_fork((uint64_t)posix_fork_entry, stack, CAP_NULL, 0, &birth->process));
+	return errno_of(cap_process_fork((uint64_t)posix_fork_entry, stack, birth->ended,
+	                                 birth->ended ? 1 : 0, &birth->process));
 }
 
 /* Everything that can fail but the making itself. */
@@ -105,9 +107,9 @@ static long make(struct birth *birth)
 	return result;
 }
 
-long sys_fork(void)
+long fork_with_event(cap_t ended)
 {
-	struct birth birth = {.thread = thread_self()};
+	struct birth birth = {.thread = thread_self(), .ended = ended};
 	long result = world_prepare(&birth.world);
 
 	if (result)
@@ -127,10 +129,13 @@ long sys_fork(void)
 	return (long)birth.world.number;
 }
 
-/* The child has its own memory, so the parent need not wait for its exec. */
-long sys_vfork(void)
+long sys_fork(void)
 {
-	return sys_fork();
+	long result = fork_with_event(CAP_NULL);
+
+	if (!result)
+		vfork_forked();
+	return result;
 }
 
 /* What makes a process, or a thread; the stack is set by __clone, which goes on in both. */

@@ -49,4 +49,8 @@ void world_start_terminals(void);
 int world_ends_open(struct shared_ends *out);
 bool world_ends_held(uint64_t word);
 
+/* By every process that executes a program or ends: if it is a child of vfork, its parent goes
+ * on. */
+void vfork_leave(void);
+
 #endif
