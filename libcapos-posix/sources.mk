@@ -109,6 +109,7 @@ POSIX_C = \
 	libcapos-posix/src/process/limits.c \
 	libcapos-posix/src/process/proc.c \
 	libcapos-posix/src/process/proc_files.c \
+	libcapos-posix/src/process/proc_net.c \
 	libcapos-posix/src/process/report.c \
 	libcapos-posix/src/process/process.c \
 	libcapos-posix/src/process/script.c \

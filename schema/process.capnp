@@ -153,7 +153,8 @@ interface ProcessMember {
   # flags: Linux's IPC_NOWAIT, MSG_NOERROR, MSG_EXCEPT, MSG_COPY.  noMessage, tooBig, removed.
 
   ask @38 (number :UInt32) -> (report :Data);
-  # What another process says of itself: pairs of a name ("exe", "cwd", "root", "fd/N") and a text, a NUL behind each.
+  # What another process says of itself: pairs of a name ("exe", "cwd", "root", "fd/N", "net/FILE" of a
+  # socket) and a text, a NUL behind each.
   # Nothing vouches for it, as it is that process's own business.  Answers when the process does, if ever: give it a time-out.
   # wouldBlock: it is stopped, and answers nothing; noBuffers: too many ask it.
   report @39 (report :Data) -> ();

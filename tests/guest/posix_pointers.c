@@ -708,7 +708,7 @@ static void system_v(void)
 
 /* ---- That none is left out ---- */
 
-/* Those without pointers, or whose pointers are only remembered. */
+/* Those without pointers, or whose pointers are only remembered, or not looked at. */
 static const char without[] =
         " fadvise64 fallocate flock getpriority sched_get_priority_max sched_get_priority_min "
         "sched_getscheduler "
@@ -720,7 +720,7 @@ static const char without[] =
         "membarrier mlock mlock2 mlockall mmap munlock munlockall mprotect mremap msync munmap "
         "pause sched_yield set_robust_list set_tid_address setgid "
         "setpgid setsid setuid semget shmat shmdt shmget msgget shutdown socket sync syncfs "
-        "sync_file_range readahead tee timer_delete "
+        "sync_file_range syslog readahead tee timer_delete "
         "timer_getoverrun timerfd_create "
         "tgkill tkill umask vfork vfork_from resolve ";
 

@@ -212,6 +212,19 @@ def test_lsof_fuser_and_pstree(capos):
         ["3\t/etc/hostname", "5\t/etc/hostname", "3 5 ", "world---sh-+-pstree"], (run.stdout, run.stderr)
 
 
+def test_sockets_and_routes_of_the_world(capos):
+    """netstat sees those of other processes too, once each; route says what DHCP brought."""
+    script = "sleep 9 | nc -l -p 80 & udpsvd 0.0.0.0 53 true & (sleep 0.3; sleep 9 | nc 127.0.0.1 80) & sleep 0.8; netstat -an | grep 0.0; " \
+             "route -n | tail -n 2; dmesg; ls /proc/net/; killall nc udpsvd sleep"
+    run = capos("sh", "-c", script)
+    lines = [line.split() for line in run.stdout.decode().splitlines()]
+    assert [line[3] for line in lines if line[0] == "tcp" and line[-1] == "ESTABLISHED"].count("127.0.0.1:80") == 1
+    assert ["udp", "0", "0", "0.0.0.0:53", "0.0.0.0:*"] in lines
+    assert ["0.0.0.0", "10.0.2.2", "0.0.0.0", "UG", "0", "0", "0", "eth0"] in lines
+    assert ["10.0.2.0", "0.0.0.0", "255.255.255.0", "U", "0", "0", "0", "eth0"] in lines
+    assert b"klogctl: Operation not permitted" in run.stderr
+
+
 def test_a_process_that_cannot_answer_is_not_waited_for(capos):
     """One that is stopped, one that computes, one that is killed while it is asked, and two that ask each other."""
     script = "sleep 99 & p=$!; kill -STOP $p; ls /proc/$p/fd 2>&1; kill -KILL $p; " \

@@ -234,6 +234,7 @@
 	SYSCALL(setgroups, 2, ONCE, process)       \
 	SYSCALL(getrusage, 2, ONCE, process)       \
 	SYSCALL(sysinfo, 1, ONCE, process)         \
+	SYSCALL(syslog, 3, ONCE, process)          \
 	SYSCALL(getrandom, 3, ONCE, process)       \
 	SYSCALL(arch_prctl, 2, ONCE, process)      \
 	SYSCALL(prctl, 5, ONCE, process)           \

@@ -28,6 +28,9 @@ static const char *const machine_files[] = {"cpuinfo", "filesystems", "loadavg",
                                             "stat",    "uptime",      "version"};
 static const char *const ipc_files[] = {"sysvipc/msg", "sysvipc/sem", "sysvipc/shm"};
 #define IPC_DIRECTORY "sysvipc"
+static const char *const net_files[] = {"net/icmp", "net/raw", "net/raw6", "net/route", "net/tcp",
+                                        "net/tcp6", "net/udp", "net/udp6", "net/unix"};
+#define NET_DIRECTORY "net"
 static const char *const process_files[] = {"cmdline", "comm",   "limits", "mounts",
                                             "stat",    "status", "statm"};
 static const char *const process_links[] = {"cwd", "exe", "root"};
@@ -112,10 +115,8 @@ bool proc_is_own_image(const char *path)
 
 /* ---- What the service says ---- */
 
-typedef int visit_process(const struct process_info *p, void *context);
-
 /* Visits all from that number on until visit returns other than 0; that result, or 0. */
-static int each_process(uint32_t from, visit_process *visit, void *context)
+static int each_process(uint32_t from, proc_visit *visit, void *context)
 {
 	void *buffer = pages_map(LIST_BYTES);
 	int result = buffer ? 0 : -ENOMEM;
@@ -141,6 +142,11 @@ static int each_process(uint32_t from, visit_process *visit, void *context)
 	if (buffer)
 		pages_unmap(buffer, LIST_BYTES);
 	return result;
+}
+
+int proc_each(proc_visit *visit, void *context)
+{
+	return each_process(0, visit, context);
 }
 
 struct finding {
@@ -221,17 +227,21 @@ static int list_machine(struct made_text *text)
 	for (size_t i = 0; i < NAMES_OF(machine_files); i++)
 		made_entry(text, DT_REG, inode_of(0, i), machine_files[i]);
 	made_entry(text, DT_DIR, inode_of(0, 34), IPC_DIRECTORY);
+	made_entry(text, DT_DIR, inode_of(0, 40), NET_DIRECTORY);
 	made_entry(text, DT_LNK, inode_of(0, 32), "mounts");
 	made_entry(text, DT_LNK, inode_of(0, 33), "self");
 	return each_process(0, list_process, text);
 }
 
-static int list_ipc(struct made_text *text)
+/* A directory of the machine's files: their names have its own and a slash in front. */
+static int list_below(const char *directory, size_t index, const char *const *files, size_t n,
+                      struct made_text *text)
 {
-	made_entry(text, DT_DIR, inode_of(0, 34), ".");
+	made_entry(text, DT_DIR, inode_of(0, index), ".");
 	made_entry(text, DT_DIR, INODE_ROOT, "..");
-	for (size_t i = 0; i < NAMES_OF(ipc_files); i++)
-		made_entry(text, DT_REG, inode_of(0, 35 + i), ipc_files[i] + sizeof(IPC_DIRECTORY));
+	for (size_t i = 0; i < n; i++)
+		made_entry(text, DT_REG, inode_of(0, index + 1 + i),
+		           files[i] + strlen(directory) + 1);
 	return 0;
 }
 
@@ -398,9 +408,9 @@ static long proc_read_link(const char *path, char *target, size_t size)
 static mode_t mode_of(const struct proc_path *p, bool follow)
 {
 	if (!p->number) {
-		if (!*p->name || !strcmp(p->name, IPC_DIRECTORY))
+		if (!*p->name || !strcmp(p->name, IPC_DIRECTORY) || !strcmp(p->name, NET_DIRECTORY))
 			return S_IFDIR | 0555;
-		if (IS_AMONG(p->name, ipc_files))
+		if (IS_AMONG(p->name, ipc_files) || IS_AMONG(p->name, net_files))
 			return S_IFREG | 0444;
 		if (!strcmp(p->name, "mounts"))
 			return follow ? S_IFREG | 0444 : S_IFLNK | 0777;
@@ -510,7 +520,12 @@ static int proc_open(const char *path, int flags, struct file **out)
 		result = list_machine(&text);
 	} else if (!strcmp(p.name, IPC_DIRECTORY)) {
 		directory = true;
-		result = list_ipc(&text);
+		result = list_below(IPC_DIRECTORY, 34, ipc_files, NAMES_OF(ipc_files), &text);
+	} else if (!strcmp(p.name, NET_DIRECTORY)) {
+		directory = true;
+		result = list_below(NET_DIRECTORY, 40, net_files, NAMES_OF(net_files), &text);
+	} else if (IS_AMONG(p.name, net_files)) {
+		result = proc_net(p.name, &text);
 	} else if (!strcmp(p.name, "mounts")) {
 		p.number = (uint32_t)process_id();
 		result = make_of_process(&p, &directory, &text);

@@ -40,6 +40,13 @@ int proc_file_of_machine(const char *name, struct made_text *text);
 void proc_queues(struct made_text *text);
 void proc_sets(struct made_text *text);
 void proc_segments(struct made_text *text);
+/* proc_net.c: the files below net; 0 or -errno. */
+int proc_net(const char *name, struct made_text *text);
+/* In which of them a socket stands, and its line; NULL: it is none. */
+const char *proc_socket(struct file *f, char *out, size_t size);
+/* Visits all processes of the world until visit returns other than 0; that result, or 0. */
+typedef int proc_visit(const struct process_info *p, void *context);
+int proc_each(proc_visit *visit, void *context);
 int proc_file_of_process(const struct process_info *p, const char *name, struct made_text *text);
 
 #endif

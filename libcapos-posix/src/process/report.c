@@ -113,11 +113,15 @@ void report_image(char out[PATH_BYTES])
 static int record_descriptor(int fd, struct file *f, bool close_on_exec, void *text)
 {
 	char name[16], target[PATH_BYTES];
+	const char *in_net;
 
 	(void)close_on_exec;
 	fmt_snprintf(name, sizeof(name), "fd/%d", fd);
 	report_descriptor(f, target, sizeof(target));
 	record(text, name, target);
+	in_net = proc_socket(f, target, sizeof(target));
+	if (in_net)
+		record(text, in_net, target);
 	return 0;
 }
 
