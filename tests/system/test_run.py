@@ -383,6 +383,18 @@ def test_emulator_that_fails(capos, tmp_path):
     assert b"did not start" in run.stderr and b"cannot do that" in run.stderr
 
 
+@pytest.mark.skipif(not os.access("/dev/kvm", os.R_OK | os.W_OK), reason="capos refuses KVM without /dev/kvm")
+@pytest.mark.parametrize("said", ["KVM internal error. Suberror: 1", ""])
+def test_kvm_that_does_not_run_the_guest_is_said(capos, tmp_path, said):
+    """At once when QEMU has stopped the machine; after a while when nothing comes."""
+    begin = time.monotonic()
+    run = capos.raw("run", "--timeout", "8", "--accel", "kvm", "--", "busybox", "true",
+                    env=emulator(tmp_path, f"echo '{said}' >&2\nexec sleep 300\n"))
+    assert run.returncode == 125
+    assert run.stderr.count(b"--accel tcg does without it") == 1, run.stderr
+    assert time.monotonic() - begin < (4 if said else 12)
+
+
 def test_emulator_is_missing(capos):
     run = capos("busybox", "true", options=["--accel", "tcg"], env={"CAPOS_QEMU": "/no/such/emulator"})
     assert run.returncode == 125

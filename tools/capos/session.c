@@ -240,13 +240,38 @@ static void check_deadlines(struct session *s)
 }
 _Static_assert(BOOT_SECONDS == 30, "as the message says");
 
+#define KVM_STOPPED "KVM internal error"
+
+/* QEMU has met an instruction that KVM does not run, and has stopped the machine for good. */
+static bool kvm_stopped(const struct session *s)
+{
+	return memmem(s->emulator, s->emulator_length, KVM_STOPPED, strlen(KVM_STOPPED));
+}
+
+static bool kvm_silent(const struct session *s)
+{
+	return session_now_ms() - s->machine_begin_ms > KVM_SILENCE_SECONDS * 1000;
+}
+
 /* KVM was only tried, and nothing came of it: the caller starts again without. */
 static bool kvm_failed(const struct session *s)
 {
 	if (!s->machine.kvm || s->settings->accel != ACCEL_AUTO || s->started || s->over)
 		return false;
-	bool silent = session_now_ms() - s->machine_begin_ms > KVM_SILENCE_SECONDS * 1000;
-	return !s->log.any && (s->machine.pid == 0 || silent);
+	return kvm_stopped(s) || (!s->log.any && (s->machine.pid == 0 || kvm_silent(s)));
+}
+
+/* What was asked for is not replaced by something else, but is not waited for without a word. */
+static void check_kvm(struct session *s)
+{
+	if (s->over || s->settings->accel != ACCEL_KVM)
+		return;
+	if (kvm_stopped(s)) {
+		session_fail(s, "KVM cannot run the guest here; --accel tcg does without it");
+	} else if (!s->started && !s->log.any && !s->kvm_reported && kvm_silent(s)) {
+		complain("nothing from the machine under KVM yet; --accel tcg does without it");
+		s->kvm_reported = true;
+	}
 }
 
 /* ---- The loop ---- */
@@ -269,7 +294,7 @@ static void prepare(struct session *s, struct pollfd set[SLOT_COUNT])
 static int poll_timeout(const struct session *s)
 {
 	if (s->machine.kvm && !s->started)
-		return 100; /* kvm_failed looks at the clock, too */
+		return 100; /* kvm_failed and check_kvm look at the clock, too */
 	return wait_until(next_deadline(s));
 }
 
@@ -294,6 +319,7 @@ static void loop_once(struct session *s)
 	if (set[SLOT_SIGNALS].revents != 0)
 		signals_read(s);
 	check_deadlines(s);
+	check_kvm(s);
 }
 
 /* Waits until our slow reader takes more.  False: a signal or a time limit ends that. */

@@ -29,8 +29,9 @@ struct session {
 	int signals;
 	int64_t begin_ms, machine_begin_ms;
 	bool started;
-	bool reported; /* the guest has said how the program ended, and waits for lines_end */
-	bool over;     /* status is set */
+	bool kvm_reported; /* that KVM says nothing */
+	bool reported;     /* the guest has said how the program ended, and waits for lines_end */
+	bool over;         /* status is set */
 	int status;
 	int64_t interrupted_ms; /* last SIGINT; 0: none */
 	int64_t kill_ms;        /* ends the machine then, with kill_status; 0: not */
