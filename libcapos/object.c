@@ -164,6 +164,35 @@ int cap_memory_remap(uint64_t from, uint64_t size, uint64_t new_size, uint64_t *
 	return result;
 }
 
+int cap_process_mappings(uint64_t from, struct cap_mapping out[CAP_MAPPINGS_MAX], uint32_t *count,
+                         uint64_t *next)
+{
+	_Alignas(8) uint8_t buffer[64 + (CAP_MAPPINGS_MAX + 1) * 40];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	const struct process_mappings_params params = {.from = from};
+	struct process_mappings_results results;
+	struct mapping_entry entry;
+	int result = process_mappings(CAP_SELF, &params, &results, &call);
+
+	*count = 0;
+	if (result)
+		return result;
+	for (uint32_t i = 0; i < results.list.count && i < CAP_MAPPINGS_MAX; i++) {
+		result = mapping_entry_get(&results.list, i, &entry);
+		if (result)
+			return result;
+		*next = entry.end;
+		out[(*count)++] = (struct cap_mapping){.start = entry.start,
+		                                       .end = entry.end,
+		                                       .offset = entry.offset,
+		                                       .access = entry.access,
+		                                       .shared = entry.shared};
+	}
+	if (results.list.count <= CAP_MAPPINGS_MAX)
+		*next = results.next;
+	return CAP_OK;
+}
+
 int cap_memory_discard(uint64_t address, uint64_t size)
 {
 	const struct process_discard_params params = {.address = address, .size = size};

@@ -93,6 +93,17 @@ interface Process {
   # CAP_EFAULT: part of the range is not mapped, or it is to be longer and its parts differ in kind or access; CAP_ETYPE:
   # a private mapping of memory that had something in it is to be longer; CAP_EINVAL: newSize is less, or size is 0 and
   # the mapping is private; CAP_ETOOBIG: it has more than 32 parts; CAP_ENOMEM.
+
+  mappings @19 (from :UInt64) -> (list :List(MappingEntry), next :UInt64);
+  # What is mapped, by address, from this address on, as many as fit; next 0: these were the last.
+}
+
+struct MappingEntry {
+  start @0 :UInt64;
+  end @1 :UInt64;
+  offset @2 :UInt64;    # in its object, of start
+  access @3 :UInt32;    # rights READ, WRITE, EXEC
+  shared @4 :Bool;      # other than by a copy of its own
 }
 
 interface ProcessSpawner {

@@ -48,6 +48,13 @@ static struct mapping *at_most(const struct space *s, uint64_t address)
 	return mapping_of(tree_at_most(&s->mappings, address, 0));
 }
 
+const struct mapping *space_mapping_from(const struct space *s, uint64_t address)
+{
+	const struct mapping *m = mapping_of(tree_at_most(&s->mappings, address, 0));
+
+	return m && m->end > address ? m : mapping_of(tree_at_least(&s->mappings, address, 0));
+}
+
 /* The mapping of address, or NULL. */
 struct mapping *mapping_find(struct space *s, uint64_t address)
 {

@@ -126,6 +126,8 @@ int space_copy_across(struct space *to_space, uint64_t to, struct space *from_sp
  * mapped and is not shared.  CAP_OK, CAP_EFAULT, CAP_ENOMEM; WORK_AGAIN: a page is present that was
  * not, and it is to be called again. */
 int space_prepare(struct space *s, uint64_t address, uint64_t length);
+/* The first mapping that ends behind the address; NULL: none. */
+const struct mapping *space_mapping_from(const struct space *s, uint64_t address);
 /* Adds up what of its account's memory the space shows, tables included, each object's divided
  * among its mappings; *at, 0 at first: how far it came.  False: the budget is spent, but it came
  * further. */

@@ -147,6 +147,38 @@ static int remap(void *object, struct msg_call *msg, const struct process_remap_
 	return space_remap(&p->space, &r, &results->address, kcall_of(msg)->caller->progress);
 }
 
+#define MAPPINGS_MAX  64u
+#define MAPPING_BYTES 40u /* in the reply: 4 words, and their share of the list */
+
+static int mappings(void *object, struct msg_call *msg,
+                    const struct process_mappings_params *params,
+                    struct process_mappings_results *results)
+{
+	static struct mapping_entry entries[MAPPINGS_MAX];
+	struct process *p;
+	uint32_t count = 0, most = msg->out_size / MAPPING_BYTES;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	if (most < 2)
+		return CAP_ETOOBIG;
+	most = most - 1 < MAPPINGS_MAX ? most - 1 : MAPPINGS_MAX;
+	for (const struct mapping *m = space_mapping_from(&p->space, params->from); m;
+	     m = space_mapping_from(&p->space, m->end)) {
+		if (count == most) {
+			results->next = m->start;
+			break;
+		}
+		entries[count++] = (struct mapping_entry){.start = m->start,
+		                                          .end = m->end,
+		                                          .offset = m->offset,
+		                                          .access = m->access,
+		                                          .shared = !m->private_copy};
+	}
+	results->list = (struct msg_list){.count = count, .items = entries};
+	return CAP_OK;
+}
+
 static int create_event(void *object, struct msg_call *msg,
                         struct process_create_event_results *results)
 {
@@ -430,6 +462,7 @@ int process_call(struct object_header *header, struct msg_call *msg)
 	        .account = account_method,
 	        .discard = discard,
 	        .remap = remap,
+	        .mappings = mappings,
 	};
 	return process_dispatch(&ops, process_of(header), msg);
 }

@@ -18,7 +18,7 @@ POSIX_TESTS = \
 	tests/guest/posix_fork \
 	tests/guest/posix_hardening \
 	tests/guest/posix_layout \
-	tests/guest/posix_locks \
+	tests/guest/posix_locks tests/guest/posix_maps \
 	tests/guest/posix_memory \
 	tests/guest/posix_pointers \
 	tests/guest/posix_processes \

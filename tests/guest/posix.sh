@@ -37,6 +37,7 @@ for name in \
 	fork \
 	hardening \
 	locks \
+	maps \
 	memory \
 	mqueue \
 	pointers \

@@ -31,8 +31,8 @@ static const char *const ipc_files[] = {"sysvipc/msg", "sysvipc/sem", "sysvipc/s
 static const char *const net_files[] = {"net/icmp", "net/raw", "net/raw6", "net/route", "net/tcp",
                                         "net/tcp6", "net/udp", "net/udp6", "net/unix"};
 #define NET_DIRECTORY "net"
-static const char *const process_files[] = {"cmdline", "comm",   "limits", "mounts",
-                                            "stat",    "status", "statm"};
+static const char *const process_files[] = {"cmdline", "comm", "limits", "maps",
+                                            "mounts",  "stat", "status", "statm"};
 static const char *const process_links[] = {"cwd", "exe", "root"};
 
 static bool is_among(const char *name, const char *const *names, size_t n)

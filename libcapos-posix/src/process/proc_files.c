@@ -4,18 +4,22 @@
  * itself has it where it keeps no count; memory is what the world may use and what it uses.
  */
 #define _GNU_SOURCE
+#include <elf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include <capos/cap.h>
+#include <capos/clock.h>
 #include <capos/format.h>
+#include <capos/object.h>
 #include <capos/schema/process_client.h>
 
 #include "core/core.h"
 #include "file/file.h"
 #include "memory/memory.h"
 #include "process/proc.h"
+#include "process/report.h"
 #include "process/world.h"
 #include "signal/signal.h"
 
@@ -214,6 +218,64 @@ static void cmdline(const struct process_info *p, struct made_text *t)
 	pages_unmap(call.buffer, PAGES_SIZE(COMMAND_BYTES));
 }
 
+/* The range that an address is in is called so. */
+struct named_address {
+	uint64_t address;
+	const char *name;
+};
+
+static void print_mapping(struct made_text *t, const struct cap_mapping *m,
+                          const struct named_address *names, size_t n)
+{
+	const char *name = "";
+
+	for (size_t i = 0; i < n; i++) {
+		if (m->start <= names[i].address && names[i].address < m->end)
+			name = names[i].name;
+	}
+	made_print(t, "%012llx-%012llx %c%c%c%c %08llx 00:%02x 0 %s%s\n",
+	           (unsigned long long)m->start, (unsigned long long)m->end,
+	           m->access & CAP_RIGHT_READ ? 'r' : '-', m->access & CAP_RIGHT_WRITE ? 'w' : '-',
+	           m->access & CAP_RIGHT_EXEC ? 'x' : '-', m->shared ? 's' : 'p',
+	           (unsigned long long)m->offset, 0, *name ? "                          " : "",
+	           name);
+}
+
+static uint64_t auxiliary(size_t key)
+{
+	for (const size_t *aux = __capos_auxv(); aux && aux[0]; aux += 2) {
+		if (aux[0] == key)
+			return aux[1];
+	}
+	return 0;
+}
+
+/* Of this process alone: where others have what is their secret. */
+static void maps(const struct process_info *p, struct made_text *t)
+{
+	struct cap_mapping list[CAP_MAPPINGS_MAX];
+	char image[PATH_BYTES];
+	const struct named_address names[] = {{auxiliary(AT_PHDR), image},
+	                                      {auxiliary(AT_ENTRY), image},
+	                                      {(uint64_t)__builtin_frame_address(0), "[stack]"},
+	                                      {(uint64_t)cap_ring(), "[ring]"},
+	                                      {CAPOS_CLOCK_ADDR, "[clock]"}};
+	uint64_t next = 0;
+	uint32_t count;
+
+	if (p->number != process_id()) {
+		t->error = -EACCES;
+		return;
+	}
+	report_image(image);
+	do {
+		if (cap_process_mappings(next, list, &count, &next))
+			break;
+		for (uint32_t i = 0; i < count; i++)
+			print_mapping(t, &list[i], names, sizeof(names) / sizeof(names[0]));
+	} while (next);
+}
+
 static void mounts(const struct process_info *p, struct made_text *t)
 {
 	(void)p;
@@ -268,7 +330,7 @@ int proc_file_of_process(const struct process_info *p, const char *name, struct 
 	} files[] = {{"stat", process_stat}, {"status", process_status_file},
 	             {"statm", statm},       {"comm", comm},
 	             {"cmdline", cmdline},   {"mounts", mounts},
-	             {"limits", limits}};
+	             {"limits", limits},     {"maps", maps}};
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		if (strcmp(files[i].name, name))

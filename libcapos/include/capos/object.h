@@ -19,6 +19,17 @@ struct cap_process {
 };
 
 int cap_process_status(struct cap_process *out); /* of this process */
+
+struct cap_mapping {
+	uint64_t start, end, offset;
+	uint32_t access;
+	bool shared;
+};
+/* What this process has mapped from an address on: *count of them, at most CAP_MAPPINGS_MAX; *next:
+ * where to go on, 0: that was all. */
+#define CAP_MAPPINGS_MAX 32u
+int cap_process_mappings(uint64_t from, struct cap_mapping out[CAP_MAPPINGS_MAX], uint32_t *count,
+                         uint64_t *next);
 int cap_memory_size(cap_t memory, uint64_t *size);
 int cap_process_status_of(cap_t process, struct cap_process *out);
 int cap_process_exit_status(cap_t process, uint32_t *status); /* waits for its end */
