@@ -8,7 +8,7 @@ MANIFEST = manifests/default.txt
 IMAGE_ETC = manifests/etc/group manifests/etc/os-release manifests/etc/passwd manifests/etc/protocols \
 	manifests/etc/services manifests/etc/shells
 EXTRA_DIST += $(MANIFEST) $(IMAGE_ETC)
-pkgdata_DATA += image/base image/kernel image/libc.so
+pkgdata_DATA += image/base image/kernel image/libc.so image/virtio-9p
 
 say_image = $(say_image_@AM_V@)
 say_image_ = $(say_image_@AM_DEFAULT_V@)
@@ -23,6 +23,8 @@ image/manifest: $(srcdir)/$(MANIFEST) $(SCHEMAS)
 image/kernel: kernel/capos.elf
 	$(say_image)$(MKDIR_P) image && $(STRIP) -o $@ kernel/capos.elf
 # The dynamic linker and libc, which an image gets with a program that needs them.
+image/virtio-9p: drivers/virtio-9p/virtio-9p
+	$(say_image)$(MKDIR_P) image && $(STRIP) -o $@ drivers/virtio-9p/virtio-9p
 image/libc.so: $(SYSROOT)/.stamp
 	$(say_image)$(MKDIR_P) image && $(STRIP) -o $@ $(SYSROOT)/lib/libc.so
 image/sbin/.stamp: $(IMAGE_SBIN)

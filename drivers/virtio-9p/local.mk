@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# The virtio 9p driver: serves Directory and File of a host's directory.
+# The virtio 9p driver: serves Directory and File of a host's directory.  It is put into an image only when there is a
+# volume: small machines have no memory to spare.
 
 noinst_PROGRAMS += drivers/virtio-9p/virtio-9p
-IMAGE_SBIN += drivers/virtio-9p/virtio-9p
 VOLUME_SOURCES = \
 	drivers/virtio-9p/locks.c \
 	drivers/virtio-9p/p9.c \

@@ -192,6 +192,24 @@ static void add_linker(struct archive_writer *writer, const struct settings *set
 		die("cannot put %s into the guest: %s", library, strerror(error));
 }
 
+/* The manifest names it for each volume. */
+#define VOLUME_DRIVER "/sbin/virtio-9p"
+
+static void add_volume_driver(struct archive_writer *writer, const struct settings *settings)
+{
+	struct stat st;
+
+	if (!settings->nvolumes || archive_writer_find(writer, VOLUME_DRIVER + 1))
+		return;
+	const char *driver = installed_file("virtio-9p");
+	int error = stat(driver, &st) != 0
+	                    ? errno
+	                    : archive_writer_add_path(writer, VOLUME_DRIVER, 0755, st.st_mtime,
+	                                              driver, (uint64_t)st.st_size);
+	if (error != 0)
+		die("cannot put %s into the guest: %s", driver, strerror(error));
+}
+
 static void fill_seed(struct archive_writer *writer)
 {
 	if (getrandom(writer->seed, sizeof(writer->seed), 0) != (ssize_t)sizeof(writer->seed))
@@ -281,6 +299,7 @@ void image_write(const struct settings *settings, int fd)
 	if (!request && !settings->written_image && !archive_writer_find(&writer, "etc/program"))
 		die("no program is given, and the image names none");
 	add_linker(&writer, settings);
+	add_volume_driver(&writer, settings);
 	const char *obstacle = archive_writer_obstacle(&writer);
 	if (obstacle)
 		die("/%s of the guest would be a file or a link, and there are files below it too",
