@@ -662,6 +662,24 @@ static void a_thousand(void)
 	close(fds[0]);
 }
 
+/* Programs that hold keys end when they cannot ask for it. */
+static void dumpable(void)
+{
+	int status = -1;
+	pid_t child;
+
+	ok(prctl(PR_GET_DUMPABLE) == 1 && prctl(PR_SET_DUMPABLE, 0) == 0 &&
+	           prctl(PR_GET_DUMPABLE) == 0,
+	   "PR_SET_DUMPABLE");
+	fails(prctl(PR_SET_DUMPABLE, 7), EINVAL, "to an unknown value");
+	child = fork();
+	if (!child)
+		_exit(prctl(PR_GET_DUMPABLE));
+	waitpid(child, &status, 0);
+	ok(status == 0, "a child has it");
+	prctl(PR_SET_DUMPABLE, 1);
+}
+
 int main(int argc, char **argv)
 {
 	static char path[4096];
@@ -689,6 +707,7 @@ int main(int argc, char **argv)
 	if (argc == 1)
 		limits_here();
 	identity();
+	dumpable();
 	a_thousand();
 	return tap_finish();
 }

@@ -293,6 +293,18 @@ static long set_no_new_privileges(long on, long third, long fourth, long fifth)
 	return on != 1 || third || fourth || fifth ? -EINVAL : 0;
 }
 
+static long dumpable = 1;
+
+/* There are no core files and no tracers, so that it is kept and changes nothing; a program that is
+ * executed begins with 1. */
+static long set_dumpable(long on)
+{
+	if (on != 0 && on != 1)
+		return -EINVAL;
+	dumpable = on;
+	return 0;
+}
+
 long sys_prctl(long option, long second, long third, long fourth, long fifth)
 {
 	switch (option) {
@@ -300,6 +312,10 @@ long sys_prctl(long option, long second, long third, long fourth, long fifth)
 		return set_name(second);
 	case PR_GET_NAME:
 		return user_put(second, &thread_name);
+	case PR_GET_DUMPABLE:
+		return dumpable;
+	case PR_SET_DUMPABLE:
+		return set_dumpable(second);
 	case PR_SET_NO_NEW_PRIVS:
 		return set_no_new_privileges(second, third, fourth, fifth);
 	case PR_GET_NO_NEW_PRIVS:
