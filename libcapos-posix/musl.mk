@@ -11,12 +11,13 @@ CAPOS_GENERATED = schema/kernel.c schema/manifest.c schema/network.c schema/proc
 	schema/status.c schema/terminal.c
 CAPOS_OBJECTS = $(patsubst %,obj/capos/%.o,$(basename $(CAPOS_SOURCES) $(CAPOS_GENERATED)))
 # The names of all of Linux's system calls, for the log.
+NM ?= nm
 CAPOS_NAMES = obj/capos/include/syscall_names.h
 # See configure.ac.
 CAPOS_STRING := $(shell $(CC) -mstringop-strategy=libcall -Werror -E -x c /dev/null >/dev/null 2>&1 && \
 	echo -mstringop-strategy=libcall)
 CAPOS_CFLAGS = -std=gnu11 -ffreestanding -nostdinc -O2 -fvisibility=hidden -fno-stack-protector -fno-common \
-	-fno-strict-aliasing -fno-asynchronous-unwind-tables -fcf-protection=none \
+	-fno-strict-aliasing -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections -fdata-sections \
 	-Wall -Wextra $(CAPOS_WARNINGS) $(CAPOS_STRING) -MMD -MP -Iobj/capos/include \
 	-I$(TOP_SRCDIR)/libcapos-posix/src -I$(TOP_SRCDIR)/kernel/abi -I$(TOP_SRCDIR)/libcapos/include -I$(TOP_BUILDDIR)/gen/include \
 	-isystem arch/$(ARCH) -isystem arch/generic -isystem obj/include -isystem include \
@@ -53,14 +54,14 @@ obj/capos/%.lo: $(TOP_SRCDIR)/%.S
 	@mkdir -p $(@D)
 	$(CC) -c -o $@ $<
 
+# What none of our entries leads to is left out: of the schemas' code a program uses a third.
+make_capos = $(CC) -r -nostdlib -Wl,--gc-sections \
+	$$($(NM) -g --defined-only $(1) | sed -n 's/.* \(__capos_[A-Za-z0-9_]*\)$$/-Wl,-u,\1/p') -o $@.tmp $(1) && \
+	$(OBJCOPY) --wildcard --keep-global-symbol='__capos_*' $@.tmp $@ && rm -f $@.tmp
 obj/capos/capos.o: $(CAPOS_OBJECTS) $(TOP_SRCDIR)/libcapos-posix/sources.mk
-	$(CC) -r -nostdlib -o $@.tmp $(CAPOS_OBJECTS)
-	$(OBJCOPY) --wildcard --keep-global-symbol='__capos_*' $@.tmp $@
-	rm -f $@.tmp
+	$(call make_capos,$(CAPOS_OBJECTS))
 obj/capos/capos.lo: $(CAPOS_OBJECTS:.o=.lo) $(TOP_SRCDIR)/libcapos-posix/sources.mk
-	$(CC) -r -nostdlib -o $@.tmp $(CAPOS_OBJECTS:.o=.lo)
-	$(OBJCOPY) --wildcard --keep-global-symbol='__capos_*' $@.tmp $@
-	rm -f $@.tmp
+	$(call make_capos,$(CAPOS_OBJECTS:.o=.lo))
 
 # The C library's locks are of the same kind as our own.
 obj/src/thread/__lock.o obj/src/thread/__lock.lo: $(TOP_SRCDIR)/libcapos-posix/src/core/fair.h
