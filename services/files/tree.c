@@ -247,6 +247,8 @@ static int enter_check(const struct inode *directory, uint32_t length)
 		return STATUS_NAME_TOO_LONG;
 	if (!directory->links)
 		return STATUS_NO_ENTRY; /* removed, though held */
+	if (directory->directory.elsewhere)
+		return STATUS_NO_ENTRY; /* clients would not find it */
 	return STATUS_OK;
 }
 

@@ -120,7 +120,7 @@ static void descriptors(void)
 	unlink("log.1");
 }
 
-static void made(void)
+static void made(const char *back)
 {
 	static char text[4096];
 	struct stat st;
@@ -143,6 +143,18 @@ static void made(void)
 	ok(realpath("/proc/self", text) && realpath("/proc/self/exe", text) && strrchr(text, '/'),
 	   "realpath of links in /proc");
 	fails(readlink("/proc/self/stat", text, sizeof(text)), EINVAL, "a file there is no link");
+	ok(stat("/proc/./uptime", &st) == 0 && stat("/proc/self/../uptime", &st) == 0 &&
+	           stat("/tmp/../proc//uptime", &st) == 0 && stat("/../proc/uptime", &st) == 0,
+	   "however its path is written");
+	ok(chdir("/") == 0 && stat("proc/uptime", &st) == 0 && stat("./proc/uptime", &st) == 0,
+	   "from the root directory");
+	ok(chdir("/proc") == 0 && stat("./uptime", &st) == 0 && stat("self/../uptime", &st) == 0 &&
+	           stat("../proc/uptime", &st) == 0 && stat("../tmp", &st) == 0,
+	   "and from there");
+	ok(system("cat ./uptime self/../uptime >/dev/null") == 0, "also for another program");
+	chdir(back);
+	fails(mkdir("/proc/directory", 0755), ENOENT, "nothing is made there");
+	ok(open("/proc/file", O_RDWR | O_CREAT, 0600) == -1, "no file either");
 	unlink("uptime");
 	unlink("proc");
 	unlink("nothing");
@@ -158,7 +170,7 @@ int main(void)
 	from_directory(directory);
 	listed();
 	descriptors();
-	made();
+	made(directory);
 	chdir("/");
 	ok(rmdir(directory) == 0, "nothing is left");
 	return tap_finish();

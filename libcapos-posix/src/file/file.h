@@ -98,7 +98,7 @@ cap_t file_object(const struct file *f);
 /* The Directory behind a descriptor's description; CAP_NULL: it is no directory. */
 cap_t file_directory(const struct file *f);
 
-/* Root, working directory and umask across exec. */
+/* Root, working directory and umask (with a bit of path.c's own) across exec. */
 void path_state(cap_t *root, cap_t *directory, unsigned *bits);
 void path_restore(cap_t root, cap_t directory, unsigned bits);
 

@@ -19,18 +19,22 @@ static unsigned mask = 022;
 /* The working directory when it is one of the library's own: /proc or a directory below it. */
 static char made_directory[64];
 
+#define IN_PROC (1u << 31) /* beside the mask, across exec: the working directory is /proc */
+
 void path_state(cap_t *root, cap_t *directory, unsigned *bits)
 {
 	*root = root_directory;
 	*directory = working_directory;
-	*bits = mask;
+	*bits = mask | (made_directory[0] ? IN_PROC : 0);
 }
 
 void path_restore(cap_t root, cap_t directory, unsigned bits)
 {
 	root_directory = root;
 	working_directory = directory;
-	mask = bits;
+	mask = bits & 0777;
+	if (bits & IN_PROC)
+		strcpy(made_directory, "/proc");
 }
 
 cap_t path_root(void)
@@ -117,16 +121,59 @@ static void change_directory(cap_t directory)
 	working_directory = directory;
 }
 
+/* Appends a path's components to an absolute path without a slash at its end: "." and empty ones
+ * are left out, ".." takes one away.  False: it is too long. */
+static bool append(char out[PATH_BYTES], const char *path)
+{
+	size_t length, used = strlen(out);
+
+	for (; *path; path += length) {
+		length = strcspn(path, "/");
+		if (!length) {
+			path++;
+		} else if (length == 2 && !memcmp(path, "..", 2)) {
+			while (used && out[--used] != '/')
+				;
+		} else if (length != 1 || *path != '.') {
+			if (used + 1 + length >= PATH_BYTES)
+				return false;
+			out[used] = '/';
+			memcpy(out + used + 1, path, length);
+			used += 1 + length;
+		}
+		out[used] = 0;
+	}
+	return true;
+}
+
+/* Whether a path is written as what makes files knows it, if it names one of them. */
+static bool is_plain(const char *path)
+{
+	return *path == '/' && !strstr(path, "//") && !strstr(path, "/.");
+}
+
 const char *path_of_made(int directory_fd, const char *path, char out[PATH_BYTES])
 {
-	size_t before = strlen(made_directory);
+	const bool relative = *path != '/';
+	size_t length;
 
-	if (*path == '/' || directory_fd != AT_FDCWD || !before ||
-	    before + 1 + strlen(path) >= PATH_BYTES)
+	if (!*path || is_plain(path) || (relative && directory_fd != AT_FDCWD) ||
+	    (!strstr(path, "proc") && !(relative && made_directory[0])))
 		return path;
-	strcpy(out, made_directory);
-	out[before] = '/';
-	strcpy(out + before + 1, path);
+	out[0] = 0;
+	if (relative && made_directory[0])
+		strcpy(out, made_directory);
+	else if (relative)
+		path_absolute("", out);
+	length = strlen(out);
+	if (length && out[length - 1] == '/')
+		out[length - 1] = 0;
+	if (!append(out, path))
+		return path;
+	/* A slash at the end asks for a directory. */
+	length = strlen(out);
+	if (!*out || (path[strlen(path) - 1] == '/' && length + 1 < PATH_BYTES))
+		strcpy(out + length, "/");
 	return out;
 }
 
