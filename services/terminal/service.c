@@ -21,7 +21,8 @@
 
 enum word_kind { WORD_OPEN = 1, WORD_TERMINAL = 2, WORD_MASTER = 3 };
 
-struct terminal terminals[TERMINALS_MAX];
+struct terminal *terminals;
+uint32_t terminals_most;
 struct open_terminal opens[OPENS_MAX];
 struct server server;
 
@@ -40,10 +41,14 @@ static uint64_t make_word(enum word_kind kind, uint64_t generation, uint64_t pla
 
 static struct terminal *word_terminal(uint64_t word, enum word_kind kind)
 {
-	struct terminal *t = &terminals[word % TERMINALS_MAX];
+	const uint64_t place = word % (1u << GENERATION_SHIFT);
+	struct terminal *t;
 
 	if (word == WORD_CONSOLE && kind == WORD_TERMINAL)
 		return &terminals[CONSOLE];
+	if (!terminals || place >= terminals_most)
+		return NULL;
+	t = &terminals[place];
 	return t->used && word == make_word(kind, t->generation, t->number) ? t : NULL;
 }
 
@@ -399,7 +404,7 @@ static const struct terminal_master_ops master_ops = {
 
 static struct terminal *free_terminal(void)
 {
-	for (struct terminal *t = &terminals[CONSOLE + 1]; t < terminals + TERMINALS_MAX; t++)
+	for (struct terminal *t = &terminals[CONSOLE + 1]; t < terminals + terminals_most; t++)
 		if (!t->used && session_is_over(t))
 			return t;
 	return NULL;
@@ -443,7 +448,7 @@ static int open_master(void *object, struct msg_call *msg,
 static int find(void *object, struct msg_call *msg, const struct terminal_maker_find_params *in,
                 struct terminal_maker_find_results *out)
 {
-	struct terminal *t = in->number < TERMINALS_MAX ? &terminals[in->number] : NULL;
+	struct terminal *t = in->number < terminals_most ? &terminals[in->number] : NULL;
 
 	(void)object;
 	if (!t || t == &terminals[CONSOLE] || !t->used || !t->held)
@@ -457,7 +462,7 @@ static int list(void *object, struct msg_call *msg, struct terminal_maker_list_r
 	uint32_t n = 0;
 
 	(void)object, (void)msg;
-	for (uint32_t i = CONSOLE + 1; i < TERMINALS_MAX; i++)
+	for (uint32_t i = CONSOLE + 1; i < terminals_most; i++)
 		if (terminals[i].used && terminals[i].held)
 			numbers[n++] = i;
 	out->numbers = (struct msg_list){.items = numbers, .count = n};
@@ -517,12 +522,12 @@ static uint64_t service_idle(struct server *unused)
 	uint64_t timeout;
 
 	(void)unused;
-	for (struct terminal *t = terminals; t < terminals + TERMINALS_MAX; t++)
+	for (struct terminal *t = terminals; t < terminals + terminals_most; t++)
 		if (t->used)
 			terminal_run(t);
 	answer_drains();
 	timeout = session_step();
-	for (struct terminal *t = terminals; t < terminals + TERMINALS_MAX; t++) {
+	for (struct terminal *t = terminals; t < terminals + terminals_most; t++) {
 		if (!t->used)
 			continue;
 		terminal_wake(t);
@@ -549,12 +554,28 @@ static const struct start_expected expected[] = {
         {NULL, 0, false},
 };
 
+static int make_terminals(void)
+{
+	void *memory;
+	uint64_t size;
+	int result;
+
+	terminals_most = memory_portion(TERMINALS_MAX, TERMINALS_LEAST);
+	size = (terminals_most * sizeof(struct terminal) + CAPOS_PAGE_SIZE - 1) &
+	       ~(CAPOS_PAGE_SIZE - 1);
+	result = memory_make(size, &memory);
+	terminals = memory;
+	return result;
+}
+
 int main(void)
 {
 	int result;
 
 	start_check(expected);
-	result = server_init(&server, &server_ops, start_cap("serve"), NULL);
+	result = make_terminals();
+	if (!result)
+		result = server_init(&server, &server_ops, start_cap("serve"), NULL);
 	if (result)
 		log_fatal("cannot serve: %s", cap_error_text(result));
 	result = server_run(&server);

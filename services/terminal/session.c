@@ -118,7 +118,7 @@ uint64_t session_step(void)
 {
 	uint64_t least = CAPOS_FOREVER, now = cap_now();
 
-	for (struct terminal *t = terminals; t < terminals + TERMINALS_MAX; t++) {
+	for (struct terminal *t = terminals; t < terminals + terminals_most; t++) {
 		uint64_t wait = t->link.session != CAP_NULL ? step(&t->link, now) : CAPOS_FOREVER;
 
 		least = wait < least ? wait : least;
@@ -155,7 +155,7 @@ int session_control(struct terminal *t, struct server_call *call, cap_t session)
 
 bool session_cancelled(uint64_t call_id)
 {
-	for (struct terminal *t = terminals; t < terminals + TERMINALS_MAX; t++) {
+	for (struct terminal *t = terminals; t < terminals + terminals_most; t++) {
 		struct link *l = &t->link;
 
 		if (l->challenger == CAP_NULL || l->challenge.call_id != call_id)

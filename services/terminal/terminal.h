@@ -14,9 +14,11 @@
 
 #include "ldisc.h"
 
-/* The console, and pseudo-terminals of all programs together; each is some 30 KiB. */
-#define TERMINALS_MAX 64u
-#define CONSOLE       0u
+/* The console, and pseudo-terminals of all programs together; each is some 30 KiB, of which 5 are
+ * there always.  The first in a machine with MEMORY_FULL. */
+#define TERMINALS_MAX   64u
+#define TERMINALS_LEAST 8u
+#define CONSOLE         0u
 /* Open terminals: an open description each. */
 #define OPENS_MAX 1024u
 /* Calls that wait for output to be taken. */
@@ -77,7 +79,8 @@ struct open_terminal {
 	uint64_t wake_bits;
 };
 
-extern struct terminal terminals[TERMINALS_MAX];
+extern struct terminal *terminals; /* terminals_most of them, at most TERMINALS_MAX */
+extern uint32_t terminals_most;
 extern struct open_terminal opens[OPENS_MAX];
 extern struct server server;
 

@@ -130,6 +130,14 @@ def test_a_small_machine_works_or_says_that_it_is_too_small(capos, http_server, 
         assert run.stdout == http_server.files["/small"]
 
 
+def test_pipelines_and_terminals_in_a_machine_of_10_mib(capos):
+    script = "seq 1000 | sort -r | head -n 1; grep tcp /etc/services | sort | uniq | wc -l; " \
+             "script -qc 'tty; stty size' /dev/null"
+    for _ in range(3):
+        run = capos("sh", "-c", script, options=["--memory", "10"])
+        assert (run.returncode, run.stdout.split()[:2], run.stderr) == (0, [b"999", b"74"], b"")
+        assert b"/dev/pts/1" in run.stdout
+
 
 # ---- Out ----
 
