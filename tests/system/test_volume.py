@@ -310,6 +310,15 @@ def test_a_volume_where_no_directory_can_be(capos, volume):
         assert run.returncode == 125 and b"another volume" in run.stderr
 
 
+@pytest.mark.parametrize("option", [["--file", "/etc/hostname:/mnt/x"], ["--file", "/etc/hostname:/mnt"],
+                                    ["--output", "/mnt/x:/tmp/x"]])
+def test_what_a_volume_would_hide_is_refused(capos, volume, option):
+    run = capos("true", options=["-v", f"{volume}:/mnt", *option])
+    assert run.returncode == 125
+    assert b"is in the volume of" in run.stderr and run.stderr.count(b"\n") == 1, run.stderr
+    assert capos("true", options=["-v", f"{volume}:/mnt", "--file", "/etc/hostname:/mntx"]).returncode == 0
+
+
 def test_eight_volumes_at_once(capos, tmp_path):
     options = []
     for i in range(8):

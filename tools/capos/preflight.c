@@ -107,8 +107,29 @@ static void check_outputs(const struct settings *s)
 	}
 }
 
+static bool is_in_volume(const struct volume *v, const char *path)
+{
+	size_t length = strlen(v->guest_path);
+
+	return strncmp(path, v->guest_path, length) == 0 &&
+	       (path[length] == '/' || path[length] == '\0');
+}
+
+/* What is put where a volume is would be hidden by it; what is there is on the host already. */
+static void check_beside_volumes(const struct settings *s, const char *option,
+                                 const struct host_file *files, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < s->nvolumes; j++)
+			if (is_in_volume(&s->volumes[j], files[i].guest_path))
+				die("%s: %s is in the volume of %s", option, files[i].guest_path,
+				    s->volumes[j].host_path);
+}
+
 static void check_volumes(const struct settings *s)
 {
+	check_beside_volumes(s, "--file", s->files, s->nfiles);
+	check_beside_volumes(s, "--output", s->outputs, s->noutputs);
 	for (size_t i = 0; i < s->nvolumes; i++) {
 		const char *path = s->volumes[i].host_path;
 		struct stat st;
