@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <sys/syscall.h>
 #include <sys/times.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -631,6 +632,14 @@ static void identity(void)
 	ok(setresuid(0, 0, 0) == 0 && setresgid(0, (gid_t)-1, 0) == 0, "ids stay as they are");
 	CPU_ZERO(&set);
 	ok(sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_ISSET(0, &set), "sched_getaffinity");
+	fails(sched_getaffinity(4000000, sizeof(set), &set), ESRCH, "of no process: ESRCH");
+	fails(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &(int){0}), EINVAL,
+	      "a real-time policy without a priority: EINVAL");
+	fails(syscall(SYS_sched_setscheduler, 0, SCHED_RR, &(int){100}), EINVAL,
+	      "with one that is none: EINVAL");
+	ok(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER | SCHED_RESET_ON_FORK, &(int){0}) == 0,
+	   "SCHED_RESET_ON_FORK");
+	fails(getgroups(-1, NULL), EINVAL, "getgroups of less than none: EINVAL");
 	errno = 0;
 	ok(getpriority(PRIO_PROCESS, 0) == 0 && errno == 0, "getpriority");
 	ok(times(&times_) != (clock_t)-1 && times_.tms_cutime > 0, "times counts children");

@@ -217,6 +217,16 @@ long sys_setpriority(long which, long who, long value)
 
 /* ---- Processors: there is one ---- */
 
+/* The process or thread that a scheduler's call names; 0 is the caller.  0 or -errno. */
+static int check_scheduled(long pid)
+{
+	if ((int)pid < 0)
+		return -EINVAL;
+	if (!(int)pid || (int)pid == sys_gettid() || threads_find((uint64_t)pid))
+		return 0;
+	return sys_kill(pid, 0) == -ESRCH ? -ESRCH : 0;
+}
+
 long sys_sched_getaffinity(long pid, long size, long mask)
 {
 	const uint64_t one = 1;
@@ -225,6 +235,8 @@ long sys_sched_getaffinity(long pid, long size, long mask)
 		return -EINVAL;
 	if (size < (long)sizeof(one) || size % (long)sizeof(one))
 		return -EINVAL;
+	if (check_scheduled(pid))
+		return -ESRCH;
 	return user_put(mask, &one) ? -EFAULT : (long)sizeof(one);
 }
 
@@ -236,6 +248,8 @@ long sys_sched_setaffinity(long pid, long size, long mask)
 		return -EINVAL;
 	if (user_get(&first, mask))
 		return -EFAULT;
+	if (check_scheduled(pid))
+		return -ESRCH;
 	return first & 1 ? 0 : -EINVAL;
 }
 
@@ -246,16 +260,6 @@ long sys_getcpu(long cpu, long node)
 	if ((cpu && user_put(cpu, &zero)) || (node && user_put(node, &zero)))
 		return -EFAULT;
 	return 0;
-}
-
-/* The process or thread that a scheduler's call names; 0 is the caller.  0 or -errno. */
-static int check_scheduled(long pid)
-{
-	if ((int)pid < 0)
-		return -EINVAL;
-	if (!(int)pid || (int)pid == sys_gettid() || threads_find((uint64_t)pid))
-		return 0;
-	return sys_kill(pid, 0) == -ESRCH ? -ESRCH : 0;
 }
 
 long sys_sched_getscheduler(long pid)
@@ -283,6 +287,8 @@ long sys_sched_getparam(long pid, long out)
 	return user_write(out, &param.sched_priority, sizeof(param.sched_priority));
 }
 
+#define REALTIME_MAX 99 /* priorities of Linux's real-time policies */
+
 long sys_sched_setscheduler(long pid, long policy, long in)
 {
 	int priority, result = check_scheduled(pid);
@@ -291,8 +297,11 @@ long sys_sched_setscheduler(long pid, long policy, long in)
 		return !in ? -EINVAL : result;
 	if (user_get(&priority, in))
 		return -EFAULT;
+	policy &= ~(long)SCHED_RESET_ON_FORK; /* a child has no other policy anyway */
+	if (policy == SCHED_FIFO || policy == SCHED_RR)
+		return priority < 1 || priority > REALTIME_MAX ? -EINVAL : -EPERM;
 	if (policy != SCHED_OTHER && policy != SCHED_BATCH && policy != SCHED_IDLE)
-		return policy == SCHED_FIFO || policy == SCHED_RR ? -EPERM : -EINVAL;
+		return -EINVAL;
 	return priority ? -EINVAL : 0;
 }
 

@@ -76,9 +76,8 @@ long sys_getresgid(long real, long effective, long saved)
 
 long sys_getgroups(long size, long list)
 {
-	(void)size;
 	(void)list;
-	return 0;
+	return (int)size < 0 ? -EINVAL : 0;
 }
 
 /* There is one user and one group, 0: what stays as it is may be set. */
