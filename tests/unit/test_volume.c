@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The 9p driver's pure part against a server of its own: an honest one, with a small tree, that
- * counts fids; and the same with damaged answers, of which none may do harm or leave a fid behind.
+ * counts fids; and the same with damaged answers, of which none may do harm.
  */
 #include <setjmp.h>
 #include <stdarg.h>
