@@ -35,6 +35,7 @@ POSIX_TESTS = \
 	tests/guest/posix_time \
 	tests/guest/posix_unix \
 	tests/guest/posix_vfork \
+	tests/guest/posix_wakes \
 	tests/guest/posix_timers
 check_DATA += $(POSIX_TESTS) tests/guest/posix_absent
 CLEANFILES += $(POSIX_TESTS) tests/guest/posix_absent tests/guest/posix.log tests/guest/absent.log \

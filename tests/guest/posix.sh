@@ -55,7 +55,8 @@ for name in \
 	time \
 	timers \
 	unix \
-	vfork
+	vfork \
+	wakes
 do
 	echo "# posix_$name"
 	machine -- "tests/guest/posix_$name"

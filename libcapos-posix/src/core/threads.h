@@ -33,6 +33,7 @@ struct posix_thread {
 	bool watching;
 	uint64_t signals_seen;
 	uint64_t late;      /* a deadline that had passed when the event was found signalled */
+	bool came;          /* something came to its ring that its call may not have looked at */
 	void *signals;      /* of the signal room; NULL: of the first thread */
 	uint64_t exit_word; /* for its ring, before it runs; see capos_thread_end */
 	int *tid_at[2];     /* where its number is to be stored before it runs; NULL: nowhere */

@@ -42,6 +42,16 @@ static bool woken(struct posix_thread *t)
 	return true;
 }
 
+/* Whether the ring's bits were taken since the last wait of this thread: what they stood for is
+ * blocked, and yet may be what sigwait, a poll of a signalfd or of a timerfd waits for. */
+static bool came(struct posix_thread *t)
+{
+	bool result = t->came;
+
+	t->came = false;
+	return result;
+}
+
 /* 0 or -errno.  Without an event waiting still works for time and signals. */
 static int watch_event(struct posix_thread *t)
 {
@@ -113,7 +123,7 @@ int process_wait(uint64_t deadline_ns)
 
 	if (core_hooks.signal_waiting())
 		return -EINTR;
-	if (woken(t)) /* the caller may wait for just that */
+	if (came(t) || woken(t)) /* the caller may wait for just that */
 		return look_again(t, deadline_ns);
 	result = watch_event(t);
 	if (result)
@@ -123,7 +133,10 @@ int process_wait(uint64_t deadline_ns)
 	library_return(left);
 	if (woken(t) && !result)
 		return look_again(t, deadline_ns);
-	return wait_result(result, deadline_ns);
+	result = wait_result(result, deadline_ns);
+	if (!result)
+		t->came = false; /* the caller looks now */
+	return result;
 }
 
 int wait_for_op(struct cap_op *op, uint64_t deadline_ns)

@@ -39,7 +39,9 @@ void signal_finish_upcall(struct capos_upcall_frame *frame, void *fxsave);
 #define SIGNAL_LOOK_BIT SIGNAL_BIT(33)
 /* Such a signal waits for the process: lets a thread look that takes it. */
 void signal_notify(int signal);
-/* The same of those of the set that wait, once the calling thread takes them no more. */
+/* One that all threads block is read from a signalfd: those of the set let all threads look. */
+void signal_of_descriptor(uint64_t set);
+/* signal_notify of those of the set that wait, once the calling thread takes them no more. */
 void signal_pass_on(uint64_t set);
 /* One waits for the thread. */
 void signal_notify_thread(struct signal_thread *to, int signal);

@@ -189,10 +189,13 @@ static void note_arrival(int signal, struct signal_origin origin)
 bool signal_collect(void)
 {
 	uint64_t *place = &cap_ring()->upcall_bits;
-	uint64_t bits = 0;
+	uint64_t bits;
 
-	if (__atomic_load_n(place, __ATOMIC_RELAXED)) /* the exchange alone would cost every call */
-		bits = __atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL) & ~SIGNAL_LOOK_BIT;
+	if (!__atomic_load_n(place,
+	                     __ATOMIC_RELAXED)) /* the exchange alone would cost every call */
+		return false;
+	bits = __atomic_exchange_n(place, 0, __ATOMIC_ACQ_REL) & ~SIGNAL_LOOK_BIT;
+	thread_self()->came = true;
 	if (!bits)
 		return false;
 	if (bits & SIGNAL_TIMER_BIT)

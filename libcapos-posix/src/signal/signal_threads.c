@@ -49,6 +49,24 @@ static void ask(const struct signal_thread *t)
 	cap_signal(t->event ? t->event : signal_event(), SIGNAL_LOOK_BIT);
 }
 
+void signal_interrupt_others(void)
+{
+	const struct posix_thread *self = thread_self();
+
+	for (const struct posix_thread *t = self->next; t != self; t = t->next) {
+		if (!t->ended)
+			ask(signals_of(t));
+	}
+}
+
+/* Of every signalfd that was made; one that is closed costs a look, no more. */
+static uint64_t of_descriptors;
+
+void signal_of_descriptor(uint64_t set)
+{
+	of_descriptors |= set;
+}
+
 void signal_notify(int signal)
 {
 	const struct posix_thread *self = thread_self();
@@ -63,6 +81,8 @@ void signal_notify(int signal)
 			return;
 		}
 	}
+	if (of_descriptors & SIGNAL_BIT(signal))
+		signal_interrupt_others(); /* any of them may poll the signalfd */
 }
 
 void signal_pass_on(uint64_t set)
@@ -75,16 +95,6 @@ void signal_notify_thread(struct signal_thread *to, int signal)
 {
 	if (to != signal_here() && to->pending.set & SIGNAL_BIT(signal) && takes(to, signal))
 		ask(to);
-}
-
-void signal_interrupt_others(void)
-{
-	const struct posix_thread *self = thread_self();
-
-	for (const struct posix_thread *t = self->next; t != self; t = t->next) {
-		if (!t->ended)
-			ask(signals_of(t));
-	}
 }
 
 /* ---- Life ---- */

@@ -113,6 +113,7 @@ static const struct file_ops signalfd_ops = {.read = signalfd_read,
 
 static int create(uint64_t set, int flags, struct file **out)
 {
+	signal_of_descriptor(set);
 	*out = file_create(&signalfd_ops, flags, (void *)(uintptr_t)set);
 	return *out ? 0 : -ENOMEM;
 }
@@ -139,6 +140,7 @@ long sys_signalfd4(long fd, long set, long size, long flags)
 			return -EBADF;
 		if (f->ops != &signalfd_ops)
 			return -EINVAL;
+		signal_of_descriptor(bits);
 		f->data = (void *)(uintptr_t)bits;
 		return fd;
 	}
