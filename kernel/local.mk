@@ -47,6 +47,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/device/device.c kernel/device/device.h \
 	kernel/process/elf.c \
 	kernel/kinds.c \
+	kernel/object/bytes.c kernel/object/bytes.h \
 	kernel/object/call.c kernel/object/call.h \
 	kernel/object/endpoint.c kernel/object/endpoint.h \
 	kernel/entropy.c kernel/entropy.h \

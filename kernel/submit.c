@@ -5,6 +5,7 @@
  * submission can do more than fail.
  */
 #include "process/cap.h"
+#include "object/bytes.h"
 #include "object/endpoint.h"
 #include "object/event.h"
 #include "fault.h"
@@ -26,20 +27,26 @@ static int find(struct thread *t, cap_t id, enum cap_kind kind, uint32_t right, 
 	return (out->rights & right) == right ? CAP_OK : CAP_ERIGHTS;
 }
 
-static int op_nop(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+/* *era: 0 of what is not served by a program. */
+static int look(struct thread *t, cap_t id, uint64_t *era)
 {
 	struct cap cap;
-	if (sqe->cap == CAP_NULL)
+	*era = 0;
+	if (id == CAP_NULL)
 		return CAP_OK;
-	int error = cap_lookup(&t->process->caps, sqe->cap, &cap);
-	if (error)
+	int error = cap_lookup(&t->process->caps, id, &cap);
+	if (error || cap.kind != KIND_OBJECT)
 		return error;
-	if (cap.kind != KIND_OBJECT)
-		return CAP_OK;
-	cqe->value = object_era(object_of(cap.object));
-	if (object_gone(object_of(cap.object)) || (sqe->arg != 0 && sqe->arg != cqe->value))
+	*era = object_era(object_of(cap.object));
+	return object_gone(object_of(cap.object)) ? CAP_EGONE : CAP_OK;
+}
+
+static int op_nop(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	int error = look(t, sqe->cap, &cqe->value);
+	if (!error && cqe->value != 0 && sqe->arg != 0 && sqe->arg != cqe->value)
 		return CAP_EGONE;
-	return CAP_OK;
+	return error;
 }
 
 static int op_call(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
@@ -164,6 +171,26 @@ static int op_futex_requeue(struct thread *t, const struct capos_sqe *sqe, struc
 	return futex_requeue(t, sqe, &cqe->value);
 }
 
+static int op_load(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	struct cap cap;
+	uint64_t era;
+	int error = look(t, sqe->witness, &era);
+	if (!error)
+		error = find(t, sqe->cap, KIND_MEMORY, CAP_RIGHT_READ, &cap);
+	return error ? error : bytes_load(memobj_of(cap.object), t, sqe, cqe);
+}
+
+static int op_store(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
+{
+	struct cap cap;
+	uint64_t era;
+	int error = look(t, sqe->witness, &era);
+	if (!error)
+		error = find(t, sqe->cap, KIND_MEMORY, CAP_RIGHT_WRITE, &cap);
+	return error ? error : bytes_store(memobj_of(cap.object), t, sqe, cqe);
+}
+
 static int (*const handlers[CAP_OP_COUNT])(struct thread *, const struct capos_sqe *,
                                            struct capos_cqe *) = {
         [CAP_OP_NOP] = op_nop,
@@ -180,18 +207,27 @@ static int (*const handlers[CAP_OP_COUNT])(struct thread *, const struct capos_s
         [CAP_OP_FUTEX_WAKE] = op_futex_wake,
         [CAP_OP_WATCH] = op_watch,
         [CAP_OP_FUTEX_REQUEUE] = op_futex_requeue,
+        [CAP_OP_LOAD] = op_load,
+        [CAP_OP_STORE] = op_store,
 };
+
+/* What no operation looks at is zero, so that it may come to mean something. */
+static bool well_formed(const struct capos_sqe *sqe)
+{
+	bool copies = sqe->op == CAP_OP_LOAD || sqe->op == CAP_OP_STORE;
+	unsigned flags = CAPOS_SQE_QUIET | (sqe->op == CAP_OP_STORE ? CAPOS_SQE_APPEND : 0u);
+	uint64_t rest = copies ? 0 : sqe->witness;
+	for (unsigned i = 0; i < sizeof(sqe->reserved) / sizeof(sqe->reserved[0]); i++)
+		rest |= sqe->reserved[i];
+	return rest == 0 && (sqe->flags & ~flags) == 0;
+}
 
 static int perform(struct thread *t, const struct capos_sqe *sqe, struct capos_cqe *cqe)
 {
 	if (sqe->op >= CAP_OP_COUNT)
 		return CAP_EOPCODE;
-	if (sqe->flags & ~CAPOS_SQE_QUIET)
+	if (!well_formed(sqe))
 		return CAP_EINVAL;
-	for (unsigned i = 0; i < sizeof(sqe->reserved) / sizeof(sqe->reserved[0]); i++) {
-		if (sqe->reserved[i] != 0)
-			return CAP_EINVAL;
-	}
 	return handlers[sqe->op](t, sqe, cqe);
 }
 

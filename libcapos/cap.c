@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <capos/cap.h>
+#include <capos/object.h>
 
 #include "ring.h"
 
@@ -285,6 +286,52 @@ static int run_value(struct capos_sqe *sqe, uint64_t *value)
 
 	*value = result ? 0 : op.cqe.value;
 	return result;
+}
+
+/* Whole pages, so that a copy that goes on is aligned. */
+#define COPY_MAX 0x7ffff000u
+
+static uint32_t copy_length(uint64_t length)
+{
+	return length < COPY_MAX ? (uint32_t)length : COPY_MAX;
+}
+
+static int run_copy(struct capos_sqe *sqe, struct cap_copied *out)
+{
+	struct cap_op op;
+	int result = run(sqe, &op);
+
+	*out = (struct cap_copied){0};
+	if (!result)
+		*out = (struct cap_copied){.length = op.cqe.length, .end = op.cqe.value};
+	return result;
+}
+
+int cap_memory_load(cap_t memory, cap_t witness, uint64_t offset, void *to, uint64_t length,
+                    struct cap_copied *out)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_LOAD,
+	                        .cap = memory,
+	                        .witness = witness,
+	                        .arg = offset,
+	                        .recv_addr = (uintptr_t)to,
+	                        .recv_len = copy_length(length)};
+
+	return run_copy(&sqe, out);
+}
+
+int cap_memory_store(cap_t memory, cap_t witness, bool append, uint64_t offset, const void *from,
+                     uint64_t length, struct cap_copied *out)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_STORE,
+	                        .flags = append ? CAPOS_SQE_APPEND : 0,
+	                        .cap = memory,
+	                        .witness = witness,
+	                        .arg = offset,
+	                        .send_addr = (uintptr_t)from,
+	                        .send_len = copy_length(length)};
+
+	return run_copy(&sqe, out);
 }
 
 int cap_copy(cap_t cap, uint32_t rights, cap_t *out)

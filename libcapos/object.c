@@ -207,36 +207,6 @@ int cap_memory_prepare(cap_t memory, uint64_t offset, uint64_t length)
 	return memory_object_prepare(memory, &params, NULL);
 }
 
-#define COPY_BUFFER 128u /* holds the messages of load and store */
-
-int cap_memory_load(cap_t memory, uint64_t offset, void *to, uint64_t length, uint64_t *loaded)
-{
-	_Alignas(8) uint8_t buffer[COPY_BUFFER];
-	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-	const struct memory_object_load_params params = {
-	        .offset = offset, .address = (uint64_t)to, .length = length};
-	struct memory_object_load_results results;
-	int result = memory_object_load(memory, &params, &results, &call);
-
-	*loaded = result ? 0 : results.loaded;
-	return result;
-}
-
-int cap_memory_store(cap_t memory, bool append, uint64_t offset, const void *from, uint64_t length,
-                     uint64_t *stored, uint64_t *end)
-{
-	_Alignas(8) uint8_t buffer[COPY_BUFFER];
-	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
-	const struct memory_object_store_params params = {
-	        .offset = offset, .address = (uint64_t)from, .length = length, .append = append};
-	struct memory_object_store_results results;
-	int result = memory_object_store(memory, &params, &results, &call);
-
-	*stored = result ? 0 : results.stored;
-	*end = result ? offset : results.end;
-	return result;
-}
-
 int cap_event_bind_upcall(cap_t event, uint64_t entry)
 {
 	const struct event_bind_upcall_params params = {.entry = entry};

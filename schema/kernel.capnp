@@ -166,25 +166,16 @@ interface MemoryObject {
   resize @2 (size :UInt64) -> ();
   # Only for objects made by createMemory and slice, with the rights WRITE and MANAGE.  Pages past the new end
   # are taken from every mapping; touching them there is a fault.
-  read @3 (offset :UInt64, length :UInt32) -> (data :Data);
-  # At most 4096 bytes; shorter at the object's end.
-
-  load @4 (offset :UInt64, address :UInt64, length :UInt64) -> (loaded :UInt64);
-  # Copies bytes of the object to the caller's memory; fewer at the object's end, or where the memory cannot be written
-  # (CAP_EFAULT when that is the first byte).  Not of a device's memory or a DMAPool's.
-  store @5 (offset :UInt64, address :UInt64, length :UInt64, append :Bool) -> (stored :UInt64, end :UInt64);
-  # Copies bytes of the caller's memory into the object, as made by createMemory, createSparse or slice (else CAP_ETYPE),
-  # up to its size or its limit, which makes it longer; append: at its end.  stored 0: nothing of it lies below these.
-  # end: the offset behind the last byte.  CAP_ENOMEM, CAP_EFAULT: nothing was stored.
-  setLimit @6 (size :UInt64) -> ();
-  # How long store may make the object (rights WRITE and MANAGE); 0 at first: not longer than it is.
-  status @7 () -> (size :UInt64, pages :UInt64, changedNs :UInt64);
-  # pages: that have memory of their own.  changedNs: when store or resize last changed it, of the monotonic clock; 0:
+  # Bytes are copied by the ring's operations CAP_OP_LOAD and CAP_OP_STORE.
+  setLimit @3 (size :UInt64) -> ();
+  # How long CAP_OP_STORE may make the object (rights WRITE and MANAGE); 0 at first: not longer than it is.
+  status @4 () -> (size :UInt64, pages :UInt64, changedNs :UInt64);
+  # pages: that have memory of their own.  changedNs: when CAP_OP_STORE or resize last changed it, of the monotonic clock; 0:
   # never.
-  prepare @8 (offset :UInt64, length :UInt64) -> ();
+  prepare @5 (offset :UInt64, length :UInt64) -> ();
   # Gives the pages of the range, which must lie within the object, memory of their own, so that storing to them does not
   # fail as long as they are not shared.  CAP_ENOMEM: some may have it.
-  discard @9 (offset :UInt64, length :UInt64) -> ();
+  discard @6 (offset :UInt64, length :UInt64) -> ();
   # The pages that lie whole in the range lose what was stored to them (rights WRITE and MANAGE), and their memory.
 }
 

@@ -54,77 +54,6 @@ static int memory_resize(void *object, struct msg_call *msg,
 	return memobj_resize_some(m, params->size);
 }
 
-static int memory_read(void *object, struct msg_call *msg,
-                       const struct memory_object_read_params *params,
-                       struct memory_object_read_results *results)
-{
-	struct memobj *m = object;
-	(void)msg;
-	struct cpu *cpu = this_cpu();
-	if (m->kind == MEMOBJ_DEVICE)
-		return CAP_ETYPE;
-	if (params->length > sizeof(cpu->data) || params->offset > m->size)
-		return CAP_EINVAL;
-	uint64_t rest = m->size - params->offset;
-	uint32_t length = params->length < rest ? params->length : (uint32_t)rest;
-	if (!memobj_read(m, params->offset, cpu->data, length))
-		return CAP_ENOMEM;
-	results->data = MSG_DATA(cpu->data, length);
-	return CAP_OK;
-}
-
-/* What load and store have copied so far is the submission's progress. */
-static int copy_bytes(struct memobj *m, struct kcall *call, struct memobj_copy *copy,
-                      int (*copier)(struct memobj *, struct memobj_copy *))
-{
-	struct thread *t = call->caller;
-	if (m->kind != MEMOBJ_ANON)
-		return CAP_ETYPE;
-	if (copy->length > CAPOS_USER_MAX || copy->offset > CAPOS_USER_MAX)
-		return CAP_EINVAL;
-	copy->space = &t->process->space;
-	copy->done = t->progress[0] < copy->length ? t->progress[0] : copy->length;
-	int error = copier(m, copy);
-	t->progress[0] = copy->done;
-	return error;
-}
-
-static int memory_load(void *object, struct msg_call *msg,
-                       const struct memory_object_load_params *params,
-                       struct memory_object_load_results *results)
-{
-	struct memobj_copy copy = {
-	        .address = params->address, .offset = params->offset, .length = params->length};
-	int error = copy_bytes(object, kcall_of(msg), &copy, memobj_load);
-	results->loaded = copy.done;
-	return error;
-}
-
-static int memory_store(void *object, struct msg_call *msg,
-                        const struct memory_object_store_params *params,
-                        struct memory_object_store_results *results)
-{
-	struct memobj *m = object;
-	uint64_t *start = &kcall_of(msg)->caller->progress[1];
-	/* Where it begins is found out once.  Zero stands for not yet. */
-	if (*start == 0)
-		*start = 1 + (params->append ? m->size : params->offset);
-	struct memobj_copy copy = {
-	        .address = params->address, .offset = *start - 1, .length = params->length};
-	if (m->code || m->committed)
-		return CAP_ETYPE;
-	if (params->append && !memobj_append_begin(m, copy.offset, copy.length)) {
-		results->end = m->size;
-		return CAP_OK;
-	}
-	int error = copy_bytes(m, kcall_of(msg), &copy, memobj_store);
-	if (params->append && error != WORK_AGAIN)
-		error = memobj_append_end(m, copy.offset, copy.length, copy.done, error);
-	results->stored = copy.done;
-	results->end = copy.offset + copy.done;
-	return error;
-}
-
 static int memory_set_limit(void *object, struct msg_call *msg,
                             const struct memory_object_set_limit_params *params)
 {
@@ -194,9 +123,6 @@ int memory_call(struct object_header *header, struct msg_call *msg)
 	        .size = memory_size,
 	        .slice = memory_slice,
 	        .resize = memory_resize,
-	        .read = memory_read,
-	        .load = memory_load,
-	        .store = memory_store,
 	        .set_limit = memory_set_limit,
 	        .status = memory_status,
 	        .prepare = memory_prepare,

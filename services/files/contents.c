@@ -6,6 +6,7 @@
 #include "contents.h"
 
 #include <capos/cap.h>
+#include <capos/object.h>
 #include <capos/schema/kernel_client.h>
 #include <capos/schema/status.h>
 
@@ -48,24 +49,20 @@ void contents_drop(struct page_source *payer, uint64_t object)
 
 int contents_load(uint64_t object, uint64_t offset, void *buffer, uint32_t length, uint32_t *loaded)
 {
-	const struct memory_object_load_params in = {
-	        .offset = offset, .address = (uintptr_t)buffer, .length = length};
-	struct memory_object_load_results out;
-	int result = memory_object_load(object, &in, &out, NULL);
+	struct cap_copied copied;
+	int result = cap_memory_load(object, CAP_NULL, offset, buffer, length, &copied);
 
-	*loaded = result ? 0 : (uint32_t)out.loaded;
+	*loaded = (uint32_t)copied.length;
 	return status_of(result);
 }
 
 int contents_store(uint64_t object, bool append, uint64_t offset, const void *buffer,
                    uint32_t length, uint32_t *stored)
 {
-	const struct memory_object_store_params in = {
-	        .offset = offset, .address = (uintptr_t)buffer, .length = length, .append = append};
-	struct memory_object_store_results out;
-	int result = memory_object_store(object, &in, &out, NULL);
+	struct cap_copied copied;
+	int result = cap_memory_store(object, CAP_NULL, append, offset, buffer, length, &copied);
 
-	*stored = result ? 0 : (uint32_t)out.stored;
+	*stored = (uint32_t)copied.length;
 	return status_of(result);
 }
 

@@ -4,6 +4,8 @@
  */
 #include <string.h>
 
+#include <capos/object.h>
+
 #include "kernel_test.h"
 
 #define PAGE (uint64_t) CAPOS_PAGE_SIZE
@@ -24,19 +26,20 @@ static int protect(void *address, uint64_t size, uint32_t access)
 /* Whether the kernel would read (or write) there for us, found out by an operation that does. */
 static bool reachable(void *address, bool write)
 {
-	struct memory_object_read_params params = {};
 	uint64_t buffer[16];
-	struct msg_builder b;
-	msg_builder_init(&b, buffer, sizeof(buffer));
-	memory_object_read_params_write(&b, &params);
 	struct capos_sqe sqe = {.op = CAP_OP_CALL,
 	                        .cap = BOOT,
 	                        .interface = MEMORY_OBJECT_INTERFACE,
-	                        .method = MEMORY_OBJECT_READ,
-	                        .send_addr = write ? (uint64_t)buffer : (uint64_t)address,
-	                        .send_len = write ? msg_builder_length(&b) : 8,
-	                        .recv_addr = write ? (uint64_t)address : (uint64_t)buffer,
-	                        .recv_len = 128};
+	                        .method = MEMORY_OBJECT_SIZE,
+	                        .send_addr = (uint64_t)address,
+	                        .send_len = 8,
+	                        .recv_addr = (uint64_t)buffer,
+	                        .recv_len = sizeof(buffer)};
+	if (write)
+		sqe = (struct capos_sqe){.op = CAP_OP_LOAD,
+		                         .cap = BOOT,
+		                         .recv_addr = (uint64_t)address,
+		                         .recv_len = 128};
 	return run(&sqe, NULL) != CAP_EFAULT;
 }
 
@@ -174,6 +177,51 @@ static void test_resize(void)
 	cap_release(memory);
 }
 
+/* LOAD and STORE, which have no message. */
+static void test_bytes(void)
+{
+	struct cap_copied copied;
+	char text[8] = "";
+	cap_t memory, readable, endpoint, object;
+	cap_memory_create(PAGE, &memory);
+	cap_copy(memory, CAP_RIGHT_READ, &readable);
+	cap_endpoint_create(&endpoint);
+	cap_mint(endpoint, 1, 1, &object);
+	tap_ok(cap_memory_store(memory, object, false, PAGE - 3, "abcdef", 6, &copied) == CAP_OK &&
+	               copied.length == 3 && copied.end == PAGE,
+	       "a store ends at the object's size");
+	tap_ok(cap_memory_load(readable, object, PAGE - 2, text, sizeof(text), &copied) == CAP_OK &&
+	               copied.length == 2 && copied.end == PAGE && !memcmp(text, "bc", 3),
+	       "so does a load, which says the size");
+	tap_ok(cap_memory_load(readable, CAP_NULL, UINT64_MAX, text, 1, &copied) == CAP_EINVAL &&
+	               cap_memory_store(memory, CAP_NULL, false, UINT64_MAX, text, 1, &copied) ==
+	                       CAP_EINVAL,
+	       "an offset that no object has is refused");
+	tap_ok(cap_memory_store(memory, CAP_NULL, true, 0, "x", 1, &copied) == CAP_OK &&
+	               copied.length == 0 && copied.end == PAGE,
+	       "nothing is appended above the limit");
+	tap_equal(cap_memory_store(readable, CAP_NULL, false, 0, "x", 1, &copied), CAP_ERIGHTS,
+	          "who may read an object cannot store to it");
+	tap_equal(cap_memory_load(object, CAP_NULL, 0, text, 1, &copied), CAP_ETYPE,
+	          "nor load from what has no bytes");
+	tap_equal(cap_memory_store(memory, CAP_NULL, false, 0, (void *)PAGE, 1, &copied),
+	          CAP_EFAULT, "what cannot be read is not stored");
+	tap_equal(cap_memory_load(memory, 12345, 0, text, 1, &copied), CAP_EBADCAP,
+	          "a witness that is no capability is refused");
+	struct capos_sqe sqe = {.op = CAP_OP_LOAD, .flags = CAPOS_SQE_APPEND, .cap = memory};
+	tap_equal(run(&sqe, NULL), CAP_EINVAL,
+	          "a flag that the operation does not have is refused");
+	sqe = (struct capos_sqe){.op = CAP_OP_NOP, .witness = object};
+	tap_equal(run(&sqe, NULL), CAP_EINVAL, "so is a witness of another operation");
+	cap_release(endpoint);
+	tap_ok(cap_memory_load(memory, object, 0, text, 1, &copied) == CAP_EGONE &&
+	               cap_memory_store(memory, object, false, 0, text, 1, &copied) == CAP_EGONE,
+	       "without its witness an object is not read or written");
+	cap_release(object);
+	cap_release(readable);
+	cap_release(memory);
+}
+
 static void test_limits(void)
 {
 	cap_t memory;
@@ -195,5 +243,6 @@ void test_memory(void)
 	test_replies_without_room();
 	test_copies();
 	test_resize();
+	test_bytes();
 	test_limits();
 }

@@ -159,10 +159,12 @@ static void fill(struct capos_sqe *s)
 		s->arg = some_call_id();
 	if (s->op == CAP_OP_COPY && !chance(4))
 		s->arg = CAP_RIGHTS_ALL;
+	if ((s->op == CAP_OP_LOAD || s->op == CAP_OP_STORE) && chance(2))
+		s->witness = any_cap();
 	if (s->op == CAP_OP_MINT && !chance(4))
 		s->interface = INTERFACE;
 	if (chance(100))
-		s->reserved[below(5)] = random64();
+		s->reserved[below(4)] = random64();
 	if (spared(s))
 		s->op = CAP_OP_NOP;
 }

@@ -168,11 +168,24 @@ enum capos_op {
 	 * recv_len: most to let wait for the second instead.  Completes with value: both numbers
 	 * together. */
 	CAP_OP_FUTEX_REQUEUE = 13,
-	CAP_OP_COUNT = 14,
+	/* cap: MemoryObject with READ right, not of a device's memory or a DMAPool's; arg: offset;
+	 * recv_addr, recv_len: where its bytes go; witness: CAP_NULL, or a capability without which
+	 * the object is not to be read any more: what CAP_OP_NOP says of it comes first.  Completes
+	 * with length: bytes copied, fewer at the object's end or where the memory cannot be
+	 * written (CAP_EFAULT: not the first byte); value: the object's size. */
+	CAP_OP_LOAD = 14,
+	/* cap: MemoryObject with WRITE right, as made by createMemory, createSparse or slice (else
+	 * CAP_ETYPE); arg: offset, or with CAPOS_SQE_APPEND the object's end; send_addr, send_len:
+	 * the bytes; witness: as above.  Completes with length: bytes copied, up to the object's
+	 * size or its limit, which makes it longer; value: the offset behind them.  CAP_ENOMEM,
+	 * CAP_EFAULT: nothing was copied. */
+	CAP_OP_STORE = 15,
+	CAP_OP_COUNT = 16,
 };
 
 /* sqe.flags */
-#define CAPOS_SQE_QUIET 0x01u /* no completion on success */
+#define CAPOS_SQE_QUIET  0x01u /* no completion on success */
+#define CAPOS_SQE_APPEND 0x02u /* of CAP_OP_STORE */
 
 struct capos_sqe {
 	uint8_t op;    /* enum capos_op */
@@ -191,7 +204,8 @@ struct capos_sqe {
 	uint64_t recv_caps; /* address of an array of recv_ncaps cap_t, filled on receipt */
 	uint32_t recv_len;  /* size of the buffer at recv_addr in bytes */
 	uint32_t recv_ncaps;
-	uint64_t reserved[5]; /* zero */
+	cap_t witness;        /* of CAP_OP_LOAD and CAP_OP_STORE; else zero */
+	uint64_t reserved[4]; /* zero */
 };
 
 struct capos_cqe {

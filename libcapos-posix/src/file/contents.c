@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loads and stores of a file's MemoryObject.  With each goes a look at the File, which ends with
- * the files service: the object outlasts it, but is nobody's file then.
+ * Loads and stores of a file's MemoryObject.  Each has the File for its witness, which ends with the
+ * files service: the object outlasts it, but is no file then.
  */
 #include "file/contents.h"
 
@@ -55,54 +55,33 @@ void contents_release(struct contents *c)
 	cap_release(c->file);
 }
 
-/* A look at the File that goes with the next call. */
-static int look(const struct contents *c, struct cap_op *op)
-{
-	struct capos_sqe sqe = {.op = CAP_OP_NOP, .cap = c->file};
-
-	return errno_of(cap_submit(&sqe, op));
-}
-
-/* The result of a call that a look went with: 0 or -errno; -EIO: the service is gone. */
-static int looked(struct cap_op *op, int result)
-{
-	if (!op->done)
-		cap_await_uninterruptible(op);
-	return op->cqe.result ? -EIO : errno_of(result);
-}
-
 static int load(const struct contents *c, void *to, size_t length, uint64_t offset, size_t *loaded)
 {
-	struct cap_op op = {0};
-	uint64_t got = 0;
-	int result = look(c, &op);
+	struct cap_copied copied;
+	int result = cap_memory_load(c->object, c->file, offset, to, length, &copied);
 
-	if (!result)
-		result = looked(&op, cap_memory_load(c->object, offset, to, length, &got));
-	*loaded = result ? 0 : got;
-	return result;
+	*loaded = copied.length;
+	return errno_of(result);
 }
 
 static int store(const struct contents *c, bool append, const void *from, size_t length,
-                 uint64_t offset, uint64_t *stored, uint64_t *end)
+                 uint64_t offset, struct cap_copied *stored)
 {
-	struct cap_op op = {0};
-	int result = look(c, &op);
+	int result = errno_of(
+	        cap_memory_store(c->object, c->file, append, offset, from, length, stored));
 
-	*stored = 0;
-	if (!result)
-		result = looked(&op, cap_memory_store(c->object, append, offset, from, length,
-		                                      stored, end));
 	return result == -ENOMEM ? -ENOSPC : result;
 }
 
 int contents_size(struct contents *c, uint64_t *size)
 {
-	struct cap_op op = {0};
-	int result = c->object ? look(c, &op) : -EOPNOTSUPP;
+	struct cap_copied copied = {0};
+	int result = -EOPNOTSUPP;
 
-	*size = 0;
-	return result ? result : looked(&op, cap_memory_size(c->object, size));
+	if (c->object)
+		result = errno_of(cap_memory_load(c->object, c->file, 0, NULL, 0, &copied));
+	*size = copied.end;
+	return result;
 }
 
 /* ---- Reading ---- */
@@ -202,20 +181,20 @@ static int grow(const struct contents *c, uint64_t offset, uint64_t length)
 static ssize_t store_piece(const struct contents *c, bool append, const void *from, size_t length,
                            uint64_t offset, uint64_t *end)
 {
-	uint64_t stored, next;
+	struct cap_copied stored;
 	size_t done = 0;
-	int result = store(c, append, from, length, offset, &stored, &next);
+	int result = store(c, append, from, length, offset, &stored);
 
 	for (int tries = 0; !result; tries++) {
-		done += stored;
-		*end = next;
+		done += stored.length;
+		*end = stored.end;
 		if (done == length)
 			break;
 		/* Others, too, append to what was asked for. */
-		result = tries < TRIES_MAX ? grow(c, next, length - done) : -EAGAIN;
+		result = tries < TRIES_MAX ? grow(c, *end, length - done) : -EAGAIN;
 		if (!result)
-			result = store(c, append, (const char *)from + done, length - done, next,
-			               &stored, &next);
+			result = store(c, append, (const char *)from + done, length - done, *end,
+			               &stored);
 	}
 	return done ? (ssize_t)done : result;
 }

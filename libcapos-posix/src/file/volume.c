@@ -154,7 +154,7 @@ static int fill(cap_t from, cap_t contents, uint64_t size)
 		                                                          : FILES_CHUNK};
 		struct file_read_results results;
 		struct capos_call call = FILES_CALL();
-		uint64_t stored, end;
+		struct cap_copied stored;
 		int result = errno_of(file_read(from, &params, &results, &call));
 
 		if (result)
@@ -163,11 +163,11 @@ static int fill(cap_t from, cap_t contents, uint64_t size)
 			return 0; /* it has become shorter: the rest reads as zeroes */
 		if (results.data.len > params.length)
 			return -EIO;
-		result = errno_of(cap_memory_store(contents, false, done, results.data.ptr,
-		                                   results.data.len, &stored, &end));
-		if (result || stored < results.data.len)
+		result = errno_of(cap_memory_store(contents, CAP_NULL, false, done,
+		                                   results.data.ptr, results.data.len, &stored));
+		if (result || stored.length < results.data.len)
 			return result ? result : -ENOMEM;
-		done += stored;
+		done += stored.length;
 	}
 	return 0;
 }

@@ -62,14 +62,20 @@ int cap_memory_remap(uint64_t from, uint64_t size, uint64_t new_size, uint64_t *
 /* Anonymous private memory there reads as zeroes again (Process.discard). */
 int cap_memory_discard(uint64_t address, uint64_t size);
 
-/* Copies between a MemoryObject and the caller's memory (MemoryObject.load, store): what was copied
- * may be less. */
-int cap_memory_load(cap_t memory, uint64_t offset, void *to, uint64_t length, uint64_t *loaded);
 /* Memory for the range, so that storing there does not fail for lack of it (prepare). */
 int cap_memory_prepare(cap_t memory, uint64_t offset, uint64_t length);
-/* *end: behind what was stored; append: at the object's end. */
-int cap_memory_store(cap_t memory, bool append, uint64_t offset, const void *from, uint64_t length,
-                     uint64_t *stored, uint64_t *end);
+
+/* Bytes copied between a MemoryObject and the caller's memory (CAP_OP_LOAD, CAP_OP_STORE). */
+struct cap_copied {
+	uint64_t length; /* may be less than asked for */
+	uint64_t end;    /* load: the object's size; store: the offset behind what was stored */
+};
+/* witness: CAP_NULL, or CAP_EGONE is the result when its object is gone.  Zeroes after an error. */
+int cap_memory_load(cap_t memory, cap_t witness, uint64_t offset, void *to, uint64_t length,
+                    struct cap_copied *out);
+/* append: at the object's end, whatever the offset. */
+int cap_memory_store(cap_t memory, cap_t witness, bool append, uint64_t offset, const void *from,
+                     uint64_t length, struct cap_copied *out);
 
 int cap_event_bind_upcall(cap_t event, uint64_t entry);
 
