@@ -50,6 +50,7 @@ static const struct method memory_methods[] = {
         [MEMORY_OBJECT_STATUS] = {.rights = READ, .words = 3},
         [MEMORY_OBJECT_PREPARE] = {.rights = CAP_RIGHT_WRITE},
         [MEMORY_OBJECT_DISCARD] = {.rights = CAP_RIGHT_WRITE | MANAGE},
+        [MEMORY_OBJECT_SHOW_SIZE] = {.rights = READ, .words = 1, .caps = 1},
 };
 
 static const struct method event_methods[] = {

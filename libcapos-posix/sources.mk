@@ -21,6 +21,7 @@ POSIX_H = \
 	libcapos-posix/src/core/user.h \
 	libcapos-posix/src/core/vector.h \
 	libcapos-posix/src/core/wait.h \
+	libcapos-posix/src/core/window.h \
 	libcapos-posix/src/entry/entry.h \
 	libcapos-posix/src/file/contents.h \
 	libcapos-posix/src/file/file.h \
@@ -75,6 +76,7 @@ POSIX_C = \
 	libcapos-posix/src/core/user.c \
 	libcapos-posix/src/core/vector.c \
 	libcapos-posix/src/core/wait.c \
+	libcapos-posix/src/core/window.c \
 	libcapos-posix/src/entry/dispatch.c \
 	libcapos-posix/src/entry/start.c \
 	libcapos-posix/src/file/contents.c \

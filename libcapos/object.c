@@ -200,6 +200,17 @@ int cap_memory_discard(uint64_t address, uint64_t size)
 	return process_discard(CAP_SELF, &params, NULL);
 }
 
+int cap_memory_show_size(cap_t memory, cap_t *shown)
+{
+	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct memory_object_show_size_results results;
+	int result = memory_object_show_size(memory, &results, &call);
+
+	*shown = !result && call.ncaps == 1 ? call.caps[0] : CAP_NULL;
+	return result;
+}
+
 int cap_memory_prepare(cap_t memory, uint64_t offset, uint64_t length)
 {
 	const struct memory_object_prepare_params params = {.offset = offset, .length = length};

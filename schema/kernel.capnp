@@ -177,6 +177,10 @@ interface MemoryObject {
   # fail as long as they are not shared.  CAP_ENOMEM: some may have it.
   discard @6 (offset :UInt64, length :UInt64) -> ();
   # The pages that lie whole in the range lose what was stored to them (rights WRITE and MANAGE), and their memory.
+  showSize @7 () -> (memoryIndex :UInt16);
+  # A page whose first UInt64 is the object's size at any time (needs READ), for who maps both.  It can be mapped to be
+  # read, nothing else; who asks first pays for it, and it lasts as long as the object.  Of objects that can be resized, else
+  # CAP_ETYPE.
 }
 
 interface CodeMaker {

@@ -94,8 +94,7 @@ static bool lengthen(struct memobj *m, uint64_t size)
 		return true;
 	if ((m->nmappings > 0 && !memobj_zero_tail(m, m->size)) || !frames_grow(m, npages))
 		return false;
-	m->npages = npages;
-	m->size = size;
+	memobj_set_size(m, size, npages);
 	return true;
 }
 
@@ -109,8 +108,7 @@ static void shorten(struct memobj *m, uint64_t page, uint64_t size, uint64_t npa
 		return;
 	if (page >= npages && slot && *slot != PADDR_NONE)
 		frames_drop(m, slot);
-	m->size = size;
-	m->npages = npages;
+	memobj_set_size(m, size, npages);
 	(void)memobj_zero_tail(m, size);
 }
 

@@ -207,6 +207,8 @@ static void tear_down(struct work *work)
 	}
 	if (m->backing)
 		memobj_put(m->backing); /* which has none: one deep */
+	if (m->shown_size)
+		memobj_put(m->shown_size); /* nor has that */
 	account_free(m->account, &memobj_slab, m);
 }
 
@@ -305,6 +307,34 @@ struct memobj *memobj_create_sparse(uint64_t size, struct memobj *code, uint64_t
 	return NULL;
 }
 
+/* ---- Size ---- */
+
+static void write_size(struct memobj *m)
+{
+	/* It is committed, so there is a frame whatever slices of it were made. */
+	uint64_t *shown = page_ptr(memobj_frame(m->shown_size, 0, true));
+	__atomic_store_n(shown, m->size, __ATOMIC_RELEASE);
+}
+
+void memobj_set_size(struct memobj *m, uint64_t size, uint64_t npages)
+{
+	m->size = size;
+	m->npages = npages;
+	if (m->shown_size)
+		write_size(m);
+}
+
+bool memobj_show_size(struct memobj *m, struct account *account)
+{
+	if (m->shown_size)
+		return true;
+	m->shown_size = memobj_create_committed(PAGE_SIZE, account);
+	if (!m->shown_size)
+		return false;
+	write_size(m);
+	return true;
+}
+
 /* Where the last piece of the pages from first on begins: some pages, or all that lie in one absent
  * part of the tree. */
 static uint64_t last_piece(const struct memobj *m, uint64_t first)
@@ -357,14 +387,12 @@ int memobj_resize_some(struct memobj *m, uint64_t size)
 			return WORK_AGAIN;
 		if (m->backing_count > piece)
 			m->backing_count = piece;
-		m->npages = piece;
-		m->size = piece * PAGE_SIZE;
+		memobj_set_size(m, piece * PAGE_SIZE, piece);
 		steps_spend(1);
 		if (npages < piece && steps_over())
 			return WORK_AGAIN;
 	}
-	m->size = size;
-	m->npages = npages;
+	memobj_set_size(m, size, npages);
 	m->changed_ns = arch_clock_ns();
 	return CAP_OK;
 }

@@ -52,6 +52,8 @@ struct memobj {
 	 * the first backing_count pages. */
 	struct memobj *backing;
 	uint64_t backing_first, backing_count;
+	/* A page whose first word is size, always, for programs; NULL: none asked for it. */
+	struct memobj *shown_size;
 	struct mapping *mappings; /* every mapping of it, linked by mapping.next_of_object */
 	uint32_t nmappings;       /* of them, at most OBJECT_MAPPINGS_MAX */
 	paddr_t device_base;      /* MEMOBJ_DEVICE: physical address of page 0 */
@@ -126,6 +128,10 @@ paddr_t memobj_peek(struct memobj *m, uint64_t index);
 paddr_t memobj_fill(struct memobj *m, uint64_t index);
 /* Whether the page shows a frame that is not the object's: then it is mapped read-only. */
 bool memobj_borrows(const struct memobj *m, uint64_t index);
+/* The only way to change either. */
+void memobj_set_size(struct memobj *m, uint64_t size, uint64_t npages);
+/* False: no memory for m->shown_size, which the account would pay. */
+bool memobj_show_size(struct memobj *m, struct account *account);
 /* Gives up the frames of a range of an anonymous object: they read as zeroes again. */
 void memobj_discard(struct memobj *m, uint64_t index, uint64_t count);
 /* The same, as far as the budget goes: the first page that may still be present. */

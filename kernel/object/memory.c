@@ -117,6 +117,21 @@ static int memory_status(void *object, struct msg_call *msg,
 	return CAP_OK;
 }
 
+static int memory_show_size(void *object, struct msg_call *msg,
+                            struct memory_object_show_size_results *results)
+{
+	struct memobj *m = object;
+	struct kcall *call = kcall_of(msg);
+	if (m->kind != MEMOBJ_ANON || m->code || m->committed)
+		return CAP_ETYPE;
+	if (!memobj_show_size(m, call->caller->process->account))
+		return CAP_ENOMEM;
+	memobj_get(m->shown_size);
+	results->memory_index = kcall_give(call, KIND_MEMORY, &m->shown_size->header,
+	                                   CAP_RIGHT_READ | CAP_RIGHT_COPY);
+	return CAP_OK;
+}
+
 int memory_call(struct object_header *header, struct msg_call *msg)
 {
 	static const struct memory_object_ops ops = {
@@ -127,6 +142,7 @@ int memory_call(struct object_header *header, struct msg_call *msg)
 	        .status = memory_status,
 	        .prepare = memory_prepare,
 	        .discard = memory_discard,
+	        .show_size = memory_show_size,
 	};
 	return memory_object_dispatch(&ops, memobj_of(header), msg);
 }

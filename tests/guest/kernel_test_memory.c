@@ -222,6 +222,36 @@ static void test_bytes(void)
 	cap_release(memory);
 }
 
+static void test_shown_size(void)
+{
+	struct memory_object_resize_params larger = {.size = 5 * PAGE + 1};
+	struct memory_object_resize_params smaller = {.size = 3};
+	cap_t memory, shown, again;
+	const uint64_t *size;
+	void *page;
+	cap_memory_create(PAGE, &memory);
+	tap_ok(cap_memory_show_size(memory, &shown) == CAP_OK &&
+	               cap_memory_map(shown, 0, PAGE, CAP_RIGHT_READ, (void **)&size) == CAP_OK &&
+	               *size == PAGE,
+	       "an object shows its size");
+	tap_ok(memory_object_resize(memory, &larger, NULL) == CAP_OK && *size == 5 * PAGE + 1 &&
+	               memory_object_resize(memory, &smaller, NULL) == CAP_OK && *size == 3,
+	       "as it is at any time");
+	tap_ok(cap_memory_show_size(memory, &again) == CAP_OK &&
+	               cap_memory_map(again, 0, PAGE, RW, &page) == CAP_ERIGHTS &&
+	               memory_object_resize(again, &larger, NULL) == CAP_ERIGHTS,
+	       "which only the kernel writes");
+	tap_ok(memory_object_resize(memory, &larger, NULL) == CAP_OK && *size == 5 * PAGE + 1,
+	       "for as many as asked");
+	cap_release(memory);
+	tap_ok(*size == 5 * PAGE + 1, "the page outlasts the object for who has mapped it");
+	tap_equal(cap_memory_show_size(BOOT, &memory), CAP_ETYPE,
+	          "what cannot be resized has none");
+	cap_memory_unmap((void *)size, PAGE);
+	cap_release(shown);
+	cap_release(again);
+}
+
 static void test_limits(void)
 {
 	cap_t memory;
@@ -244,5 +274,6 @@ void test_memory(void)
 	test_copies();
 	test_resize();
 	test_bytes();
+	test_shown_size();
 	test_limits();
 }

@@ -36,6 +36,7 @@ POSIX_TESTS = \
 	tests/guest/posix_unix \
 	tests/guest/posix_vfork \
 	tests/guest/posix_wakes \
+	tests/guest/posix_windows \
 	tests/guest/posix_timers
 check_DATA += $(POSIX_TESTS) tests/guest/posix_absent
 CLEANFILES += $(POSIX_TESTS) tests/guest/posix_absent tests/guest/posix.log tests/guest/absent.log \

@@ -56,7 +56,8 @@ for name in \
 	timers \
 	unix \
 	vfork \
-	wakes
+	wakes \
+	windows
 do
 	echo "# posix_$name"
 	machine -- "tests/guest/posix_$name"

@@ -27,7 +27,7 @@ if os.geteuid() == 0:
 PROGRAMS = ("cancel", "contents", "databases", "devices", "eventfds", "faults", "fds", "fifo", "files", "fork", "hardening",
             "locks", "maps", "memory", "mqueue", "processes", "ptys", "queued", "remap", "resident", "signals", "socketpair",
             "splice", "stress", "sysv", "threads", "time", "timers", "unix", "vfork",
-            "wakes")
+            "wakes", "windows")
 LIBRARY = """
 #include <stdio.h>
 __thread int counter = 40;

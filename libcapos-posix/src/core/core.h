@@ -36,5 +36,6 @@
 #include "core/user.h"
 #include "core/vector.h"
 #include "core/wait.h"
+#include "core/window.h"
 
 #endif

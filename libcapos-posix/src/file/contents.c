@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loads and stores of a file's MemoryObject.  Each has the File for its witness, which ends with the
- * files service: the object outlasts it, but is no file then.
+ * Loads and stores of a file's MemoryObject.  Each has the File for its witness, which ends with
+ * the files service: the object outlasts it, but is no file then.  What is read again and again is
+ * read from a window, and only now and then with a witness.
  */
 #include "file/contents.h"
 
@@ -51,6 +52,7 @@ int contents_object(struct contents *c, cap_t *object)
 
 void contents_release(struct contents *c)
 {
+	window_close(&c->window);
 	cap_release(c->object);
 	cap_release(c->file);
 }
@@ -110,8 +112,15 @@ static int read_message(const struct contents *c, void *to, size_t length, uint6
 
 static int read_piece(struct contents *c, void *to, size_t length, uint64_t offset, size_t *got)
 {
-	return c->object ? load(c, to, length, offset, got)
-	                 : read_message(c, to, length, offset, got);
+	int result;
+
+	if (!c->object)
+		return read_message(c, to, length, offset, got);
+	if (window_read(&c->window, c->object, to, length, offset, got))
+		return 0;
+	result = load(c, to, length, offset, got);
+	window_note(&c->window, offset, *got);
+	return result;
 }
 
 void contents_note_read(struct contents *c)

@@ -13,6 +13,8 @@
 
 #include <capos/abi.h>
 
+#include "core/core.h"
+
 struct iovec;
 
 struct contents {
@@ -20,6 +22,7 @@ struct contents {
 	cap_t object; /* MemoryObject; CAP_NULL: not known */
 	bool asked;   /* for the object, in vain perhaps */
 	bool unread;  /* reading it for the first time is to be noted in its access time */
+	struct window window;
 };
 
 /* Its access time says that it is read, if that is not noted yet. */

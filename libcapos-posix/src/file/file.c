@@ -310,6 +310,7 @@ int file_open_again(const struct file *f, int flags, struct file **out)
 		return -EACCES;
 	again = *contents_of(f);
 	again.object = CAP_NULL;
+	again.window = (struct window){0};
 	again.asked = false;
 	result = errno_of(cap_copy(object_of(f), CAP_RIGHTS_ALL, &again.file));
 	if (result)

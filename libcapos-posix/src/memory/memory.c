@@ -94,6 +94,7 @@ bool memory_is_shared(uint64_t start, uint64_t end)
 static void forget(uint64_t start, uint64_t end)
 {
 	locked_unmapped(start, end);
+	window_forget(start, end);
 	for (struct shared_range **at = &shared_ranges, *r; (r = *at);) {
 		if (r->start >= start && r->start < end)
 			r->start = end < r->end ? end : r->end;

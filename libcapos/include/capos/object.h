@@ -54,6 +54,8 @@ int cap_threads_end(void);            /* all but the calling one */
  * process's own, and a child's copy after fork. */
 int cap_memory_map_near(cap_t memory, uint64_t offset, uint64_t size, uint32_t access,
                         bool private_copy, uint64_t *address);
+/* MemoryObject.showSize: what is mapped of it says the size of memory at any time. */
+int cap_memory_show_size(cap_t memory, cap_t *shown);
 int cap_memory_protect(uint64_t address, uint64_t size, uint32_t access);
 
 /* Moves mapped memory and makes it longer (Process.remap); *address 0: to where there is room; set
