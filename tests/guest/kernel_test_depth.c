@@ -137,6 +137,7 @@ static void wait_for_builders(void)
 		cap_signal(chain.event, 2ull << i);
 		cap_wait(chain.event, 1, CAPOS_FOREVER, &bits);
 	}
+	process_end_threads(CAP_SELF, NULL); /* one may run yet, on a stack that the next builder gets */
 	cap_release(chain.event);
 }
 
