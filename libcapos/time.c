@@ -6,9 +6,9 @@
 #include <capos/cap.h>
 #include <capos/clock.h>
 
-#include "arch.h"
+#include "arch/x86_64/cycles.h"
 
-static uint64_t read_clock(int64_t *realtime_offset)
+static inline uint64_t read_clock(int64_t *realtime_offset)
 {
 	const volatile struct capos_clock_page *page =
 	        (const volatile struct capos_clock_page *)CAPOS_CLOCK_ADDR;

@@ -169,9 +169,9 @@ interface MemoryObject {
   # Bytes are copied by the ring's operations CAP_OP_LOAD and CAP_OP_STORE.
   setLimit @3 (size :UInt64) -> ();
   # How long CAP_OP_STORE may make the object (rights WRITE and MANAGE); 0 at first: not longer than it is.
-  status @4 () -> (size :UInt64, pages :UInt64, changedNs :UInt64);
-  # pages: that have memory of their own.  changedNs: when CAP_OP_STORE or resize last changed it, of the monotonic clock; 0:
-  # never.
+  status @4 () -> (size :UInt64, pages :UInt64, changedNs :UInt64, loadedNs :UInt64);
+  # pages: that have memory of their own.  changedNs: when CAP_OP_STORE or resize last changed it, loadedNs: when
+  # CAP_OP_LOAD last gave bytes of it, of the monotonic clock; 0: never.
   prepare @5 (offset :UInt64, length :UInt64) -> ();
   # Gives the pages of the range, which must lie within the object, memory of their own, so that storing to them does not
   # fail as long as they are not shared.  CAP_ENOMEM: some may have it.

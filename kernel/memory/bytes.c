@@ -82,6 +82,8 @@ int memobj_load(struct memobj *m, struct memobj_copy *copy)
 			return end_of_copy(copy, error);
 		steps_spend(STEPS_PAGE_COPY);
 	}
+	if (copy->done > 0)
+		m->loaded_ns = arch_clock_ns();
 	return CAP_OK;
 }
 

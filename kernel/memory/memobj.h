@@ -48,6 +48,7 @@ struct memobj {
 	uint64_t limit;          /* bytes: memobj_store may make it so long */
 	uint64_t present;        /* frames of its own */
 	uint64_t changed_ns;     /* when memobj_store or a new size last changed it */
+	uint64_t loaded_ns;      /* when memobj_load last copied of it */
 	/* Code, which has none itself; one reference.  Its pages from backing_first on stand behind
 	 * the first backing_count pages. */
 	struct memobj *backing;

@@ -112,8 +112,10 @@ static int memory_status(void *object, struct msg_call *msg,
 {
 	const struct memobj *m = object;
 	(void)msg;
-	*results = (struct memory_object_status_results){
-	        .size = m->size, .pages = m->present, .changed_ns = m->changed_ns};
+	*results = (struct memory_object_status_results){.size = m->size,
+	                                                 .pages = m->present,
+	                                                 .changed_ns = m->changed_ns,
+	                                                 .loaded_ns = m->loaded_ns};
 	return CAP_OK;
 }
 

@@ -87,8 +87,10 @@ int contents_get_status(uint64_t object, struct contents_status *status)
 
 	if (result)
 		return STATUS_IO_ERROR;
-	*status = (struct contents_status){
-	        .size = out.size, .pages = out.pages, .changed = out.changed_ns};
+	*status = (struct contents_status){.size = out.size,
+	                                   .pages = out.pages,
+	                                   .changed = out.changed_ns,
+	                                   .loaded = out.loaded_ns};
 	return STATUS_OK;
 }
 

@@ -50,7 +50,7 @@ static void drop_object(struct data *data)
 	(void)count(data, 0);
 	contents_drop(data->payer, data->object);
 	data->payer = NULL;
-	data->object = data->limit = data->pages = data->changed = 0;
+	data->object = data->limit = data->pages = data->changed = data->loaded = 0;
 	data->stale = false;
 }
 
@@ -75,30 +75,40 @@ int data_own(struct data *data, struct page_source *source)
 	return STATUS_OK;
 }
 
-bool data_refresh(struct data *data)
+static void refresh(struct data *data, bool open)
 {
 	struct contents_status status;
-	bool changed;
 
-	if (!data->payer || !(data->stale || data->writers))
-		return false;
+	if (!data->payer || !(data->stale || open))
+		return;
 	if (contents_get_status(data->object, &status))
-		return false;
-	changed = status.changed != data->changed;
-	if (changed)
+		return;
+	data->news.changed |= status.changed != data->changed;
+	data->news.loaded |= status.loaded != data->loaded;
+	if (status.changed != data->changed)
 		data->base = NULL;
 	data->size = status.size;
 	data->pages = status.pages;
 	data->changed = status.changed;
+	data->loaded = status.loaded;
 	data->stale = false;
-	return changed;
+}
+
+struct data_news data_refresh(struct data *data, bool open)
+{
+	struct data_news news;
+
+	refresh(data, open);
+	news = data->news;
+	data->news = (struct data_news){false, false};
+	return news;
 }
 
 void data_settle(struct data *data)
 {
 	if (!data->payer)
 		return;
-	data_refresh(data);
+	refresh(data, data->writers);
 	if ((data->base && !data->kept) || !data->size) {
 		drop_object(data);
 		return;
@@ -159,7 +169,7 @@ int data_grow(struct data *data, struct page_source *source, uint64_t offset, ui
 	if (end <= data->limit)
 		return STATUS_OK;
 	data->stale = true;
-	data_refresh(data);
+	refresh(data, true);
 	if (end <= data->size)
 		return STATUS_OK;
 	from = offset > data->size ? offset : data->size;
@@ -188,7 +198,7 @@ int data_write(struct data *data, struct page_source *source, bool append, uint6
 
 	*written = 0;
 	if (append && data->writers)
-		data_refresh(data);
+		refresh(data, true);
 	if (append)
 		offset = data->size;
 	status = length ? grow_some(data, source, offset, length) : STATUS_OK;

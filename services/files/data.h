@@ -17,6 +17,11 @@
 /* 512 GiB: far above any machine's memory, but a bound for sparse files. */
 #define DATA_SIZE_MAX (1ull << 39)
 
+struct data_news {
+	bool changed; /* bytes: data->changed says when */
+	bool loaded;  /* bytes were read: data->loaded */
+};
+
 struct data {
 	uint64_t size;
 	const uint8_t *base; /* in the archive; not owned; NULL: not the file's, or not any more */
@@ -30,10 +35,11 @@ struct data {
 	uint64_t limit; /* stores may make it so long */
 	uint64_t
 	        counted; /* pages that the payer counts for it: those it has, and may get by that */
-	uint64_t pages, changed;
-	uint32_t writers; /* open files whose clients may store to it */
-	bool stale;       /* it was changed since the last data_refresh */
-	bool kept;        /* clients may have mapped it to store to it */
+	uint64_t pages, changed, loaded;
+	struct data_news news; /* that data_refresh did not give yet */
+	uint32_t writers;      /* open files whose clients may store to it */
+	bool stale;            /* it was changed since the last data_refresh */
+	bool kept;             /* clients may have mapped it to store to it */
 };
 
 void data_init(struct data *data, const uint8_t *base, uint64_t size, uint32_t crc);
@@ -41,8 +47,8 @@ void data_free(struct data *data);
 
 /* Makes sure that there is an object, which source pays for.  Status; noSpace. */
 int data_own(struct data *data, struct page_source *source);
-/* Finds out what clients made of it; true: its bytes changed since the last time. */
-bool data_refresh(struct data *data);
+/* What clients did since the last time.  open: one may have it. */
+struct data_news data_refresh(struct data *data, bool open);
 /* After the last open file: nothing more than what it holds is counted, and what shows the archive
  * unchanged is given up. */
 void data_settle(struct data *data);

@@ -190,7 +190,8 @@ int give_contents(struct msg_call *call, struct handle *file, uint16_t *index)
 	int status = data_own(data, files.tree.slab->source);
 
 	if (!status && stores && !file->stores) {
-		data_refresh(data); /* who stores from now on is to be told from what was before */
+		/* Who stores from now on is to be told from what was before. */
+		(void)data_refresh(data, true);
 		data->writers++;
 		data->kept = true;
 		file->stores = true;

@@ -83,8 +83,16 @@ void inode_drop(struct tree *tree, struct inode *inode)
 
 void inode_refresh(struct inode *inode)
 {
-	if (inode->type == FILE_TYPE_REGULAR && data_refresh(&inode->data))
+	struct data_news news;
+
+	if (inode->type != FILE_TYPE_REGULAR)
+		return;
+	news = data_refresh(&inode->data, inode->held);
+	if (news.changed)
 		inode->modify_ns = inode->change_ns = contents_time(inode->data.changed);
+	/* Only the first read after a change moves the access time, as Linux has it by default. */
+	if (news.loaded && inode->access_ns <= inode->modify_ns)
+		inode->access_ns = contents_time(inode->data.loaded);
 }
 
 void inode_stat(struct inode *inode, struct file_stat *out)

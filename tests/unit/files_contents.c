@@ -19,7 +19,7 @@ struct fake_page {
 struct fake {
 	struct page_source *payer;
 	const uint8_t *base;
-	uint64_t base_size, size, limit, changed;
+	uint64_t base_size, size, limit, changed, loaded;
 	struct fake_page *pages;
 	size_t npages;
 };
@@ -99,12 +99,14 @@ static uint8_t *own(struct fake *f, uint64_t index)
 
 int contents_load(uint64_t object, uint64_t offset, void *buffer, uint32_t length, uint32_t *loaded)
 {
-	const struct fake *f = fake_of(object);
+	struct fake *f = fake_of(object);
 	uint64_t left = offset < f->size ? f->size - offset : 0;
 
 	*loaded = length < left ? length : (uint32_t)left;
 	for (uint32_t i = 0; i < *loaded; i++)
 		((uint8_t *)buffer)[i] = byte_at(f, offset + i);
+	if (*loaded)
+		f->loaded = ++clock_now;
 	return STATUS_OK;
 }
 
@@ -159,7 +161,7 @@ int contents_get_status(uint64_t object, struct contents_status *status)
 	const struct fake *f = fake_of(object);
 
 	*status = (struct contents_status){
-	        .size = f->size, .pages = f->npages, .changed = f->changed};
+	        .size = f->size, .pages = f->npages, .changed = f->changed, .loaded = f->loaded};
 	return STATUS_OK;
 }
 

@@ -85,7 +85,7 @@ static void random_operations(const uint8_t *base, uint32_t base_size)
 		}
 		if (round % 50 == 0)
 			compare(&data, model, size);
-		data_refresh(&data);
+		data_refresh(&data, true);
 		assert_true(data_blocks(&data) <= (MODEL_SIZE / PAGE_SIZE) * 8);
 		if (round % 100 == 99) { /* closed and opened again */
 			data_settle(&data);
@@ -194,13 +194,17 @@ static void test_clients_store_by_themselves(void **state)
 	assert_int_equal(data_grow(&data, &source, 0, 10), STATUS_OK);
 	contents_store(data.object, false, 0, bytes, 10, &stored);
 	assert_int_equal(stored, 10);
-	assert_true(data_refresh(&data));
+	assert_true(data_refresh(&data, true).changed);
 	assert_int_equal(data.size, 10);
-	assert_false(data_refresh(&data));
+	assert_false(data_refresh(&data, true).changed);
+	/* What is read is news once. */
+	assert_int_equal(contents_load(data.object, 0, bytes, 1, &stored), STATUS_OK);
+	assert_true(data_refresh(&data, true).loaded);
+	assert_false(data_refresh(&data, true).loaded);
 	/* An append of the service's goes behind what it did not know of. */
 	contents_store(data.object, true, 0, bytes, 10, &stored);
 	assert_int_equal(data_write(&data, &source, true, 0, "x", 1, &written), STATUS_OK);
-	data_refresh(&data);
+	data_refresh(&data, true);
 	assert_int_equal(data.size, 21);
 	/* More than may be counted is refused, less than the slack is not. */
 	assert_int_equal(data_grow(&data, &source, 21, 101 * PAGE_SIZE), STATUS_NO_SPACE);

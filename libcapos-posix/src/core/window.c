@@ -20,6 +20,7 @@
 #define WINDOWS_MAX 16u /* of a process, so that what fork copies stays small */
 
 static struct window *mapped[WINDOWS_MAX];
+static unsigned nmapped;
 
 /* ---- Mapping ---- */
 
@@ -61,6 +62,7 @@ static bool open_window(struct window *w, cap_t object)
 		return false;
 	}
 	*place = w;
+	nmapped++;
 	w->refused = false;
 	return true;
 }
@@ -82,6 +84,7 @@ static void drop(struct window *w, uint64_t start, uint64_t end)
 		unmap_outside(w->base, WINDOW_BYTES, start, end);
 		unmap_outside(w->size, PAGE_BYTES, start, end);
 		*place_of(w) = NULL;
+		nmapped--;
 	}
 	*w = (struct window){.refused = w->refused};
 }
@@ -98,7 +101,7 @@ static bool overlaps(const void *mapping, uint64_t size, uint64_t start, uint64_
 
 void window_forget(uint64_t start, uint64_t end)
 {
-	for (unsigned i = 0; i < WINDOWS_MAX; i++) {
+	for (unsigned i = 0; nmapped && i < WINDOWS_MAX; i++) {
 		struct window *w = mapped[i];
 
 		if (w && (overlaps(w->base, WINDOW_BYTES, start, end) ||

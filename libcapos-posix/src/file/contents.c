@@ -125,11 +125,11 @@ static int read_piece(struct contents *c, void *to, size_t length, uint64_t offs
 
 void contents_note_read(struct contents *c)
 {
+	uint8_t byte;
 	size_t got;
 
-	if (c->unread)
-		(void)read_message(c, NULL, 0, 0, &got);
-	c->unread = false;
+	if (has_object(c))
+		(void)load(c, &byte, 1, 0, &got);
 }
 
 ssize_t contents_read(struct contents *c, const struct iovec *iov, int n, uint64_t offset)
@@ -137,7 +137,6 @@ ssize_t contents_read(struct contents *c, const struct iovec *iov, int n, uint64
 	size_t done = 0, got;
 
 	(void)has_object(c);
-	contents_note_read(c);
 	for (int i = 0; i < n; i++) {
 		for (size_t at = 0; at < iov[i].iov_len; at += got, done += got) {
 			int result = read_piece(c, (char *)iov[i].iov_base + at,

@@ -21,11 +21,10 @@ struct contents {
 	cap_t file;   /* File */
 	cap_t object; /* MemoryObject; CAP_NULL: not known */
 	bool asked;   /* for the object, in vain perhaps */
-	bool unread;  /* reading it for the first time is to be noted in its access time */
 	struct window window;
 };
 
-/* Its access time says that it is read, if that is not noted yet. */
+/* It is going to be read in memory, of which the service does not learn: its access time shows it. */
 void contents_note_read(struct contents *c);
 /* As pread: bytes, 0 at the end, or -errno. */
 ssize_t contents_read(struct contents *c, const struct iovec *iov, int n, uint64_t offset);

@@ -51,9 +51,7 @@ static int open_regular(const struct directory_open_results *results, const stru
 {
 	/* A volume has no objects to give. */
 	struct contents contents = {.file = call->caps[0],
-	                            .asked = flags & O_PATH || results->stat.volume,
-	                            .unread = !results->stat.volume &&
-	                                      results->stat.access_ns <= results->stat.modify_ns};
+	                            .asked = flags & O_PATH || results->stat.volume};
 
 	/* The File is the first that comes, its contents the second. */
 	if (results->file_index != 0 || call->ncaps > 1 + (results->has_contents ? 1u : 0u))

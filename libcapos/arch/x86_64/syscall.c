@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two system calls on x86-64 and the cycle counter; the only instructions of libcapos that C
- * does not know.
+ * The two system calls on x86-64.
  */
 #include <capos/cap.h>
-
-#include "../../arch.h"
 
 int64_t cap_enter(uint64_t min_complete, uint64_t timeout_ns)
 {
@@ -24,12 +21,4 @@ _Noreturn void cap_exit(uint32_t status)
 		                 :
 		                 : "a"((uint64_t)CAPOS_SYS_EXIT), "D"((uint64_t)status)
 		                 : "rcx", "r11", "memory");
-}
-
-uint64_t arch_cycles(void)
-{
-	uint32_t low, high;
-	/* The fence keeps the read between the two reads of the clock page's sequence word. */
-	__asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
 }
