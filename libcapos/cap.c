@@ -8,7 +8,6 @@
  * What is not in the ring is in the caller's struct cap_op, which the caller keeps until it is
  * done.
  */
-#include <string.h>
 
 #include <capos/cap.h>
 #include <capos/object.h>
@@ -180,7 +179,7 @@ static int run(struct capos_sqe *sqe, struct cap_op *op)
 {
 	int result;
 
-	memset(op, 0, sizeof(*op));
+	*op = (struct cap_op){0};
 	result = submit_limited(sqe, op, CAPOS_CQ_ENTRIES);
 	if (result)
 		return result;
@@ -206,7 +205,7 @@ static int run_bounded(struct capos_sqe *sqe, struct cap_op *op, uint64_t timeou
 {
 	int result;
 
-	memset(op, 0, sizeof(*op));
+	*op = (struct cap_op){0};
 	result = submit_limited(sqe, op, CAPOS_CQ_ENTRIES - CAPOS_SQ_ENTRIES / 2);
 	if (result)
 		return result;
@@ -224,7 +223,7 @@ static int run_bounded_quietly(struct capos_sqe *sqe, struct cap_op *op, uint64_
 	uint64_t deadline = deadline_of(timeout_ns), signals = 0;
 	int result;
 
-	memset(op, 0, sizeof(*op));
+	*op = (struct cap_op){0};
 	result = submit_limited(sqe, op, CAPOS_CQ_ENTRIES - CAPOS_SQ_ENTRIES / 2);
 	if (result)
 		return result;

@@ -91,6 +91,17 @@ static void access_times(void)
 {
 	const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
 	struct stat st;
+	char byte;
+	int file = create("read", "text");
+
+	futimens(file, times);
+	ok(fstat(file, &st) == 0 && st.st_atim.tv_sec == 1000, "an access time that was set");
+	ok(pread(file, &byte, 1, 0) == 1 && fstat(file, &st) == 0 && st.st_atim.tv_sec > 2000 &&
+	           st.st_mtim.tv_sec == 2000,
+	   "reading changes it, and not the time of modification");
+	close(file);
+	ok(stat("read", &st) == 0 && st.st_atim.tv_sec > 2000, "for those who look later, too");
+	unlink("read");
 
 	for (int i = 0; i < 2; i++) {
 		int fd = create("mapped", "text");

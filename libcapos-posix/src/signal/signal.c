@@ -168,12 +168,24 @@ static void restore_saved_mask(void)
 	t->blocked = take_saved_mask(t);
 }
 
+/* Nothing came, nothing waits and no mask is to be restored: as at the end of nearly every call. */
+static bool quiet(const struct signal_thread *t)
+{
+	return !__atomic_load_n(&cap_ring()->upcall_bits, __ATOMIC_RELAXED) && !t->has_saved_mask &&
+	       !((signals.pending.set | t->pending.set) & ~t->blocked);
+}
+
 bool signal_call_end(struct capos_upcall_frame *frame, bool restart)
 {
 	struct signal_thread *t = signal_here();
 	bool interrupted = (long)frame->rax == -EINTR;
 	uint64_t rip = frame->rip;
 
+	if (!interrupted && quiet(t)) {
+		t->no_restart = false;
+		if (end_looking())
+			return false;
+	}
 	restart = restart && !t->no_restart;
 	t->no_restart = false;
 	do {
