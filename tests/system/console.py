@@ -18,10 +18,12 @@ WAIT = 60  # seconds for one thing to appear: many times what it takes, under so
 class Console:
     """Starts `capos` with a terminal of its own; every wait ends by itself."""
 
-    def __init__(self, *arguments, rows=24, columns=80, limit=LIMIT):
+    def __init__(self, *arguments, rows=24, columns=80, limit=LIMIT, script=None):
+        """script: instead of `capos` a shell with job control runs it, with `capos` as "$0" and the arguments."""
         self.text = b""
         self.status = None
-        arguments = [CAPOS, arguments[0], "--timeout", str(limit), *map(str, arguments[1:])]
+        arguments = [arguments[0], "--timeout", str(limit), *map(str, arguments[1:])]
+        arguments = [CAPOS, *arguments] if script is None else ["/bin/sh", "-mc", script, CAPOS, *arguments]
         master, slave = pty.openpty()
         self.resize(rows, columns, slave)
         self.before = termios.tcgetattr(slave)

@@ -254,3 +254,17 @@ def test_a_drain_waits_for_ever_when_the_screen_takes_the_last_output_late(shell
     os.kill(shell.pid, signal.SIGCONT)
     shell.expect("end\r\n")
     shell.expect("# ")
+
+
+def test_a_server_in_the_background_is_stopped_by_what_is_typed_to_the_shell(console, tmp_path):
+    done = tmp_path / "done"
+    program = "echo started; sleep 2; echo lived; exec head -n 1"
+    c = console("run", "--", "sh", "-c", program,
+                script=f"\"$0\" \"$@\" & until test -e {done}; do sleep 0.2; done; fg >{os.devnull}; echo status $?")
+    c.expect("started\r\n")
+    c.type("typed\n")
+    c.expect("typed\r\n")  # the host's echo
+    c.expect("lived\r\n")
+    done.touch()
+    c.expect("typed\r\n")
+    c.expect("status 0\r\n")

@@ -41,6 +41,8 @@
 /* After the program's end the log is read until it was silent so long, but no longer than that. */
 #define LOG_SILENCE_MS 200
 #define LOG_DRAIN_MS   2000
+/* How often a job in the background looks whether it has the terminal now. */
+#define TERMINAL_ASK_MS 200
 /* How often QEMU is asked whether its user network still holds something. */
 #define NETWORK_ASK_MS 20
 #define TIMED_OUT      "timed out after %u second%s"
@@ -276,6 +278,15 @@ static void check_kvm(struct session *s)
 
 /* ---- The loop ---- */
 
+/*
+ * The shell that has the terminal reads what is typed.  A server in the background wants none of
+ * it, and is not to be stopped because poll says that there is some.
+ */
+static bool must_not_read(const struct session *s)
+{
+	return s->pumps[PUMP_STDIN].from >= 0 && terminal_is_taken();
+}
+
 static void prepare(struct session *s, struct pollfd set[SLOT_COUNT])
 {
 	set[SLOT_SIGNALS] = (struct pollfd){.fd = s->signals, .events = POLLIN};
@@ -287,15 +298,20 @@ static void prepare(struct session *s, struct pollfd set[SLOT_COUNT])
 	for (int i = 0; i < PUMP_COUNT; i++)
 		pump_prepare(&s->pumps[i], &set[SLOT_PUMPS + 2 * i], &set[SLOT_PUMPS + 2 * i + 1]);
 	/* Nothing is taken from our stdin before there is a program for it. */
-	if (!s->started)
+	if (!s->started || must_not_read(s))
 		set[SLOT_PUMPS + 2 * PUMP_STDIN].fd = -1;
 }
 
 static int poll_timeout(const struct session *s)
 {
+	int wait = wait_until(next_deadline(s));
+	int at_most = -1;
+
 	if (s->machine.kvm && !s->started)
-		return 100; /* kvm_failed and check_kvm look at the clock, too */
-	return wait_until(next_deadline(s));
+		at_most = 100; /* kvm_failed and check_kvm look at the clock, too */
+	else if (must_not_read(s))
+		at_most = TERMINAL_ASK_MS;
+	return at_most >= 0 && (wait < 0 || wait > at_most) ? at_most : wait;
 }
 
 /* Moves what there is, once. */
@@ -306,6 +322,8 @@ static void loop_once(struct session *s)
 	prepare(s, set);
 	if (poll(set, SLOT_COUNT, poll_timeout(s)) < 0 && errno != EINTR)
 		die("poll: %s", strerror(errno));
+	if (must_not_read(s)) /* since then */
+		set[SLOT_PUMPS + 2 * PUMP_STDIN].fd = -1;
 	if (set[SLOT_SERIAL].revents != 0)
 		lines_serial_read(s);
 	if (set[SLOT_EMULATOR].revents != 0)

@@ -43,6 +43,13 @@ void terminal_size(uint16_t *columns, uint16_t *rows)
 	}
 }
 
+bool terminal_is_taken(void)
+{
+	pid_t foreground = tcgetpgrp(STDIN_FILENO);
+
+	return foreground > 0 && foreground != getpgrp();
+}
+
 /* The guard: "e" before the pipe's end says that the terminal is in order. */
 _Noreturn static void guard(int fd)
 {
