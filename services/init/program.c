@@ -67,14 +67,13 @@ static _Noreturn void fail_without_interpreter(const char *name, const struct pr
 {
 	if (p->linker[0])
 		init_fail(EXIT_NOT_FOUND,
-		          "%s: is a dynamic program; its interpreter %s is not in the image "
+		          "%s is a dynamic program; its interpreter %s is not in the image "
 		          "(x86_64-capos-linux-musl-gcc makes programs that need none)",
 		          name, p->linker);
 	if (p->interpreter[0])
-		init_fail(EXIT_NOT_FOUND, "%s: is a script; its interpreter %s is not in the image",
+		init_fail(EXIT_NOT_FOUND, "%s is a script; its interpreter %s is not in the image",
 		          name, p->interpreter);
-	init_fail(EXIT_NO_PERMISSION, "%s: is a script whose first line names no interpreter",
-	          name);
+	init_fail(EXIT_NO_PERMISSION, "%s is a script whose first line names no interpreter", name);
 }
 
 static void find_program(struct program *p)

@@ -361,7 +361,7 @@ const struct option_entry option_table[] = {
          "Repeatable."},
         {"env-file", 0, "FILE", RUN | IMAGE, "<file>", set_env_file,
          "sets the variables in FILE: a NAME=VALUE on each line, and comments behind #. --env "
-         "goes before it. Repeatable."},
+         "overrides it. Repeatable."},
         {"workdir", 'w', "DIR", RUN | IMAGE, NULL, set_workdir,
          "the directory of the guest in which the program starts."},
         {"name", 0, "NAME", RUN | CAPS, NULL, set_name,
@@ -375,7 +375,7 @@ const struct option_entry option_table[] = {
         {"memory", 'm', "MIB", RUN | CAPS, NULL, set_memory,
          "the machine's memory (256); at least 9."},
         {"accel", 0, "auto|kvm|tcg", RUN | CAPS, "auto kvm tcg", set_accel,
-         "how the processor is made. auto: KVM where it works, else TCG."},
+         "how the processor is emulated. auto: KVM where it works, else TCG."},
         {"timeout", 0, "TIME", RUN | CAPS, NULL, set_timeout,
          "ends the machine after that time, with exit status 125: a number of seconds, or 5s, 1m, "
          "1h."},
@@ -388,7 +388,7 @@ const struct option_entry option_table[] = {
          "writes the kernel's and the services' log to FILE."},
         {"file-limit", 0, "SIZE", RUN | CAPS, NULL, set_file_limit,
          "the most that --log, --pcap and all of --output may each grow to (1G); what is more is "
-         "cut off, and said."},
+         "cut off, and a message says so."},
         {"verbose", 0, NULL, RUN | CAPS, NULL, set_verbose,
          "shows the kernel's and the services' log, and how the machine is started, on stderr."},
         {"image", 0, "FILE", RUN | IMAGE | CAPS, "<file>", set_image,
