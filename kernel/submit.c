@@ -215,8 +215,12 @@ static int (*const handlers[CAP_OP_COUNT])(struct thread *, const struct capos_s
 static bool well_formed(const struct capos_sqe *sqe)
 {
 	bool copies = sqe->op == CAP_OP_LOAD || sqe->op == CAP_OP_STORE;
-	unsigned flags = CAPOS_SQE_QUIET | (sqe->op == CAP_OP_STORE ? CAPOS_SQE_APPEND : 0u);
+	unsigned flags = CAPOS_SQE_QUIET;
 	uint64_t rest = copies ? 0 : sqe->witness;
+	if (sqe->op == CAP_OP_STORE)
+		flags |= CAPOS_SQE_APPEND;
+	if (sqe->op == CAP_OP_FUTEX_REQUEUE)
+		flags |= CAPOS_SQE_COMPARE;
 	for (unsigned i = 0; i < sizeof(sqe->reserved) / sizeof(sqe->reserved[0]); i++)
 		rest |= sqe->reserved[i];
 	return rest == 0 && (sqe->flags & ~flags) == 0;

@@ -118,6 +118,9 @@ int futex_requeue(struct thread *t, const struct capos_sqe *sqe, uint64_t *moved
 	error = find_word(t, sqe->send_addr, &object, &offset, &value);
 	if (!error && object == to && offset == to_offset)
 		error = CAP_EINVAL;
+	/* A call that goes on has compared, and moved some. */
+	if (!error && sqe->flags & CAPOS_SQE_COMPARE && !t->progress[1] && value != sqe->send_len)
+		error = CAP_EAGAIN;
 	if (!error) {
 		memobj_get(object);
 		if (move_waiters(object, offset, sqe->arg, sqe->arg + sqe->recv_len, to, to_offset,

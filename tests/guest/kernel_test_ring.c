@@ -334,7 +334,15 @@ static void test_requeue(void)
 	        .op = CAP_OP_FUTEX_WAKE, .send_addr = (uint64_t)&words[1], .arg = 9};
 	tap_ok(run(&wake, &cqe) == CAP_OK && cqe.value == 1 && ops[1].done && !ops[2].done,
 	       "one is woken where it was moved to");
-	cap_cancel(&ops[2]);
+	move.flags = CAPOS_SQE_COMPARE;
+	move.send_len = 5;
+	tap_ok(run(&move, NULL) == CAP_EAGAIN && !ops[2].done,
+	       "none is woken or moved when the word differs from what the call expects");
+	words[0] = 5;
+	tap_ok(run(&move, &cqe) == CAP_OK && cqe.value == 1 && ops[2].done,
+	       "and when it is as expected they are");
+	wake.flags = CAPOS_SQE_COMPARE;
+	tap_equal(run(&wake, NULL), CAP_EINVAL, "other operations compare nothing");
 }
 
 static volatile uint64_t upcalls, upcall_seen;

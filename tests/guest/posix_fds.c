@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -75,6 +76,48 @@ static void pipes(void)
 	close(fds[0]);
 }
 
+static void *write_page(void *end)
+{
+	static char page[4096];
+
+	return (void *)write(*(int *)end, page, sizeof(page));
+}
+
+static void sizes(void)
+{
+	struct pollfd p;
+	char buffer[8192];
+	int fds[2], file = open("/dev/null", O_RDWR);
+	pthread_t writer;
+	void *written = NULL;
+
+	if (pipe2(fds, O_NONBLOCK))
+		return;
+	ok(fcntl(fds[0], F_GETPIPE_SZ) == 65536, "a new pipe has 64 KiB");
+	ok(fcntl(fds[1], F_SETPIPE_SZ, 0) == 4096 && fcntl(fds[0], F_GETPIPE_SZ) == 4096,
+	   "F_SETPIPE_SZ of 0 leaves a page, seen at the other end");
+	ok(write(fds[1], buffer, sizeof(buffer)) == 4096, "no more is written than it has");
+	fails(write(fds[1], buffer, 1), EAGAIN, "then it is full");
+	p = (struct pollfd){.fd = fds[1], .events = POLLOUT};
+	ok(poll(&p, 1, 0) == 0, "and poll says so");
+	ok(fcntl(fds[1], F_SETPIPE_SZ, 4097) == 8192, "sizes are rounded up to a power of two");
+	ok(poll(&p, 1, 0) == 1 && write(fds[1], buffer, sizeof(buffer)) == 4096,
+	   "a pipe that grows has room");
+	fails(fcntl(fds[0], F_SETPIPE_SZ, 4096), EBUSY, "it does not become less than it holds");
+	ok(fcntl(fds[1], F_SETFL, 0) == 0 && !pthread_create(&writer, NULL, write_page, &fds[1]),
+	   "one waits for room");
+	usleep(50000);
+	ok(fcntl(fds[0], F_SETPIPE_SZ, 65536) == 65536 && !pthread_join(writer, &written) &&
+	           written == (void *)4096,
+	   "and goes on when the pipe grows");
+	ok(read(fds[0], buffer, sizeof(buffer)) == 8192 && read(fds[0], buffer, 8192) == 4096,
+	   "what was in it has stayed");
+	fails(fcntl(fds[0], F_SETPIPE_SZ, 0x80000001), EINVAL, "more than 2 GiB is no size");
+	fails(fcntl(file, F_SETPIPE_SZ, 4096), EBADF, "F_SETPIPE_SZ of no pipe");
+	fails(fcntl(file, F_GETPIPE_SZ), EBADF, "F_GETPIPE_SZ of no pipe");
+	close(file), close(fds[0]), close(fds[1]);
+}
+
 static void about_itself(void)
 {
 	struct utsname name;
@@ -125,6 +168,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	descriptors();
 	pipes();
+	sizes();
 	about_itself();
 	limits();
 	return tap_finish();

@@ -303,6 +303,37 @@ static void listing(void)
 	unlink("many/one"), unlink("many/two"), rmdir("many");
 }
 
+/* AT_EMPTY_PATH, of what is no usual descriptor, and of what is not empty. */
+static void empty_paths(const struct timespec times[2])
+{
+	int path = open("f", O_PATH), mode;
+	struct stat st;
+
+	ok(utimensat(path, "", times, AT_EMPTY_PATH) == 0, "utimensat of an O_PATH descriptor");
+	fails(syscall(SYS_utimensat, path, NULL, times, 0), EBADF, "but not without a path");
+	fails(utimensat(path, "", times, 0), ENOENT, "nor by an empty path without the flag");
+	ok(utimensat(AT_FDCWD, "", times, AT_EMPTY_PATH) == 0 && stat(".", &st) == 0 &&
+	           st.st_mtim.tv_sec == 4000000,
+	   "an empty path and AT_FDCWD are the working directory");
+	fails(utimensat(999, "", times, AT_EMPTY_PATH), EBADF, "utimensat of no descriptor");
+	fails(syscall(SYS_utimensat, AT_FDCWD, NULL, times, 0), EFAULT, "utimensat of no path");
+	fails(syscall(SYS_utimensat, path, NULL, times, AT_SYMLINK_NOFOLLOW), EINVAL,
+	      "a descriptor's times with a flag of paths");
+	ok(fchmodat(AT_FDCWD, "f", 0640, AT_SYMLINK_NOFOLLOW) == 0 && stat("f", &st) == 0 &&
+	           (st.st_mode & 07777) == 0640,
+	   "fchmodat that does not follow, of a file");
+	ok(symlink("f", "flink") == 0, "a symlink");
+	fails(fchmodat(AT_FDCWD, "flink", 0600, AT_SYMLINK_NOFOLLOW), EOPNOTSUPP,
+	      "a symlink's own mode does not change");
+	mode = stat("f", &st) ? -1 : (int)(st.st_mode & 07777);
+	ok(mode == 0640, "nor that of what it leads to");
+	ok(syscall(SYS_fchmodat2, path, "", 0600, AT_EMPTY_PATH) == 0 && stat("f", &st) == 0 &&
+	           (st.st_mode & 07777) == 0600,
+	   "fchmodat2 of an O_PATH descriptor");
+	fails(syscall(SYS_fchmodat2, AT_FDCWD, "f", 0600, 1), EINVAL, "an unknown flag");
+	unlink("flink"), close(path);
+}
+
 static void attributes(void)
 {
 	struct timespec times[2] = {{1000000, 123456789}, {2000000, 987654321}};
@@ -328,6 +359,11 @@ static void attributes(void)
 	ok(futimens(fd, times) == 0 && fstat(fd, &st) == 0 && st.st_atim.tv_sec == 1000000 &&
 	           st.st_mtim.tv_sec > 2000000,
 	   "UTIME_OMIT and UTIME_NOW");
+	times[0] = (struct timespec){3000000, 5}, times[1] = (struct timespec){4000000, 6};
+	ok(utimensat(fd, "", times, AT_EMPTY_PATH) == 0 && stat("f", &st) == 0 &&
+	           st.st_atim.tv_sec == 3000000 && st.st_mtim.tv_nsec == 6,
+	   "utimensat of a descriptor by an empty path");
+	empty_paths(times);
 	times[0].tv_nsec = 1000000000;
 	fails(futimens(fd, times), EINVAL, "too many nanoseconds");
 	before = st;

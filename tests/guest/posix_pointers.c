@@ -441,6 +441,7 @@ static void paths(void)
 	        CALL(2, OUT, 4, readlinkat, AT_FDCWD, (long)"/tmp/pointers/link", HERE, 100),
 	        CALL(0, STRING, 0, chmod, HERE, 0600),
 	        CALL(1, STRING, 0, fchmodat, AT_FDCWD, HERE, 0600),
+	        CALL(1, STRING, 0, fchmodat2, AT_FDCWD, HERE, 0600, 0),
 	        CALL(0, STRING, 0, chown, HERE, -1, -1),
 	        CALL(0, STRING, 0, lchown, HERE, -1, -1),
 	        CALL(1, STRING, 0, fchownat, AT_FDCWD, HERE, -1, -1, 0),

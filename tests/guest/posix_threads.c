@@ -162,6 +162,45 @@ static void test_thousand(void)
 	ok(joined == created, "and all are joined");
 }
 
+static int moves[2]; /* words to wait for */
+static atomic_int waited;
+
+static void *wait_for_word(void *argument)
+{
+	waited += !syscall(SYS_futex, &moves[0], FUTEX_WAIT, 5, NULL, NULL, 0);
+	return argument;
+}
+
+static long requeue(int wake, long move, int *to, int expected)
+{
+	return syscall(SYS_futex, &moves[0], FUTEX_CMP_REQUEUE, wake, move, to, expected);
+}
+
+static void test_requeue(void)
+{
+	pthread_t t[3];
+	long moved = 0;
+
+	moves[0] = 5;
+	for (int i = 0; i < 3; i++)
+		t[i] = start(wait_for_word, NULL);
+	fails(requeue(0, 3, &moves[1], 6), EAGAIN, "FUTEX_CMP_REQUEUE of another value moves none");
+	for (int i = 0; i < 200 && moved < 3; i++) { /* until all of them wait */
+		moved += requeue(0, 3, &moves[1], 5);
+		sleep_ms(10);
+	}
+	ok(moved == 3 && waited == 0, "of the expected one it moves all");
+	ok(syscall(SYS_futex, &moves[0], FUTEX_WAKE, 3, NULL, NULL, 0) == 0 &&
+	           syscall(SYS_futex, &moves[1], FUTEX_WAKE, 3, NULL, NULL, 0) == 3,
+	   "they wait for the second word now");
+	for (int i = 0; i < 3; i++)
+		join(t[i]);
+	ok(waited == 3, "and are woken there");
+	fails(requeue(-1, 0, &moves[1], 5), EINVAL, "numbers are not negative");
+	ok(requeue(1, 1, &moves[0], 5) == 0, "both words may be one");
+	fails(requeue(1, 1, &moves[0], 6), EAGAIN, "and are compared then too");
+}
+
 /* ---- Locks ---- */
 
 #define ROUNDS 2000
@@ -755,5 +794,6 @@ int main(int argc, char **argv)
 	test_robust();
 	test_processes();
 	test_thousand();
+	test_requeue();
 	return tap_finish();
 }

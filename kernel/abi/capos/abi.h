@@ -166,7 +166,8 @@ enum capos_op {
 	CAP_OP_WATCH = 12,
 	/* send_addr, recv_addr: two words; arg: most to wake of those that wait for the first;
 	 * recv_len: most to let wait for the second instead.  Completes with value: both numbers
-	 * together. */
+	 * together.  With CAPOS_SQE_COMPARE: CAP_EAGAIN at once when the first word differs from
+	 * send_len. */
 	CAP_OP_FUTEX_REQUEUE = 13,
 	/* cap: MemoryObject with READ right, not of a device's memory or a DMAPool's; arg: offset;
 	 * recv_addr, recv_len: where its bytes go; witness: CAP_NULL, or a capability without which
@@ -184,8 +185,9 @@ enum capos_op {
 };
 
 /* sqe.flags */
-#define CAPOS_SQE_QUIET  0x01u /* no completion on success */
-#define CAPOS_SQE_APPEND 0x02u /* of CAP_OP_STORE */
+#define CAPOS_SQE_QUIET   0x01u /* no completion on success */
+#define CAPOS_SQE_APPEND  0x02u /* of CAP_OP_STORE */
+#define CAPOS_SQE_COMPARE 0x04u /* of CAP_OP_FUTEX_REQUEUE */
 
 struct capos_sqe {
 	uint8_t op;    /* enum capos_op */

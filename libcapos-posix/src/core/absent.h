@@ -22,7 +22,6 @@
 	SUBJECT(PREADV2, "preadv2")                  \
 	SUBJECT(PWRITEV2, "pwritev2")                \
 	SUBJECT(CLOSE_RANGE, "close_range")          \
-	SUBJECT(UTIMENSAT, "utimensat")              \
 	SUBJECT(RENAMEAT2, "renameat2")              \
 	SUBJECT(MMAP, "mmap")                        \
 	SUBJECT(MPROTECT, "mprotect")                \
@@ -57,6 +56,7 @@ enum absent_subject {
 enum absent_other {
 	ABSENT_SHARED_CODE,
 	ABSENT_LONGER_FILE,
+	ABSENT_LONG_PIPE,
 	ABSENT_LOCK_OF_KIND,
 	ABSENT_DISCARD_OF_FILE,
 	ABSENT_WRITABLE_CODE,

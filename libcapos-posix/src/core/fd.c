@@ -217,6 +217,7 @@ long sys_fcntl(long number, long command, long argument)
 {
 	int fd = (int)number;
 	struct file *f = fd_file(fd);
+	unsigned bytes;
 
 	if (!f)
 		return -EBADF;
@@ -249,7 +250,10 @@ long sys_fcntl(long number, long command, long argument)
 		return f->ops->lock ? f->ops->lock(f, (int)command, argument)
 		                    : absent(ABSENT_LOCK_OF_KIND);
 	case F_GETPIPE_SZ:
-		return f->ops->pipe_capacity ? (long)f->ops->pipe_capacity : -EBADF;
+		return f->ops->pipe_size ? f->ops->pipe_size(f, NULL) : -EBADF;
+	case F_SETPIPE_SZ:
+		bytes = (unsigned)argument;
+		return f->ops->pipe_size ? f->ops->pipe_size(f, &bytes) : -EBADF;
 	default:
 		return absent_option(ABSENT_FCNTL, (unsigned long)command, -EINVAL);
 	}

@@ -61,7 +61,8 @@ struct file_ops {
 	/* A descriptor of it is being closed, of others perhaps. */
 	void (*closing)(struct file *f);
 	int (*sync)(struct file *f, bool data_only); /* fsync; NULL: there is nothing to wait for */
-	uint32_t pipe_capacity;                      /* bytes, of pipes; 0: EBADF of F_GETPIPE_SZ */
+	/* Of pipes only: the bytes that fit, after it was made to hold *wanted (NULL: as it is). */
+	long (*pipe_size)(struct file *f, const unsigned *wanted);
 	void (*close)(struct file *f);   /* the last reference is gone: release everything it owns,
 	                                    not f itself */
 	const struct socket_ops *socket; /* NULL: ENOTSOCK for socket calls */

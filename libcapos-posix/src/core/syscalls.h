@@ -103,6 +103,7 @@
 	SYSCALL(chmod, 2, ONCE, files)             \
 	SYSCALL(fchmod, 2, ONCE, files)            \
 	SYSCALL(fchmodat, 3, ONCE, files)          \
+	SYSCALL(fchmodat2, 4, ONCE, files)         \
 	SYSCALL(chown, 3, ONCE, files)             \
 	SYSCALL(lchown, 3, ONCE, files)            \
 	SYSCALL(fchown, 3, ONCE, files)            \

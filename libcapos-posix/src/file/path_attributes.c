@@ -52,12 +52,11 @@ long sys_access(long path, long mode)
 
 /* ---- Modes and owners ---- */
 
-long sys_fchmodat(long directory_fd, long path, long mode)
+static long change_mode(int directory_fd, const char *path, unsigned mode)
 {
-	struct directory_set_mode_params params = {.mode = (uint32_t)mode & 07777,
-	                                           .follow_link = true};
+	struct directory_set_mode_params params = {.mode = mode & 07777, .follow_link = true};
 	struct path_walk w;
-	int result = path_start(&w, (int)directory_fd, (const char *)path);
+	int result = path_start(&w, directory_fd, path);
 
 	if (result)
 		return result;
@@ -67,6 +66,37 @@ long sys_fchmodat(long directory_fd, long path, long mode)
 		result = directory_set_mode(w.base, &params, &call);
 	} while (path_goes_on(&w, true, &result));
 	return result;
+}
+
+long sys_fchmodat(long directory_fd, long path, long mode)
+{
+	return change_mode((int)directory_fd, (const char *)path, (unsigned)mode);
+}
+
+long sys_fchmodat2(long directory_fd, long path, long mode, long flags)
+{
+	const char *text = (const char *)path;
+	struct file *f;
+	struct stat st;
+	int result;
+
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
+	if (!flags)
+		return change_mode((int)directory_fd, text, (unsigned)mode);
+	result = path_check(text);
+	if (!result)
+		result = stat_at((int)directory_fd, text, (int)flags, &st);
+	if (result)
+		return result;
+	if (S_ISLNK(st.st_mode))
+		return -EOPNOTSUPP; /* as Linux: a symlink's mode stays */
+	if (*text)
+		return change_mode((int)directory_fd, text, (unsigned)mode);
+	if ((int)directory_fd == AT_FDCWD)
+		return change_mode(AT_FDCWD, ".", (unsigned)mode);
+	f = fd_file((int)directory_fd);
+	return f->ops->chmod ? f->ops->chmod(f, (unsigned)mode & 07777) : -EINVAL;
 }
 
 long sys_chmod(long path, long mode)
@@ -115,7 +145,7 @@ long sys_fchownat(long directory_fd, long path, long user, long group, long flag
 	result = stat_at((int)directory_fd, text, (int)flags, &st);
 	if (result)
 		return result;
-	if (!*text && directory_fd != AT_FDCWD)
+	if (!*text && (int)directory_fd != AT_FDCWD)
 		return change_owner(fd_file((int)directory_fd), user, group);
 	if (st.st_dev != FILES_DEVICE && st.st_dev < VOLUME_DEVICES)
 		return check_owner(user, group);
@@ -167,32 +197,45 @@ static int time_of(const struct timespec *t, int64_t now, int64_t *out)
 	return 0;
 }
 
+/* Of a description, unless it was opened with one of these flags. */
+static long change_times(struct file *f, int without, const int64_t ns[2])
+{
+	if (!f || f->flags & without)
+		return -EBADF;
+	return f->ops->utimens ? f->ops->utimens(f, ns) : -EINVAL;
+}
+
 long sys_utimensat(long directory_fd, long path, long times, long flags)
 {
 	struct timespec t[2];
 	struct directory_set_times_params params = {.follow_link = !(flags & AT_SYMLINK_NOFOLLOW)};
 	int64_t now = cap_realtime(), ns[2] = {now, now};
+	const char *text = (const char *)path;
 	struct path_walk w;
 	int result = 0;
 
-	if (flags & ~AT_SYMLINK_NOFOLLOW) {
-		result = (int)absent_flags(ABSENT_UTIMENSAT, (unsigned long)flags);
-		return result ? result : -EINVAL;
-	}
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
 	if (times && user_get(&t, times))
 		return -EFAULT;
 	for (int i = 0; times && !result && i < 2; i++)
 		result = time_of(&t[i], now, &ns[i]);
 	if (result)
 		return result;
-	if (!path) {
-		struct file *f = fd_file((int)directory_fd);
-
-		if (!f || f->flags & O_PATH)
-			return -EBADF;
-		return f->ops->utimens ? f->ops->utimens(f, ns) : -EINVAL;
+	if (!path && (int)directory_fd != AT_FDCWD) {
+		if (flags)
+			return -EINVAL;
+		return change_times(fd_file((int)directory_fd), O_PATH, ns);
 	}
-	result = path_start(&w, (int)directory_fd, (const char *)path);
+	result = path_check(text);
+	if (result)
+		return result;
+	if (!*text && flags & AT_EMPTY_PATH) {
+		if ((int)directory_fd != AT_FDCWD)
+			return change_times(fd_file((int)directory_fd), 0, ns);
+		text = ".";
+	}
+	result = path_start(&w, (int)directory_fd, text);
 	if (result)
 		return result;
 	params.access_ns = ns[0];

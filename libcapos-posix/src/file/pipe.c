@@ -42,6 +42,22 @@ bool pipe_has(struct pipe_shared *p, enum pipe_side side)
 	return false;
 }
 
+/* What F_SETPIPE_SZ made of it: no more than there is, whatever another process wrote there. */
+static uint32_t size_of(const struct pipe_shared *p)
+{
+	uint32_t size = atomic_load(&p->size);
+
+	return size && size < PIPE_CAPACITY ? size : PIPE_CAPACITY;
+}
+
+/* Bytes that a writer may add. */
+static uint32_t room_of(const struct pipe_shared *p)
+{
+	uint32_t bytes = filled(p), size = size_of(p);
+
+	return bytes < size ? size - bytes : 0;
+}
+
 static struct pipe_end *end_of(const struct file *f)
 {
 	return f->data;
@@ -85,8 +101,8 @@ static ssize_t put(void *context, void *from, size_t length, size_t before)
 	size_t done = 0, left = 0;
 
 	(void)before;
-	while (done < length && filled(p) < PIPE_CAPACITY && !left) {
-		uint32_t run = run_of(p->tail, length - done, PIPE_CAPACITY - filled(p));
+	while (done < length && room_of(p) && !left) {
+		uint32_t run = run_of(p->tail, length - done, room_of(p));
 
 		left = posix_user_copy(p->data + p->tail % PIPE_CAPACITY, (uint8_t *)from + done,
 		                       run);
@@ -155,7 +171,7 @@ static ssize_t try_put(void *context)
 	shared_lock(&p->lock);
 	if (!pipe_has(p, PIPE_READS)) {
 		result = -EPIPE;
-	} else if (PIPE_CAPACITY - filled(p) < t->least) {
+	} else if (room_of(p) < t->least) {
 		atomic_store(&p->wants, 1);
 		result = WAIT_NOTHING;
 	} else {
@@ -222,7 +238,7 @@ static ssize_t look_for_room(void *context)
 	ssize_t result;
 
 	shared_lock(&p->lock);
-	result = PIPE_CAPACITY - filled(p);
+	result = room_of(p);
 	if (!pipe_has(p, PIPE_READS)) {
 		result = -EPIPE;
 	} else if (!result) {
@@ -294,7 +310,7 @@ static unsigned poll_sides(const struct pipe_end *end, struct pipe_shared *p)
 			ready |= POLLHUP;
 	}
 	if (end->place[PIPE_WRITES] >= 0) {
-		ready |= PIPE_CAPACITY - filled(p) >= PIPE_BUF ? POLLOUT | POLLWRNORM : 0;
+		ready |= room_of(p) >= PIPE_BUF ? POLLOUT | POLLWRNORM : 0;
 		ready |= pipe_has(p, PIPE_READS) ? 0 : POLLERR;
 	}
 	return ready;
@@ -339,6 +355,29 @@ static int pipe_ioctl(struct file *f, unsigned long request, void *argument)
 		return -ENOTTY;
 	unread = (int)filled(shared_of(f));
 	return user_put(argument, &unread);
+}
+
+static long pipe_size(struct file *f, const unsigned *wanted)
+{
+	struct pipe_shared *p = shared_of(f);
+	uint32_t size = PIPE_BUF;
+
+	if (!wanted)
+		return size_of(p);
+	if (*wanted > 1u << 31)
+		return -EINVAL;
+	if (*wanted > PIPE_CAPACITY)
+		return absent(ABSENT_LONG_PIPE);
+	while (size < *wanted)
+		size *= 2;
+	shared_lock(&p->lock);
+	if (filled(p) > size) {
+		pipe_unlock(p, false);
+		return -EBUSY;
+	}
+	atomic_store(&p->size, size);
+	pipe_unlock(p, true); /* a writer may have room now */
+	return size;
 }
 
 void pipe_settle(struct pipe *p)
@@ -437,10 +476,10 @@ static int pipe_carry(struct file *f, struct carried *out)
 	return 0;
 }
 
-#define PIPE_OPS                                                                            \
-	.poll = pipe_poll, .stat = pipe_stat, .chmod = pipe_chmod, .utimens = pipe_utimens, \
-	.ioctl = pipe_ioctl, .pipe_capacity = PIPE_CAPACITY, .close = pipe_close,           \
-	.fork = pipe_fork, .fork_failed = pipe_leave, .leave = pipe_leave, .carry = pipe_carry
+#define PIPE_OPS                                                                             \
+	.poll = pipe_poll, .stat = pipe_stat, .chmod = pipe_chmod, .utimens = pipe_utimens,  \
+	.ioctl = pipe_ioctl, .pipe_size = pipe_size, .close = pipe_close, .fork = pipe_fork, \
+	.fork_failed = pipe_leave, .leave = pipe_leave, .carry = pipe_carry
 
 static const struct file_ops reader_ops = {.read = pipe_read, PIPE_OPS};
 static const struct file_ops writer_ops = {.write = pipe_write, PIPE_OPS};

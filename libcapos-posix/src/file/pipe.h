@@ -31,6 +31,7 @@ struct pipe_shared {
 	_Atomic uint32_t wants;              /* a process sleeps until something changes */
 	_Atomic uint32_t opened[PIPE_SIDES]; /* how often each end was opened */
 	_Atomic uint32_t nopens[PIPE_SIDES]; /* places of opens that were ever in use */
+	_Atomic uint32_t size;               /* bytes that writers fill; 0: all of data */
 	struct pipe_open opens[PIPE_SIDES][PIPE_OPENS];
 	_Alignas(4096) uint8_t data[PIPE_CAPACITY];
 };

@@ -77,7 +77,7 @@ long sys_fallocate(long fd, long mode, long offset, long length)
 	if (mode == FALLOC_FL_PUNCH_HOLE)
 		return -EOPNOTSUPP;
 	if (!is_regular(f))
-		return f->ops->pipe_capacity ? -ESPIPE : -ENODEV;
+		return f->ops->pipe_size ? -ESPIPE : -ENODEV;
 	if (offset > INT64_MAX - length)
 		return -EFBIG;
 	if (mode & FALLOC_FL_PUNCH_HOLE)
@@ -94,7 +94,7 @@ long sys_fadvise64(long fd, long offset, long length, long advice)
 	(void)offset;
 	if (!f || f->flags & O_PATH)
 		return -EBADF;
-	if (f->ops->pipe_capacity)
+	if (f->ops->pipe_size)
 		return -ESPIPE;
 	return length < 0 || advice < POSIX_FADV_NORMAL || advice > POSIX_FADV_NOREUSE ? -EINVAL
 	                                                                               : 0;

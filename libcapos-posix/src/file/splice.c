@@ -20,7 +20,7 @@
 
 static bool is_pipe(const struct file *f)
 {
-	return f->ops->pipe_capacity != 0;
+	return f->ops->pipe_size != 0;
 }
 
 struct splice {

@@ -14,6 +14,7 @@
 #define FUTEX_WAIT           0
 #define FUTEX_WAKE           1
 #define FUTEX_REQUEUE        3
+#define FUTEX_CMP_REQUEUE    4
 #define FUTEX_WAIT_BITSET    9
 #define FUTEX_WAKE_BITSET    10
 #define FUTEX_PRIVATE        128
@@ -87,22 +88,31 @@ static long futex_wake(long address, long most)
 	return woken;
 }
 
-static long futex_requeue(long address, long wake, long move, long to)
+/* expected: what the first word has to be; NULL: it does not matter. */
+static long futex_requeue(long address, long wake, long move, long to, const uint32_t *expected)
 {
 	struct capos_sqe sqe = {.op = CAP_OP_FUTEX_REQUEUE,
 	                        .send_addr = (uint64_t)address,
 	                        .arg = at_most(wake),
 	                        .recv_addr = (uint64_t)to,
-	                        .recv_len = at_most(move)};
+	                        .recv_len = at_most(move),
+	                        .flags = expected ? CAPOS_SQE_COMPARE : 0,
+	                        .send_len = expected ? *expected : 0};
+	uint32_t now;
 
 	if ((int)wake < 0 || (int)move < 0)
 		return -EINVAL;
-	return address == to ? futex_wake(address, wake) : futex_count(&sqe);
+	if (address != to)
+		return futex_count(&sqe);
+	if (expected && user_get(&now, address))
+		return -EFAULT;
+	return expected && now != *expected ? -EAGAIN : futex_wake(address, wake);
 }
 
 long sys_futex(long address, long operation, long value, long timeout, long address2, long value3)
 {
 	uint64_t deadline;
+	uint32_t expected;
 	int result;
 
 	switch (operation & 127) {
@@ -122,7 +132,10 @@ long sys_futex(long address, long operation, long value, long timeout, long addr
 	case FUTEX_WAKE:
 		return futex_wake(address, value);
 	case FUTEX_REQUEUE: /* the timeout's place holds a number */
-		return futex_requeue(address, value, timeout, address2);
+		return futex_requeue(address, value, timeout, address2, NULL);
+	case FUTEX_CMP_REQUEUE:
+		expected = (uint32_t)value3;
+		return futex_requeue(address, value, timeout, address2, &expected);
 	default:
 		return absent_option(ABSENT_FUTEX, (unsigned long)operation & 127, -ENOSYS);
 	}
