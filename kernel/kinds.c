@@ -51,6 +51,7 @@ static const struct method memory_methods[] = {
         [MEMORY_OBJECT_PREPARE] = {.rights = CAP_RIGHT_WRITE},
         [MEMORY_OBJECT_DISCARD] = {.rights = CAP_RIGHT_WRITE | MANAGE},
         [MEMORY_OBJECT_SHOW_SIZE] = {.rights = READ, .words = 1, .caps = 1},
+        [MEMORY_OBJECT_MARK] = {.rights = CAP_RIGHT_WRITE | MANAGE},
 };
 
 static const struct method event_methods[] = {

@@ -93,6 +93,7 @@ POSIX_C = \
 	libcapos-posix/src/file/volume.c \
 	libcapos-posix/src/file/pipe.c \
 	libcapos-posix/src/file/pipe_open.c \
+	libcapos-posix/src/file/inotify.c \
 	libcapos-posix/src/file/mqueue.c \
 	libcapos-posix/src/file/mqueue_open.c \
 	libcapos-posix/src/file/range.c \

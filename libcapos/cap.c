@@ -302,7 +302,8 @@ static int run_copy(struct capos_sqe *sqe, struct cap_copied *out)
 
 	*out = (struct cap_copied){0};
 	if (!result)
-		*out = (struct cap_copied){.length = op.cqe.length, .end = op.cqe.value};
+		*out = (struct cap_copied){
+		        .length = op.cqe.length, .end = op.cqe.value, .marked = op.cqe.ncaps != 0};
 	return result;
 }
 

@@ -178,9 +178,12 @@ interface MemoryObject {
   discard @6 (offset :UInt64, length :UInt64) -> ();
   # The pages that lie whole in the range lose what was stored to them (rights WRITE and MANAGE), and their memory.
   showSize @7 () -> (memoryIndex :UInt16);
-  # A page whose first UInt64 is the object's size at any time (needs READ), for who maps both.  It can be mapped to be
-  # read, nothing else; who asks first pays for it, and it lasts as long as the object.  Of objects that can be resized, else
-  # CAP_ETYPE.
+  # A page for who maps both: its first UInt64 is the object's size at any time, its second is not 0 as long as the
+  # object is marked (needs READ).  It can be mapped to be read, nothing else; who asks first pays for it, and it lasts as
+  # long as the object.  Of objects that can be resized, else CAP_ETYPE.
+  mark @8 (marked :Bool) -> ();
+  # What CAP_OP_LOAD and CAP_OP_STORE answer with from now on, false at first (rights WRITE and MANAGE): who made the
+  # object may want to hear of them, and no call is made while nobody does.
 }
 
 interface CodeMaker {

@@ -68,7 +68,57 @@ interface Directory {
   # files service; here: the Directory's own).
   volumes @20 () -> (volumes :List(MountedVolume));
   # Those that are mounted in the files service's tree; notSupported by a Directory of a volume.
+  makeWatcher @21 (key :UInt64, wakeIndex :UInt16, wakeBits :UInt64) -> (watcherIndex :UInt16);
+  # A Watcher of this Directory's session, which pays for its watches and events.  The Event sent (right SIGNAL) is
+  # signalled when its queue was empty and is not any more.  key: by which watch names it, of the caller's choice and
+  # nobody else's business, so at random.  exists: the session has one with this key; noBuffers: it has 128.
+  # notSupported by a Directory of a volume, and watch as well.
+  watch @22 (path :Text, followLink :Bool, directory :Bool, key :UInt64, mask :UInt32) -> (watch :UInt32);
+  # From now on the session's Watcher with this key is told of what the mask says (watchAccess and so on, or-ed) about
+  # the file or directory, and for a directory about its entries.  Who can name a file by a Directory may read it, and so
+  # may watch it.  If the Watcher watches it already, its mask is changed; exists: with watchNew.  directory: notDirectory
+  # for anything else.  noSpace: it has 8192 watches, or the session's account has no more.
 }
+
+interface Watcher {
+  # What happened to the files that it watches, in order; equal ones that follow each other are one.  Its numbers of
+  # watches begin at 1.
+  read @0 (length :UInt32) -> (data :Data);
+  # Takes events, as many as fit into length bytes and 61440: of each the watch (32 bits, as all four), the event with
+  # watchDirectory when it happened to a directory, a cookie that is the same and not 0 for both halves of a move, the
+  # length of the name that follows; then the name of the directory's entry, padded with 1 to 16 zeroes to a multiple of
+  # 16.  Without a name (length 0): what is watched itself.  wouldBlock: there are none.  invalidArgument: the first does
+  # not fit.
+  ready @1 () -> (bytes :UInt64);
+  # That reading all of them would give.
+  remove @2 (watch :UInt32) -> ();
+  # Ends one; a last event, watchIgnored, says so, as when a watched file goes.  invalidArgument: it has no such watch.
+}
+
+# What a Watcher tells.  The numbers are inotify's.
+const watchAccess :UInt32 = 0x1;
+const watchModify :UInt32 = 0x2;
+const watchAttributes :UInt32 = 0x4;
+const watchCloseWrite :UInt32 = 0x8;
+const watchCloseNoWrite :UInt32 = 0x10;
+const watchOpen :UInt32 = 0x20;
+const watchMovedFrom :UInt32 = 0x40;
+const watchMovedTo :UInt32 = 0x80;
+const watchCreate :UInt32 = 0x100;
+const watchDelete :UInt32 = 0x200;
+const watchDeleteSelf :UInt32 = 0x400;
+const watchMoveSelf :UInt32 = 0x800;
+const watchAll :UInt32 = 0xfff;
+# Told without being asked for: events were lost (of no watch: 0xffffffff); the watch has ended.
+const watchOverflow :UInt32 = 0x4000;
+const watchIgnored :UInt32 = 0x8000;
+const watchDirectory :UInt32 = 0x40000000;
+# How it is to watch: nothing of entries that were removed and are still open; the mask is to be new; it adds to the one
+# before; the watch ends with its first event.
+const watchNoUnlinked :UInt32 = 0x4000000;
+const watchNew :UInt32 = 0x10000000;
+const watchMore :UInt32 = 0x20000000;
+const watchOnce :UInt32 = 0x80000000;
 
 enum FollowEnd {
   here @0;    # it stays in this volume
@@ -105,6 +155,7 @@ const openTruncate :UInt32 = 16;
 const openDirectory :UInt32 = 32;
 const openNoFollow :UInt32 = 64;
 const openContents :UInt32 = 128;
+const openUntold :UInt32 = 512;     # those who watch are told neither of the opening nor of the closing
 const openAnonymous :UInt32 = 256;  # path names a directory: a new file that has no name in it
 
 enum FileType { unknown @0; regular @1; directory @2; symlink @3; fifo @4; characterDevice @5; blockDevice @6; socket @7; }
@@ -176,6 +227,9 @@ interface File {
   path @17 () -> (path :Text);
   # From the root of all files: a name that the file has in the directory in which it was opened.  noEntry: it has none
   # there any more, or was opened by a Directory that is not of that root.
+  used @18 (read :Bool, written :Bool) -> ();
+  # That the client loaded from or stored to the contents, for those who watch the file: to be told when load or store
+  # answers with a mark, and not needed otherwise.
 }
 
 enum LockType { unlock @0; read @1; write @2; }

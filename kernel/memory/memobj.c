@@ -309,11 +309,19 @@ struct memobj *memobj_create_sparse(uint64_t size, struct memobj *code, uint64_t
 
 /* ---- Size ---- */
 
-static void write_size(struct memobj *m)
+static void write_shown(struct memobj *m)
 {
 	/* It is committed, so there is a frame whatever slices of it were made. */
 	uint64_t *shown = page_ptr(memobj_frame(m->shown_size, 0, true));
-	__atomic_store_n(shown, m->size, __ATOMIC_RELEASE);
+	__atomic_store_n(&shown[1], m->marked, __ATOMIC_RELEASE);
+	__atomic_store_n(&shown[0], m->size, __ATOMIC_RELEASE);
+}
+
+void memobj_mark(struct memobj *m, bool marked)
+{
+	m->marked = marked;
+	if (m->shown_size)
+		write_shown(m);
 }
 
 void memobj_set_size(struct memobj *m, uint64_t size, uint64_t npages)
@@ -321,7 +329,7 @@ void memobj_set_size(struct memobj *m, uint64_t size, uint64_t npages)
 	m->size = size;
 	m->npages = npages;
 	if (m->shown_size)
-		write_size(m);
+		write_shown(m);
 }
 
 bool memobj_show_size(struct memobj *m, struct account *account)
@@ -331,7 +339,7 @@ bool memobj_show_size(struct memobj *m, struct account *account)
 	m->shown_size = memobj_create_committed(PAGE_SIZE, account);
 	if (!m->shown_size)
 		return false;
-	write_size(m);
+	write_shown(m);
 	return true;
 }
 

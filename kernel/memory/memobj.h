@@ -39,6 +39,7 @@ struct memobj {
 	bool code;
 	/* Reading it makes no frames: as a file's holes. */
 	bool sparse;
+	bool marked;     /* who loads from it or stores to it is told so, and nothing else */
 	uint64_t size;   /* bytes as asked for */
 	uint64_t npages; /* size in pages, rounded up; at most MEMOBJ_PAGES_MAX */
 	bool committed;
@@ -53,7 +54,7 @@ struct memobj {
 	 * the first backing_count pages. */
 	struct memobj *backing;
 	uint64_t backing_first, backing_count;
-	/* A page whose first word is size, always, for programs; NULL: none asked for it. */
+	/* A page of size and marked, always, for programs; NULL: none asked for it. */
 	struct memobj *shown_size;
 	struct mapping *mappings; /* every mapping of it, linked by mapping.next_of_object */
 	uint32_t nmappings;       /* of them, at most OBJECT_MAPPINGS_MAX */
@@ -131,6 +132,7 @@ paddr_t memobj_fill(struct memobj *m, uint64_t index);
 bool memobj_borrows(const struct memobj *m, uint64_t index);
 /* The only way to change either. */
 void memobj_set_size(struct memobj *m, uint64_t size, uint64_t npages);
+void memobj_mark(struct memobj *m, bool marked);
 /* False: no memory for m->shown_size, which the account would pay. */
 bool memobj_show_size(struct memobj *m, struct account *account);
 /* Gives up the frames of a range of an anonymous object: they read as zeroes again. */

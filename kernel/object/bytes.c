@@ -31,6 +31,7 @@ int bytes_load(struct memobj *m, struct thread *t, const struct capos_sqe *sqe,
 	int error = copy_some(m, t, &copy, memobj_load);
 	cqe->length = (uint32_t)copy.done;
 	cqe->value = m->size;
+	cqe->ncaps = m->marked;
 	return error;
 }
 
@@ -47,6 +48,7 @@ int bytes_store(struct memobj *m, struct thread *t, const struct capos_sqe *sqe,
 	struct memobj_copy copy = {
 	        .address = sqe->send_addr, .offset = *start - 1, .length = sqe->send_len};
 	cqe->value = append ? m->size : copy.offset;
+	cqe->ncaps = m->marked;
 	if (append && !memobj_append_begin(m, copy.offset, copy.length))
 		return CAP_OK;
 	int error = copy_some(m, t, &copy, memobj_store);

@@ -134,6 +134,14 @@ static int memory_show_size(void *object, struct msg_call *msg,
 	return CAP_OK;
 }
 
+static int memory_mark(void *object, struct msg_call *msg,
+                       const struct memory_object_mark_params *params)
+{
+	(void)msg;
+	memobj_mark(object, params->marked);
+	return CAP_OK;
+}
+
 int memory_call(struct object_header *header, struct msg_call *msg)
 {
 	static const struct memory_object_ops ops = {
@@ -145,6 +153,7 @@ int memory_call(struct object_header *header, struct msg_call *msg)
 	        .prepare = memory_prepare,
 	        .discard = memory_discard,
 	        .show_size = memory_show_size,
+	        .mark = memory_mark,
 	};
 	return memory_object_dispatch(&ops, memobj_of(header), msg);
 }

@@ -51,7 +51,7 @@ static void drop_object(struct data *data)
 	contents_drop(data->payer, data->object);
 	data->payer = NULL;
 	data->object = data->limit = data->pages = data->changed = data->loaded = 0;
-	data->stale = false;
+	data->stale = data->marked = false;
 }
 
 void data_free(struct data *data)

@@ -40,6 +40,7 @@ struct data {
 	uint32_t writers;      /* open files whose clients may store to it */
 	bool stale;            /* it was changed since the last data_refresh */
 	bool kept;             /* clients may have mapped it to store to it */
+	bool marked;           /* the object says to who loads and stores that somebody watches */
 };
 
 void data_init(struct data *data, const uint8_t *base, uint64_t size, uint32_t crc);

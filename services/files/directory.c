@@ -57,6 +57,28 @@ static int resolve_new(void *object, struct msg_text path, bool directory, struc
 	return out->directory_wanted && !directory ? STATUS_NO_ENTRY : STATUS_OK;
 }
 
+/* Tells those who watch the place's directory of what worked. */
+static int told(int status, uint32_t event, const struct place *place)
+{
+	struct name *name;
+
+	if (status || !place->directory->watches)
+		return status;
+	name = tree_lookup(&files.tree, place->directory, place->text, place->length);
+	if (name)
+		watching_entry(event, 0, place->directory, place->text, place->length, name->inode);
+	return STATUS_OK;
+}
+
+/* What was found was changed. */
+static void changed(uint32_t event, const struct place *place)
+{
+	if (place->directory)
+		watching_both(event, place->directory, place->text, place->length, place->inode);
+	else
+		watching_directory(event, place->inode); /* "/", ".", ".." */
+}
+
 static int open_create(struct place *place, uint32_t flags, uint32_t mode)
 {
 	if (place->inode)
@@ -66,8 +88,10 @@ static int open_create(struct place *place, uint32_t flags, uint32_t mode)
 		return STATUS_NO_ENTRY;
 	if (place->directory_wanted)
 		return STATUS_IS_DIRECTORY;
-	return tree_make_file(&files.tree, place->directory, place->text, place->length, mode,
-	                      &place->inode);
+	int status = tree_make_file(&files.tree, place->directory, place->text, place->length, mode,
+	                            &place->inode);
+
+	return told(status, WATCH_CREATE, place);
 }
 
 /* Whether what was found may be opened this way. */
@@ -140,6 +164,15 @@ static uint32_t rights_of(const struct inode *inode, uint32_t flags)
 	return rights && inode_is_shared(inode) ? OPEN_READ | OPEN_WRITE : rights;
 }
 
+static int open_truncate(const struct place *place, bool made)
+{
+	int status = tree_truncate(&files.tree, place->inode, 0);
+
+	if (!status && !made)
+		changed(WATCH_MODIFY, place);
+	return status;
+}
+
 static int directory_open(void *object, struct msg_call *call,
                           const struct directory_open_params *in,
                           struct directory_open_results *out)
@@ -151,9 +184,11 @@ static int directory_open(void *object, struct msg_call *call,
 	        (in->flags & (OPEN_CREATE | OPEN_EXCLUSIVE)) != (OPEN_CREATE | OPEN_EXCLUSIVE);
 	struct place place;
 	int status = resolve(object, in->path, follow ? PATH_END_FOLLOW : PATH_END_LINK, &place);
+	bool made;
 
 	if (!status && (in->flags & OPEN_ANONYMOUS))
 		return open_anonymous(call, &place, in, out);
+	made = !status && !place.inode;
 	if (!status)
 		status = open_create(&place, in->flags, in->mode);
 	if (!status)
@@ -161,25 +196,34 @@ static int directory_open(void *object, struct msg_call *call,
 	if (!status && inode_is_shared(place.inode))
 		status = tree_open_fifo(&files.tree, place.inode);
 	else if (!status && (in->flags & OPEN_TRUNCATE))
-		status = tree_truncate(&files.tree, place.inode, 0);
+		status = open_truncate(&place, made);
 	else if (!status)
 		status = check_file(call, place.inode);
 	if (status)
 		return status;
 	inode_stat(place.inode, &out->stat);
 	if (place.inode->type == FILE_TYPE_DIRECTORY)
-		return give_handle(call, place.inode, directory->from.root, 0, &out->file_index,
-		                   NULL);
-	status = give_handle(call, place.inode, NULL, rights_of(place.inode, in->flags),
-	                     &out->file_index, &handle);
-	if (!status && place.directory && directory->from.root == files.tree.top) {
+		status = give_handle(call, place.inode, directory->from.root, 0, &out->file_index,
+		                     &handle);
+	else
+		status = give_handle(call, place.inode, NULL, rights_of(place.inode, in->flags),
+		                     &out->file_index, &handle);
+	if (status)
+		return status;
+	handle->opened = in->flags & OPEN_UNTOLD ? 0 : in->flags & (OPEN_READ | OPEN_WRITE);
+	if (handle->opened)
+		changed(WATCH_OPEN, &place);
+	if (handle->root)
+		return STATUS_OK;
+	if (place.directory) {
 		inode_hold(place.directory);
 		handle->home = place.directory;
+		handle->of_top = directory->from.root == files.tree.top;
 	}
 	/* Without them the client asks for what it needs. */
-	out->has_contents = !status && (in->flags & OPEN_CONTENTS) &&
-	                    !give_contents(call, handle, &out->contents_index);
-	return status;
+	out->has_contents =
+	        (in->flags & OPEN_CONTENTS) && !give_contents(call, handle, &out->contents_index);
+	return STATUS_OK;
 }
 
 static int directory_stat(void *object, struct msg_call *call,
@@ -236,6 +280,7 @@ static int directory_list(void *object, struct msg_call *call,
 	}
 	if (!count && used > room)
 		return STATUS_MESSAGE_TOO_LONG;
+	watching_directory(WATCH_ACCESS, at);
 	out->entries = (struct msg_list){.count = count, .items = entries};
 	out->next = position;
 	return STATUS_OK;
@@ -249,8 +294,9 @@ static int directory_make_directory(void *object, struct msg_call *call,
 
 	(void)call;
 	return status ? status
-	              : tree_make_directory(&files.tree, place.directory, place.text, place.length,
-	                                    in->mode, NULL);
+	              : told(tree_make_directory(&files.tree, place.directory, place.text,
+	                                         place.length, in->mode, NULL),
+	                     WATCH_CREATE, &place);
 }
 
 static int directory_make_fifo(void *object, struct msg_call *call,
@@ -261,8 +307,9 @@ static int directory_make_fifo(void *object, struct msg_call *call,
 
 	(void)call;
 	return status ? status
-	              : tree_make_fifo(&files.tree, place.directory, place.text, place.length,
-	                               in->mode);
+	              : told(tree_make_fifo(&files.tree, place.directory, place.text, place.length,
+	                                    in->mode),
+	                     WATCH_CREATE, &place);
 }
 
 static int directory_make_node(void *object, struct msg_call *call,
@@ -277,8 +324,28 @@ static int directory_make_node(void *object, struct msg_call *call,
 	if (in->type != FILE_TYPE_CHARACTER_DEVICE && in->type != FILE_TYPE_BLOCK_DEVICE &&
 	    in->type != FILE_TYPE_SOCKET)
 		return STATUS_INVALID_ARGUMENT;
-	return tree_make_node(&files.tree, place.directory, place.text, place.length,
-	                      (uint16_t)in->type, in->mode, in->device);
+	return told(tree_make_node(&files.tree, place.directory, place.text, place.length,
+	                           (uint16_t)in->type, in->mode, in->device),
+	            WATCH_CREATE, &place);
+}
+
+/* What goes is held until all who watch were told of it. */
+static int remove_told(const struct place *place, bool directory)
+{
+	struct inode *inode = place->inode;
+	int status;
+
+	inode_hold(inode);
+	status = tree_remove(&files.tree, place->name, directory);
+	if (!status) {
+		watching_removed(inode, place->directory, place->text, place->length);
+		if (!directory)
+			watching_self(WATCH_ATTRIBUTES, inode);
+		watching_entry(WATCH_DELETE, 0, place->directory, place->text, place->length,
+		               inode);
+	}
+	inode_drop(&files.tree, inode);
+	return status;
 }
 
 static int directory_remove(void *object, struct msg_call *call,
@@ -293,7 +360,7 @@ static int directory_remove(void *object, struct msg_call *call,
 	if (inode_is_mount(place.inode))
 		return STATUS_BUSY;
 	if (place.name)
-		return tree_remove(&files.tree, place.name, in->directory);
+		return remove_told(&place, in->directory);
 	if (!in->directory)
 		return STATUS_IS_DIRECTORY;
 	if (place.length == 0)
@@ -315,6 +382,52 @@ static bool has_mount(const struct inode *inode)
 	return false;
 }
 
+/* That the inode went from one place to the other, and with what name. */
+static void moved(const struct place *from, const struct place *to, struct inode *inode)
+{
+	uint32_t cookie = watching_cookie();
+
+	watching_entry(WATCH_MOVED_FROM, cookie, from->directory, from->text, from->length, inode);
+	watching_entry(WATCH_MOVED_TO, cookie, to->directory, to->text, to->length, inode);
+	watching_moved(inode, from->directory, to->directory);
+}
+
+static int exchange_told(const struct place *from, const struct place *to)
+{
+	int status = tree_exchange(&files.tree, from->name, to->name);
+
+	if (status || from->inode == to->inode)
+		return status;
+	moved(from, to, from->inode);
+	watching_self(WATCH_MOVE_SELF, from->inode);
+	moved(to, from, to->inode);
+	watching_self(WATCH_MOVE_SELF, to->inode);
+	return STATUS_OK;
+}
+
+/* What is replaced goes when all were told. */
+static int rename_told(const struct place *from, const struct place *to)
+{
+	struct inode *old = to->inode;
+	int status;
+
+	if (old)
+		inode_hold(old);
+	status =
+	        tree_rename(&files.tree, from->name, to->directory, to->text, to->length, to->name);
+	if (!status && old != from->inode) {
+		if (old)
+			watching_removed(old, to->directory, to->text, to->length);
+		moved(from, to, from->inode);
+		if (old)
+			watching_self(WATCH_ATTRIBUTES, old);
+		watching_self(WATCH_MOVE_SELF, from->inode);
+	}
+	if (old)
+		inode_drop(&files.tree, old);
+	return status;
+}
+
 static int directory_rename(void *object, struct msg_call *call,
                             const struct directory_rename_params *in)
 {
@@ -334,13 +447,13 @@ static int directory_rename(void *object, struct msg_call *call,
 	if (in->flags != MOVE_NO_REPLACE && in->flags != MOVE_EXCHANGE && in->flags)
 		return STATUS_NOT_SUPPORTED;
 	if (in->flags == MOVE_EXCHANGE)
-		return to.name ? tree_exchange(&files.tree, from.name, to.name)
+		return to.name ? exchange_told(&from, &to)
 		               : (to.inode ? STATUS_BUSY : STATUS_NO_ENTRY);
 	if (in->flags & MOVE_NO_REPLACE && to.inode)
 		return STATUS_EXISTS;
 	if (to.directory_wanted && from.inode->type != FILE_TYPE_DIRECTORY)
 		return STATUS_NOT_DIRECTORY;
-	return tree_rename(&files.tree, from.name, to.directory, to.text, to.length, to.name);
+	return rename_told(&from, &to);
 }
 
 static int directory_link(void *object, struct msg_call *call,
@@ -352,8 +465,11 @@ static int directory_link(void *object, struct msg_call *call,
 	(void)call;
 	if (!status)
 		status = resolve_new(object, in->to, false, &to);
-	return status ? status
-	              : tree_link(&files.tree, from.inode, to.directory, to.text, to.length);
+	if (!status)
+		status = tree_link(&files.tree, from.inode, to.directory, to.text, to.length);
+	if (!status)
+		watching_self(WATCH_ATTRIBUTES, from.inode);
+	return told(status, WATCH_CREATE, &to);
 }
 
 static int directory_symlink(void *object, struct msg_call *call,
@@ -364,8 +480,9 @@ static int directory_symlink(void *object, struct msg_call *call,
 
 	(void)call;
 	return status ? status
-	              : tree_make_symlink(&files.tree, place.directory, place.text, place.length,
-	                                  in->target.ptr, in->target.len, NULL);
+	              : told(tree_make_symlink(&files.tree, place.directory, place.text,
+	                                       place.length, in->target.ptr, in->target.len, NULL),
+	                     WATCH_CREATE, &place);
 }
 
 static int directory_read_link(void *object, struct msg_call *call,
@@ -396,6 +513,7 @@ static int directory_set_mode(void *object, struct msg_call *call,
 	if (place.inode->type == FILE_TYPE_SYMLINK)
 		return STATUS_NOT_SUPPORTED;
 	inode_set_mode(&files.tree, place.inode, in->mode);
+	changed(WATCH_ATTRIBUTES, &place);
 	return STATUS_OK;
 }
 
@@ -406,9 +524,11 @@ static int directory_set_owner(void *object, struct msg_call *call,
 	int status = resolve_existing(object, in->path, in->follow_link, &place);
 
 	(void)call;
-	if (!status)
-		inode_set_owner(&files.tree, place.inode, in->user, in->group);
-	return status;
+	if (status)
+		return status;
+	inode_set_owner(&files.tree, place.inode, in->user, in->group);
+	changed(WATCH_ATTRIBUTES, &place);
+	return STATUS_OK;
 }
 
 static int directory_set_times(void *object, struct msg_call *call,
@@ -418,9 +538,12 @@ static int directory_set_times(void *object, struct msg_call *call,
 	int status = resolve_existing(object, in->path, in->follow_link, &place);
 
 	(void)call;
-	if (!status)
-		inode_set_times(&files.tree, place.inode, in->access_ns, in->modify_ns);
-	return status;
+	if (status)
+		return status;
+	inode_set_times(&files.tree, place.inode, in->access_ns, in->modify_ns);
+	if (times_event(in->access_ns, in->modify_ns))
+		changed(times_event(in->access_ns, in->modify_ns), &place);
+	return STATUS_OK;
 }
 
 static int directory_space(void *object, struct msg_call *call, struct directory_space_results *out)
@@ -529,6 +652,29 @@ static int directory_lock_owner(void *object, struct msg_call *call,
 	return locking_owner(call, files.session, out);
 }
 
+static int directory_make_watcher(void *object, struct msg_call *call,
+                                  const struct directory_make_watcher_params *in,
+                                  struct directory_make_watcher_results *out)
+{
+	(void)object;
+	return watching_make(call, in, out);
+}
+
+static int directory_watch(void *object, struct msg_call *call,
+                           const struct directory_watch_params *in,
+                           struct directory_watch_results *out)
+{
+	struct place place;
+	int status = resolve_existing(object, in->path, in->follow_link, &place);
+
+	(void)call;
+	if (status)
+		return status;
+	if (in->directory && place.inode->type != FILE_TYPE_DIRECTORY)
+		return STATUS_NOT_DIRECTORY;
+	return watching_add(place.inode, in, out);
+}
+
 const struct directory_ops directory_ops = {
         .open = directory_open,
         .stat = directory_stat,
@@ -551,4 +697,6 @@ const struct directory_ops directory_ops = {
         .set_owner = directory_set_owner,
         .follow = directory_follow,
         .volumes = directory_volumes,
+        .make_watcher = directory_make_watcher,
+        .watch = directory_watch,
 };

@@ -50,6 +50,8 @@ static int file_read(void *object, struct msg_call *call, const struct file_read
 		out->data.ptr = read_space;
 	}
 	out->data.len = length;
+	if (length)
+		watching_open(WATCH_ACCESS, file);
 	return STATUS_OK;
 }
 
@@ -65,6 +67,8 @@ static int file_write(void *object, struct msg_call *call, const struct file_wri
 	status = tree_write(&files.tree, file->inode, false, in->offset, in->data.ptr, in->data.len,
 	                    &out->written);
 	out->size = file->inode->data.size;
+	if (out->written)
+		watching_open(WATCH_MODIFY, file);
 	return status;
 }
 
@@ -80,6 +84,8 @@ static int file_append(void *object, struct msg_call *call, const struct file_ap
 	status = tree_write(&files.tree, file->inode, true, 0, in->data.ptr, in->data.len,
 	                    &out->written);
 	out->size = file->inode->data.size;
+	if (out->written)
+		watching_open(WATCH_MODIFY, file);
 	return status;
 }
 
@@ -100,7 +106,10 @@ static int file_truncate(void *object, struct msg_call *call, const struct file_
 	(void)call;
 	if (status)
 		return status;
-	return tree_truncate(&files.tree, file->inode, in->size);
+	status = tree_truncate(&files.tree, file->inode, in->size);
+	if (!status)
+		watching_open(WATCH_MODIFY, file);
+	return status;
 }
 
 static int file_set_mode(void *object, struct msg_call *call, const struct file_set_mode_params *in)
@@ -109,6 +118,7 @@ static int file_set_mode(void *object, struct msg_call *call, const struct file_
 
 	(void)call;
 	inode_set_mode(&files.tree, file->inode, in->mode);
+	watching_open(WATCH_ATTRIBUTES, file);
 	return STATUS_OK;
 }
 
@@ -119,6 +129,7 @@ static int file_set_owner(void *object, struct msg_call *call,
 
 	(void)call;
 	inode_set_owner(&files.tree, file->inode, in->user, in->group);
+	watching_open(WATCH_ATTRIBUTES, file);
 	return STATUS_OK;
 }
 
@@ -129,6 +140,8 @@ static int file_set_times(void *object, struct msg_call *call,
 
 	(void)call;
 	inode_set_times(&files.tree, file->inode, in->access_ns, in->modify_ns);
+	if (times_event(in->access_ns, in->modify_ns))
+		watching_open(times_event(in->access_ns, in->modify_ns), file);
 	return STATUS_OK;
 }
 
@@ -198,6 +211,7 @@ int give_contents(struct msg_call *call, struct handle *file, uint16_t *index)
 	}
 	if (status)
 		return status;
+	watching_contents(file);
 	rights |= file->flags & OPEN_READ ? CAP_RIGHT_READ : 0;
 	rights |= stores ? CAP_RIGHT_WRITE : 0;
 	return give_memory(call, data->object, rights, false, index);
@@ -227,15 +241,24 @@ static int file_allocate(void *object, struct msg_call *call, const struct file_
 	(void)call;
 	if (status)
 		return status;
-	return tree_allocate(&files.tree, file->inode, in->offset, in->length, in->keep_size,
-	                     in->punch);
+	status = tree_allocate(&files.tree, file->inode, in->offset, in->length, in->keep_size,
+	                       in->punch);
+	if (!status)
+		watching_open(WATCH_MODIFY, file);
+	return status;
+}
+
+static int file_used(void *object, struct msg_call *call, const struct file_used_params *in)
+{
+	(void)call;
+	return watching_used(object, in);
 }
 
 static int file_path(void *object, struct msg_call *call, struct file_path_results *out)
 {
 	static char path[TREE_PATH_MAX + 2];
 	const struct handle *file = object;
-	const struct name *name = file->home ? tree_next(file->home, 0) : NULL;
+	const struct name *name = file->of_top ? tree_next(file->home, 0) : NULL;
 	uint32_t length;
 	int status;
 
@@ -301,6 +324,7 @@ const struct file_ops file_ops = {
         .grow = file_grow,
         .allocate = file_allocate,
         .path = file_path,
+        .used = file_used,
         .lock = file_lock,
         .find_lock = file_find_lock,
         .stop_waiting = file_stop_waiting,

@@ -14,6 +14,7 @@
 #include "locking.h"
 #include "path.h"
 #include "session.h"
+#include "watching.h"
 
 /* What one reply carries; the rest of a message is its frame. */
 #define READ_MAX 61440u
@@ -50,6 +51,14 @@ extern const struct file_ops file_ops;           /* of a struct handle */
 
 /* The file's contents for the reply, as File.contents has them: Status, and the position. */
 int give_contents(struct msg_call *call, struct handle *file, uint16_t *index);
+
+/* What setting these times is for those who watch: a time alone is as if by use.  0: nothing. */
+static inline uint32_t times_event(int64_t access_ns, int64_t modify_ns)
+{
+	if (access_ns != INT64_MIN)
+		return modify_ns != INT64_MIN ? WATCH_ATTRIBUTES : WATCH_ACCESS;
+	return modify_ns != INT64_MIN ? WATCH_MODIFY : 0;
+}
 
 /* Compares the file with its checksum.  MSG_DEFERRED: it is large, and the call is handled again
  * when that is done; else a Status. */

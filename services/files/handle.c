@@ -4,8 +4,9 @@
  */
 #include "handle.h"
 
-/* Bits 30 and 31 stay clear, and with them HANDLE_SESSION_BIT and LOCKING_OWNER_BIT of the word. */
-#define GENERATION_MAX 0x3fffffffu
+/* Bits 29 to 31 stay clear, and with them HANDLE_SESSION_BIT, LOCKING_OWNER_BIT and WATCHING_BIT of
+ * the word. */
+#define GENERATION_MAX 0x1fffffffu
 
 int handle_open(struct handle_table *table, struct inode *inode, struct inode *root, uint32_t flags,
                 uint16_t session, uint64_t *word)
@@ -26,6 +27,9 @@ int handle_open(struct handle_table *table, struct inode *inode, struct inode *r
 	handle->inode = inode;
 	handle->root = root;
 	handle->home = NULL;
+	handle->gone = NULL;
+	handle->opened = 0;
+	handle->of_top = false;
 	handle->flags = flags;
 	handle->stores = false;
 	handle->session = session;
@@ -79,6 +83,8 @@ void handle_close(struct handle_table *table, struct tree *tree, uint64_t word)
 		inode_drop(tree, handle->root);
 	if (handle->home)
 		inode_drop(tree, handle->home);
+	slab_put(tree->slab, handle->gone, handle->gone_length);
+	handle->gone = NULL;
 	handle->inode = handle->root = handle->home = NULL;
 	table->of_session[handle->session]--;
 	handle->next_free = table->first_free;

@@ -13,7 +13,7 @@
 #define HANDLE_ROOT 1u
 /* Words with this bit are of sessions; no handle has it. */
 #define HANDLE_SESSION_BIT (1ull << 63)
-/* For all clients together, 32 bytes each; the first in a machine with MEMORY_FULL. */
+/* For all clients together, 72 bytes each; the first in a machine with MEMORY_FULL. */
 #define HANDLES_MAX   8192u
 #define HANDLES_LEAST 1024u
 /* A session is a program and the processes that it makes: several with their fill of descriptors
@@ -25,9 +25,13 @@
 struct handle {
 	struct inode *inode; /* held; NULL: free */
 	struct inode *root;  /* directories: held too; else NULL */
-	struct inode *home;  /* files: the directory in which it was opened, held; or NULL */
-	uint32_t flags;      /* OPEN_READ, OPEN_WRITE */
-	bool stores;         /* its client may store to the contents by itself */
+	struct inode *home;  /* files: the directory that has its name, held; or NULL */
+	char *gone;          /* files: the name that it had there, once that is watched; or NULL */
+	uint8_t gone_length;
+	uint8_t opened; /* as flags, as the client asked for it; 0: only to name it */
+	bool of_top;    /* its home may be told to the client as a path */
+	uint32_t flags; /* OPEN_READ, OPEN_WRITE */
+	bool stores;    /* its client may store to the contents by itself */
 	uint32_t generation;
 	uint32_t next_free; /* index + 1 */
 	uint16_t session;   /* that pays for what is written through it */

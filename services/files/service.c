@@ -36,6 +36,14 @@ static int serve_directory(struct server_call *call, struct path_from from)
 	return directory_dispatch(&directory_ops, &directory, &call->msg);
 }
 
+static int serve_watcher(struct server_call *call)
+{
+	struct watcher *watcher = watching_find(call->object);
+
+	return watcher ? watcher_dispatch(&watcher_ops, watcher, &call->msg)
+	               : STATUS_INVALID_ARGUMENT;
+}
+
 static int service_call(struct server *server, struct server_call *call)
 {
 	struct inode *top = files.tree.top;
@@ -53,6 +61,8 @@ static int service_call(struct server *server, struct server_call *call)
 		return server_hold(call);
 	if (!handle && call->interface == LOCK_OWNER_INTERFACE)
 		return lock_owner_dispatch(&lock_owner_ops, &call->object, &call->msg);
+	if (!handle && call->interface == WATCHER_INTERFACE)
+		return serve_watcher(call);
 	if (!handle)
 		return STATUS_INVALID_ARGUMENT;
 	enter_session(handle->session);
@@ -74,8 +84,18 @@ static void service_release(struct server *server, uint64_t object)
 		locking_release(object);
 	} else if (session >= 0) {
 		session_close(&files.sessions, &files.handles, (uint32_t)session);
+	} else if (object & WATCHING_BIT && !(object & HANDLE_SESSION_BIT)) {
+		struct watcher *watcher = watching_find(object);
+
+		if (watcher)
+			watching_release(watcher);
 	} else if (handle) {
 		uint32_t of = handle->session;
+
+		if (handle->opened)
+			watching_open(handle->opened & OPEN_WRITE ? WATCH_CLOSE_WRITE
+			                                          : WATCH_CLOSE_NO_WRITE,
+			              handle);
 
 		handle_close(&files.handles, &files.tree, object);
 		session_settle(&files.sessions, &files.handles, of);
@@ -198,6 +218,7 @@ int main(int argc, char **argv)
 	session_start(&files.sessions, account);
 	load();
 	mount_volumes(argv + 1);
+	watching_start();
 	locking_start(&files.tree.locks, &files.tree.slab);
 	result = server_run(&server);
 	log_fatal("server: %s", cap_error_text(result));

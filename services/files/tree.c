@@ -47,6 +47,11 @@ static struct inode *inode_create(struct tree *tree, uint16_t type, uint32_t mod
 static void inode_destroy(struct tree *tree, struct inode *inode)
 {
 	locks_free(&tree->locks, &inode->locks, tree->slab);
+	if (inode->watches) {
+		watch_tell(&tree->watchers, inode,
+		           &(struct watch_news){.mask = WATCH_DELETE_SELF, .name = ""});
+		watch_end_all(&tree->watchers, inode);
+	}
 	if (inode_has_data(inode))
 		data_free(&inode->data);
 	else if (inode->type == FILE_TYPE_SYMLINK)

@@ -15,6 +15,7 @@
 
 #include "data.h"
 #include "locks.h"
+#include "watch.h"
 
 #define TREE_NAME_MAX 255u  /* POSIX NAME_MAX, as the schema says */
 #define TREE_PATH_MAX 4095u /* without the final NUL */
@@ -60,6 +61,7 @@ struct inode {
 	uint32_t user, group;
 	int64_t access_ns, modify_ns, change_ns; /* Unix time */
 	struct lock_list *locks;                 /* NULL: none, and nobody waits */
+	struct watch *watches;                   /* watch.h */
 	union {
 		struct data data;
 		struct directory directory;
@@ -94,6 +96,7 @@ struct tree {
 	struct slab *slab; /* what is made now is drawn from it, and from its page source */
 	struct inode *top;
 	struct locks locks;
+	struct watchers watchers;
 	uint64_t inodes;
 	uint64_t next_number;
 	int64_t now_ns; /* set by the caller before each operation */

@@ -17,6 +17,7 @@ POSIX_TESTS = \
 	tests/guest/posix_nodes \
 	tests/guest/posix_fork \
 	tests/guest/posix_hardening \
+	tests/guest/posix_inotify \
 	tests/guest/posix_layout \
 	tests/guest/posix_locks tests/guest/posix_maps \
 	tests/guest/posix_memory \

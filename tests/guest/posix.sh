@@ -36,6 +36,7 @@ for name in \
 	nodes \
 	fork \
 	hardening \
+	inotify \
 	locks \
 	maps \
 	memory \

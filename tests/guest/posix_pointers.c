@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
@@ -558,6 +559,7 @@ static void queues(void)
 
 static void times_and_signals(void)
 {
+	int watcher = inotify_init();
 	const struct itimerval off = {{0, 0}, {0, 0}};
 	const struct itimerspec none_set = {{0, 0}, {0, 0}};
 	const struct timespec moment = {0, 1};
@@ -600,11 +602,13 @@ static void times_and_signals(void)
 	        CALL(3, IN, 48, rt_tgsigqueueinfo, getpid(), getpid(), 0, HERE),
 	        CALL(1, IN, 8, signalfd, -1, HERE, 8),
 	        CALL(1, IN, 8, signalfd4, -1, HERE, 8, 0),
+	        CALL(1, STRING, 0, inotify_add_watch, watcher, HERE, 1),
 	        CALL(0, IN, 24, sigaltstack, HERE, 0),
 	        CALL(1, OUT, 24, sigaltstack, 0, HERE),
 	};
 
 	CHECK(list, "times and signals");
+	close(watcher);
 }
 
 /* ---- Pointers behind pointers ---- */
@@ -714,6 +718,7 @@ static const char without[] =
         " fadvise64 fallocate flock getpriority sched_get_priority_max sched_get_priority_min "
         "sched_getscheduler "
         "setfsgid setfsuid setregid setresgid setresuid setreuid setpriority "
+        "inotify_init inotify_init1 inotify_rm_watch "
         "alarm arch_prctl brk clone close close_range dup dup2 dup3 eventfd eventfd2 exit "
         "exit_group fchdir "
         "fchmod fchown fdatasync fork fsync ftruncate getegid geteuid getgid getgroups "

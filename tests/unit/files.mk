@@ -30,6 +30,13 @@ tests_unit_test_files_tree_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_files_tree_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_files_tree_LDADD = $(UNIT_LIBS)
 
+UNIT_TESTS += tests/unit/test-files-watch
+tests_unit_test_files_watch_SOURCES = tests/unit/test_files_watch.c tests/unit/files_source.h \
+	services/files/watch.c services/files/watch.h services/files/slab.c services/files/pages.h
+tests_unit_test_files_watch_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_files_watch_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_files_watch_LDADD = $(UNIT_LIBS)
+
 # The packets that libcapos-posix builds and reads: DNS messages, ICMP echo.
 UNIT_TESTS += tests/unit/test-dnspacket
 tests_unit_test_dnspacket_SOURCES = tests/unit/test_dnspacket.c libcapos-posix/src/socket/dnspacket.c \

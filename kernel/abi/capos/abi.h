@@ -173,13 +173,14 @@ enum capos_op {
 	 * recv_addr, recv_len: where its bytes go; witness: CAP_NULL, or a capability without which
 	 * the object is not to be read any more: what CAP_OP_NOP says of it comes first.  Completes
 	 * with length: bytes copied, fewer at the object's end or where the memory cannot be
-	 * written (CAP_EFAULT: not the first byte); value: the object's size. */
+	 * written (CAP_EFAULT: not the first byte); value: the object's size; ncaps: not 0 when the object
+	 * is marked (MemoryObject.mark). */
 	CAP_OP_LOAD = 14,
 	/* cap: MemoryObject with WRITE right, as made by createMemory, createSparse or slice (else
 	 * CAP_ETYPE); arg: offset, or with CAPOS_SQE_APPEND the object's end; send_addr, send_len:
 	 * the bytes; witness: as above.  Completes with length: bytes copied, up to the object's
-	 * size or its limit, which makes it longer; value: the offset behind them.  CAP_ENOMEM,
-	 * CAP_EFAULT: nothing was copied. */
+	 * size or its limit, which makes it longer; value: the offset behind them; ncaps: as above.
+	 * CAP_ENOMEM, CAP_EFAULT: nothing was copied. */
 	CAP_OP_STORE = 15,
 	CAP_OP_COUNT = 16,
 };

@@ -30,6 +30,7 @@ enum carried_kind {
 	CARRY_LOCAL,
 	CARRY_NAMED,
 	CARRY_QUEUE,
+	CARRY_WATCHER,
 };
 
 struct carried_socket {
@@ -54,7 +55,7 @@ struct carried {
 	/* of devices: the minor number; of files: record locks were used; of terminals: theirs; of
 	 * pipes: their places among the opens; of a pair of sockets: which end */
 	uint32_t detail;
-	uint64_t signals;       /* of signalfd: its set */
+	uint64_t signals;       /* of signalfd: its set; of inotify: its key */
 	struct chan_state chan; /* of streams and sockets */
 	struct carried_socket socket;
 };

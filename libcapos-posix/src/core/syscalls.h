@@ -68,6 +68,10 @@
 	SYSCALL(ppoll, 5, ONCE, poll)              \
 	SYSCALL(select, 5, ONCE, poll)             \
 	SYSCALL(pselect6, 6, ONCE, poll)           \
+	SYSCALL(inotify_init, 0, ONCE, poll)       \
+	SYSCALL(inotify_init1, 1, ONCE, poll)      \
+	SYSCALL(inotify_add_watch, 3, ONCE, poll)  \
+	SYSCALL(inotify_rm_watch, 2, ONCE, poll)   \
 	SYSCALL(eventfd, 1, ONCE, poll)            \
 	SYSCALL(eventfd2, 2, ONCE, poll)           \
 	/* resolver.c */                           \

@@ -142,6 +142,8 @@ bool window_read(struct window *w, cap_t object, void *to, size_t length, uint64
 		return false;
 	if (!w->base && (w->again < AGAIN_MIN || w->refused || !open_window(w, object)))
 		return false;
+	if (__atomic_load_n(&w->size[1], __ATOMIC_RELAXED))
+		return false; /* somebody is to be told */
 	size = __atomic_load_n(w->size, __ATOMIC_ACQUIRE);
 	if (offset >= size)
 		length = 0;

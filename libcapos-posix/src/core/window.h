@@ -18,7 +18,7 @@
 /* One descriptor's view of an object.  All zeroes: nothing is mapped or known. */
 struct window {
 	const uint8_t *base;              /* NULL: not mapped */
-	const uint64_t *size;             /* of the object; mapped as long as base is */
+	const uint64_t *size;             /* of the object, then whether it is marked; as base */
 	uint64_t index;                   /* of the part, in WINDOW_BYTES */
 	uint64_t seen[WINDOW_PAGES / 64]; /* its pages that the kernel copied from */
 	uint32_t again;                   /* reads of such pages */

@@ -57,21 +57,23 @@ void contents_release(struct contents *c)
 	cap_release(c->file);
 }
 
-static int load(const struct contents *c, void *to, size_t length, uint64_t offset, size_t *loaded)
+static int load(struct contents *c, void *to, size_t length, uint64_t offset, size_t *loaded)
 {
 	struct cap_copied copied;
 	int result = cap_memory_load(c->object, c->file, offset, to, length, &copied);
 
 	*loaded = copied.length;
+	c->marked |= copied.marked;
 	return errno_of(result);
 }
 
-static int store(const struct contents *c, bool append, const void *from, size_t length,
-                 uint64_t offset, struct cap_copied *stored)
+static int store(struct contents *c, bool append, const void *from, size_t length, uint64_t offset,
+                 struct cap_copied *stored)
 {
 	int result = errno_of(
 	        cap_memory_store(c->object, c->file, append, offset, from, length, stored));
 
+	c->marked |= stored->marked;
 	return result == -ENOMEM ? -ENOSPC : result;
 }
 
@@ -84,6 +86,15 @@ int contents_size(struct contents *c, uint64_t *size)
 		result = errno_of(cap_memory_load(c->object, c->file, 0, NULL, 0, &copied));
 	*size = copied.end;
 	return result;
+}
+
+/* Somebody watches the file: bytes of it were moved without the service. */
+static void tell_use(struct contents *c, bool read)
+{
+	const struct file_used_params params = {.read = read, .written = !read};
+
+	c->marked = false;
+	(void)file_used(c->file, &params, NULL);
 }
 
 /* ---- Reading ---- */
@@ -132,11 +143,10 @@ void contents_note_read(struct contents *c)
 		(void)load(c, &byte, 1, 0, &got);
 }
 
-ssize_t contents_read(struct contents *c, const struct iovec *iov, int n, uint64_t offset)
+static ssize_t read_pieces(struct contents *c, const struct iovec *iov, int n, uint64_t offset)
 {
 	size_t done = 0, got;
 
-	(void)has_object(c);
 	for (int i = 0; i < n; i++) {
 		for (size_t at = 0; at < iov[i].iov_len; at += got, done += got) {
 			int result = read_piece(c, (char *)iov[i].iov_base + at,
@@ -147,6 +157,18 @@ ssize_t contents_read(struct contents *c, const struct iovec *iov, int n, uint64
 		}
 	}
 	return (ssize_t)done;
+}
+
+ssize_t contents_read(struct contents *c, const struct iovec *iov, int n, uint64_t offset)
+{
+	ssize_t result;
+
+	(void)has_object(c);
+	c->marked = false;
+	result = read_pieces(c, iov, n, offset);
+	if (c->marked && result > 0)
+		tell_use(c, true);
+	return result;
 }
 
 /* ---- Writing ---- */
@@ -186,7 +208,7 @@ static int grow(const struct contents *c, uint64_t offset, uint64_t length)
 }
 
 /* All of it, or what fits: bytes, or -errno; -EAGAIN: others appended first, each time. */
-static ssize_t store_piece(const struct contents *c, bool append, const void *from, size_t length,
+static ssize_t store_piece(struct contents *c, bool append, const void *from, size_t length,
                            uint64_t offset, uint64_t *end)
 {
 	struct cap_copied stored;
@@ -222,12 +244,11 @@ static ssize_t gathered_piece(struct contents *c, bool append, const struct iove
 	return put;
 }
 
-ssize_t contents_write(struct contents *c, bool append, const struct iovec *iov, int n,
-                       uint64_t offset, uint64_t *end)
+static ssize_t write_pieces(struct contents *c, bool append, const struct iovec *iov, int n,
+                            uint64_t offset, uint64_t *end)
 {
 	size_t total = vector_length(iov, n), done = 0, most = total;
 
-	(void)has_object(c);
 	while (done < total) {
 		size_t length = total - done < most ? total - done : most;
 		ssize_t put;
@@ -250,4 +271,17 @@ ssize_t contents_write(struct contents *c, bool append, const struct iovec *iov,
 		done += (size_t)put;
 	}
 	return (ssize_t)done;
+}
+
+ssize_t contents_write(struct contents *c, bool append, const struct iovec *iov, int n,
+                       uint64_t offset, uint64_t *end)
+{
+	ssize_t result;
+
+	(void)has_object(c);
+	c->marked = false;
+	result = write_pieces(c, append, iov, n, offset, end);
+	if (c->marked && result > 0)
+		tell_use(c, false);
+	return result;
 }

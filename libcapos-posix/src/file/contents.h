@@ -22,6 +22,7 @@ struct contents {
 	cap_t object; /* MemoryObject; CAP_NULL: not known */
 	bool asked;   /* for the object, in vain perhaps */
 	struct window window;
+	bool marked; /* the last load or store found that somebody watches */
 };
 
 /* It is going to be read in memory, of which the service does not learn: its access time shows it. */

@@ -26,6 +26,9 @@
 #define KEPT_FLAGS \
 	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT | O_NOATIME | O_LARGEFILE)
 
+/* Of our own: a call on a name that has to open what it works on, which nobody is told. */
+#define UNTOLD (1 << 30)
+
 static uint32_t server_flags(int flags)
 {
 	uint32_t out = 0;
@@ -37,7 +40,7 @@ static uint32_t server_flags(int flags)
 		out |= flags & O_CREAT ? OPEN_CREATE : 0;
 		out |= flags & O_EXCL ? OPEN_EXCLUSIVE : 0;
 		out |= flags & O_TRUNC ? OPEN_TRUNCATE : 0;
-		out |= OPEN_CONTENTS;
+		out |= OPEN_CONTENTS | (flags & UNTOLD ? OPEN_UNTOLD : 0);
 	}
 	if ((flags & O_TMPFILE) == O_TMPFILE)
 		return (out & ~(OPEN_CREATE | OPEN_EXCLUSIVE)) | OPEN_ANONYMOUS;
@@ -322,7 +325,7 @@ long sys_truncate(long path, long size)
 
 	if (!result && S_ISFIFO(st.st_mode))
 		return -EINVAL; /* opening it would wait */
-	result = open_any(AT_FDCWD, (const char *)path, O_WRONLY, 0, &f);
+	result = open_any(AT_FDCWD, (const char *)path, O_WRONLY | UNTOLD, 0, &f);
 	if (result)
 		return result;
 	result = size >= 0 && f->ops->truncate ? f->ops->truncate(f, size) : -EINVAL;

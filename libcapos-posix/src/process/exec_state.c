@@ -174,6 +174,8 @@ static int make_file(const struct carried *in, struct file **out)
 		return named_restore(in, out);
 	case CARRY_QUEUE:
 		return mqueue_restore(in, out);
+	case CARRY_WATCHER:
+		return inotify_restore(in, out);
 	case CARRY_TERMINAL:
 		return terminal_restore(in, out);
 	}

@@ -71,6 +71,7 @@ int cap_memory_prepare(cap_t memory, uint64_t offset, uint64_t length);
 struct cap_copied {
 	uint64_t length; /* may be less than asked for */
 	uint64_t end;    /* load: the object's size; store: the offset behind what was stored */
+	bool marked;     /* the object is (MemoryObject.mark) */
 };
 /* witness: CAP_NULL, or CAP_EGONE is the result when its object is gone.  Zeroes after an error. */
 int cap_memory_load(cap_t memory, cap_t witness, uint64_t offset, void *to, uint64_t length,
