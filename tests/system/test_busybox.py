@@ -32,6 +32,8 @@ APPLETS = [
     ("mkdir /tmp/j; cp /bin/busybox /tmp/j/; chroot /tmp/j /busybox ls /", r"busybox\n"),
     ("mkfifo /tmp/f; echo by fifo >/tmp/f & cat /tmp/f", r"by fifo\n"),
     ("script -q -c 'tty; echo inside' /tmp/t; cat /tmp/t", r"(/dev/pts/\d+\r?\ninside\r?\n){2}"),
+    ("mkdir /tmp/i; inotifyd - /tmp/i:ndmy >/tmp/io & sleep 1; echo a >/tmp/i/a; mv /tmp/i/a /tmp/i/b; rm /tmp/i/b; "
+     "sleep 1; kill $!; cut -f1,3 /tmp/io", r"n\ta\nm\ta\ny\tb\nd\tb\n"),
     ("ping -c 1 -q 127.0.0.1 | grep loss", r"1 packets transmitted, 1 packets received, 0% packet loss\n"),
     ("mkdir /tmp/w; echo page >/tmp/w/i; httpd -p 81 -h /tmp/w; printf 'GET /i HTTP/1.0\\r\\n\\r\\n' | "
      "nc 127.0.0.1 81 | tail -n 1", r"page\n"),
