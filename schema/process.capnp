@@ -160,6 +160,10 @@ interface ProcessMember {
   report @39 (report :Data) -> ();
   # The answer to all who ask the caller, at most 8192 bytes.  It is asked by bit 33 of its event (no signal's: musl keeps
   # number 34 for itself).
+
+  setDeathSignal @40 (signal :UInt32) -> ();
+  # The caller is sent this signal when its parent ends, 0: none.  A child begins with none.  invalidArgument.
+  deathSignal @41 () -> (signal :UInt32);
 }
 
 enum IpcKind { segment @0; set @1; queue @2; }

@@ -143,6 +143,28 @@ static int stop(void *object, struct msg_call *msg, const struct process_member_
 	return MSG_DEFERRED;
 }
 
+static int set_death_signal(void *object, struct msg_call *msg,
+                            const struct process_member_set_death_signal_params *in)
+{
+	struct member *m = object;
+
+	(void)msg;
+	if (in->signal > WORLD_SIGNAL_MAX)
+		return STATUS_INVALID_ARGUMENT;
+	m->death_signal = in->signal;
+	return STATUS_OK;
+}
+
+static int death_signal(void *object, struct msg_call *msg,
+                        struct process_member_death_signal_results *out)
+{
+	const struct member *m = object;
+
+	(void)msg;
+	out->signal = m->death_signal;
+	return STATUS_OK;
+}
+
 /* ---- Groups ---- */
 
 static int set_group(void *object, struct msg_call *msg,
@@ -404,4 +426,6 @@ const struct process_member_ops member_ops = {.prepare_fork = prepare_fork,
                                               .send_message = ipc_send,
                                               .receive_message = ipc_receive,
                                               .ask = report_ask,
-                                              .report = report_take};
+                                              .report = report_take,
+                                              .set_death_signal = set_death_signal,
+                                              .death_signal = death_signal};

@@ -242,15 +242,21 @@ void world_forget(struct member *m)
 	destroy(m);
 }
 
-/* Its children become the world's, which waits for nothing. */
+/* Its children become the world's, which waits for nothing; then those that asked for it hear of
+ * the end, as whoever hears of it may look who its parent is. */
 static void leave_children(struct member *m)
 {
+	struct signal_note note = {.number = m->number}; /* code 0: SI_USER */
+
 	while (m->child) {
 		struct member *child = m->child;
 
 		unlink_child(child);
+		note.signal = child->death_signal;
 		if (child->state == MEMBER_ENDED)
 			destroy(child);
+		else if (note.signal)
+			(void)world_send(child, &note); /* a full queue: as any signal */
 	}
 }
 

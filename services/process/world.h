@@ -120,6 +120,7 @@ struct member {
 	bool continued;      /* it is to be waited for as continued */
 	bool forgets, no_stops;
 	bool executed;
+	uint32_t death_signal; /* that it wants when its parent ends; 0: none */
 	uint32_t
 	        foreground; /* group of its session, the same for all of it; 0: the session's own */
 	struct usage usage;

@@ -203,8 +203,11 @@ static void one_option(const struct option *o)
 	case prctl_group:
 		judge(o->name,
 		      prctl(number,
-		            number == PR_SET_NAME || number == PR_GET_NAME ? (long)request : 0, 0,
-		            0, 0),
+		            number == PR_SET_NAME || number == PR_GET_NAME ||
+		                            number == PR_GET_PDEATHSIG
+		                    ? (long)request
+		                    : 0,
+		            0, 0, 0),
 		      EINVAL);
 		break;
 	case arch_prctl_group:

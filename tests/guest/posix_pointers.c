@@ -492,6 +492,7 @@ static void answers(void)
 	        CALL(0, OUT, sizeof(struct tms), times, HERE),
 	        CALL(0, PART_OUT, 64, getrandom, HERE, 64, 0),
 	        CALL(1, OUT, 8, arch_prctl, 0x1003 /* ARCH_GET_FS */, HERE),
+	        CALL(1, OUT, 4, prctl, PR_GET_PDEATHSIG, HERE, 0, 0, 0),
 	        CALL(1, OUT, 16, prctl, PR_GET_NAME, HERE, 0, 0, 0),
 	        CALL(1, STRING, 0, prctl, PR_SET_NAME, HERE, 0, 0, 0),
 	        CALL_WITH(child_ends, 1, OUT, 4, wait4, -1, HERE, 0, 0),

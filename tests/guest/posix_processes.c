@@ -108,6 +108,99 @@ static void orphans(void)
 	fails(waitpid(-1, NULL, 0), ECHILD, "and its grandparent does not wait for it");
 }
 
+/* ---- The end of a parent ---- */
+
+static volatile sig_atomic_t death_from, death_code;
+
+static void on_death(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	death_from = info->si_pid;
+	death_code = info->si_code;
+}
+
+/* What a child asks for, and its own child does not have; then its parent ends. */
+static void survivor(void)
+{
+	struct sigaction action = {.sa_sigaction = on_death, .sa_flags = SA_SIGINFO};
+	int wanted = -1;
+	pid_t child;
+
+	sigaction(SIGUSR1, &action, NULL);
+	shared->parent = getppid();
+	shared->values[0] = prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	prctl(PR_GET_PDEATHSIG, &wanted);
+	shared->values[1] = wanted;
+	child = fork();
+	if (!child) {
+		prctl(PR_GET_PDEATHSIG, &wanted);
+		_exit(wanted);
+	}
+	shared->values[2] = exits(child, 0);
+	shared->ready = 1;
+	for (int i = 0; i < 5000 && !death_from; i++)
+		usleep(2000);
+	shared->values[3] = death_from == shared->parent && death_code == SI_USER;
+	shared->values[4] = getppid() != shared->parent;
+	shared->ready = 2;
+	_exit(0);
+}
+
+static void parents_death(void)
+{
+	int wanted = -1;
+	pid_t middle;
+
+	ok(prctl(PR_GET_PDEATHSIG, &wanted) == 0 && wanted == 0,
+	   "no signal comes at a parent's end unless it was asked for");
+	fails(prctl(PR_SET_PDEATHSIG, 65), EINVAL, "PR_SET_PDEATHSIG of no signal");
+	fails(prctl(PR_SET_PDEATHSIG, -1), EINVAL, "PR_SET_PDEATHSIG of a negative number");
+	memset((void *)shared, 0, sizeof(*shared));
+	middle = fork();
+	if (!middle) {
+		if (!fork())
+			survivor();
+		settle(&shared->ready, 1);
+		_exit(0);
+	}
+	ok(exits(middle, 0) && shared->values[0] == 0 && shared->values[1] == SIGUSR1,
+	   "PR_SET_PDEATHSIG is kept");
+	ok(shared->values[2], "a child does not inherit it");
+	settle(&shared->ready, 2);
+	ok(shared->values[3], "the signal comes from the parent that ended");
+	ok(shared->values[4], "and finds another parent");
+}
+
+/* The signal is kept by execve, and ends the program that it made. */
+static void parents_death_after_exec(void)
+{
+	char *const arguments[] = {(char *)self, "death", NULL};
+	int fds[2];
+	char byte = 0;
+	pid_t middle;
+
+	if (pipe(fds))
+		return;
+	middle = fork();
+	if (!middle) {
+		if (!fork()) {
+			dup2(fds[1], 1);
+			close(fds[0]);
+			close(fds[1]);
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			execv(self, arguments);
+			_exit(1);
+		}
+		close(fds[1]);
+		_exit(read(fds[0], &byte, 1) == 1 ? byte : 0);
+	}
+	close(fds[1]);
+	ok(exits(middle, SIGKILL), "execve keeps PR_SET_PDEATHSIG");
+	ok(read(fds[0], &byte, 1) == 0, "SIGKILL at the parent's end ends the program");
+	close(fds[0]);
+}
+
 static void depth(void)
 {
 	pid_t child = fork(), victim;
@@ -429,6 +522,14 @@ static int executed(int argc, char **argv)
 		                       !strcmp(argv[3], "7")
 		               ? 55
 		               : 1;
+	if (!strcmp(argv[1], "death")) {
+		int wanted = 0;
+
+		prctl(PR_GET_PDEATHSIG, &wanted);
+		if (write(1, &(char){(char)wanted}, 1) == 1)
+			sleep(20);
+		return 1;
+	}
 	if (!strcmp(argv[1], "plain"))
 		return argc == 2 && !strcmp(argv[0], "x") ? 56 : 1;
 	if (!strcmp(argv[1], "count")) {
@@ -702,6 +803,8 @@ int main(int argc, char **argv)
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 	              0);
 	orphans();
+	parents_death();
+	parents_death_after_exec();
 	depth();
 	relatives();
 	groups();

@@ -439,6 +439,26 @@ static void stopping_and_going_on(void **state)
 	assert_int_equal(kills, 1);
 }
 
+static void an_end_of_the_parent_is_signalled_to_who_asked(void **state)
+{
+	struct member *a = first(), *b = child_of(a), *c, *d, *e;
+	struct signal_note note;
+	(void)state;
+
+	c = child_of(b);
+	d = child_of(b);
+	c->death_signal = 10;
+	assert_int_equal(child_of(c)->death_signal, 0); /* it is not inherited */
+	e = child_of(b);
+	e->death_signal = WORLD_SIGKILL;
+	b->death_signal = 10; /* its own end is not its parent's */
+	world_ended(b, 0, 0, 0);
+	assert_true(world_take_signal(c, WORLD_SIGNAL_BIT(10), &note));
+	assert_true(note.number == b->number && note.code == 0 && !c->parent);
+	assert_int_equal(d->queued, 0);
+	assert_int_equal(kills, 1);
+}
+
 /* ---- Limits ---- */
 
 static void limits_go_down_and_are_inherited(void **state)
@@ -631,6 +651,7 @@ int main(void)
 	        TEST(a_stopped_group_that_is_orphaned_goes_on),
 	        TEST(signals_name_their_senders),
 	        TEST(stopping_and_going_on),
+	        TEST(an_end_of_the_parent_is_signalled_to_who_asked),
 	        TEST(limits_go_down_and_are_inherited),
 	        TEST(memory_runs_out),
 	        TEST(anything_in_any_order),

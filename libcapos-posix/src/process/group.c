@@ -120,6 +120,35 @@ static long send(long target, int signal, int code, uint64_t value)
 	return world_errno(result, -ESRCH);
 }
 
+long world_set_death_signal(uint32_t signal)
+{
+	const struct process_member_set_death_signal_params params = {.signal = signal};
+	int result;
+
+	if (!world_exists())
+		return -EPERM;
+	do {
+		result = process_member_set_death_signal(world_member(), &params, NULL);
+	} while (world_again(result));
+	return world_errno(result, -ESRCH);
+}
+
+long world_death_signal(uint32_t *signal)
+{
+	struct process_member_death_signal_results results;
+	int result;
+
+	if (!world_exists())
+		return -EPERM;
+	do {
+		result = process_member_death_signal(world_member(), &results, NULL);
+	} while (world_again(result));
+	if (result)
+		return world_errno(result, -ESRCH);
+	*signal = results.signal;
+	return 0;
+}
+
 long sys_kill(long pid, long signal)
 {
 	pid = (int)pid;

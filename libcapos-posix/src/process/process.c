@@ -304,6 +304,21 @@ static long set_dumpable(long on)
 	return 0;
 }
 
+static long set_death_signal(long signal)
+{
+	if ((unsigned long)signal > SIGNAL_MAX)
+		return -EINVAL;
+	return world_set_death_signal((uint32_t)signal);
+}
+
+static long get_death_signal(long out)
+{
+	uint32_t signal;
+	long result = world_death_signal(&signal);
+
+	return result ? result : user_put(out, &signal);
+}
+
 long sys_prctl(long option, long second, long third, long fourth, long fifth)
 {
 	switch (option) {
@@ -311,6 +326,10 @@ long sys_prctl(long option, long second, long third, long fourth, long fifth)
 		return set_name(second);
 	case PR_GET_NAME:
 		return user_put(second, &thread_name);
+	case PR_SET_PDEATHSIG:
+		return set_death_signal(second);
+	case PR_GET_PDEATHSIG:
+		return get_death_signal(second);
 	case PR_GET_DUMPABLE:
 		return dumpable;
 	case PR_SET_DUMPABLE:

@@ -27,6 +27,9 @@ void report_give(void);
 void world_take_signals(uint64_t bits, signal_arrived *arrived);
 /* Stopped by that signal; comes back when it is continued. */
 void world_stop(int signal, bool own);
+/* The signal that it gets when its parent ends; 0: none.  0 or -errno. */
+long world_set_death_signal(uint32_t signal);
+long world_death_signal(uint32_t *signal);
 /* SIGCHLD's action has changed. */
 void world_child_action(void);
 
