@@ -226,7 +226,7 @@ static void test_shown_size(void)
 {
 	struct memory_object_resize_params larger = {.size = 5 * PAGE + 1};
 	struct memory_object_resize_params smaller = {.size = 3};
-	cap_t memory, shown, again;
+	cap_t memory, shown, again, client;
 	const uint64_t *size;
 	void *page;
 	cap_memory_create(PAGE, &memory);
@@ -243,6 +243,18 @@ static void test_shown_size(void)
 	       "which only the kernel writes");
 	tap_ok(memory_object_resize(memory, &larger, NULL) == CAP_OK && *size == 5 * PAGE + 1,
 	       "for as many as asked");
+	struct memory_object_mark_params mark = {.marked = true};
+	struct cap_copied copied;
+	tap_ok(size[1] == 0 && memory_object_mark(memory, &mark, NULL) == CAP_OK && size[1] != 0 &&
+	               cap_memory_store(memory, CAP_NULL, false, 0, "x", 1, &copied) == CAP_OK &&
+	               copied.marked &&
+	               cap_memory_load(memory, CAP_NULL, 0, &mark, 0, &copied) == CAP_OK &&
+	               copied.marked,
+	       "who stores, loads or has the page mapped sees that the object is marked");
+	cap_copy(memory, RW | CAP_RIGHT_CALL, &client);
+	tap_equal(memory_object_mark(client, &mark, NULL), CAP_ERIGHTS,
+	          "which only its owner marks");
+	cap_release(client);
 	cap_release(memory);
 	tap_ok(*size == 5 * PAGE + 1, "the page outlasts the object for who has mapped it");
 	tap_equal(cap_memory_show_size(BOOT, &memory), CAP_ETYPE,
