@@ -137,7 +137,8 @@ static void wait_for_builders(void)
 		cap_signal(chain.event, 2ull << i);
 		cap_wait(chain.event, 1, CAPOS_FOREVER, &bits);
 	}
-	process_end_threads(CAP_SELF, NULL); /* one may run yet, on a stack that the next builder gets */
+	/* One may run yet, on a stack that the next builder gets. */
+	process_end_threads(CAP_SELF, NULL);
 	cap_release(chain.event);
 }
 

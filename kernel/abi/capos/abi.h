@@ -173,8 +173,8 @@ enum capos_op {
 	 * recv_addr, recv_len: where its bytes go; witness: CAP_NULL, or a capability without which
 	 * the object is not to be read any more: what CAP_OP_NOP says of it comes first.  Completes
 	 * with length: bytes copied, fewer at the object's end or where the memory cannot be
-	 * written (CAP_EFAULT: not the first byte); value: the object's size; ncaps: not 0 when the object
-	 * is marked (MemoryObject.mark). */
+	 * written (CAP_EFAULT: not the first byte); value: the object's size; ncaps: not 0 when the
+	 * object is marked (MemoryObject.mark). */
 	CAP_OP_LOAD = 14,
 	/* cap: MemoryObject with WRITE right, as made by createMemory, createSparse or slice (else
 	 * CAP_ETYPE); arg: offset, or with CAPOS_SQE_APPEND the object's end; send_addr, send_len:

@@ -25,7 +25,8 @@ struct contents {
 	bool marked; /* the last load or store found that somebody watches */
 };
 
-/* It is going to be read in memory, of which the service does not learn: its access time shows it. */
+/* It is going to be read in memory, of which the service does not learn: its access time shows
+ * it. */
 void contents_note_read(struct contents *c);
 /* As pread: bytes, 0 at the end, or -errno. */
 ssize_t contents_read(struct contents *c, const struct iovec *iov, int n, uint64_t offset);
