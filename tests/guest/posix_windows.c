@@ -198,12 +198,17 @@ static void offsets(int fd)
 {
 	char byte = 0;
 	bool good = true;
+	int only;
 
 	for (int i = 0; i < AGAIN; i++)
 		good = good && lseek(fd, 3, SEEK_SET) == 3 && read(fd, &byte, 1) == 1 &&
 		       byte == 'a' && lseek(fd, 0, SEEK_CUR) == 4;
 	ok(good, "the offset moves");
 	ok(lseek(fd, 0, SEEK_END) == 3 * PAGE + 3 && read(fd, &byte, 1) == 0, "up to the end");
+	only = open(PATH, O_WRONLY);
+	ok(lseek(only, 0, SEEK_END) == 3 * PAGE + 3 && lseek(only, -1, SEEK_END) == 3 * PAGE + 2,
+	   "which who may only write finds, too");
+	close(only);
 }
 
 int main(void)

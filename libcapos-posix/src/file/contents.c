@@ -84,6 +84,8 @@ int contents_size(struct contents *c, uint64_t *size)
 
 	if (c->object)
 		result = errno_of(cap_memory_load(c->object, c->file, 0, NULL, 0, &copied));
+	if (result == -EACCES) /* it is open to be written alone: nothing is appended */
+		result = errno_of(cap_memory_store(c->object, c->file, true, 0, NULL, 0, &copied));
 	*size = copied.end;
 	return result;
 }
