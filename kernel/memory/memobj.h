@@ -39,7 +39,7 @@ struct memobj {
 	bool code;
 	/* Reading it makes no frames: as a file's holes. */
 	bool sparse;
-	bool marked;     /* who loads from it or stores to it is told so, and nothing else */
+	bool marked;     /* load and store return it; nothing else depends on it */
 	uint64_t size;   /* bytes as asked for */
 	uint64_t npages; /* size in pages, rounded up; at most MEMOBJ_PAGES_MAX */
 	bool committed;

@@ -143,7 +143,7 @@ bool window_read(struct window *w, cap_t object, void *to, size_t length, uint64
 	if (!w->base && (w->again < AGAIN_MIN || w->refused || !open_window(w, object)))
 		return false;
 	if (__atomic_load_n(&w->size[1], __ATOMIC_RELAXED))
-		return false; /* somebody is to be told */
+		return false; /* the service is to be notified */
 	size = __atomic_load_n(w->size, __ATOMIC_ACQUIRE);
 	if (offset >= size)
 		length = 0;

@@ -99,10 +99,11 @@ static ssize_t put(void *context, void *from, size_t length, size_t before)
 {
 	struct pipe_shared *p = context;
 	size_t done = 0, left = 0;
+	uint32_t room;
 
 	(void)before;
-	while (done < length && room_of(p) && !left) {
-		uint32_t run = run_of(p->tail, length - done, room_of(p));
+	while (done < length && !left && (room = room_of(p)) != 0) {
+		uint32_t run = run_of(p->tail, length - done, room);
 
 		left = posix_user_copy(p->data + p->tail % PIPE_CAPACITY, (uint8_t *)from + done,
 		                       run);

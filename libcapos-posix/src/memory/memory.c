@@ -61,8 +61,11 @@ static long map_object(cap_t memory, long address, size_t length, long protectio
 		cap_release(memory);
 		return -EPERM;
 	}
-	if (fixed && !(flags & MAP_FIXED_NOREPLACE))
+	if (fixed && !(flags & MAP_FIXED_NOREPLACE)) {
 		cap_memory_unmap((void *)where, length);
+		/* Also if nothing comes there: the library's own pages may then. */
+		window_forget(where, where + PAGES_SIZE(length));
+	}
 	result = cap_memory_map_near(memory, offset, length, access, private_copy, &where);
 	if (result && where && !fixed) {
 		where = 0;
