@@ -78,6 +78,10 @@ interface Directory {
   # the file or directory, and for a directory about its entries.  Who can name a file by a Directory may read it, and so
   # may watch it.  If the Watcher watches it already, its mask is changed; exists: with watchNew.  directory: notDirectory
   # for anything else.  noSpace: it has 8192 watches, or the session's account has no more.
+  linkFile @23 (key :UInt64, path :Text) -> ();
+  # The file whose File was offered with this key in this session (File.offer) has this name too from now on; the offer is
+  # taken.  noEntry: there is no such offer; or the file lost its last name, or was made never to have one.
+  # notSupported by a Directory of a volume.
 }
 
 interface Watcher {
@@ -156,7 +160,8 @@ const openDirectory :UInt32 = 32;
 const openNoFollow :UInt32 = 64;
 const openContents :UInt32 = 128;
 const openUntold :UInt32 = 512;     # those who watch are told neither of the opening nor of the closing
-const openAnonymous :UInt32 = 256;  # path names a directory: a new file that has no name in it
+const openAnonymous :UInt32 = 256;  # path names a directory: a new file that has no name in it; with openExclusive it
+                                    # never gets one
 
 enum FileType { unknown @0; regular @1; directory @2; symlink @3; fifo @4; characterDevice @5; blockDevice @6; socket @7; }
 
@@ -230,6 +235,10 @@ interface File {
   used @18 (read :Bool, written :Bool) -> ();
   # That the client loaded from or stored to the contents, for those who watch the file: to be told when load or store
   # answers with a mark, and not needed otherwise.
+  offer @19 (key :UInt64) -> ();
+  # Before Directory.linkFile: the key says there which file is meant, since a server does not see whether a capability
+  # that it receives is one of its own.  Of the caller's choice and nobody else's business, so at random, and not 0.
+  # notSupported by a File of a volume.
 }
 
 enum LockType { unlock @0; read @1; write @2; }

@@ -142,7 +142,7 @@ static int open_anonymous(struct msg_call *call, const struct place *place,
 		return STATUS_NO_ENTRY;
 	if (place->inode->type != FILE_TYPE_DIRECTORY)
 		return STATUS_NOT_DIRECTORY;
-	status = tree_make_anonymous(&files.tree, in->mode, &file);
+	status = tree_make_anonymous(&files.tree, in->mode, in->flags & OPEN_EXCLUSIVE, &file);
 	if (status)
 		return status;
 	status = give_handle(call, file, NULL, in->flags & (OPEN_READ | OPEN_WRITE),
@@ -472,6 +472,26 @@ static int directory_link(void *object, struct msg_call *call,
 	return told(status, WATCH_CREATE, &to);
 }
 
+static int directory_link_file(void *object, struct msg_call *call,
+                               const struct directory_link_file_params *in)
+{
+	struct handle *file;
+	struct place to;
+	int status = resolve_new(object, in->path, false, &to);
+
+	(void)call;
+	if (status)
+		return status;
+	file = handle_offered(&files.handles, (uint16_t)files.session, in->key);
+	if (!file)
+		return STATUS_NO_ENTRY;
+	file->offered = 0;
+	status = tree_link(&files.tree, file->inode, to.directory, to.text, to.length);
+	if (!status)
+		watching_self(WATCH_ATTRIBUTES, file->inode);
+	return told(status, WATCH_CREATE, &to);
+}
+
 static int directory_symlink(void *object, struct msg_call *call,
                              const struct directory_symlink_params *in)
 {
@@ -699,4 +719,5 @@ const struct directory_ops directory_ops = {
         .volumes = directory_volumes,
         .make_watcher = directory_make_watcher,
         .watch = directory_watch,
+        .link_file = directory_link_file,
 };

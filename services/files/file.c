@@ -280,6 +280,17 @@ static int file_path(void *object, struct msg_call *call, struct file_path_resul
 	return STATUS_OK;
 }
 
+static int file_offer(void *object, struct msg_call *call, const struct file_offer_params *in)
+{
+	struct handle *file = object;
+
+	(void)call;
+	if (!in->key)
+		return STATUS_INVALID_ARGUMENT;
+	file->offered = in->key;
+	return STATUS_OK;
+}
+
 /* ---- Locks ---- */
 
 static struct lock_list **locks_of(void *object)
@@ -325,6 +336,7 @@ const struct file_ops file_ops = {
         .allocate = file_allocate,
         .path = file_path,
         .used = file_used,
+        .offer = file_offer,
         .lock = file_lock,
         .find_lock = file_find_lock,
         .stop_waiting = file_stop_waiting,

@@ -32,6 +32,7 @@ int handle_open(struct handle_table *table, struct inode *inode, struct inode *r
 	handle->of_top = false;
 	handle->flags = flags;
 	handle->stores = false;
+	handle->offered = 0;
 	handle->session = session;
 	handle->generation = handle->generation % GENERATION_MAX + 1;
 	table->of_session[session]++;
@@ -50,6 +51,17 @@ struct handle *handle_find(struct handle_table *table, uint64_t word)
 	    table->handles[index].generation != word >> 32)
 		return NULL;
 	return &table->handles[index];
+}
+
+struct handle *handle_offered(struct handle_table *table, uint16_t session, uint64_t key)
+{
+	for (uint32_t i = 0; key && i < table->used; i++) {
+		struct handle *handle = &table->handles[i];
+
+		if (handle->inode && handle->offered == key && handle->session == session)
+			return handle;
+	}
+	return NULL;
 }
 
 /* What clients stored by themselves is found out now; after the last handle nothing is left that

@@ -13,7 +13,7 @@
 #define HANDLE_ROOT 1u
 /* Words with this bit are of sessions; no handle has it. */
 #define HANDLE_SESSION_BIT (1ull << 63)
-/* For all clients together, 72 bytes each; the first in a machine with MEMORY_FULL. */
+/* For all clients together, 80 bytes each; the first in a machine with MEMORY_FULL. */
 #define HANDLES_MAX   8192u
 #define HANDLES_LEAST 1024u
 /* A session is a program and the processes that it makes: several with their fill of descriptors
@@ -35,6 +35,7 @@ struct handle {
 	uint32_t generation;
 	uint32_t next_free; /* index + 1 */
 	uint16_t session;   /* that pays for what is written through it */
+	uint64_t offered;   /* the key of File.offer; 0: none */
 };
 
 struct handle_table {
@@ -50,6 +51,8 @@ int handle_open(struct handle_table *table, struct inode *inode, struct inode *r
                 uint16_t session, uint64_t *word);
 /* NULL: no such handle. */
 struct handle *handle_find(struct handle_table *table, uint64_t word);
+/* The one of that session that was offered with this key; NULL: none. */
+struct handle *handle_offered(struct handle_table *table, uint16_t session, uint64_t key);
 /* An unknown word is no error. */
 void handle_close(struct handle_table *table, struct tree *tree, uint64_t word);
 

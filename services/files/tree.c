@@ -329,11 +329,12 @@ int tree_open_fifo(struct tree *tree, struct inode *fifo)
 	return data_truncate(&fifo->data, tree->slab->source, FIFO_BYTES);
 }
 
-int tree_make_anonymous(struct tree *tree, uint32_t mode, struct inode **out)
+int tree_make_anonymous(struct tree *tree, uint32_t mode, bool for_good, struct inode **out)
 {
 	*out = inode_create(tree, FILE_TYPE_REGULAR, mode);
 	if (!*out)
 		return STATUS_NO_SPACE;
+	(*out)->nameless = !for_good;
 	inode_hold(*out);
 	return STATUS_OK;
 }
@@ -387,10 +388,13 @@ int tree_link(struct tree *tree, struct inode *inode, struct inode *directory, c
 		return status;
 	if (inode->type == FILE_TYPE_DIRECTORY)
 		return STATUS_NOT_PERMITTED;
+	if (!inode->links && !inode->nameless)
+		return STATUS_NO_ENTRY;
 	struct name *name = name_create(tree, text, length);
 	if (!name)
 		return STATUS_NO_SPACE;
 	name_enter(tree, name, directory, inode);
+	inode->nameless = false;
 	inode->change_ns = tree->now_ns;
 	return STATUS_OK;
 }

@@ -62,6 +62,7 @@ struct inode {
 	int64_t access_ns, modify_ns, change_ns; /* Unix time */
 	struct lock_list *locks;                 /* NULL: none, and nobody waits */
 	struct watch *watches;                   /* watch.h */
+	bool nameless;                           /* it has no name and may still get one */
 	union {
 		struct data data;
 		struct directory directory;
@@ -136,8 +137,9 @@ int tree_make_fifo(struct tree *tree, struct inode *directory, const char *text,
                    uint32_t mode);
 /* Gives a FIFO its data when nobody has had it open before. */
 int tree_open_fifo(struct tree *tree, struct inode *fifo);
-/* One without a name, which lives while it is held; the caller holds it. */
-int tree_make_anonymous(struct tree *tree, uint32_t mode, struct inode **out);
+/* One without a name, which lives while it is held; the caller holds it.  for_good: tree_link gives
+ * it none. */
+int tree_make_anonymous(struct tree *tree, uint32_t mode, bool for_good, struct inode **out);
 int tree_make_directory(struct tree *tree, struct inode *directory, const char *text,
                         uint32_t length, uint32_t mode, struct inode **out);
 int tree_make_symlink(struct tree *tree, struct inode *directory, const char *text, uint32_t length,

@@ -37,6 +37,7 @@ for name in \
 	fork \
 	hardening \
 	inotify \
+	links \
 	locks \
 	maps \
 	memory \

@@ -305,12 +305,6 @@ static void paths(void)
 	judge("pipe2 O_DIRECT", pipe2(pair, O_DIRECT), EINVAL);
 	judge("pipe2 O_NOTIFICATION_PIPE", pipe2(pair, O_EXCL), EINVAL);
 	fails(pipe2(pair, O_APPEND), EINVAL, "an unknown flag of pipe2 is EINVAL");
-	symlink("/tmp/absent", "/tmp/absent.link");
-	judge("linkat AT_EMPTY_PATH", linkat(files[REGULAR], "", AT_FDCWD, "/tmp/x", AT_EMPTY_PATH),
-	      EINVAL);
-	judge("linkat AT_SYMLINK_FOLLOW of a symbolic link",
-	      linkat(AT_FDCWD, "/tmp/absent.link", AT_FDCWD, "/tmp/x", AT_SYMLINK_FOLLOW),
-	      EOPNOTSUPP);
 	if (!pipe(pair))
 		judge("fcntl F_SETPIPE_SZ of more than 65536 bytes",
 		      fcntl(pair[1], F_SETPIPE_SZ, 65537), EPERM);

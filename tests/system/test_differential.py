@@ -26,7 +26,7 @@ if os.geteuid() == 0:
 # upstream's musl does not promise: a fork beside threads that make threads ends there by chance.
 PROGRAMS = ("cancel", "contents", "databases", "devices", "eventfds", "faults", "fds", "fifo", "files", "fork", "hardening",
             "inotify",
-            "locks", "maps", "memory", "mqueue", "processes", "ptys", "queued", "remap", "resident", "signals", "socketpair",
+            "links", "locks", "maps", "memory", "mqueue", "processes", "ptys", "queued", "remap", "resident", "signals", "socketpair",
             "splice", "stress", "sysv", "threads", "time", "timers", "unix", "vfork",
             "wakes", "windows")
 LIBRARY = """

@@ -18,7 +18,6 @@
 	SUBJECT(PIPE, "pipe2")                       \
 	SUBJECT(MEMFD, "memfd_create")               \
 	SUBJECT(FALLOCATE, "fallocate")              \
-	SUBJECT(LINKAT, "linkat")                    \
 	SUBJECT(PREADV2, "preadv2")                  \
 	SUBJECT(PWRITEV2, "pwritev2")                \
 	SUBJECT(CLOSE_RANGE, "close_range")          \
@@ -71,7 +70,7 @@ enum absent_other {
 	ABSENT_RAW_PROTOCOL,
 	ABSENT_TCP_DISCONNECT,
 	ABSENT_OPTION_OF_KIND,
-	ABSENT_LINK_FOLLOW,
+	ABSENT_LINK_IN_VOLUME,
 	ABSENT_SIGNAL_STACK_AUTODISARM,
 	ABSENT_CLOCK_OF_OTHER,
 	ABSENT_WATCH,

@@ -43,7 +43,7 @@ static uint32_t server_flags(int flags)
 		out |= OPEN_CONTENTS | (flags & UNTOLD ? OPEN_UNTOLD : 0);
 	}
 	if ((flags & O_TMPFILE) == O_TMPFILE)
-		return (out & ~(OPEN_CREATE | OPEN_EXCLUSIVE)) | OPEN_ANONYMOUS;
+		return (out & ~OPEN_CREATE) | OPEN_ANONYMOUS;
 	out |= flags & O_DIRECTORY ? OPEN_DIRECTORY : 0;
 	out |= flags & O_NOFOLLOW ? OPEN_NO_FOLLOW : 0;
 	return out;
@@ -288,7 +288,7 @@ long sys_memfd_create(long name, long flags)
 	if (!path_files())
 		return -EACCES;
 	path_start_at(&w, path_files(), "/");
-	result = open_from(w, O_TMPFILE | O_RDWR, 0777, &f);
+	result = open_from(w, O_TMPFILE | O_RDWR | O_EXCL, 0777, &f);
 	if (result)
 		return result;
 	result = fd_install(f, 0, flags & MFD_CLOEXEC);

@@ -283,17 +283,6 @@ long sys_rename(long from, long to)
 	return sys_renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
-/* AT_SYMLINK_FOLLOW: the service does not follow, so a symlink is refused rather than linked. */
-static int check_no_symlink(const struct two_paths *paths)
-{
-	struct stat st;
-	int result = path_stat(paths->base, paths->from.ptr, false, &st);
-
-	if (result)
-		return result;
-	return S_ISLNK(st.st_mode) ? (int)absent(ABSENT_LINK_FOLLOW) : 0;
-}
-
 static int ask_link(const struct two_paths *paths, long unused)
 {
 	const struct directory_link_params params = {.from = paths->from, .to = paths->to};
@@ -303,22 +292,115 @@ static int ask_link(const struct two_paths *paths, long unused)
 	return directory_link(paths->base, &params, &call);
 }
 
-long sys_linkat(long from_fd, long from, long to_fd, long to, long flags)
+static int link_names(long from_fd, const char *from, long to_fd, long to)
 {
 	struct two_paths paths;
-	int result;
+	int result = two_paths(&paths, from_fd, (long)from, to_fd, to);
 
-	if (flags & ~AT_SYMLINK_FOLLOW) {
-		result = (int)absent_flags(ABSENT_LINKAT, (unsigned long)flags);
-		return result ? result : -EINVAL;
-	}
-	result = two_paths(&paths, from_fd, from, to_fd, to);
-	if (!result && flags & AT_SYMLINK_FOLLOW)
-		result = check_no_symlink(&paths);
 	if (!result)
 		result = two_paths_ask(&paths, 0, ask_link);
 	two_paths_end(&paths);
 	return result;
+}
+
+/* So that the service knows which file is meant.  0 or -errno. */
+static int offer(cap_t file, uint64_t *key)
+{
+	struct file_offer_params params;
+	struct capos_call call = FILES_CALL();
+	long got = sys_getrandom((long)key, sizeof(*key), 0);
+	int result;
+
+	if (got < 0)
+		return (int)got;
+	*key |= 1; /* 0 is no key */
+	params.key = *key;
+	result = file_offer(file, &params, &call);
+	return result == STATUS_NOT_SUPPORTED ? (int)absent(ABSENT_LINK_IN_VOLUME)
+	                                      : errno_of(result);
+}
+
+/* Names what is open, with or without a name. */
+static int link_open_file(int fd, long to_fd, long to)
+{
+	struct directory_link_file_params params;
+	struct file *f = fd_file(fd);
+	struct path_walk w;
+	int result;
+
+	if (!f && fd != AT_FDCWD)
+		return -EBADF;
+	if (!f || file_directory(f))
+		return -EPERM;
+	if (!file_object(f))
+		return -EXDEV;
+	result = offer(file_object(f), &params.key);
+	if (!result)
+		result = path_start(&w, (int)to_fd, (const char *)to);
+	if (result)
+		return result;
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_link_file(w.base, &params, &call);
+	} while (path_goes_on(&w, false, &result));
+	return result == -EOPNOTSUPP ? -EXDEV : result; /* to a volume */
+}
+
+/* A path without links in it: 1 when it is none of the library's own, which may be a descriptor. */
+static int link_own(const char *path, bool follow, long to_fd, long to)
+{
+	int fd = follow ? device_descriptor(path) : -1;
+	struct stat st;
+
+	if (fd >= 0)
+		return fd_file(fd) ? link_open_file(fd, to_fd, to) : -ENOENT;
+	return device_stat(path, &st) && made_files.stat(path, false, &st) ? 1 : -EXDEV;
+}
+
+/* The service does not follow a link in the last place. */
+static int link_followed(long from_fd, const char *from, long to_fd, long to)
+{
+	char *resolved = NULL;
+	struct stat st;
+	cap_t base;
+	int result = path_base((int)from_fd, from, &base);
+
+	if (!result)
+		result = path_stat(base, from, false, &st);
+	if (result && result != -ENXIO)
+		return result;
+	if (!result && !S_ISLNK(st.st_mode))
+		return link_names(from_fd, from, to_fd, to);
+	resolved = path_resolve((int)from_fd, from);
+	if (!resolved)
+		return -ENOMEM;
+	result = link_own(resolved, true, to_fd, to);
+	if (result == 1)
+		result = link_names(AT_FDCWD, resolved, to_fd, to);
+	posix_free(resolved);
+	return result;
+}
+
+long sys_linkat(long from_fd, long from, long to_fd, long to, long flags)
+{
+	const bool follow = flags & AT_SYMLINK_FOLLOW;
+	const char *path = (const char *)from;
+	char made[PATH_BYTES];
+	int result;
+
+	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	result = path_check(path);
+	if (result)
+		return result;
+	if (!*path && flags & AT_EMPTY_PATH)
+		return link_open_file((int)from_fd, to_fd, to);
+	result = link_own(path_of_made((int)from_fd, path, made), follow, to_fd, to);
+	if (result <= 0)
+		return result;
+	return follow ? link_followed(from_fd, path, to_fd, to)
+	              : link_names(from_fd, path, to_fd, to);
 }
 
 long sys_link(long from, long to)
