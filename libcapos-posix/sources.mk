@@ -95,6 +95,7 @@ POSIX_C = \
 	libcapos-posix/src/file/pipe_open.c \
 	libcapos-posix/src/file/inotify.c \
 	libcapos-posix/src/file/mqueue.c \
+	libcapos-posix/src/file/mqueue_notice.c \
 	libcapos-posix/src/file/mqueue_open.c \
 	libcapos-posix/src/file/range.c \
 	libcapos-posix/src/file/splice.c \
@@ -200,6 +201,7 @@ POSIX_INTERFACES = \
 POSIX_OVERLAY = \
 	arch/x86_64/syscall_arch.h \
 	src/env/capos_auxv.c \
+	src/mq/mq_notify.c \
 	src/network/res_msend.c \
 	src/process/vfork.c \
 	src/signal/x86_64/restore.s \

@@ -8,10 +8,13 @@
 #include <limits.h>
 #include <mqueue.h>
 #include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -250,6 +253,77 @@ static void notices(void)
 	mq_close(q);
 }
 
+static sem_t called;
+static pthread_t called_in;
+static int called_value, calls;
+
+static void call(union sigval value)
+{
+	called_in = pthread_self();
+	called_value = value.sival_int;
+	calls++;
+	sem_post(&called);
+}
+
+static int is_called(int milliseconds)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += milliseconds / 1000;
+	until.tv_nsec += milliseconds % 1000 * 1000000L;
+	if (until.tv_nsec >= 1000000000)
+		until.tv_sec++, until.tv_nsec -= 1000000000;
+	return sem_timedwait(&called, &until) == 0;
+}
+
+static void notices_in_threads(void)
+{
+	struct sigevent e = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = call};
+	struct sigevent raw = {.sigev_notify = SIGEV_THREAD, .sigev_signo = 999};
+	mqd_t q = make(4, 64, 0), second = mq_open(NAME, O_RDWR);
+	pthread_attr_t attributes;
+	char buffer[64];
+	pid_t child;
+
+	sem_init(&called, 0, 0);
+	raw.sigev_value.sival_ptr = buffer;
+	e.sigev_value.sival_int = 7;
+	ok(!mq_notify(q, &e), "a function is asked for");
+	fails(mq_notify(second, &e), EBUSY, "once");
+	fails(mq_notify(999, &e), EBADF, "of what is no queue");
+	fails(syscall(SYS_mq_notify, q, &raw), EBADF, "the bare call wants a socket");
+	raw.sigev_signo = 1;
+	ok(syscall(SYS_mq_notify, q, &raw) == -1, "of its own kind");
+	ok(!is_called(50) && calls == 0, "without a message it is not called");
+	ok(!mq_send(q, "x", 1, 0) && is_called(5000) && calls == 1, "a message calls it");
+	ok(called_value == 7 && !pthread_equal(called_in, pthread_self()),
+	   "with its value, in a thread of its own");
+	ok(mq_receive(q, buffer, 64, NULL) == 1 && !mq_send(q, "x", 1, 0) && !is_called(50),
+	   "the next does not");
+	mq_receive(q, buffer, 64, NULL);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 65536);
+	e.sigev_notify_attributes = &attributes;
+	e.sigev_value.sival_int = 8;
+	ok(!mq_notify(q, &e), "again, with attributes");
+	child = fork();
+	if (!child)
+		_exit(mq_send(q, "x", 1, 0) ? 1 : 0);
+	waitpid(child, NULL, 0);
+	ok(is_called(5000) && called_value == 8, "another process's message calls it");
+	mq_receive(q, buffer, 64, NULL);
+	ok(!mq_notify(q, &e) && !mq_notify(q, NULL) && !mq_send(q, "x", 1, 0) && !is_called(50),
+	   "what was taken back is not called");
+	mq_receive(q, buffer, 64, NULL);
+	ok(!mq_notify(second, &e) && !mq_close(second) && !mq_send(q, "x", 1, 0) && !is_called(50),
+	   "nor when the descriptor is closed");
+	mq_receive(q, buffer, 64, NULL);
+	ok(!mq_notify(q, &e) && !mq_send(q, "x", 1, 0) && is_called(5000) && calls == 3,
+	   "which another may be asked of then");
+	mq_close(q);
+}
+
 /* Exec closes one descriptor and keeps the other, for which a flag was taken away. */
 static void across_exec(char *self)
 {
@@ -283,6 +357,7 @@ int main(int argc, char **argv)
 	waits();
 	processes();
 	notices();
+	notices_in_threads();
 	across_exec(argv[0]);
 	mq_unlink(NAME);
 	return tap_finish();

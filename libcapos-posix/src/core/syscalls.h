@@ -21,6 +21,9 @@
 #define SYS_resolve 0x43415000l
 /* vfork with where its caller's frame is, made by overlay/src/process/vfork.c. */
 #define SYS_vfork_from 0x43415001l
+/* mq_notify with SIGEV_THREAD; a descriptor, of which one byte is read when a message has come, and
+ * none when the notice was taken back. */
+#define SYS_mq_notice 0x43415002l
 
 /* A line that is longer than the others leaves them as they are. */
 /* clang-format off */
@@ -158,6 +161,7 @@
 	SYSCALL(mq_timedsend, 5, RESTART, files)   \
 	SYSCALL(mq_timedreceive, 5, RESTART, files) \
 	SYSCALL(mq_notify, 2, ONCE, files)         \
+	SYSCALL(mq_notice, 1, ONCE, files)         \
 	SYSCALL(mq_getsetattr, 3, ONCE, files)     \
 	SYSCALL(memfd_create, 2, ONCE, memory)     \
 	SYSCALL(brk, 1, ONCE, memory)              \

@@ -17,9 +17,9 @@
 #include "file/mqueue.h"
 #include "signal/signal.h"
 
-static struct message_queue *mqueue_of(const struct file *f)
+struct message_queue *mqueue_of(const struct file *f)
 {
-	return f->data;
+	return f && f->ops == &mqueue_ops ? f->data : NULL;
 }
 
 static struct mqueue_slot *slot_at(const struct message_queue *q, uint32_t i)
@@ -28,7 +28,7 @@ static struct mqueue_slot *slot_at(const struct message_queue *q, uint32_t i)
 }
 
 /* A holder that ended may have changed a slot and not the count. */
-static void mqueue_lock(const struct message_queue *q)
+void mqueue_lock(const struct message_queue *q)
 {
 	uint32_t n = 0;
 
@@ -39,7 +39,7 @@ static void mqueue_lock(const struct message_queue *q)
 	atomic_store(&q->shared->count, n);
 }
 
-static void mqueue_unlock(const struct message_queue *q, bool has_changed)
+void mqueue_unlock(const struct message_queue *q, bool has_changed)
 {
 	bool wake = has_changed && atomic_exchange(&q->shared->wants, 0);
 
@@ -105,10 +105,16 @@ static void send_notice(const struct mqueue_notice *n)
 
 static void forget_own_notice(const struct message_queue *q)
 {
+	struct mqueue_notice *n = &q->shared->notice;
+	bool own;
+
 	mqueue_lock(q);
-	if (q->shared->notice.pid == (int32_t)process_id())
-		q->shared->notice.pid = 0;
-	mqueue_unlock(q, false);
+	own = n->pid == (int32_t)process_id();
+	if (own) {
+		mqueue_withdrawn(n);
+		n->pid = 0;
+	}
+	mqueue_unlock(q, own);
 }
 
 /* ---- Moving ---- */
@@ -292,22 +298,19 @@ long sys_mq_getsetattr(long fd, long attributes, long before)
 	return before && user_put(before, &old) ? -EFAULT : 0;
 }
 
-static int register_notice(const struct message_queue *q, const struct sigevent *event)
+int mqueue_register(const struct message_queue *q, const struct sigevent *event)
 {
 	struct mqueue_notice *n = &q->shared->notice;
-	int result = 0;
 
-	mqueue_lock(q);
 	if (has_notice(n))
-		result = -EBUSY;
-	else
-		*n = (struct mqueue_notice){.pid = (int32_t)process_id(),
-		                            .method = event->sigev_notify,
-		                            .signal = event->sigev_signo,
-		                            .value = (uint64_t)event->sigev_value.sival_ptr,
-		                            .word = q->held.word};
-	mqueue_unlock(q, false);
-	return result;
+		return -EBUSY;
+	*n = (struct mqueue_notice){.pid = (int32_t)process_id(),
+	                            .method = event->sigev_notify,
+	                            .signal = event->sigev_signo,
+	                            .value = (uint64_t)event->sigev_value.sival_ptr,
+	                            .word = q->held.word,
+	                            .number = ++q->shared->asked};
+	return 0;
 }
 
 long sys_mq_notify(long fd, long event)
@@ -318,8 +321,9 @@ long sys_mq_notify(long fd, long event)
 
 	if (event && user_get(&e, event))
 		return -EFAULT;
+	/* Linux wants a netlink socket with it; the library asks by mq_notice. */
 	if (event && e.sigev_notify == SIGEV_THREAD)
-		return absent(ABSENT_MQUEUE_THREAD);
+		return fd_file(e.sigev_signo) ? -EINVAL : -EBADF;
 	if (event && e.sigev_notify != SIGEV_NONE && e.sigev_notify != SIGEV_SIGNAL)
 		return -EINVAL;
 	if (event && e.sigev_notify == SIGEV_SIGNAL &&
@@ -328,10 +332,14 @@ long sys_mq_notify(long fd, long event)
 	result = find(fd, -1, &f);
 	if (result)
 		return result;
-	if (event)
-		return register_notice(mqueue_of(f), &e);
-	forget_own_notice(mqueue_of(f));
-	return 0;
+	if (!event) {
+		forget_own_notice(mqueue_of(f));
+		return 0;
+	}
+	mqueue_lock(mqueue_of(f));
+	result = mqueue_register(mqueue_of(f), &e);
+	mqueue_unlock(mqueue_of(f), false);
+	return result;
 }
 
 /* ---- As a description ---- */

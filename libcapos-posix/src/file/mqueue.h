@@ -35,7 +35,8 @@ struct mqueue_notice {
 	int32_t method, signal;
 	uint32_t reserved;
 	uint64_t value;
-	uint64_t word; /* of the registered description's end */
+	uint64_t word;   /* of the registered description's end */
+	uint64_t number; /* of all that were ever registered with the queue */
 };
 
 /* One description's waiting receivers; they count while a process has the description (ends.h). */
@@ -52,7 +53,8 @@ struct mqueue_shared {
 	uint32_t bytes;         /* of the longest message */
 	_Atomic uint32_t count; /* messages that wait */
 	uint32_t reserved;
-	uint64_t sent; /* so far */
+	uint64_t sent;  /* so far */
+	uint64_t asked; /* how many notices were ever asked for */
 	struct mqueue_notice notice;
 	struct mqueue_open opens[MQUEUE_OPENS];
 	_Alignas(64) uint8_t slots[];
@@ -76,5 +78,16 @@ extern const struct file_ops mqueue_ops;
 uint32_t mqueue_stride(uint32_t bytes);
 size_t mqueue_size(uint32_t messages, uint32_t bytes);
 void mqueue_drop(struct message_queue *q);
+
+/* Of an open queue: NULL: it is none. */
+struct message_queue *mqueue_of(const struct file *f);
+void mqueue_lock(const struct message_queue *q);
+/* has_changed: those who wait for the queue look again. */
+void mqueue_unlock(const struct message_queue *q, bool has_changed);
+/* Registers this process, with the queue locked: 0 or -EBUSY. */
+struct sigevent;
+int mqueue_register(const struct message_queue *q, const struct sigevent *event);
+/* This process takes its notice back before it was told (mqueue_notice.c); the queue is locked. */
+void mqueue_withdrawn(const struct mqueue_notice *n);
 
 #endif

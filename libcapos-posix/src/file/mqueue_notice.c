@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Notices of message queues that a thread waits for: a description that is read when the message
+ * has come.  It keeps the queue open, and ends with what the queue's descriptor ends.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include <capos/cap.h>
+
+#include "core/core.h"
+#include "file/file.h"
+#include "file/mqueue.h"
+
+struct notice {
+	struct notice *next;
+	struct file *queue; /* held */
+	uint64_t word, number;
+	bool withdrawn;
+};
+
+/* Of this process, until they are closed. */
+static struct notice *notices;
+
+void mqueue_withdrawn(const struct mqueue_notice *n)
+{
+	for (struct notice *notice = notices; notice; notice = notice->next) {
+		if (notice->word == n->word && notice->number == n->number)
+			notice->withdrawn = true;
+	}
+}
+
+/* Whether it still waits; if so, it is told of what changes. */
+static bool is_registered(const struct notice *notice)
+{
+	const struct message_queue *q = mqueue_of(notice->queue);
+	const struct mqueue_notice *n = &q->shared->notice;
+	bool registered;
+
+	mqueue_lock(q);
+	registered = n->pid && n->word == notice->word && n->number == notice->number;
+	if (registered)
+		atomic_store(&q->shared->wants, 1);
+	mqueue_unlock(q, false);
+	return registered;
+}
+
+static ssize_t attempt(void *context)
+{
+	const struct notice *notice = context;
+
+	if (notice->withdrawn)
+		return 0;
+	return is_registered(notice) ? WAIT_NOTHING : 1;
+}
+
+static ssize_t notice_read(struct file *f, const struct iovec *iov, int n)
+{
+	const struct waiting w = {
+	        .attempt = attempt, .context = f->data, .nonblocking = file_flags(f) & O_NONBLOCK};
+	ssize_t result = wait_for(&w);
+	int failed = result > 0 ? vector_put(iov, n, 0, "\1", 1) : 0;
+
+	return failed ? failed : result;
+}
+
+static unsigned notice_poll(struct file *f, unsigned wanted, bool arm)
+{
+	const struct notice *notice = f->data;
+
+	(void)wanted, (void)arm; /* it always is */
+	return notice->withdrawn || !is_registered(notice) ? POLLIN | POLLRDNORM : 0;
+}
+
+static void notice_close(struct file *f)
+{
+	struct notice *notice = f->data, **link = &notices;
+	const struct message_queue *q = mqueue_of(notice->queue);
+	struct mqueue_notice *n = &q->shared->notice;
+
+	while (*link != notice)
+		link = &(*link)->next;
+	*link = notice->next;
+	mqueue_lock(q);
+	if (n->pid == (int32_t)process_id() && n->word == notice->word &&
+	    n->number == notice->number)
+		n->pid = 0;
+	mqueue_unlock(q, false);
+	file_put(notice->queue);
+	posix_free(notice);
+}
+
+static const struct file_ops notice_ops = {
+        .read = notice_read,
+        .poll = notice_poll,
+        .close = notice_close,
+};
+
+/* Registers, and has what a thread will read.  0 or -errno. */
+static int ask(struct file *queue, struct file **out)
+{
+	const struct sigevent event = {.sigev_notify = SIGEV_THREAD};
+	const struct message_queue *q = mqueue_of(queue);
+	struct notice *notice = posix_alloc(sizeof(*notice));
+	int result = -ENOMEM;
+
+	*out = notice ? file_create(&notice_ops, O_RDONLY, notice) : NULL;
+	if (*out) {
+		mqueue_lock(q);
+		result = mqueue_register(q, &event);
+		*notice = (struct notice){.next = notices,
+		                          .queue = queue,
+		                          .word = q->held.word,
+		                          .number = q->shared->notice.number};
+		mqueue_unlock(q, false);
+	}
+	if (!result) {
+		notices = notice;
+		file_get(queue);
+		return 0;
+	}
+	posix_free(*out); /* not file_put: it is no notice yet */
+	posix_free(notice);
+	return result;
+}
+
+long sys_mq_notice(long fd)
+{
+	struct file *queue = fd_file((int)fd), *f;
+	int result = mqueue_of(queue) ? ask(queue, &f) : -EBADF;
+
+	if (result)
+		return result;
+	result = fd_install(f, 0, true);
+	if (result < 0)
+		file_put(f);
+	return result;
+}
