@@ -15,6 +15,7 @@
 
 /* Every operation that waits, by object and offset; those of one word in order of arrival. */
 static struct tree waiters;
+static uint64_t newest_place; /* of all that were given */
 
 static int find_word(struct thread *t, uint64_t address, struct memobj **object, uint64_t *offset,
                      uint32_t *value)
@@ -33,8 +34,15 @@ static void wait_for_word(struct op *op, struct memobj *object, uint64_t offset)
 {
 	memobj_get(object);
 	op->target = object;
+	op->place = ++newest_place;
 	op->word.key = (struct tree_key){(uintptr_t)object, offset};
 	tree_insert(&waiters, &op->word);
+}
+
+/* The bits that a submission names; none are all. */
+static uint32_t bits_of(const struct capos_sqe *sqe)
+{
+	return sqe->send_ncaps ? sqe->send_ncaps : UINT32_MAX;
 }
 
 int futex_wait(struct thread *t, const struct capos_sqe *sqe)
@@ -52,6 +60,7 @@ int futex_wait(struct thread *t, const struct capos_sqe *sqe)
 	struct op *op = op_create(t, sqe, withdraw);
 	if (!op)
 		return CAP_ENOMEM;
+	op->arg = bits_of(sqe);
 	wait_for_word(op, object, offset);
 	return OP_PENDING;
 }
@@ -65,26 +74,46 @@ static struct op *first_waiter(const struct memobj *object, uint64_t offset)
 	return container_of(node, struct op, word);
 }
 
-/* The word's waiters, from the oldest on, as far as the budget goes and up to most: wakes the first
- * `wake` of them and lets the others wait for `to`.  *count goes on where it stood; those that came
- * since *newest are left alone.  True: there may be more. */
-static bool move_waiters(const struct memobj *object, uint64_t offset, uint64_t wake, uint64_t most,
-                         struct memobj *to, uint64_t to_offset, uint64_t progress[2])
+/* What is done with a word's waiters. */
+struct moving {
+	uint32_t bits;       /* those that wait for none of them stay */
+	uint64_t wake, most; /* so many are woken, and with those so many moved on */
+	struct memobj *to;   /* to this word */
+	uint64_t to_offset;
+};
+
+/* One waiter's turn.  Who stays goes to the end of the line; so do all others then, and the order
+ * is the same when the last has been there. */
+static void move_waiter(const struct moving *m, struct op *op, struct memobj *object,
+                        uint64_t offset, uint64_t *count)
 {
-	uint64_t *count = &progress[0], *newest = &progress[1];
+	bool takes_part = *count < m->most && (op->arg & m->bits) != 0;
+	withdraw(op);
+	if (!takes_part)
+		wait_for_word(op, object, offset);
+	else if (*count < m->wake)
+		op_complete(op, CAP_OK, 0, 0, 0);
+	else
+		wait_for_word(op, m->to, m->to_offset);
+	*count += takes_part;
+}
+
+/* The word's waiters, from the oldest on, as far as the budget goes and up to most.  progress: how
+ * many were woken and moved, and the place behind which those that came since are left alone.
+ * True: there may be more.  The caller holds a count of the object. */
+static bool move_waiters(const struct moving *m, struct memobj *object, uint64_t offset,
+                         uint64_t progress[2])
+{
+	uint64_t *count = &progress[0], *last = &progress[1];
 	struct op *op;
-	if (*newest == 0)
-		*newest = op_newest();
-	while (*count < most && (op = first_waiter(object, offset)) && op->id <= *newest) {
+	if (*last == 0)
+		*last = newest_place;
+	while ((*count < m->most || m->bits != UINT32_MAX) && (op = first_waiter(object, offset)) &&
+	       op->place <= *last) {
 		if (steps_over())
 			return true;
 		steps_spend(STEPS_WAKE);
-		withdraw(op);
-		if (*count < wake)
-			op_complete(op, CAP_OK, 0, 0, 0);
-		else
-			wait_for_word(op, to, to_offset);
-		++*count;
+		move_waiter(m, op, object, offset, count);
 	}
 	return false;
 }
@@ -98,7 +127,8 @@ int futex_wake(struct thread *t, const struct capos_sqe *sqe, uint64_t *woken)
 	if (error)
 		return error;
 	memobj_get(object); /* the waiters' counts may be the last */
-	bool more = move_waiters(object, offset, sqe->arg, sqe->arg, NULL, 0, t->progress);
+	const struct moving m = {.bits = bits_of(sqe), .wake = sqe->arg, .most = sqe->arg};
+	bool more = move_waiters(&m, object, offset, t->progress);
 	memobj_put(object);
 	*woken = t->progress[0];
 	return more ? OP_AGAIN : CAP_OK;
@@ -122,9 +152,13 @@ int futex_requeue(struct thread *t, const struct capos_sqe *sqe, uint64_t *moved
 	if (!error && sqe->flags & CAPOS_SQE_COMPARE && !t->progress[1] && value != sqe->send_len)
 		error = CAP_EAGAIN;
 	if (!error) {
+		const struct moving m = {.bits = UINT32_MAX,
+		                         .wake = sqe->arg,
+		                         .most = sqe->arg + sqe->recv_len,
+		                         .to = to,
+		                         .to_offset = to_offset};
 		memobj_get(object);
-		if (move_waiters(object, offset, sqe->arg, sqe->arg + sqe->recv_len, to, to_offset,
-		                 t->progress))
+		if (move_waiters(&m, object, offset, t->progress))
 			error = OP_AGAIN;
 		*moved = t->progress[0];
 		memobj_put(object);

@@ -12,11 +12,6 @@ static struct slab ops = SLAB_INIT(struct op);
 
 static uint64_t newest;
 
-uint64_t op_newest(void)
-{
-	return newest;
-}
-
 struct op *op_create(struct thread *t, const struct capos_sqe *sqe, void (*withdraw)(struct op *op))
 {
 	assert(kernel_locked());

@@ -148,7 +148,8 @@ struct op {
 	void (*withdraw)(struct op *op);
 	bool quiet;
 	struct receive_buffer buffer;
-	uint64_t arg; /* WAIT: mask */
+	uint64_t arg;   /* WAIT: mask; FUTEX: bits */
+	uint64_t place; /* FUTEX: in the order in which they began to wait for their words */
 	/* CALL: struct call; RECV: struct endpoint, one reference; WAIT: struct event; FUTEX:
 	 * struct memobj; PROCESS_WAIT: struct process; one count each. */
 	void *target;
@@ -169,7 +170,6 @@ struct job {
 /* NULL: no memory, or too many of the account. */
 struct op *op_create(struct thread *t, const struct capos_sqe *sqe,
                      void (*withdraw)(struct op *op));
-uint64_t op_newest(void); /* the id of the last one made */
 /* Completes and frees it.  The caller has given back target already, or does so. */
 void op_complete(struct op *op, int32_t result, uint32_t length, uint64_t value, uint32_t ncaps);
 /* Withdraws it from what it waits for, giving target back. */

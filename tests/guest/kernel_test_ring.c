@@ -177,6 +177,32 @@ static void test_futex(void)
 	cap_release(ready);
 }
 
+static void test_futex_bits(void)
+{
+	static uint32_t waited;
+	struct cap_op ops[4] = {};
+	struct capos_cqe cqe;
+	for (unsigned i = 0; i < 4; i++) {
+		struct capos_sqe wait = {.op = CAP_OP_FUTEX_WAIT,
+		                         .send_addr = (uint64_t)&waited,
+		                         .send_ncaps = i == 3 ? 0 : 1u << i % 2};
+		cap_submit(&wait, &ops[i]);
+	}
+	struct capos_sqe wake = {
+	        .op = CAP_OP_FUTEX_WAKE, .send_addr = (uint64_t)&waited, .arg = 1, .send_ncaps = 2};
+	tap_ok(run(&wake, &cqe) == CAP_OK && cqe.value == 1 && ops[1].done && !ops[0].done,
+	       "only who waits with a bit is woken by it");
+	wake.send_ncaps = 0;
+	tap_ok(run(&wake, &cqe) == CAP_OK && ops[0].done && !ops[2].done && !ops[3].done,
+	       "and the others keep their order");
+	wake.send_ncaps = 4;
+	wake.arg = 9;
+	tap_ok(run(&wake, &cqe) == CAP_OK && cqe.value == 1 && ops[3].done && !ops[2].done,
+	       "who names none waits with all");
+	wake.send_ncaps = 3;
+	tap_ok(run(&wake, &cqe) == CAP_OK && cqe.value == 1 && ops[2].done, "one of several does");
+}
+
 static uint64_t signals_of(cap_t event, uint64_t seen, struct cap_op *op)
 {
 	struct capos_sqe watch = {.op = CAP_OP_WATCH, .cap = event, .arg = seen};
@@ -417,6 +443,7 @@ void test_ring(void)
 	test_capabilities();
 	test_events();
 	test_futex();
+	test_futex_bits();
 	test_requeue();
 	test_watch();
 	test_thread_end();

@@ -516,6 +516,7 @@ static void answers(void)
 	        CALL(2, OUT, 8, get_robust_list, 0, (long)good + 2048, HERE),
 	        {"futex", SYS_futex, 0, IN, 0 /* aligned */, {HERE, 128, 1}, NULL},
 	        {"futex", SYS_futex, 3, IN, TIME, {(long)good + 2048, 128, 0, HERE}, NULL},
+	        {"futex", SYS_futex, 4, OUT, 0, {(long)good + 2048, 5 | 128, 1, 1, HERE}, NULL},
 	};
 
 	CHECK(list, "answers, children, the rest");

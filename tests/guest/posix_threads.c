@@ -201,6 +201,109 @@ static void test_requeue(void)
 	fails(requeue(1, 1, &moves[0], 6), EAGAIN, "and are compared then too");
 }
 
+static int words[2];
+static atomic_int waiting;
+
+/* The argument: which word, and the bits, 0: without. */
+static void *wait_with_bits(void *argument)
+{
+	long which = (long)argument & 1, bits = (long)argument >> 1;
+
+	waiting++;
+	waited += bits ? !syscall(SYS_futex, &words[which], FUTEX_WAIT_BITSET, 0, NULL, NULL, bits)
+	               : !syscall(SYS_futex, &words[which], FUTEX_WAIT, 0, NULL, NULL, 0);
+	return argument;
+}
+
+/* Lets threads wait, each with its argument. */
+static void wait_all(pthread_t *t, const long *arguments, int n)
+{
+	waiting = waited = 0;
+	for (int i = 0; i < n; i++) {
+		t[i] = start(wait_with_bits, (void *)arguments[i]);
+		while (waiting == i)
+			sleep_ms(1);
+		sleep_ms(20);
+	}
+}
+
+static long wake(int which, int most, int bits)
+{
+	return syscall(SYS_futex, &words[which], FUTEX_WAKE_BITSET, most, NULL, NULL, bits);
+}
+
+static void test_bits(void)
+{
+	static const long bits[] = {1 << 1, 2 << 1, 1 << 1, 6 << 1, 0};
+	const struct timespec soon = {.tv_nsec = 1};
+	pthread_t t[5];
+
+	wait_all(t, bits, 5);
+	ok(wake(0, 9, 8) == 1, "a wait without bits is woken by any");
+	join(t[4]);
+	ok(wake(0, 1, 6) == 1, "of those that have a bit, one is woken");
+	join(t[1]);
+	ok(wake(0, 9, 2) == 1, "the other had it too");
+	join(t[3]);
+	ok(wake(0, 9, 12) == 0 && waited == 3, "nobody is left for these");
+	ok(syscall(SYS_futex, &words[0], FUTEX_WAKE, 0, NULL, NULL, 0) == 1,
+	   "who is to wake none wakes one");
+	join(t[0]);
+	ok(syscall(SYS_futex, &words[0], FUTEX_WAKE, -1, NULL, NULL, 0) == 1,
+	   "and a negative number too");
+	join(t[2]);
+	ok(waited == 5, "all are woken");
+	fails(syscall(SYS_futex, &words[0], FUTEX_WAIT_BITSET, 0, &soon, NULL, 2), ETIMEDOUT,
+	      "a wait with bits ends in time");
+	fails(syscall(SYS_futex, &words[0], FUTEX_WAIT_BITSET, 0, NULL, NULL, 0), EINVAL,
+	      "without any bit there is nothing to wait for");
+	fails(wake(0, 1, 0), EINVAL, "or to wake");
+}
+
+static long wake_op(int most, long most2, unsigned code)
+{
+	return syscall(SYS_futex, &words[0], FUTEX_WAKE_OP, most, most2, &words[1], code);
+}
+
+/* What the word becomes, and that the call answers 0: nobody waits. */
+static int becomes(int before, unsigned code, int after)
+{
+	words[1] = before;
+	return wake_op(1, 1, code) == 0 && words[1] == after;
+}
+
+static void test_wake_op(void)
+{
+	static const long both[] = {0, 0, 1, 1};
+	pthread_t t[4];
+
+	ok(becomes(5, FUTEX_OP(FUTEX_OP_SET, 7, FUTEX_OP_CMP_EQ, 0), 7), "FUTEX_OP_SET");
+	ok(becomes(5, FUTEX_OP(FUTEX_OP_ADD, 0xffe, FUTEX_OP_CMP_EQ, 0), 3),
+	   "FUTEX_OP_ADD of a negative number");
+	ok(becomes(5, FUTEX_OP(FUTEX_OP_OR, 2, FUTEX_OP_CMP_EQ, 0), 7), "FUTEX_OP_OR");
+	ok(becomes(7, FUTEX_OP(FUTEX_OP_ANDN, 2, FUTEX_OP_CMP_EQ, 0), 5), "FUTEX_OP_ANDN");
+	ok(becomes(7, FUTEX_OP(FUTEX_OP_XOR, 5, FUTEX_OP_CMP_EQ, 0), 2), "FUTEX_OP_XOR");
+	ok(becomes(0, FUTEX_OP((FUTEX_OP_OR | FUTEX_OP_OPARG_SHIFT), 20, FUTEX_OP_CMP_EQ, 0),
+	           1 << 20),
+	   "an operand that is a shift");
+	fails(wake_op(1, 1, FUTEX_OP(5, 0, FUTEX_OP_CMP_EQ, 0)), ENOSYS, "no such operation");
+	fails(syscall(SYS_futex, &words[0], FUTEX_WAKE_OP, 1, 1, (char *)&words[1] + 1, 0), EINVAL,
+	      "a word out of alignment");
+	fails(syscall(SYS_futex, &words[0], FUTEX_WAKE_OP, 1, 1, NULL, 0), EFAULT, "no word");
+	words[1] = 0;
+	wait_all(t, both, 4);
+	ok(wake_op(1, 1, FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_NE, 0)) == 1 && words[1] == 1,
+	   "the comparison keeps those of the second word asleep");
+	ok(wake_op(1, 1, FUTEX_OP(FUTEX_OP_SET, 0, FUTEX_OP_CMP_GE, 1)) == 2 && words[1] == 0,
+	   "or wakes them as well");
+	ok(wake_op(9, 9, FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_LT, 0)) == 0, "not when less");
+	ok(wake_op(9, 9, FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_GT, 0xfff)) == 1,
+	   "numbers are signed");
+	for (int i = 0; i < 4; i++)
+		join(t[i]);
+	ok(waited == 4, "all four were woken");
+}
+
 /* ---- Locks ---- */
 
 #define ROUNDS 2000
@@ -795,5 +898,7 @@ int main(int argc, char **argv)
 	test_processes();
 	test_thousand();
 	test_requeue();
+	test_bits();
+	test_wake_op();
 	return tap_finish();
 }

@@ -155,10 +155,12 @@ enum capos_op {
 	 * those bits, which are cleared. */
 	CAP_OP_WAIT = 9,
 	/* send_addr: a 4-byte aligned word; arg: the value it is expected to have.  Completes with
-	 * 0 when woken, CAP_EAGAIN at once when the word differs. */
+	 * 0 when woken, CAP_EAGAIN at once when the word differs.  send_ncaps: bits of the caller's
+	 * choice, by which FUTEX_WAKE finds it; 0: all. */
 	CAP_OP_FUTEX_WAIT = 10,
-	CAP_OP_FUTEX_WAKE =
-	        11, /* send_addr: word; arg: most to wake.  Completes with value: woken */
+	/* send_addr: word; arg: most to wake; send_ncaps: only of those that wait with one of these
+	 * bits; 0: all.  Completes with value: woken. */
+	CAP_OP_FUTEX_WAKE = 11,
 	/* cap: Event with WAIT right; arg: how many times it had been signalled when the program
 	 * looked last.  Completes with value: that number now, as soon as it is another.  Nothing
 	 * is taken from the event, so any number of threads and processes can watch it, and none

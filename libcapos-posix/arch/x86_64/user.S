@@ -95,6 +95,28 @@ length_bad:
 	ret
 	.size posix_user_length, . - posix_user_length
 
+/*
+ * int posix_user_exchange(uint32_t *word, uint32_t *old, uint32_t new): when the word is *old it becomes new: 1; else
+ * *old is what it is: 0.  -1: it cannot be written.
+ */
+	.globl posix_user_exchange
+	.hidden posix_user_exchange
+	.type posix_user_exchange, @function
+	.balign 16
+posix_user_exchange:
+	mov (%rsi), %eax
+exchange_begin:
+	lock cmpxchg %edx, (%rdi)
+exchange_end:
+	mov %eax, (%rsi)
+	sete %al
+	movzbl %al, %eax
+	ret
+exchange_bad:
+	mov $-1, %eax
+	ret
+	.size posix_user_exchange, . - posix_user_exchange
+
 /* struct fixup of core/user.c: begin and end of a range and where it goes on, each relative to its own place. */
 	.macro fixup begin, end, target
 	.long \begin - ., \end - ., \target - .
@@ -108,6 +130,7 @@ posix_fixups:
 	fixup words_begin, words_end, rest
 	fixup bytes_begin, bytes_end, done
 	fixup length_begin, length_end, length_bad
+	fixup exchange_begin, exchange_end, exchange_bad
 posix_fixups_end:
 
 	.section .note.GNU-stack, "", @progbits

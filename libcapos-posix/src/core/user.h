@@ -14,6 +14,8 @@
 /* Of arch/: bytes that were not copied; length of a string, -1: it cannot be read. */
 size_t posix_user_copy(void *to, const void *from, size_t n);
 long posix_user_length(const char *s, size_t most);
+/* Makes the word `new` if it is *old: 1.  0: it is not, *old is what it is; -1: not writable. */
+int posix_user_exchange(uint32_t *word, uint32_t *old, uint32_t new);
 
 /* 0 or -EFAULT; then a part may have been copied. */
 static inline int user_read(void *to, long from, size_t n)
