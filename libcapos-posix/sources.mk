@@ -115,6 +115,7 @@ POSIX_C = \
 	libcapos-posix/src/process/proc_files.c \
 	libcapos-posix/src/process/proc_net.c \
 	libcapos-posix/src/process/report.c \
+	libcapos-posix/src/process/prctl.c \
 	libcapos-posix/src/process/process.c \
 	libcapos-posix/src/process/script.c \
 	libcapos-posix/src/process/session.c \

@@ -164,6 +164,10 @@ interface ProcessMember {
   setDeathSignal @40 (signal :UInt32) -> ();
   # The caller is sent this signal when its parent ends, 0: none.  A child begins with none.  invalidArgument.
   deathSignal @41 () -> (signal :UInt32);
+
+  setReaper @42 (on :Bool) -> ();
+  # Orphans below the caller become its children, not the world's.  A child does not inherit it.
+  reaper @43 () -> (on :Bool);
 }
 
 enum IpcKind { segment @0; set @1; queue @2; }

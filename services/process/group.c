@@ -148,8 +148,9 @@ int world_set_foreground(struct member *m, uint32_t group)
 /* Whether a group is watched by this parent of a member of it. */
 static bool watches(const struct member *parent, const struct member *m)
 {
-	return parent && parent->state != MEMBER_ENDED && parent->group != m->group &&
-	       parent->session == m->session;
+	if (parent && parent->state == MEMBER_ENDED)
+		parent = parent->heir;
+	return parent && parent->group != m->group && parent->session == m->session;
 }
 
 bool world_is_orphaned(const struct member *of)

@@ -165,6 +165,25 @@ static int death_signal(void *object, struct msg_call *msg,
 	return STATUS_OK;
 }
 
+static int set_reaper(void *object, struct msg_call *msg,
+                      const struct process_member_set_reaper_params *in)
+{
+	struct member *m = object;
+
+	(void)msg;
+	m->reaps = in->on;
+	return STATUS_OK;
+}
+
+static int reaper(void *object, struct msg_call *msg, struct process_member_reaper_results *out)
+{
+	const struct member *m = object;
+
+	(void)msg;
+	out->on = m->reaps;
+	return STATUS_OK;
+}
+
 /* ---- Groups ---- */
 
 static int set_group(void *object, struct msg_call *msg,
@@ -428,4 +447,6 @@ const struct process_member_ops member_ops = {.prepare_fork = prepare_fork,
                                               .ask = report_ask,
                                               .report = report_take,
                                               .set_death_signal = set_death_signal,
-                                              .death_signal = death_signal};
+                                              .death_signal = death_signal,
+                                              .set_reaper = set_reaper,
+                                              .reaper = reaper};

@@ -242,20 +242,42 @@ void world_forget(struct member *m)
 	destroy(m);
 }
 
-/* Its children become the world's, which waits for nothing; then those that asked for it hear of
- * the end, as whoever hears of it may look who its parent is. */
+/* Who gets its children: the nearest above it that reaps, or the world, NULL. */
+static struct member *reaper_of(const struct member *m)
+{
+	struct member *above = m->parent;
+
+	while (above && (!above->reaps || above->state == MEMBER_ENDED))
+		above = above->parent;
+	return above;
+}
+
+/* The world waits for nothing. */
+static void pass_on(struct member *child, struct member *reaper)
+{
+	if (reaper) {
+		link_child(reaper, child);
+		if (child->state == MEMBER_ENDED)
+			world_tell_parent(child);
+	} else if (child->state == MEMBER_ENDED) {
+		destroy(child);
+	}
+}
+
+/* Its children get another parent; then those that asked for it hear of the end, as whoever hears
+ * of it may look who its parent is. */
 static void leave_children(struct member *m)
 {
 	struct signal_note note = {.number = m->number}; /* code 0: SI_USER */
 
 	while (m->child) {
 		struct member *child = m->child;
+		bool ended = child->state == MEMBER_ENDED;
 
 		unlink_child(child);
 		note.signal = child->death_signal;
-		if (child->state == MEMBER_ENDED)
-			destroy(child);
-		else if (note.signal)
+		pass_on(child, m->heir);
+		if (!ended && note.signal)
 			(void)world_send(child, &note); /* a full queue: as any signal */
 	}
 }
@@ -276,8 +298,10 @@ void world_ended(struct member *m, uint32_t status, uint64_t cpu_ns, uint64_t pa
 	world_drop_queue(m);
 	world_drop_waiters(m);
 	sysv_drop_member(m);
+	m->heir = m->child ? reaper_of(m) : NULL;
 	world_orphan_groups(m);
 	leave_children(m);
+	m->heir = NULL;
 	if (!parent) {
 		destroy(m);
 		return;

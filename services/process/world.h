@@ -10,7 +10,8 @@
  *     STOPPED    its stop call is open              SIGCONT: RUNNING; its process ends: ENDED
  *     ENDED      its parent may wait for it         waited for, or nobody will: freed
  *
- * A member whose parent is NULL is the world's own child: nothing waits for its end.
+ * A member whose parent is NULL is the world's own child: nothing waits for its end.  A member that
+ * has ended has no children, but while world_ended runs.
  */
 #ifndef PROCESS_WORLD_H
 #define PROCESS_WORLD_H
@@ -121,6 +122,8 @@ struct member {
 	bool forgets, no_stops;
 	bool executed;
 	uint32_t death_signal; /* that it wants when its parent ends; 0: none */
+	bool reaps;            /* orphans below it become its children */
+	struct member *heir;   /* while it ends: who gets its children; NULL: the world */
 	uint32_t
 	        foreground; /* group of its session, the same for all of it; 0: the session's own */
 	struct usage usage;

@@ -205,7 +205,8 @@ static void one_option(const struct option *o)
 		judge(o->name,
 		      prctl(number,
 		            number == PR_SET_NAME || number == PR_GET_NAME ||
-		                            number == PR_GET_PDEATHSIG
+		                            number == PR_GET_PDEATHSIG ||
+		                            number == PR_GET_CHILD_SUBREAPER
 		                    ? (long)request
 		                    : 0,
 		            0, 0, 0),

@@ -284,6 +284,7 @@ static void notices_in_threads(void)
 	mqd_t q = make(4, 64, 0), second = mq_open(NAME, O_RDWR);
 	pthread_attr_t attributes;
 	char buffer[64];
+	int status = -1;
 	pid_t child;
 
 	sem_init(&called, 0, 0);
@@ -321,6 +322,14 @@ static void notices_in_threads(void)
 	mq_receive(q, buffer, 64, NULL);
 	ok(!mq_notify(q, &e) && !mq_send(q, "x", 1, 0) && is_called(5000) && calls == 3,
 	   "which another may be asked of then");
+	mq_receive(q, buffer, 64, NULL);
+	child = fork();
+	if (!child && !mq_notify(q, &e)) {
+		execl("/bin/sh", "sh", "-c", "exit 3", NULL);
+		_exit(1);
+	}
+	waitpid(child, &status, 0);
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 3 && !mq_notify(q, &e), "exec ends it");
 	mq_close(q);
 }
 

@@ -69,6 +69,7 @@ struct pointer {
 static char *good, *boundary, *none, *constant, *unmapped;
 static int file, directory, pipe_in, pipe_out, udp, listener, event_timer, peer;
 static bool loopback;
+static uint32_t capability_header[2] = {0x20080522}; /* version 3, of the caller */
 static timer_t timer;
 static mqd_t queue;
 
@@ -493,6 +494,11 @@ static void answers(void)
 	        CALL(0, PART_OUT, 64, getrandom, HERE, 64, 0),
 	        CALL(1, OUT, 8, arch_prctl, 0x1003 /* ARCH_GET_FS */, HERE),
 	        CALL(1, OUT, 4, prctl, PR_GET_PDEATHSIG, HERE, 0, 0, 0),
+	        CALL(1, OUT, 4, prctl, PR_GET_CHILD_SUBREAPER, HERE, 0, 0, 0),
+	        CALL(0, OUT, 8, capget, HERE, (long)good + 2048),
+	        CALL(1, OUT, 24, capget, (long)capability_header, HERE),
+	        CALL(0, OUT, 8, capset, HERE, (long)good + 2048),
+	        CALL(1, IN, 24, capset, (long)capability_header, HERE),
 	        CALL(1, OUT, 16, prctl, PR_GET_NAME, HERE, 0, 0, 0),
 	        CALL(1, STRING, 0, prctl, PR_SET_NAME, HERE, 0, 0, 0),
 	        CALL_WITH(child_ends, 1, OUT, 4, wait4, -1, HERE, 0, 0),

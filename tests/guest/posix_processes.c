@@ -790,6 +790,126 @@ static void dumpable(void)
 	prctl(PR_SET_DUMPABLE, 1);
 }
 
+/* An orphan's orphan: its exit status says whose child it became. */
+static void reaped_child(pid_t reaper)
+{
+	siginfo_t ended;
+
+	if (fork())
+		_exit(0);
+	if (fork() == 0)
+		_exit(5); /* it has ended when it is passed on */
+	for (int i = 0; i < 5000 && getppid() != reaper; i++)
+		usleep(1000);
+	waitid(P_ALL, 0, &ended, WEXITED | WNOWAIT);
+	_exit(getppid() == reaper ? 7 : 1);
+}
+
+static void subreaper(void)
+{
+	pid_t self_number = getpid(), middle;
+	int on = 7, status, statuses = 0, n = 0;
+
+	ok(prctl(PR_GET_CHILD_SUBREAPER, &on) == 0 && on == 0, "a process reaps no orphans");
+	ok(prctl(PR_SET_CHILD_SUBREAPER, 2) == 0 && prctl(PR_GET_CHILD_SUBREAPER, &on) == 0 &&
+	           on == 1,
+	   "unless it asks for them");
+	middle = fork();
+	if (!middle) {
+		prctl(PR_GET_CHILD_SUBREAPER, &on);
+		_exit(on);
+	}
+	ok(exits(middle, 0), "a child does not inherit it");
+	middle = fork();
+	if (!middle)
+		reaped_child(self_number);
+	while (wait(&status) > 0) {
+		n++;
+		statuses += WEXITSTATUS(status);
+	}
+	ok(n == 3 && statuses == 12, "it waits for the children of its children");
+	ok(prctl(PR_SET_CHILD_SUBREAPER, 0) == 0 && prctl(PR_GET_CHILD_SUBREAPER, &on) == 0 &&
+	           on == 0,
+	   "until it wants them no more");
+	fails(prctl(PR_GET_CHILD_SUBREAPER, 1), EFAULT, "PR_GET_CHILD_SUBREAPER to nowhere");
+}
+
+static void timer_slack(void)
+{
+	int status = -1;
+	pid_t child;
+
+	ok(prctl(PR_GET_TIMERSLACK) == 50000, "the timer slack is 50 microseconds");
+	ok(prctl(PR_SET_TIMERSLACK, 1234) == 0 && prctl(PR_GET_TIMERSLACK) == 1234,
+	   "PR_SET_TIMERSLACK");
+	child = fork();
+	if (!child) {
+		int kept = prctl(PR_GET_TIMERSLACK) == 1234;
+
+		prctl(PR_SET_TIMERSLACK, 99);
+		prctl(PR_SET_TIMERSLACK, 0);
+		_exit(kept && prctl(PR_GET_TIMERSLACK) == 1234 ? 3 : 0);
+	}
+	waitpid(child, &status, 0);
+	ok(WEXITSTATUS(status) == 3, "a child begins with its parent's, and goes back to it");
+	ok(prctl(PR_SET_TIMERSLACK, 0) == 0 && prctl(PR_GET_TIMERSLACK) == 50000,
+	   "0 is what it was first");
+}
+
+struct capability_header {
+	unsigned version;
+	int pid;
+};
+
+#define VERSION_3 0x20080522
+
+/* In a child: on Linux it gives up what it may have. */
+static int lacks_capabilities(void)
+{
+	struct capability_header h = {.version = VERSION_3};
+	unsigned sets[6] = {0}, got[6] = {1, 1, 1, 1, 1, 1};
+
+	if (syscall(SYS_capset, &h, sets) || syscall(SYS_capget, &h, got))
+		return 1;
+	if (memcmp(sets, got, sizeof(got)))
+		return 2;
+	sets[1] = 1;
+	errno = 0;
+	if (syscall(SYS_capset, &h, sets) != -1 || errno != EPERM)
+		return 3;
+	h.pid = getppid();
+	sets[1] = 0;
+	errno = 0;
+	return syscall(SYS_capset, &h, sets) == -1 && errno == EPERM ? 0 : 4;
+}
+
+static void capabilities(void)
+{
+	struct capability_header h = {.version = 1};
+	unsigned sets[6];
+	pid_t child;
+
+	fails(syscall(SYS_capget, &h, sets), EINVAL, "capget of an unknown version");
+	ok(h.version == VERSION_3, "says which one is right");
+	h.version = 1;
+	ok(syscall(SYS_capget, &h, NULL) == 0 && h.version == VERSION_3, "or was asked for that");
+	ok(syscall(SYS_capget, &h, sets) == 0, "capget");
+	h.pid = 4000000;
+	fails(syscall(SYS_capget, &h, sets), ESRCH, "of no process");
+	h.pid = -1;
+	fails(syscall(SYS_capget, &h, sets), EINVAL, "of a negative number");
+	child = fork();
+	if (!child)
+		_exit(lacks_capabilities());
+	ok(exits(child, 0), "who has no capabilities gets none by capset");
+	fails(prctl(PR_CAPBSET_READ, 99), EINVAL, "PR_CAPBSET_READ of no capability");
+	ok(prctl(PR_CAPBSET_READ, 0) >= 0, "of one");
+	ok(prctl(PR_GET_KEEPCAPS) == 0 && prctl(PR_SET_KEEPCAPS, 1) == 0 &&
+	           prctl(PR_GET_KEEPCAPS) == 1 && prctl(PR_SET_KEEPCAPS, 0) == 0,
+	   "PR_SET_KEEPCAPS");
+	fails(prctl(PR_SET_KEEPCAPS, 2), EINVAL, "to an unknown value");
+}
+
 int main(int argc, char **argv)
 {
 	static char path[4096];
@@ -820,6 +940,9 @@ int main(int argc, char **argv)
 		limits_here();
 	identity();
 	dumpable();
+	subreaper();
+	timer_slack();
+	capabilities();
 	a_thousand();
 	return tap_finish();
 }

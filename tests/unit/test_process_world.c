@@ -208,6 +208,26 @@ static void orphans_are_the_worlds(void **state)
 	assert_null(world_find(&world, number));
 }
 
+static void orphans_go_to_who_reaps(void **state)
+{
+	struct member *a = first(), *b = child_of(a), *c = child_of(b), *d = child_of(c), *zombie;
+	(void)state;
+
+	a->reaps = true;
+	assert_false(child_of(a)->reaps); /* it is not inherited */
+	zombie = child_of(c);
+	world_ended(zombie, 7, 0, 0);
+	world_ended(c, 0, 0, 0); /* its parent b does not reap */
+	assert_true(d->parent == a && zombie->parent == a);
+	assert_true(notified[2] & WORLD_SIGNAL_BIT(WORLD_SIGCHLD));
+	wait_any(a, WAIT_EXITED | WAIT_NO_HANG, 1);
+	assert_true(answered.number == zombie->number && answered.note.status == 7);
+	b->reaps = true;
+	world_ended(b, 0, 0, 0); /* it reaps no more */
+	world_ended(d, 0, 0, 0);
+	assert_true(d->parent == a);
+}
+
 /* ---- Waiting ---- */
 
 static void an_end_is_told_once(void **state)
@@ -640,6 +660,7 @@ int main(void)
 	        TEST(a_group_keeps_its_number_in_use),
 	        TEST(a_number_is_given_again_after_a_restart),
 	        TEST(orphans_are_the_worlds),
+	        TEST(orphans_go_to_who_reaps),
 	        TEST(an_end_is_told_once),
 	        TEST(who_gave_up_takes_no_child),
 	        TEST(one_and_a_group_are_waited_for),

@@ -31,6 +31,7 @@ enum carried_kind {
 	CARRY_NAMED,
 	CARRY_QUEUE,
 	CARRY_WATCHER,
+	CARRY_NOTICE,
 };
 
 struct carried_socket {

@@ -247,6 +247,8 @@
 	SYSCALL(getrandom, 3, ONCE, process)       \
 	SYSCALL(arch_prctl, 2, ONCE, process)      \
 	SYSCALL(prctl, 5, ONCE, process)           \
+	SYSCALL(capget, 2, ONCE, process)          \
+	SYSCALL(capset, 2, ONCE, process)          \
 	SYSCALL(sched_yield, 0, ONCE, process)     \
 	/* fork.c, exec.c, children.c */           \
 	SYSCALL(fork, 0, ONCE, process)            \

@@ -16,7 +16,12 @@
 
 bool threads_many;
 
-static struct posix_thread first = {.next = &first, .previous = &first};
+#define TIMER_SLACK_NS 50000u /* as Linux has it at first */
+
+static struct posix_thread first = {.next = &first,
+                                    .previous = &first,
+                                    .timer_slack_ns = TIMER_SLACK_NS,
+                                    .timer_slack_usual_ns = TIMER_SLACK_NS};
 static uint32_t running = 1; /* those that run the program */
 
 struct posix_thread *thread_first(void)
@@ -202,6 +207,7 @@ void threads_forked(struct posix_thread *self)
 	if (threads_many)
 		forget_others();
 	self->number = 0;
+	self->timer_slack_usual_ns = self->timer_slack_ns;
 	self->watching = false;
 	self->locks = false;
 	threads_many = false;

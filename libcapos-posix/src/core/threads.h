@@ -37,6 +37,7 @@ struct posix_thread {
 	void *signals;      /* of the signal room; NULL: of the first thread */
 	uint64_t exit_word; /* for its ring, before it runs; see capos_thread_end */
 	int *tid_at[2];     /* where its number is to be stored before it runs; NULL: nowhere */
+	uint64_t timer_slack_ns, timer_slack_usual_ns; /* prctl.c */
 };
 
 /* The calling thread.  The ring's first word is the library's for this. */

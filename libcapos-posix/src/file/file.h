@@ -107,6 +107,7 @@ int device_restore(const struct carried *in, struct file **out);
 int file_restore_regular(const struct carried *in, struct file **out);
 int pipe_restore(const struct carried *in, struct file **out);
 int mqueue_restore(const struct carried *in, struct file **out);
+int mqueue_restore_notice(const struct carried *in, struct file **out);
 int inotify_restore(const struct carried *in, struct file **out);
 
 void stat_from(const struct file_stat *in, struct stat *st);

@@ -76,55 +76,98 @@ static unsigned notice_poll(struct file *f, unsigned wanted, bool arm)
 	return notice->withdrawn || !is_registered(notice) ? POLLIN | POLLRDNORM : 0;
 }
 
-static void notice_close(struct file *f)
+static void unregister(const struct notice *notice)
 {
-	struct notice *notice = f->data, **link = &notices;
 	const struct message_queue *q = mqueue_of(notice->queue);
 	struct mqueue_notice *n = &q->shared->notice;
 
-	while (*link != notice)
-		link = &(*link)->next;
-	*link = notice->next;
 	mqueue_lock(q);
 	if (n->pid == (int32_t)process_id() && n->word == notice->word &&
 	    n->number == notice->number)
 		n->pid = 0;
 	mqueue_unlock(q, false);
 	file_put(notice->queue);
+}
+
+static void notice_close(struct file *f)
+{
+	struct notice *notice = f->data, **link = &notices;
+
+	while (*link != notice)
+		link = &(*link)->next;
+	*link = notice->next;
+	if (notice->queue)
+		unregister(notice);
 	posix_free(notice);
+}
+
+/* The thread that reads it ends with the image. */
+static int notice_carry(struct file *f, struct carried *out)
+{
+	(void)f;
+	out->kind = CARRY_NOTICE;
+	return 0;
 }
 
 static const struct file_ops notice_ops = {
         .read = notice_read,
         .poll = notice_poll,
         .close = notice_close,
+        .carry = notice_carry,
 };
+
+/* *out has the notice as its data, and is not in the list yet.  0 or -ENOMEM. */
+static int create(int flags, struct file **out)
+{
+	struct notice *notice = posix_alloc(sizeof(*notice));
+
+	*out = notice ? file_create(&notice_ops, flags, notice) : NULL;
+	if (*out)
+		return 0;
+	posix_free(notice);
+	return -ENOMEM;
+}
+
+static void enlist(struct notice *notice)
+{
+	notice->next = notices;
+	notices = notice;
+}
+
+int mqueue_restore_notice(const struct carried *in, struct file **out)
+{
+	struct notice *notice;
+	int result = create(in->flags, out);
+
+	if (result)
+		return result;
+	notice = (*out)->data;
+	notice->withdrawn = true;
+	enlist(notice);
+	return 0;
+}
 
 /* Registers, and has what a thread will read.  0 or -errno. */
 static int ask(struct file *queue, struct file **out)
 {
 	const struct sigevent event = {.sigev_notify = SIGEV_THREAD};
 	const struct message_queue *q = mqueue_of(queue);
-	struct notice *notice = posix_alloc(sizeof(*notice));
-	int result = -ENOMEM;
+	struct notice *notice;
+	int result = create(O_RDONLY, out);
 
-	*out = notice ? file_create(&notice_ops, O_RDONLY, notice) : NULL;
-	if (*out) {
-		mqueue_lock(q);
-		result = mqueue_register(q, &event);
-		*notice = (struct notice){.next = notices,
-		                          .queue = queue,
-		                          .word = q->held.word,
-		                          .number = q->shared->notice.number};
-		mqueue_unlock(q, false);
-	}
-	if (!result) {
-		notices = notice;
-		file_get(queue);
-		return 0;
-	}
-	posix_free(*out); /* not file_put: it is no notice yet */
-	posix_free(notice);
+	if (result)
+		return result;
+	notice = (*out)->data;
+	mqueue_lock(q);
+	result = mqueue_register(q, &event);
+	notice->word = q->held.word;
+	notice->number = q->shared->notice.number;
+	mqueue_unlock(q, false);
+	if (!result)
+		notice->queue = queue, file_get(queue);
+	enlist(notice);
+	if (result)
+		file_put(*out);
 	return result;
 }
 

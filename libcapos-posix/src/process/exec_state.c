@@ -94,6 +94,8 @@ static int write_state(struct exec_state *state, uint32_t descriptors)
 	world_save(&state->world);
 	limits_save(state->limits);
 	state->nice = nice_save();
+	state->timer_slack_ns[0] = thread_self()->timer_slack_ns;
+	state->timer_slack_ns[1] = thread_self()->timer_slack_usual_ns;
 	path_state(&state->root, &state->directory, &mask);
 	state->umask = mask;
 	state->image_secret = exec_image_secret();
@@ -174,6 +176,8 @@ static int make_file(const struct carried *in, struct file **out)
 		return named_restore(in, out);
 	case CARRY_QUEUE:
 		return mqueue_restore(in, out);
+	case CARRY_NOTICE:
+		return mqueue_restore_notice(in, out);
 	case CARRY_WATCHER:
 		return inotify_restore(in, out);
 	case CARRY_TERMINAL:
@@ -231,6 +235,8 @@ void exec_restore(cap_t memory)
 	world_restore(&state->world);
 	limits_restore(state->limits);
 	nice_restore((int)state->nice);
+	thread_self()->timer_slack_ns = state->timer_slack_ns[0];
+	thread_self()->timer_slack_usual_ns = state->timer_slack_ns[1];
 	path_restore(state->root, state->directory, (unsigned)state->umask);
 	exec_set_image_secret(state->image_secret);
 	memcpy(own_path, state->path, sizeof(own_path));

@@ -31,7 +31,8 @@ struct exec_state {
 	struct timers_state timers; /* those of setitimer go on */
 	uint64_t umask;
 	int64_t nice;
-	uint64_t image_secret; /* where images begin: exec.c */
+	uint64_t timer_slack_ns[2]; /* now, and to go back to */
+	uint64_t image_secret;      /* where images begin: exec.c */
 	struct world_state world;
 	struct rlimit limits[RLIM_NLIMITS];
 	char path[PATH_BYTES]; /* of the image's file, from the root */

@@ -149,6 +149,35 @@ long world_death_signal(uint32_t *signal)
 	return 0;
 }
 
+long world_set_reaper(bool on)
+{
+	const struct process_member_set_reaper_params params = {.on = on};
+	int result;
+
+	if (!world_exists())
+		return -EPERM;
+	do {
+		result = process_member_set_reaper(world_member(), &params, NULL);
+	} while (world_again(result));
+	return world_errno(result, -ESRCH);
+}
+
+long world_reaper(bool *on)
+{
+	struct process_member_reaper_results results;
+	int result;
+
+	if (!world_exists())
+		return -EPERM;
+	do {
+		result = process_member_reaper(world_member(), &results, NULL);
+	} while (world_again(result));
+	if (result)
+		return world_errno(result, -ESRCH);
+	*on = results.on;
+	return 0;
+}
+
 long sys_kill(long pid, long signal)
 {
 	pid = (int)pid;

@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/random.h>
 #include <sys/sysinfo.h>
@@ -267,79 +266,6 @@ long sys_arch_prctl(long code, long address)
 		return user_put(address, &base);
 	default:
 		return absent_option(ABSENT_ARCH_PRCTL, (unsigned long)code, -EINVAL);
-	}
-}
-
-/* ---- prctl ---- */
-
-static char thread_name[16]; /* TASK_COMM_LEN of Linux, the 0 included */
-
-static long set_name(long from)
-{
-	long length = posix_user_length((const char *)from, sizeof(thread_name) - 1);
-	char name[sizeof(thread_name)] = {0};
-
-	if (length < 0 || user_read(name, from, (size_t)length))
-		return -EFAULT;
-	memcpy(thread_name, name, sizeof(name));
-	world_describe_name(thread_name);
-	return 0;
-}
-
-/* No program gains rights by execve, whether it promised to do without or not. */
-static long set_no_new_privileges(long on, long third, long fourth, long fifth)
-{
-	return on != 1 || third || fourth || fifth ? -EINVAL : 0;
-}
-
-static long dumpable = 1;
-
-/* There are no core files and no tracers, so that it is kept and changes nothing; a program that is
- * executed begins with 1. */
-static long set_dumpable(long on)
-{
-	if (on != 0 && on != 1)
-		return -EINVAL;
-	dumpable = on;
-	return 0;
-}
-
-static long set_death_signal(long signal)
-{
-	if ((unsigned long)signal > SIGNAL_MAX)
-		return -EINVAL;
-	return world_set_death_signal((uint32_t)signal);
-}
-
-static long get_death_signal(long out)
-{
-	uint32_t signal;
-	long result = world_death_signal(&signal);
-
-	return result ? result : user_put(out, &signal);
-}
-
-long sys_prctl(long option, long second, long third, long fourth, long fifth)
-{
-	switch (option) {
-	case PR_SET_NAME:
-		return set_name(second);
-	case PR_GET_NAME:
-		return user_put(second, &thread_name);
-	case PR_SET_PDEATHSIG:
-		return set_death_signal(second);
-	case PR_GET_PDEATHSIG:
-		return get_death_signal(second);
-	case PR_GET_DUMPABLE:
-		return dumpable;
-	case PR_SET_DUMPABLE:
-		return set_dumpable(second);
-	case PR_SET_NO_NEW_PRIVS:
-		return set_no_new_privileges(second, third, fourth, fifth);
-	case PR_GET_NO_NEW_PRIVS:
-		return second || third || fourth || fifth ? -EINVAL : 1;
-	default:
-		return absent_option(ABSENT_PRCTL, (unsigned)option, -EINVAL);
 	}
 }
 

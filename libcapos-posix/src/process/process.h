@@ -30,6 +30,9 @@ void world_stop(int signal, bool own);
 /* The signal that it gets when its parent ends; 0: none.  0 or -errno. */
 long world_set_death_signal(uint32_t signal);
 long world_death_signal(uint32_t *signal);
+/* Whether orphans below this process become its children.  0 or -errno. */
+long world_set_reaper(bool on);
+long world_reaper(bool *on);
 /* SIGCHLD's action has changed. */
 void world_child_action(void);
 

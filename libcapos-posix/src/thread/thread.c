@@ -88,6 +88,7 @@ long thread_clone(long flags, long stack, long parent_tid, long child_tid, long 
 		return -EAGAIN;
 	t = &memory->thread;
 	t->signals = &memory->signals;
+	t->timer_slack_ns = t->timer_slack_usual_ns = thread_self()->timer_slack_ns;
 	result = signal_thread_init(&memory->signals);
 	t->exit_word = flags & CLONE_CHILD_CLEARTID ? (uint64_t)child_tid : 0;
 	t->tid_at[0] = flags & CLONE_PARENT_SETTID ? (int *)parent_tid : NULL;
