@@ -161,8 +161,10 @@ static int wait_drained(struct terminal *t, struct msg_call *msg, struct drain *
 
 static int set_now(struct terminal *t, const struct terminal_attributes *in, bool flush)
 {
-	if (flush)
+	if (flush) {
 		terminal_flush(t, true, false);
+		terminal_news(t, TERMINAL_NEWS_FLUSH_READ, 0);
+	}
 	return terminal_set(t, in);
 }
 
@@ -271,6 +273,10 @@ static int serve_flush(void *object, struct msg_call *msg,
 {
 	(void)msg;
 	terminal_flush(object, in->input, in->output);
+	terminal_news(object,
+	              (in->input ? TERMINAL_NEWS_FLUSH_READ : 0u) |
+	                      (in->output ? TERMINAL_NEWS_FLUSH_WRITE : 0u),
+	              0);
 	return STATUS_OK;
 }
 

@@ -40,6 +40,32 @@ static void signal_typed(void *context, int signal)
 	(void)session_signal(context, (uint32_t)signal);
 }
 
+void terminal_news(struct terminal *t, uint32_t news, uint32_t instead)
+{
+	struct terminal_shared *shared;
+	uint32_t before;
+
+	if (!t->master.shared)
+		return;
+	shared = terminal_shared(t->master.shared);
+	if (!news || !atomic_load(&shared->packets))
+		return;
+	before = atomic_load(&shared->news);
+	while (!atomic_compare_exchange_weak(&shared->news, &before, (before & ~instead) | news))
+		;
+	t->wake_far = true;
+}
+
+static void tell_flow(struct terminal *t)
+{
+	const uint32_t both = TERMINAL_NEWS_STOP | TERMINAL_NEWS_START;
+
+	if (t->was_stopped == t->ldisc.stopped)
+		return;
+	t->was_stopped = t->ldisc.stopped;
+	terminal_news(t, t->was_stopped ? TERMINAL_NEWS_STOP : TERMINAL_NEWS_START, both);
+}
+
 /* What readers have not read; what is typed behind the signal's character stays. */
 static void drop_read(struct terminal *t)
 {
@@ -58,6 +84,7 @@ static void flush_typed(void *context)
 
 	drop_read(t);
 	drop_all(&t->channel.send);
+	terminal_news(t, TERMINAL_NEWS_FLUSH_READ | TERMINAL_NEWS_FLUSH_WRITE, 0);
 }
 
 static const struct ldisc_ops ldisc_ops = {
@@ -79,6 +106,13 @@ static uint32_t room(struct terminal *t)
 	return queue_writable(&t->channel.receive) / TERMINAL_PAIR;
 }
 
+/* Whether ^S stops the output and ^Q lets it go on. */
+static bool flows(const struct ldisc_attributes *a)
+{
+	return a->input & LDISC_IXON && a->characters[LDISC_VSTOP] == 'S' - '@' &&
+	       a->characters[LDISC_VSTART] == 'Q' - '@';
+}
+
 int terminal_set(struct terminal *t, const struct terminal_attributes *in)
 {
 	struct ldisc_attributes a = {.input = in->input,
@@ -91,6 +125,9 @@ int terminal_set(struct terminal *t, const struct terminal_attributes *in)
 	if (in->characters.len != sizeof(a.characters))
 		return STATUS_INVALID_ARGUMENT;
 	memcpy(a.characters, in->characters.ptr, sizeof(a.characters));
+	if (flows(&a) != flows(&t->ldisc.attributes))
+		terminal_news(t, flows(&a) ? TERMINAL_NEWS_DO_STOP : TERMINAL_NEWS_NO_STOP,
+		              TERMINAL_NEWS_DO_STOP | TERMINAL_NEWS_NO_STOP);
 	ldisc_set(&t->ldisc, &a, room(t));
 	publish_attributes(t);
 	t->wake = true; /* what is enough for a read has changed */
@@ -210,6 +247,7 @@ void terminal_run(struct terminal *t)
 	run_output(t);
 	run_input(t);
 	run_output(t); /* VSTART may have let it go on */
+	tell_flow(t);
 	t->wake |= queue_publish_take(&t->channel.send);
 	t->wake |= queue_publish_put(&t->channel.receive);
 	if (t->far.in)

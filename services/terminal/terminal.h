@@ -67,6 +67,7 @@ struct terminal {
 	cap_t memory, master_memory;
 	cap_t master_wake;
 	uint64_t master_wake_bits;
+	bool was_stopped; /* as the master was told last */
 	struct link link;
 	struct terminal_window window;
 	struct ldisc ldisc;
@@ -99,6 +100,8 @@ int terminal_set(struct terminal *t, const struct terminal_attributes *in);
 void terminal_get(struct terminal *t, struct terminal_attributes *out);
 void terminal_resize(struct terminal *t, const struct terminal_window *window);
 void terminal_flush(struct terminal *t, bool input, bool output);
+/* Tells the master, if it wants to know: TERMINAL_NEWS_*; those of `instead` are not news then. */
+void terminal_news(struct terminal *t, uint32_t news, uint32_t instead);
 void terminal_hang_up(struct terminal *t);
 /* Whether all that was written has gone to the far end. */
 bool terminal_is_drained(struct terminal *t);

@@ -176,6 +176,64 @@ static void background(void)
 	close(results[1]);
 }
 
+/* What a read of the master gives: the first byte, and whether the text follows; else -1. */
+static int packet(int master, const char *text)
+{
+	char bytes[64];
+	ssize_t n = read(master, bytes, sizeof(bytes));
+
+	if (n < 1 || (size_t)n != 1 + strlen(text) || memcmp(bytes + 1, text, strlen(text)))
+		return -1;
+	return (unsigned char)bytes[0];
+}
+
+static void packets(void)
+{
+	int slave, master = open_both(&slave), on = 1, flow;
+	struct pollfd p = {.fd = master, .events = POLLIN | POLLPRI};
+	struct termios t;
+	char byte = 9;
+
+	tcgetattr(slave, &t);
+	t.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(slave, TCSANOW, &t);
+	ok(ioctl(master, TIOCGPKT, &flow) == 0 && flow == 0, "a master reads no packets");
+	ok(ioctl(master, TIOCPKT, &on) == 0 && ioctl(master, TIOCGPKT, &flow) == 0 && flow == 1,
+	   "TIOCPKT");
+	fails(ioctl(slave, TIOCPKT, &on), ENOTTY, "of the other end");
+	ok(write(slave, "text", 4) == 4 && packet(master, "text") == TIOCPKT_DATA,
+	   "a packet of data");
+	ok(write(slave, "more", 4) == 4 && read(master, &byte, 1) == 1 && byte == TIOCPKT_DATA &&
+	           packet(master, "more") == TIOCPKT_DATA,
+	   "a short read has the kind alone");
+	ok(tcflush(slave, TCIFLUSH) == 0 && poll(&p, 1, 5000) == 1 &&
+	           (p.revents & (POLLPRI | POLLIN)) == (POLLPRI | POLLIN),
+	   "news are urgent");
+	ok(packet(master, "") == TIOCPKT_FLUSHREAD, "what was not read is dropped");
+	ok(poll(&p, 1, 0) == 0, "and told once");
+	ok(tcflush(slave, TCOFLUSH) == 0 && packet(master, "") == TIOCPKT_FLUSHWRITE,
+	   "what was not sent is dropped");
+	ok(tcflow(slave, TCOOFF) == 0 && packet(master, "") == TIOCPKT_STOP, "output stops");
+	ok(tcflow(slave, TCOON) == 0 && packet(master, "") == TIOCPKT_START, "and goes on");
+	ok(write(master, "\023", 1) == 1 && packet(master, "") == TIOCPKT_STOP &&
+	           write(master, "\021", 1) == 1 && packet(master, "") == TIOCPKT_START,
+	   "by characters");
+	t.c_iflag &= ~(tcflag_t)IXON;
+	ok(tcsetattr(slave, TCSANOW, &t) == 0 && packet(master, "") == TIOCPKT_NOSTOP,
+	   "which mean nothing now");
+	t.c_iflag |= IXON;
+	ok(tcsetattr(slave, TCSANOW, &t) == 0 && packet(master, "") == TIOCPKT_DOSTOP,
+	   "and mean it again");
+	ok(write(master, "\003", 1) == 1 &&
+	           packet(master, "") == (TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE),
+	   "a typed signal drops both");
+	on = 0;
+	ok(ioctl(master, TIOCPKT, &on) == 0 && tcflush(slave, TCIFLUSH) == 0 &&
+	           write(slave, "a", 1) == 1 && read(master, &byte, 1) == 1 && byte == 'a',
+	   "without packets there are no news");
+	close(slave), close(master);
+}
+
 static void nothing(int number)
 {
 	(void)number;
@@ -216,6 +274,7 @@ int main(void)
 	not_controlling();
 	hung_up();
 	background();
+	packets();
 	interrupted();
 	return tap_finish();
 }

@@ -237,13 +237,34 @@ static ssize_t tty_write(struct file *f, const struct iovec *iov, int n)
 	return t.done ? (ssize_t)t.done : result;
 }
 
+/* In packet mode (TIOCPKT) a read gives one byte that says what has happened to the terminal, or a
+ * 0 and then what programs wrote. */
+static ssize_t read_packet(struct transfer *t)
+{
+	const uint8_t news = (uint8_t)atomic_exchange(&shared_of(t->tty)->news, 0);
+	bool there = news || tty_readable(t->tty);
+	ssize_t got = 0;
+
+	if (there && vector_put(t->iov, t->n, 0, &news, 1))
+		return -EFAULT;
+	if (there && !news && t->length > 1)
+		got = chan_read(&t->tty->chan, t->iov, t->n, 1, false);
+	return got < 0 ? got : got + there;
+}
+
 static ssize_t attempt_master_read(void *context)
 {
 	struct transfer *t = context;
 	struct chan *c = &t->tty->chan;
 	uint32_t status = chan_status(c);
-	ssize_t done = chan_broken(c) ? -EIO : chan_read(c, t->iov, t->n, 0, false);
+	ssize_t done;
 
+	if (chan_broken(c))
+		done = -EIO;
+	else if (atomic_load(&shared_of(t->tty)->packets))
+		done = read_packet(t);
+	else
+		done = chan_read(c, t->iov, t->n, 0, false);
 	if (done)
 		return done;
 	return status & CHANNEL_EOF ? -EIO : WAIT_NOTHING; /* as Linux says that nobody has it */
@@ -256,16 +277,23 @@ static void arm_master_read(void *context)
 
 static ssize_t master_read(struct file *f, const struct iovec *iov, int n)
 {
-	struct transfer t = {.tty = f->data, .iov = iov, .n = n};
+	struct transfer t = {.tty = f->data, .iov = iov, .n = n, .length = vector_length(iov, n)};
 	const struct waiting w = {.attempt = attempt_master_read,
 	                          .arm = arm_master_read,
 	                          .context = &t,
 	                          .nonblocking = f->flags & O_NONBLOCK};
 
-	return vector_length(iov, n) ? wait_for(&w) : 0;
+	return t.length ? wait_for(&w) : 0;
 }
 
 /* ---- Readiness ---- */
+
+static bool has_news(const struct tty *t)
+{
+	const struct terminal_shared *shared = shared_of(t);
+
+	return t->is_master && atomic_load(&shared->packets) && atomic_load(&shared->news);
+}
 
 static uint32_t enough_to_read(const struct tty *t)
 {
@@ -287,6 +315,8 @@ static unsigned events_now(struct tty *t)
 		return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLERR | POLLHUP;
 	if (tty_readable(t) >= enough_to_read(t))
 		events |= POLLIN | POLLRDNORM;
+	if (has_news(t))
+		events |= POLLIN | POLLRDNORM | POLLPRI;
 	chan_look(&t->chan);
 	if (queue_writable(&t->chan.channel.send))
 		events |= POLLOUT | POLLWRNORM;

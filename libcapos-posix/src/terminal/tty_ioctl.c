@@ -269,6 +269,27 @@ static int send_signal(const struct tty *t, long signal)
 	return errno_of(terminal_master_signal(t->object, &params, NULL));
 }
 
+/* TIOCPKT; what happened before is no news. */
+static int set_packets(const struct tty *t, const void *argument)
+{
+	struct terminal_shared *shared = terminal_shared(t->chan.channel.shared);
+	int on;
+
+	if (user_get(&on, argument))
+		return -EFAULT;
+	if (on && !atomic_load(&shared->packets))
+		atomic_store(&shared->news, 0);
+	atomic_store(&shared->packets, on != 0);
+	return 0;
+}
+
+static int get_packets(const struct tty *t, void *argument)
+{
+	struct terminal_shared *shared = terminal_shared(t->chan.channel.shared);
+
+	return user_put(argument, &(int){(int)atomic_load(&shared->packets)});
+}
+
 static int master_ioctl(const struct tty *t, unsigned long request, void *argument)
 {
 	switch (request) {
@@ -278,6 +299,10 @@ static int master_ioctl(const struct tty *t, unsigned long request, void *argume
 		return set_lock(t, argument);
 	case TIOCGPTPEER:
 		return open_peer(t, (long)argument);
+	case TIOCPKT:
+		return set_packets(t, argument);
+	case TIOCGPKT:
+		return get_packets(t, argument);
 	case TIOCSIG:
 		return send_signal(t, (long)argument);
 	}

@@ -23,6 +23,19 @@ struct terminal_shared {
 	_Atomic uint32_t minimum; /* VMIN, VTIME */
 	_Atomic uint32_t time;
 	_Atomic uint32_t dropped; /* index of the receive queue: what is before it counts as read */
+	/* Of a master's channel: the client writes whether it wants news, and takes them. */
+	_Atomic uint32_t packets;
+	_Atomic uint32_t news; /* TERMINAL_NEWS_* */
+};
+
+/* What has happened to a pseudo-terminal, as Linux numbers it. */
+enum terminal_news {
+	TERMINAL_NEWS_FLUSH_READ = 1,
+	TERMINAL_NEWS_FLUSH_WRITE = 2,
+	TERMINAL_NEWS_STOP = 4,
+	TERMINAL_NEWS_START = 8,
+	TERMINAL_NEWS_NO_STOP = 16, /* ^S and ^Q are characters like others */
+	TERMINAL_NEWS_DO_STOP = 32
 };
 
 #define TERMINAL_SHARED_OFFSET 2048u
