@@ -100,7 +100,8 @@ static bool lengthen(struct memobj *m, uint64_t size)
 	return true;
 }
 
-/* Takes that back, with what was copied to the page. */
+/* Takes that back, with what was copied to the page.  The copy may have read its source from the
+ * page itself, through a mapping that reaches behind the end. */
 static void shorten(struct memobj *m, uint64_t page, uint64_t size, uint64_t npages)
 {
 	uint64_t span;
@@ -108,8 +109,10 @@ static void shorten(struct memobj *m, uint64_t page, uint64_t size, uint64_t npa
 
 	if (size == m->size)
 		return;
-	if (page >= npages && slot && *slot != PADDR_NONE)
+	if (page >= npages && slot && *slot != PADDR_NONE) {
+		space_forget_frame(m, page);
 		frames_drop(m, slot);
+	}
 	memobj_set_size(m, size, npages);
 	(void)memobj_zero_tail(m, size);
 }

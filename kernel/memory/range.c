@@ -198,6 +198,7 @@ static bool protect_some(struct space *s, struct mapping *m, uint32_t access, ui
 {
 	m->access = access;
 	m->limit = mapping_narrowed(m->limit, access);
+	m->held_by = 0;
 	for (*at = max(*at, m->start); *at < m->end;) {
 		if (steps_over())
 			return false;

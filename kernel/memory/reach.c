@@ -58,7 +58,7 @@ static paddr_t resolve(struct space *s, uint64_t address, uint32_t access, bool 
 {
 	*no_memory = false;
 	struct mapping *m = mapping_find(s, address);
-	if (!m || (access & m->access) != access || access == 0)
+	if (!m || m->held_by || (access & m->access) != access || access == 0)
 		return PADDR_NONE;
 	address &= ~(PAGE_SIZE - 1);
 	uint64_t index = mapping_page(m, address);
@@ -90,7 +90,7 @@ uint32_t space_fault_cause(struct space *s, uint64_t address, uint32_t access)
 	const struct mapping *m = mapping_find(s, address);
 	if (!m)
 		return CAPOS_FAULT_UNMAPPED;
-	bool allowed = (access & ~m->access) == 0;
+	bool allowed = !m->held_by && (access & ~m->access) == 0;
 	bool beyond = mapping_page(m, address & ~(PAGE_SIZE - 1)) >= m->object->npages;
 	return allowed && beyond ? CAPOS_FAULT_BEYOND : CAPOS_FAULT_ACCESS;
 }

@@ -12,36 +12,21 @@
 /* They are moved at once. */
 #define MOVED_MAX 32u
 
-/* Access of a mapping that is about to move: kept above what counts. */
-#define HELD_SHIFT 8
-
-static uint32_t access_of(const struct mapping *m)
-{
-	return (m->access & ACCESS_MASK) != 0 ? m->access : m->access >> HELD_SHIFT;
-}
-
-static void hold(struct mapping *m)
-{
-	if ((m->access & ACCESS_MASK) != 0)
-		m->access <<= HELD_SHIFT;
-}
-
-static void let_go(struct mapping *m)
-{
-	m->access = access_of(m);
-}
-
-static void let_all_go(struct space *s, const struct remap *r)
+/* Not more than it holds at most: the range may have many others by now. */
+static void let_all_go(struct space *s, const struct remap *r, uint64_t number)
 {
 	struct mapping *m = mapping_ends_above(s, r->from);
 
-	for (; m && m->start < r->from + r->size; m = mapping_next(m))
-		let_go(m);
+	for (uint32_t n = 0; m && m->start < r->from + r->size && n < MOVED_MAX;
+	     m = mapping_next(m), n++) {
+		if (m->held_by == number)
+			m->held_by = 0;
+	}
 }
 
 static bool alike(const struct mapping *a, const struct mapping *b)
 {
-	return access_of(a) == access_of(b) && a->private_copy == b->private_copy &&
+	return a->access == b->access && a->private_copy == b->private_copy &&
 	       a->anonymous == b->anonymous;
 }
 
@@ -101,21 +86,24 @@ static int prepare_growth(struct space *s, const struct mapping *last, uint64_t 
 	if (!filled.object)
 		return CAP_ENOMEM;
 	filled.offset = 0;
-	filled.access = access_of(last);
 	error = mapping_place(s, &filled, more, &end);
 	if (error)
 		memobj_put(filled.object);
 	return error;
 }
 
-/* Takes the range out of the tables, from *at on; false: the budget is spent. */
-static bool hide(struct space *s, const struct remap *r, uint64_t *at)
+/* Takes the range out of the tables, from *at on; false: the budget is spent.  What this remap does
+ * not hold (it came since, was protected, or another remap took it) may have entries anywhere. */
+static bool hide(struct space *s, const struct remap *r, uint64_t *at, uint64_t number)
 {
 	struct mapping *m = mapping_find(s, r->from);
 	const uint64_t end = r->from + r->size;
 
-	for (; m && m->start < end; m = mapping_next(m))
-		hold(m);
+	for (; m && m->start < end; m = mapping_next(m)) {
+		if (m->held_by != number)
+			*at = r->from;
+		m->held_by = number;
+	}
 	for (*at = max(*at, r->from); *at < end;) {
 		if (steps_over())
 			return false;
@@ -137,7 +125,7 @@ static void move(struct space *s, const struct remap *r, uint64_t to)
 		m->end += to - r->from;
 		mapping_set_start(m, m->start + (to - r->from));
 		tree_insert(&s->mappings, &m->node);
-		let_go(m);
+		m->held_by = 0;
 	}
 	s->last_hit = NULL;
 	steps_spend(2 * STEPS_MAPPING * n);
@@ -191,8 +179,10 @@ static int duplicate(struct space *s, const struct remap *r, uint64_t *address)
 	return error;
 }
 
+/* progress: how far the range is hidden, and this remap's number. */
 int space_remap(struct space *s, const struct remap *r, uint64_t *address, uint64_t progress[2])
 {
+	static uint64_t newest;
 	struct mapping *last;
 	int error;
 
@@ -200,10 +190,12 @@ int space_remap(struct space *s, const struct remap *r, uint64_t *address, uint6
 		return duplicate(s, r, address);
 	if (!mapping_range_ok(r->from, r->size) || r->new_size < r->size)
 		return CAP_EINVAL;
+	if (progress[1] == 0)
+		progress[1] = ++newest;
 	error = check(s, r, &last);
 	if (!error && *address != r->from) {
 		error = mapping_split(s, r->from, r->from + r->size);
-		if (!error && !hide(s, r, &progress[0]))
+		if (!error && !hide(s, r, &progress[0], progress[1]))
 			return WORK_AGAIN;
 		if (!error)
 			error = check(s, r, &last);
@@ -211,6 +203,6 @@ int space_remap(struct space *s, const struct remap *r, uint64_t *address, uint6
 	if (!error)
 		error = finish(s, r, last, address);
 	if (error)
-		let_all_go(s, r);
+		let_all_go(s, r, progress[1]);
 	return error;
 }

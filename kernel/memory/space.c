@@ -242,6 +242,7 @@ int mapping_place(struct space *s, const struct mapping *filled, uint64_t size, 
 	*m = *filled;
 	m->start = start;
 	m->end = start + size;
+	m->held_by = 0;
 	mapping_insert(s, m);
 	if (*address == 0)
 		s->chosen_low = min(s->chosen_low, start);

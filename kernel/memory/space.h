@@ -25,6 +25,7 @@ struct mapping {
 	bool private_copy; /* object belongs to this mapping alone (a slice made for it) */
 	bool anonymous;    /* private: what it was made from had nothing in it but zeroes */
 	bool kernel_owned; /* ring, clock page: user cannot unmap, protect or replace it */
+	uint64_t held_by;  /* the remap that moves it, during which it gives no access; or 0 */
 	paddr_t root;      /* of the space's page tables */
 	struct tree_node node;           /* in the space, by start */
 	struct mapping *next_of_object;  /* in the object */

@@ -222,6 +222,84 @@ static void test_bytes(void)
 	cap_release(memory);
 }
 
+/* What is to be stored lies in a mapping of the object behind its end, where the store itself makes
+ * a page that is taken back when the rest cannot be read. */
+static void test_store_of_itself(void)
+{
+	struct memory_object_set_limit_params limit = {.size = 2 * PAGE};
+	struct memory_object_size_results size = {};
+	struct cap_copied copied;
+	cap_t memory;
+	uint8_t *a;
+	cap_memory_create(PAGE, &memory);
+	memory_object_set_limit(memory, &limit, NULL);
+	cap_memory_map(memory, 0, 3 * PAGE, RW, (void **)&a);
+	cap_memory_unmap(a + 2 * PAGE, PAGE);
+	tap_equal(cap_memory_store(memory, CAP_NULL, false, PAGE, a + PAGE + 1, PAGE, &copied),
+	          CAP_EFAULT, "a store that fails in the page that it makes");
+	tap_ok(memory_object_size(memory, &size, NULL) == CAP_OK && size.size == PAGE &&
+	               !reachable(a + PAGE, false),
+	       "leaves no page behind the end");
+	cap_memory_unmap(a, 2 * PAGE);
+	cap_release(memory);
+}
+
+/* ---- A range that moves while another thread uses it ---- */
+
+#define LARGE_PAGE (2ull << 20)
+#define MOVED      (512 * LARGE_PAGE) /* takes longer than a thread may run */
+#define MOVES      12u
+
+static struct {
+	uint8_t *range;
+	uint32_t stop;
+} moving;
+
+static int wake(void *word)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_FUTEX_WAKE, .send_addr = (uint64_t)word, .arg = 1};
+	return run(&sqe, NULL);
+}
+
+static void protects(uint64_t unused)
+{
+	(void)unused;
+	while (!__atomic_load_n(&moving.stop, __ATOMIC_ACQUIRE)) {
+		uint8_t *range = __atomic_load_n(&moving.range, __ATOMIC_ACQUIRE);
+		if (range && protect(range, PAGE, RW) == CAP_OK)
+			wake(range);
+	}
+	__atomic_store_n(&moving.stop, 2, __ATOMIC_RELEASE);
+	end_thread();
+}
+
+static void test_moves_under_use(void)
+{
+	unsigned left = 0;
+	cap_t memory;
+	cap_memory_create(MOVED, &memory);
+	start_thread(protects, 0);
+	for (unsigned i = 0; i < MOVES; i++) {
+		uint64_t to = 0;
+		uint8_t *a;
+		cap_memory_map(memory, 0, MOVED, RW, (void **)&a);
+		for (uint64_t at = 0; at < MOVED; at += LARGE_PAGE)
+			(void)*(volatile uint8_t *)(a + at);
+		__atomic_store_n(&moving.range, a, __ATOMIC_RELEASE);
+		tap_equal(cap_memory_remap((uint64_t)a, MOVED, MOVED, &to), CAP_OK,
+		          "a range moves while another thread protects and uses it");
+		__atomic_store_n(&moving.range, NULL, __ATOMIC_RELEASE);
+		left += wake(a) != CAP_EFAULT;
+		cap_memory_unmap((void *)to, MOVED);
+	}
+	tap_equal(left, 0, "and nothing is left where it was");
+	__atomic_store_n(&moving.stop, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&moving.stop, __ATOMIC_ACQUIRE) != 2)
+		cap_enter(0, 0);
+	moving.stop = 0;
+	cap_release(memory);
+}
+
 static void test_shown_size(void)
 {
 	struct memory_object_resize_params larger = {.size = 5 * PAGE + 1};
@@ -286,6 +364,8 @@ void test_memory(void)
 	test_copies();
 	test_resize();
 	test_bytes();
+	test_store_of_itself();
+	test_moves_under_use();
 	test_shown_size();
 	test_limits();
 }
