@@ -23,6 +23,7 @@ POSIX_TESTS = \
 	tests/guest/posix_locks tests/guest/posix_maps \
 	tests/guest/posix_memory \
 	tests/guest/posix_pointers \
+	tests/guest/posix_proc \
 	tests/guest/posix_processes \
 	tests/guest/posix_ptys \
 	tests/guest/posix_queued \

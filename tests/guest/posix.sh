@@ -43,6 +43,7 @@ for name in \
 	memory \
 	mqueue \
 	pointers \
+	proc \
 	processes \
 	ptys \
 	queued \

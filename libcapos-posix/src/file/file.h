@@ -32,6 +32,10 @@ int path_check(const char *path);
 /* Prepares a call's path, which it checks: *base is the Directory to ask.  0 or -errno: no such
  * descriptor, not a directory, no "files" capability, empty path. */
 int path_base(int directory_fd, const char *path, cap_t *base);
+/* The same for a path that may start in a working directory that the files service does not know:
+ * then *path is made[], from the root. */
+int path_place(int directory_fd, const char **path, cap_t *base, char made[PATH_BYTES]);
+bool path_is_made(int directory_fd, const char *path); /* it does start there */
 cap_t path_root(void);
 /* The root that the process was given, which the files service serves: for files that have no name.
  * The root of now may be in a volume. */
@@ -98,9 +102,16 @@ cap_t file_object(const struct file *f);
 /* The Directory behind a descriptor's description; CAP_NULL: it is no directory. */
 cap_t file_directory(const struct file *f);
 
-/* Root, working directory and umask (with a bit of path.c's own) across exec. */
-void path_state(cap_t *root, cap_t *directory, unsigned *bits);
-void path_restore(cap_t root, cap_t directory, unsigned bits);
+/* Root, working directory and umask across exec. */
+#define PATH_MADE_BYTES 64u
+struct path_saved {
+	cap_t root;                 /* that chroot took; CAP_NULL: the one given */
+	cap_t directory;            /* working directory; CAP_NULL: the root */
+	uint64_t mask;              /* umask */
+	char made[PATH_MADE_BYTES]; /* the working directory's path when it is below /proc */
+};
+void path_state(struct path_saved *out);
+void path_restore(const struct path_saved *in);
 
 /* After exec: 0 or -errno. */
 int device_restore(const struct carried *in, struct file **out);

@@ -201,6 +201,7 @@ static int open_own(const char *path, int flags, struct file **out)
 static int open_elsewhere(int directory_fd, const char *path, int flags, struct file **out)
 {
 	char *resolved = flags & O_NOFOLLOW ? NULL : path_resolve(directory_fd, path);
+	char made[PATH_BYTES];
 	struct stat st;
 	cap_t base;
 	int result = resolved ? open_own(resolved, flags, out) : 1;
@@ -209,7 +210,7 @@ static int open_elsewhere(int directory_fd, const char *path, int flags, struct 
 		posix_free(resolved);
 	if (result <= 0)
 		return result;
-	result = path_base(directory_fd, path, &base);
+	result = path_place(directory_fd, &path, &base, made);
 	if (!result)
 		result = path_stat(base, path, !(flags & O_NOFOLLOW), &st);
 	if (result)

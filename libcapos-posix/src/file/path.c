@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <capos/format.h>
 #include <capos/schema/service_client.h>
 #include <capos/start.h>
 
@@ -16,25 +17,31 @@
 static cap_t root_directory;    /* CAP_NULL: the one that the process was given */
 static cap_t working_directory; /* CAP_NULL: where the process started */
 static unsigned mask = 022;
-/* The working directory when it is one of the library's own: /proc or a directory below it. */
-static char made_directory[64];
+/* The working directory when it is one of the library's own: /proc or a directory below it, which
+ * the files service does not know. */
+static char made_directory[PATH_MADE_BYTES];
 
-#define IN_PROC (1u << 31) /* beside the mask, across exec: the working directory is /proc */
-
-void path_state(cap_t *root, cap_t *directory, unsigned *bits)
+void path_state(struct path_saved *out)
 {
-	*root = root_directory;
-	*directory = working_directory;
-	*bits = mask | (made_directory[0] ? IN_PROC : 0);
+	out->root = root_directory;
+	out->directory = working_directory;
+	out->mask = mask;
+	memcpy(out->made, made_directory, sizeof(out->made));
 }
 
-void path_restore(cap_t root, cap_t directory, unsigned bits)
+void path_restore(const struct path_saved *in)
 {
-	root_directory = root;
-	working_directory = directory;
-	mask = bits & 0777;
-	if (bits & IN_PROC)
-		strcpy(made_directory, "/proc");
+	root_directory = in->root;
+	working_directory = in->directory;
+	mask = in->mask & 0777;
+	memcpy(made_directory, in->made, sizeof(made_directory));
+	made_directory[sizeof(made_directory) - 1] = 0;
+}
+
+/* Whether the working directory is below /proc. */
+static bool is_below_proc(void)
+{
+	return strlen(made_directory) > sizeof("/proc") - 1;
 }
 
 cap_t path_root(void)
@@ -95,6 +102,22 @@ int path_base(int directory_fd, const char *path, cap_t *base)
 	return *base ? 0 : -ENOTDIR;
 }
 
+int path_place(int directory_fd, const char **path, cap_t *base, char made[PATH_BYTES])
+{
+	int result = path_base(directory_fd, *path, base);
+
+	if (result || **path == '/' || directory_fd != AT_FDCWD || !is_below_proc())
+		return result;
+	*path = path_of_made(directory_fd, *path, made);
+	*base = path_root();
+	return *base ? 0 : -EACCES;
+}
+
+bool path_is_made(int directory_fd, const char *path)
+{
+	return *path && *path != '/' && directory_fd == AT_FDCWD && is_below_proc();
+}
+
 void path_absolute(const char *path, char out[PATH_BYTES])
 {
 	struct directory_path_results results = {.path = MSG_TEXT("")};
@@ -104,7 +127,9 @@ void path_absolute(const char *path, char out[PATH_BYTES])
 	out[0] = 0;
 	while (!strncmp(path, "./", 2))
 		path += 2, length -= 2;
-	if (*path != '/' && (!path_cwd() || directory_path(path_cwd(), &results, &call)))
+	if (*path != '/' && is_below_proc())
+		results.path = path_text(made_directory);
+	else if (*path != '/' && (!path_cwd() || directory_path(path_cwd(), &results, &call)))
 		return;
 	before = results.path.len == 1 ? 0 : results.path.len; /* the root's is one slash */
 	if (before + 1 + length >= PATH_BYTES)
@@ -180,22 +205,24 @@ const char *path_of_made(int directory_fd, const char *path, char out[PATH_BYTES
 /* Takes note of where the process is now, as far as it matters here. */
 static void note_directory(const char *path)
 {
-	char text[PATH_BYTES];
-	const char *full = path_of_made(AT_FDCWD, path, text);
+	const char *after = !strncmp(path, "/proc/self", 10) ? path + 10 : NULL;
 
-	if (strncmp(full, "/proc", 5) || (full[5] && full[5] != '/') || strstr(full, "..") ||
-	    strlen(full) >= sizeof(made_directory))
-		full = "";
-	strcpy(made_directory, full);
+	made_directory[0] = 0;
+	if (after && (!*after || *after == '/')) /* it stays this process's for its children */
+		fmt_snprintf(made_directory, sizeof(made_directory), "/proc/%u%s",
+		             (unsigned)process_id(), after);
+	else if (!strncmp(path, "/proc", 5) && (!path[5] || path[5] == '/') &&
+	         strlen(path) < sizeof(made_directory))
+		strcpy(made_directory, path);
 }
 
-long sys_chdir(long path)
+static int open_directory(const char *path)
 {
 	struct directory_open_params params = {.flags = OPEN_DIRECTORY};
 	struct directory_open_results results;
 	struct capos_call call;
 	struct path_walk w;
-	int result = path_start(&w, AT_FDCWD, (const char *)path);
+	int result = path_start(&w, AT_FDCWD, path);
 
 	if (result)
 		return result;
@@ -209,8 +236,66 @@ long sys_chdir(long path)
 	if (!call.ncaps)
 		return -EIO;
 	change_directory(call.caps[0]);
-	note_directory((const char *)path);
 	return 0;
+}
+
+/* A directory below /proc, written out; 1: it is none. */
+static int enter_made(const char *path, size_t length)
+{
+	struct stat st;
+	int result;
+
+	if (strncmp(path, "/proc/", 6))
+		return 1;
+	result = made_files.stat(path, true, &st);
+	if (result)
+		return result;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	if (length >= sizeof(made_directory) || st.st_dev)
+		return 1;                 /* a link that leads out of /proc */
+	result = open_directory("/proc"); /* where the service takes it to be */
+	if (!result)
+		note_directory(path);
+	return result;
+}
+
+/* A link of /proc that leads out of it. */
+static int enter_target(const char *path)
+{
+	char target[PATH_BYTES];
+	long length = made_files.read_link(path, target, sizeof(target) - 1);
+
+	if (length <= 0 || *target != '/')
+		return length < 0 ? (int)length : 1;
+	target[length] = 0;
+	return open_directory(target);
+}
+
+long sys_chdir(long to)
+{
+	const char *path = (const char *)to, *full;
+	char text[PATH_BYTES];
+	size_t length;
+	int result = path_check(path);
+
+	if (result)
+		return result;
+	full = path_of_made(AT_FDCWD, path, text);
+	if (full == path && strlen(path) < sizeof(text))
+		full = strcpy(text, path);
+	length = strlen(text);
+	if (full == text && length > 1 && text[length - 1] == '/')
+		text[--length] = 0;
+	result = enter_made(full, length);
+	if (result == 1)
+		result = enter_target(full);
+	if (result == 1) {
+		result = open_directory(path);
+		if (!result)
+			note_directory(full);
+	}
+	return result;
 }
 
 /* The directory as a root of its own.  As on Linux the working directory stays where it is, and the
@@ -270,12 +355,16 @@ long sys_getcwd(long buffer, long size)
 {
 	struct directory_path_results results;
 	struct capos_call call = FILES_CALL();
+	struct stat st;
 	int result;
 
 	if (!path_cwd())
 		return -EACCES;
-	result = directory_path(path_cwd(), &results, &call);
-	if (result)
+	if (is_below_proc() && made_files.stat(made_directory, true, &st))
+		return -ENOENT; /* its process has ended */
+	if (is_below_proc())
+		results.path = path_text(made_directory);
+	else if ((result = directory_path(path_cwd(), &results, &call)))
 		return errno_of(result);
 	if (results.path.len + 1ul > (unsigned long)size)
 		return -ERANGE;

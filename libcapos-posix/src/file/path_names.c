@@ -175,19 +175,32 @@ static void two_paths_end(struct two_paths *paths)
 	posix_free(paths->full[1]);
 }
 
+/* One of them as the program gave it. */
+static int begin(struct msg_text *out, int directory_fd, const char *path, cap_t *base, char **full)
+{
+	int result = path_base(directory_fd, path, base);
+
+	if (!result && path_is_made(directory_fd, path)) {
+		*full = posix_alloc(PATH_BYTES);
+		result = *full ? path_place(directory_fd, &path, base, *full) : -ENOMEM;
+	}
+	if (!result)
+		*out = path_text(path);
+	return result;
+}
+
 static int two_paths(struct two_paths *paths, long from_fd, long from, long to_fd, long to)
 {
 	cap_t second;
 	int result;
 
 	*paths = (struct two_paths){.base = CAP_NULL};
-	result = path_base((int)from_fd, (const char *)from, &paths->base);
+	result = begin(&paths->from, (int)from_fd, (const char *)from, &paths->base,
+	               &paths->full[0]);
 	if (!result)
-		result = path_base((int)to_fd, (const char *)to, &second);
+		result = begin(&paths->to, (int)to_fd, (const char *)to, &second, &paths->full[1]);
 	if (result)
 		return result;
-	paths->from = path_text((const char *)from);
-	paths->to = path_text((const char *)to);
 	if (*paths->to.ptr == '/')
 		return 0;
 	if (*paths->from.ptr == '/')
@@ -363,11 +376,8 @@ static int link_followed(long from_fd, const char *from, long to_fd, long to)
 {
 	char *resolved = NULL;
 	struct stat st;
-	cap_t base;
-	int result = path_base((int)from_fd, from, &base);
+	int result = stat_at((int)from_fd, from, AT_SYMLINK_NOFOLLOW, &st);
 
-	if (!result)
-		result = path_stat(base, from, false, &st);
 	if (result && result != -ENXIO)
 		return result;
 	if (!result && !S_ISLNK(st.st_mode))
@@ -414,11 +424,10 @@ long sys_symlinkat(long target, long directory_fd, long path)
 {
 	struct directory_symlink_params params;
 	struct path_walk w;
-	int result = path_start(&w, (int)directory_fd, (const char *)path);
+	int result = path_check((const char *)target);
 
-	if (result)
-		return result;
-	result = path_check((const char *)target);
+	if (!result)
+		result = path_start(&w, (int)directory_fd, (const char *)path);
 	if (result)
 		return result;
 	params.target = path_text((const char *)target);
@@ -514,10 +523,12 @@ long sys_readlinkat(long directory_fd, long path, long buffer, long size)
 		return result;
 	length = own_link(path_of_made((int)directory_fd, (const char *)path, made), target);
 	if (!length) {
-		result = path_base((int)directory_fd, (const char *)path, &base);
+		const char *text = (const char *)path;
+
+		result = path_place((int)directory_fd, &text, &base, made);
 		if (result)
 			return result;
-		params.path = path_text((const char *)path);
+		params.path = path_text(text);
 		result = directory_read_link(base, &params, &results, &call);
 		if (!result)
 			return put_target(results.target.ptr, results.target.len, buffer,

@@ -97,7 +97,7 @@ static int begin(struct resolving *r, int directory_fd, const char *path)
 	struct directory_path_results results;
 	struct capos_call call = FILES_CALL();
 	cap_t base;
-	int result = path_base(directory_fd, path, &base);
+	int result = path_place(directory_fd, &path, &base, r->next);
 
 	if (result)
 		return result;

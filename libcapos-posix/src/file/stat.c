@@ -104,7 +104,7 @@ int stat_at(int directory_fd, const char *path, int flags, struct stat *st)
 		return result;
 	if (flags & AT_EMPTY_PATH && !*path) {
 		if (directory_fd == AT_FDCWD)
-			return path_cwd() ? path_stat(path_cwd(), ".", true, st) : -EACCES;
+			return stat_at(AT_FDCWD, ".", 0, st);
 		f = fd_file(directory_fd);
 		return f ? stat_file(f, st) : -EBADF;
 	}
@@ -112,7 +112,7 @@ int stat_at(int directory_fd, const char *path, int flags, struct stat *st)
 	                  st);
 	if (result <= 0)
 		return result;
-	result = path_base(directory_fd, path, &base);
+	result = path_place(directory_fd, &path, &base, made);
 	if (!result)
 		result = path_stat(base, path, !(flags & AT_SYMLINK_NOFOLLOW), st);
 	return result == -ENXIO

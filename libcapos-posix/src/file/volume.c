@@ -25,12 +25,21 @@ void path_start_at(struct path_walk *w, cap_t base, const char *path)
 
 int path_start(struct path_walk *w, int directory_fd, const char *path)
 {
+	char *own = NULL;
 	cap_t base;
 	int result = path_base(directory_fd, path, &base);
 
-	if (!result)
-		path_start_at(w, base, path);
-	return result;
+	if (!result && path_is_made(directory_fd, path)) {
+		own = posix_alloc(PATH_BYTES);
+		result = own ? path_place(directory_fd, &path, &base, own) : -ENOMEM;
+	}
+	if (result) {
+		posix_free(own);
+		return result;
+	}
+	path_start_at(w, base, path);
+	w->own = own;
+	return 0;
 }
 
 void path_end(struct path_walk *w)

@@ -75,7 +75,6 @@ static int write_descriptor(int fd, struct file *f, bool close_on_exec, void *co
 static int write_state(struct exec_state *state, uint32_t descriptors)
 {
 	struct writer *w = posix_alloc(sizeof(*w) + (size_t)fd_end() * sizeof(struct file *));
-	unsigned mask;
 	int result;
 
 	if (!w)
@@ -96,8 +95,7 @@ static int write_state(struct exec_state *state, uint32_t descriptors)
 	state->nice = nice_save();
 	state->timer_slack_ns[0] = thread_self()->timer_slack_ns;
 	state->timer_slack_ns[1] = thread_self()->timer_slack_usual_ns;
-	path_state(&state->root, &state->directory, &mask);
-	state->umask = mask;
+	path_state(&state->paths);
 	state->image_secret = exec_image_secret();
 	signal_save(&state->signals);
 	return result;
@@ -237,7 +235,7 @@ void exec_restore(cap_t memory)
 	nice_restore((int)state->nice);
 	thread_self()->timer_slack_ns = state->timer_slack_ns[0];
 	thread_self()->timer_slack_usual_ns = state->timer_slack_ns[1];
-	path_restore(state->root, state->directory, (unsigned)state->umask);
+	path_restore(&state->paths);
 	exec_set_image_secret(state->image_secret);
 	memcpy(own_path, state->path, sizeof(own_path));
 	own_path[sizeof(own_path) - 1] = 0;

@@ -25,11 +25,9 @@ struct exec_state {
 	uint32_t nfiles;       /* struct carried follow; those without a descriptor are closed */
 	uint32_t ndescriptors; /* struct carried_descriptor follow */
 	cap_t event;           /* that servers wake the process by */
-	cap_t root;            /* that chroot took; CAP_NULL: the one given */
-	cap_t directory;       /* working directory; CAP_NULL: the root */
+	struct path_saved paths;
 	struct signal_saved signals;
 	struct timers_state timers; /* those of setitimer go on */
-	uint64_t umask;
 	int64_t nice;
 	uint64_t timer_slack_ns[2]; /* now, and to go back to */
 	uint64_t image_secret;      /* where images begin: exec.c */

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Working directories below /proc, and paths that start there.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "posix_tap.h"
+
+static bool read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = 0;
+	return n > 0;
+}
+
+static int ends_with(pid_t child, int expected)
+{
+	int status;
+
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == expected;
+}
+
+static int is_here(const char *format, int number)
+{
+	char expected[64], here[256];
+
+	snprintf(expected, sizeof(expected), format, number);
+	return getcwd(here, sizeof(here)) && !strcmp(here, expected);
+}
+
+static int opens(const char *path, int flags)
+{
+	int fd = open(path, flags, 0600);
+
+	return fd >= 0 && close(fd) == 0;
+}
+
+/* The working directory below /proc, and paths that start there. */
+static void in_proc(void)
+{
+	char command[128], text[256] = "", before[256];
+	struct stat st;
+	pid_t child;
+
+	getcwd(before, sizeof(before));
+	ok(chdir("/proc/self") == 0 && is_here("/proc/%d", getpid()), "the directory of a process");
+	ok(read_file("stat", text, sizeof(text)) && atoi(text) == getpid(), "its files");
+	ok(stat("fd", &st) == 0 && S_ISDIR(st.st_mode) && opens(".", O_RDONLY | O_DIRECTORY) &&
+	           access("status", R_OK) == 0 && readlink("exe", text, sizeof(text)) > 0,
+	   "its directories and links");
+	ok(opens("../uptime", O_RDONLY) && opens("../../tmp", O_RDONLY | O_DIRECTORY),
+	   "what is above it");
+	fails(open("../tmp", O_RDONLY), ENOENT, "and not what is elsewhere");
+	fails(open("self/stat", O_RDONLY), ENOENT, "or beside it");
+	fails(open("none", O_RDONLY), ENOENT, "or nowhere");
+	ok(opens("../../tmp/in_proc", O_CREAT | O_RDWR) &&
+	           rename("../../tmp/in_proc", "../../tmp/in_proc2") == 0 &&
+	           chmod("../../tmp/in_proc2", 0400) == 0 && unlink("../../tmp/in_proc2") == 0,
+	   "files elsewhere are changed from there");
+	child = fork();
+	if (!child)
+		_exit(read_file("stat", text, sizeof(text)) && atoi(text) == getppid() ? 0 : 1);
+	ok(ends_with(child, 0), "a child is in the same directory");
+	snprintf(command, sizeof(command), "read n rest <stat && test $n = %d", getpid());
+	ok(system(command) == 0, "a program that it executes too");
+	ok(chdir("fd") == 0 && is_here("/proc/%d/fd", getpid()) && chdir("..") == 0 &&
+	           is_here("/proc/%d", getpid()) && chdir("../") == 0 && is_here("/proc", 0) &&
+	           chdir("..") == 0 && is_here("/", 0),
+	   "up and down");
+	fails(chdir("/proc/self/stat"), ENOTDIR, "a file is no directory");
+	fails(chdir("/proc/3999999"), ENOENT, "no process has that number");
+	ok(chdir("/tmp") == 0 && chdir("/proc/self/cwd") == 0 && is_here("/tmp", 0),
+	   "a link leads out of /proc");
+	child = fork();
+	if (!child)
+		_exit(pause());
+	snprintf(command, sizeof(command), "/proc/%d", child);
+	ok(chdir(command) == 0 && is_here("/proc/%d", child), "of another process");
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	ok(open("stat", O_RDONLY) == -1, "which has ended");
+	errno = 0;
+	ok(!getcwd(text, sizeof(text)) && errno == ENOENT, "and its directory is no more");
+	ok(chdir(before) == 0, "back");
+}
+
+int main(void)
+{
+	in_proc();
+	return tap_finish();
+}
