@@ -54,17 +54,26 @@ void init_fail(int code, const char *format, ...)
 	fail("fail", code, text);
 }
 
+void init_refuse(int code, const char *format, ...)
+{
+	char text[320];
+	va_list args;
+
+	va_start(args, format);
+	fmt_vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	fail("refuse", code, text);
+}
+
 void init_fail_memory(const char *what)
 {
 	const struct capos_clock_page *clock = (const void *)(uintptr_t)CAPOS_CLOCK_ADDR;
 	uint32_t present = (uint32_t)(clock->memory_pages * CAPOS_PAGE_SIZE >> 20);
 	uint32_t needed = capos_memory_needed(init.archive.size);
-	char text[320];
 
 	/* What is added to the standard system may need more than that. */
 	if (needed <= present)
 		needed = present + present / 4 + 1;
-	fmt_snprintf(text, sizeof(text),
-	             "no memory for %s: the machine needs more, try --memory %u", what, needed);
-	fail("refuse", EXIT_SYSTEM, text);
+	init_refuse(EXIT_SYSTEM, "no memory for %s: the machine needs more, try --memory %u", what,
+	            needed);
 }

@@ -188,6 +188,8 @@ void control_await_end(void);
 #define EXIT_SYSTEM 125 /* the code of what is not the program's fault */
 /* Reports to the host that the program cannot be started, and turns the machine off. */
 _Noreturn void init_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same, of what the person asked for: the message says it all, and the log is not shown. */
+_Noreturn void init_refuse(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same, when there was no memory for what: names the memory that is needed. */
 _Noreturn void init_fail_memory(const char *what);
 _Noreturn void init_power_off(void);

@@ -249,8 +249,8 @@ static int give_directory(struct given *given)
 	else if (result == STATUS_ELSEWHERE)
 		result = open_in_volume(root, &directory);
 	if (result)
-		init_fail(EXIT_SYSTEM, "the working directory %s: %s", init.request.directory,
-		          cap_error_text(result));
+		init_refuse(EXIT_SYSTEM, "the working directory %s: %s", init.request.directory,
+		            cap_error_text(result));
 	return given_add(given, "directory", DIRECTORY_INTERFACE, directory, CAP_RIGHTS_ALL, true);
 }
 
