@@ -58,6 +58,8 @@ static int load_entry(struct tree *tree, const struct archive_file *file)
 	}
 	if (made->type != FILE_TYPE_SYMLINK)
 		made->mode = (uint16_t)file->mode;
+	if (!file->mtime) /* made by nobody: it has the time of the boot */
+		return STATUS_OK;
 	/* A time whose nanoseconds do not fit is taken as the nearest that does. */
 	int64_t limit = INT64_MAX / 1000000000;
 	int64_t seconds = file->mtime > limit ? limit : file->mtime < -limit ? -limit : file->mtime;

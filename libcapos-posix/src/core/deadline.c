@@ -40,3 +40,13 @@ uint64_t deadline_after(uint64_t ns)
 
 	return ns > UINT64_MAX - 1 - now ? UINT64_MAX : now + ns;
 }
+
+struct timespec boot_time(void)
+{
+	static time_t seconds; /* it is the same for all that ask this process */
+	int64_t now = (int64_t)cap_now();
+
+	if (!seconds)
+		seconds = (time_t)((cap_realtime() - now) / 1000000000);
+	return (struct timespec){.tv_sec = seconds};
+}

@@ -60,6 +60,8 @@ uint64_t deadline_after(uint64_t ns);
 /* -EINVAL when t is no valid interval (negative, nanoseconds of a second or more). */
 int timespec_to_ns(const struct timespec *t, uint64_t *ns);
 void ns_to_timespec(int64_t ns, struct timespec *t);
+/* In whole seconds: the time of what is made by nobody, as the files of /proc. */
+struct timespec boot_time(void);
 
 /* ---- fork and exec ---- */
 

@@ -136,6 +136,9 @@ static void stat_of(const struct device *device, struct stat *st)
 	        .st_nlink = 1,
 	        .st_rdev = makedev(1, device->minor),
 	        .st_blksize = FILES_BLOCKSIZE,
+	        .st_atim = boot_time(),
+	        .st_mtim = boot_time(),
+	        .st_ctim = boot_time(),
 	};
 }
 

@@ -156,7 +156,10 @@ static int made_stat(struct file *f, struct stat *st)
 	*st = (struct stat){.st_ino = m->memory,
 	                    .st_nlink = 1,
 	                    .st_mode = m->directory ? S_IFDIR | 0555 : S_IFREG | 0444,
-	                    .st_blksize = FILES_BLOCKSIZE};
+	                    .st_blksize = FILES_BLOCKSIZE,
+	                    .st_atim = boot_time(),
+	                    .st_mtim = boot_time(),
+	                    .st_ctim = boot_time()};
 	return 0;
 }
 

@@ -471,7 +471,10 @@ static int proc_stat(const char *path, bool follow, struct stat *st)
 	*st = (struct stat){.st_ino = inode_of(p.number, 1),
 	                    .st_nlink = S_ISDIR(mode) ? 2 : 1,
 	                    .st_mode = mode,
-	                    .st_blksize = FILES_BLOCKSIZE};
+	                    .st_blksize = FILES_BLOCKSIZE,
+	                    .st_atim = boot_time(),
+	                    .st_mtim = boot_time(),
+	                    .st_ctim = boot_time()};
 	return 0;
 }
 

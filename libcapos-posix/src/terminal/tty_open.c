@@ -246,6 +246,9 @@ int terminal_stat(const char *name, struct stat *st)
 	        .st_rdev = named == NAMED_NUMBER ? makedev(TTY_MAJOR, number)
 	                                         : makedev(5, named - NAMED_TTY),
 	        .st_blksize = 1024,
+	        .st_atim = boot_time(),
+	        .st_mtim = boot_time(),
+	        .st_ctim = boot_time(),
 	};
 	return 0;
 }
