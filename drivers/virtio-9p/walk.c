@@ -82,6 +82,7 @@ static void move_to(struct walk *w, uint32_t fid, struct p9_qid qid)
 static void move_to_root(struct walk *w)
 {
 	move_to(w, w->from->root, w->from->root_qid);
+	w->below_root = true;
 }
 
 static bool is_root(const struct walk *w, struct p9_qid qid)
@@ -156,7 +157,10 @@ struct batch {
 #define DEPTH_MAX 2048u /* of directories below each other: a path of 4095 bytes has no more */
 
 /* For a walk that is contained and goes upwards: whether it is below its root.  A directory may
- * have been moved out from under that, and must not lead on from there. */
+ * have been moved out from under that, and must not lead on from there.  Once in a walk: from a
+ * place below the root the walk itself leads nowhere else, and no client moves anything meanwhile.
+ * Asked again for each batch, one path could take as many requests as it has names times the
+ * directories above them, and every other client waits. */
 static int check_below_root(struct walk *w)
 {
 	static const struct p9_text up = {"..", 2};
@@ -178,6 +182,7 @@ static int check_below_root(struct walk *w)
 	}
 	if (at != w->at)
 		drop(w, at);
+	w->below_root = !result;
 	return result;
 }
 
@@ -323,8 +328,11 @@ static int step(struct walk *w, struct batch *b)
 {
 	uint32_t fid;
 	bool over;
-	int result = w->from->contained && b->upwards ? check_below_root(w) : 0;
+	int result = w->from->contained && b->upwards && !w->below_root ? check_below_root(w) : 0;
 
+	w->gone += b->count;
+	if (!result && w->gone > WALK_NAMES_MAX)
+		result = -P9_ELOOP;
 	if (!result)
 		result = go(w, w->at, b->names, b->count, b->qids, &b->walked, &fid);
 	if (result)
@@ -421,10 +429,10 @@ int walk_path(struct walk *w, const struct walk_from *from, const char *path, ui
 	w->from = from;
 	w->end = end;
 	w->want_parent = parent || end == WALK_END_NAME;
-	w->symlinks = w->side = w->used = 0;
+	w->symlinks = w->side = w->used = w->gone = 0;
 	w->fid = w->parent = P9_NO_FID;
 	w->name = (struct p9_text){"", 0};
-	w->slash = false;
+	w->slash = w->below_root = false;
 	if (!length)
 		return -P9_ENOENT;
 	if (length > P9_TEXT_MAX)

@@ -10,6 +10,10 @@
 #include "drivers/virtio-9p/p9.h"
 
 #define WALK_SYMLINKS_MAX 40u /* followed in one walk, as on Linux */
+/* Names gone by in one walk.  A path has half as many at most; the targets of forty symlinks could
+ * have 80,000, each of which costs the host as much as there are directories above it, while every
+ * other client waits. */
+#define WALK_NAMES_MAX 4096u
 
 /* Fids of a walk; each belongs to the walk until walk_finish. */
 enum walk_fid { WALK_FIDS_MAX = 6 };
@@ -46,8 +50,9 @@ struct walk {
 	/* Private. */
 	const struct walk_from *from;
 	enum walk_end end;
-	bool want_parent, reading_link;
-	uint32_t symlinks, side, left;
+	bool want_parent;
+	bool below_root; /* it is known that `at` is, or lies below, from's root */
+	uint32_t symlinks, side, left, gone;
 	const char *rest;
 	uint32_t at;
 	struct p9_qid at_qid;

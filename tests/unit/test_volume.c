@@ -22,6 +22,15 @@ struct node {
 	const char *target;
 };
 
+#define HUNDRED                                                                            \
+	"deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../" \
+	"deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../" \
+	"deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../" \
+	"deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../" \
+	"deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../deep/../"
+static const char zigzag[] =
+        HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED "zigzag";
+
 static const struct node nodes[] = {
         {"", 0, P9_QID_DIRECTORY, NULL},
         {"d", 0, P9_QID_DIRECTORY, NULL},
@@ -33,12 +42,14 @@ static const struct node nodes[] = {
         {"g", 1, 0, NULL},
         {"deep", 1, P9_QID_DIRECTORY, NULL},
         {"down", 8, P9_QID_SYMLINK, "../g"},
+        {"zigzag", 1, P9_QID_SYMLINK, zigzag}, /* to itself, by a thousand names */
 };
 #define NODES ((int)(sizeof(nodes) / sizeof(nodes[0])))
 
 static struct {
 	int of[FIDS]; /* node + 1; 0: no such fid */
 	uint32_t live;
+	uint32_t asked; /* requests, of which each holds up all clients */
 	uint8_t request[P9_MESSAGE_MAX], reply[P9_MESSAGE_MAX];
 	uint32_t seed; /* of damage; 0: none */
 	uint32_t length;
@@ -247,6 +258,7 @@ static int transact(struct p9 *p, uint32_t length, uint32_t room, uint32_t *answ
 {
 	(void)p;
 	assert_true(length >= 7 && length <= P9_MESSAGE_MAX && number32(0) == length);
+	server.asked++;
 	answer();
 	assert_true(server.length <= room);
 	/* To clunk is honest even then, or the count would mean nothing. */
@@ -367,6 +379,26 @@ static void test_a_root_of_its_own_is_not_left(void **state)
 	assert_int_equal(volume_path(v, from, &path), STATUS_OK);
 	assert_int_equal(path.len, 1);
 	assert_int_equal(server.live, 3);
+	volume_close(v, word);
+	assert_int_equal(server.live, 1);
+}
+
+/* By symlinks of many names, and from a root of its own, which is looked for above. */
+static void test_no_walk_asks_much(void **state)
+{
+	struct file_stat st;
+	uint64_t word;
+
+	(void)state;
+	server.asked = 0;
+	stat_is("d/zigzag", true, STATUS_TOO_MANY_LINKS, 0);
+	assert_true(server.asked < 1000);
+	assert_int_equal(volume_subdirectory(v, volume_root(v), text_of("d"), &word), STATUS_OK);
+	server.asked = 0;
+	assert_int_equal(volume_stat(v, volume_from(v, volume_find(v, word)),
+	                             text_of("deep/../zigzag"), true, &st),
+	                 STATUS_TOO_MANY_LINKS);
+	assert_true(server.asked < 1000);
 	volume_close(v, word);
 	assert_int_equal(server.live, 1);
 }
@@ -492,6 +524,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_paths, start, stop),
 	        cmocka_unit_test_setup_teardown(test_ways_out, start, stop),
 	        cmocka_unit_test_setup_teardown(test_a_root_of_its_own_is_not_left, start, stop),
+	        cmocka_unit_test_setup_teardown(test_no_walk_asks_much, start, stop),
 	        cmocka_unit_test_setup_teardown(test_the_path_of_a_directory, start, stop),
 	        cmocka_unit_test_setup_teardown(test_handles_are_bounded_and_words_not_used_again,
 	                                        start, stop),
