@@ -5,10 +5,13 @@
  * and what this program is honest about works.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,6 +130,105 @@ static void call_something(void)
 		keep(call.caps[i], interface_of_result(kinds[kind].interface, method));
 }
 
+/* ---- A relative that says anything of itself ---- */
+
+#define REPORT 8192u
+
+static void report(cap_t member, const char *bytes)
+{
+	static uint64_t message[REPORT / 8 + 64];
+	const struct process_member_report_params params = {.report = MSG_DATA(bytes, REPORT)};
+	struct capos_call call = {.buffer = message, .size = sizeof(message)};
+
+	if (process_member_report(member, &params, &call) == CAP_ETYPE)
+		_exit(1);
+}
+
+/* Among the first capabilities that a process has. */
+static cap_t find_member(void)
+{
+	for (uint32_t index = 2; index < 64; index++) {
+		for (uint64_t generation = 1; generation < 64; generation++) {
+			cap_t cap = CAP_ID(index, generation);
+			struct process_member_death_signal_results signal;
+			struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+
+			if (!process_member_death_signal(cap, &signal, &call))
+				return cap;
+		}
+	}
+	return CAP_NULL;
+}
+
+/* Records whose name or text is longer than that of an honest process, or has no end. */
+static void report_all(void)
+{
+	static char bytes[REPORT];
+	static const char *const names[] = {"fd/1", "exe", "cwd", "net/unix", "net/tcp", "fd/", ""};
+	cap_t member;
+
+	/* The library is not to answer in between: it does not know of these calls. */
+	cap_ring()->upcall_mask = 1;
+	member = find_member();
+	while (member) {
+		uint32_t kind = draw(4), at = 0;
+
+		memset(bytes, kind == 3 ? 0 : '7', sizeof(bytes));
+		while (kind == 0 && at < REPORT - 600) { /* records of all lengths */
+			const char *name = names[draw(7)];
+			memcpy(bytes + at, name, strlen(name));
+			at += (uint32_t)strlen(name) + (draw(4) ? 0 : draw(300));
+			bytes[at] = 0;
+			at += 1 + draw(300);
+		}
+		if (kind == 1) /* one with a text of all that is left */
+			strcpy(bytes, names[draw(7)]);
+		if (kind == 2) /* a descriptor of 8,000 digits */
+			memcpy(bytes, "fd/", 3);
+		bytes[REPORT - 2 - draw(2)] = bytes[REPORT - 1] = 0;
+		report(member, bytes);
+	}
+	_exit(1);
+}
+
+static bool directory_is_sane(const char *path)
+{
+	DIR *d = opendir(path);
+	const struct dirent *e;
+	bool sane = true;
+
+	while (d && (e = readdir(d)))
+		sane &= strlen(e->d_name) < 32;
+	if (d)
+		closedir(d);
+	return sane;
+}
+
+static void a_relative_lies(void)
+{
+	static const char *const links[] = {"exe", "cwd", "fd/1"};
+	char path[64], target[4096];
+	bool sane = true;
+	int answers = 0;
+	pid_t child = fork();
+	struct stat st;
+
+	if (!child)
+		report_all();
+	for (int i = 0; i < 300; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/%s", child, links[i % 3]);
+		answers += readlink(path, target, sizeof(target)) > 0;
+		(void)stat(path, &st);
+		close(open(path, O_RDONLY));
+		snprintf(path, sizeof(path), "/proc/%d/fd", child);
+		sane &= directory_is_sane(path);
+		close(open("/proc/net/unix", O_RDONLY));
+	}
+	printf("# %d of its links lead anywhere\n", answers);
+	ok(answers && sane, "what a relative says of itself does no harm to who asks");
+	ok(!kill(child, SIGKILL) && waitpid(child, NULL, 0) == child, "it did it to the end");
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t before = 0, after = 1;
@@ -135,6 +237,7 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	start_init((const uint64_t *)argv - 1);
+	a_relative_lies();
 	/* Signals would be about numbers that it made up. */
 	for (int i = 1; i <= 64; i++)
 		signal(i, SIG_IGN);

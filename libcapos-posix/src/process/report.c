@@ -25,6 +25,7 @@
 #define REPORT_BYTES   8192u                 /* as ProcessMember.report takes it */
 #define REPORT_MESSAGE (REPORT_BYTES + 512u) /* with the message around it */
 #define REPORT_WAIT_NS 500000000ull /* a process that waits for one that asks answers nothing */
+#define RECORD_NAME    32u          /* bytes of the longest name of a record, with its 0 */
 
 /* ---- Descriptors ---- */
 
@@ -163,6 +164,15 @@ void report_give(void)
 
 /* ---- Asking ---- */
 
+/* The 0 behind a text of a report; NULL: there is none within `most` bytes.  Another process made
+ * it, and it goes to buffers that are as long as what an honest one says. */
+static const char *find_end(const char *text, const char *end, size_t most)
+{
+	size_t left = (size_t)(end - text);
+
+	return memchr(text, 0, left < most ? left : most);
+}
+
 int report_get(uint32_t number, report_visit *visit, void *context)
 {
 	const size_t size = PAGES_SIZE(REPORT_MESSAGE);
@@ -184,11 +194,11 @@ int report_get(uint32_t number, report_visit *visit, void *context)
 	at = (const char *)results.report.ptr;
 	end = result ? at : at + results.report.len;
 	while (!result && at < end) {
-		const char *text = memchr(at, 0, (size_t)(end - at));
-		const char *after = text ? memchr(text + 1, 0, (size_t)(end - text - 1)) : NULL;
+		const char *text = find_end(at, end, RECORD_NAME);
+		const char *after = text ? find_end(text + 1, end, PATH_BYTES) : NULL;
 
 		if (!after)
-			break; /* that process made it */
+			break;
 		result = visit(at, text + 1, context);
 		at = after + 1;
 	}
