@@ -31,6 +31,7 @@ POSIX_H = \
 	libcapos-posix/src/file/volume.h \
 	libcapos-posix/src/memory/locked.h \
 	libcapos-posix/src/memory/memory.h \
+	libcapos-posix/src/memory/shared.h \
 	libcapos-posix/src/poll/poll.h \
 	libcapos-posix/src/process/children.h \
 	libcapos-posix/src/process/exec_state.h \
@@ -104,6 +105,7 @@ POSIX_C = \
 	libcapos-posix/src/memory/memory.c \
 	libcapos-posix/src/memory/relro.c \
 	libcapos-posix/src/memory/resident.c \
+	libcapos-posix/src/memory/shared.c \
 	libcapos-posix/src/poll/eventfd.c \
 	libcapos-posix/src/poll/poll.c \
 	libcapos-posix/src/process/exec.c \

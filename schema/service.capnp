@@ -132,9 +132,9 @@ enum FollowEnd {
 
 struct MountedVolume {
   # A directory of the host, served by a process of its own, which answers Directory and File as the files service does
-  # but for what its device cannot: File.memory, contents and grow (notSupported; the bytes go by messages), FIFOs and
-  # other nodes, files without a name, exchanging names.  The methods that take a path answer `elsewhere` where it leads
-  # into a volume or out of one.
+  # but for what its device cannot: File.memory, contents and grow (notSupported; the bytes go by messages, or by
+  # share), nodes of devices (notPermitted), files without a name, exchanging names.  The methods that take a path answer
+  # `elsewhere` where it leads into a volume or out of one.
   path @0 :Text;      # where it is mounted
   number @1 :UInt32;  # from 1; FileStat.volume of its files
 }
@@ -239,6 +239,16 @@ interface File {
   # Before Directory.linkFile: the key says there which file is meant, since a server does not see whether a capability
   # that it receives is one of its own.  Of the caller's choice and nobody else's business, so at random, and not 0.
   # notSupported by a File of a volume.
+  share @20 (memoryIndex :UInt16) -> (memoryIndex :UInt16);
+  # Of a volume's File: memory that all share who have the file open.  Of a regular file its bytes, which are the file
+  # from then on: read and write see them, its size is the file's, and what is stored there goes to the host by
+  # writeBack and when a File that is open to write is closed.  Of a FIFO or a socket fifoBytes of the openers' own,
+  # zero at first.  Comes with the right READ, and with WRITE when the File is open to write, or always of a FIFO or a
+  # socket.  When there is none yet, it is made of the MemoryObject that was sent with all rights, empty, or (none was
+  # sent) the answer is noEntry.  accessDenied: sent by who may not read and write.  noMemory: 64 files of the volume
+  # have such memory already.  notSupported by the files service.
+  writeBack @21 (offset :UInt64, length :UInt64) -> ();
+  # What was stored to that range of the shared memory, if there is any, goes to the host.
 }
 
 enum LockType { unlock @0; read @1; write @2; }

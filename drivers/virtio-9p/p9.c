@@ -13,6 +13,7 @@ enum {
 	P9_LOPEN = 12,
 	P9_LCREATE = 14,
 	P9_SYMLINK = 16,
+	P9_MKNOD = 18,
 	P9_READLINK = 22,
 	P9_GETATTR = 24,
 	P9_SETATTR = 26,
@@ -503,6 +504,19 @@ int p9_make_directory(struct p9 *p, uint32_t fid, struct p9_text name, uint32_t 
 	put32(&o, fid);
 	put_text(&o, name);
 	put32(&o, mode);
+	put32(&o, 0);
+	return call_simple(p, &o);
+}
+
+int p9_make_node(struct p9 *p, uint32_t fid, struct p9_text name, uint32_t mode)
+{
+	struct out o = begin(p, P9_MKNOD);
+
+	put32(&o, fid);
+	put_text(&o, name);
+	put32(&o, mode);
+	put32(&o, 0); /* device */
+	put32(&o, 0);
 	put32(&o, 0);
 	return call_simple(p, &o);
 }

@@ -168,6 +168,8 @@ int p9_list(struct p9 *p, uint32_t fid, uint64_t offset, uint32_t length, struct
 int p9_next_entry(struct p9_entries *entries, struct p9_entry *out);
 
 int p9_make_directory(struct p9 *p, uint32_t fid, struct p9_text name, uint32_t mode);
+/* mode: with the type, as st_mode; of no device. */
+int p9_make_node(struct p9 *p, uint32_t fid, struct p9_text name, uint32_t mode);
 int p9_make_symlink(struct p9 *p, uint32_t fid, struct p9_text name, struct p9_text target);
 /* *target points into the reply. */
 int p9_read_link(struct p9 *p, uint32_t fid, struct p9_text *target);

@@ -10,7 +10,8 @@
 #include <string.h>
 
 #include <capos/log.h>
-#include <capos/schema/kernel.h>
+#include <capos/object.h>
+#include <capos/schema/kernel_client.h>
 #include <capos/schema/service_server.h>
 #include <capos/server.h>
 #include <capos/start.h>
@@ -136,6 +137,50 @@ static void set_up_device(void)
 	virtio_run(&device);
 }
 
+/* ---- Memory ---- */
+
+static int status_of(int result)
+{
+	return result == CAP_ENOMEM ? STATUS_NO_SPACE : result ? STATUS_IO_ERROR : STATUS_OK;
+}
+
+static int load_memory(uint64_t memory, uint64_t offset, void *to, uint32_t length,
+                       uint32_t *loaded)
+{
+	struct cap_copied copied;
+	int result = cap_memory_load(memory, CAP_NULL, offset, to, length, &copied);
+
+	*loaded = (uint32_t)copied.length;
+	return status_of(result);
+}
+
+static int store_memory(uint64_t memory, uint64_t offset, const void *from, uint32_t length)
+{
+	struct cap_copied copied;
+	int result = cap_memory_store(memory, CAP_NULL, false, offset, from, length, &copied);
+
+	if (!result && copied.length < length)
+		return STATUS_NO_SPACE;
+	return status_of(result);
+}
+
+static int resize_memory(uint64_t memory, uint64_t size)
+{
+	const struct memory_object_resize_params in = {.size = size};
+
+	return status_of(memory_object_resize(memory, &in, NULL));
+}
+
+static void release_memory(uint64_t memory)
+{
+	cap_release(memory);
+}
+
+static const struct volume_memory memory_ops = {.load = load_memory,
+                                                .store = store_memory,
+                                                .resize = resize_memory,
+                                                .release = release_memory};
+
 /* ---- Directory ---- */
 
 static int give(struct msg_call *call, bool directory, uint64_t word, uint16_t *index)
@@ -202,6 +247,20 @@ static int serve_make_directory(void *object, struct msg_call *call,
 {
 	(void)call;
 	return volume_make_directory(&volume, from(object), in->path, in->mode);
+}
+
+static int serve_make_fifo(void *object, struct msg_call *call,
+                           const struct directory_make_fifo_params *in)
+{
+	(void)call;
+	return volume_make_node(&volume, from(object), in->path, FILE_TYPE_FIFO, in->mode);
+}
+
+static int serve_make_node(void *object, struct msg_call *call,
+                           const struct directory_make_node_params *in)
+{
+	(void)call;
+	return volume_make_node(&volume, from(object), in->path, in->type, in->mode);
 }
 
 static int serve_remove(void *object, struct msg_call *call,
@@ -333,6 +392,8 @@ static const struct directory_ops directory_ops = {
         .stat = serve_stat,
         .list = serve_list,
         .make_directory = serve_make_directory,
+        .make_fifo = serve_make_fifo,
+        .make_node = serve_make_node,
         .remove = serve_remove,
         .rename = serve_rename,
         .link = serve_link,
@@ -420,17 +481,43 @@ static int serve_file_times(void *object, struct msg_call *call,
 	return volume_file_change(&volume, object, &change);
 }
 
-static int serve_allocate(void *object, struct msg_call *call,
-                          const struct file_allocate_params *in)
-{
-	(void)call;
-	return volume_allocate(&volume, object, in->offset, in->length, in->keep_size, in->punch);
-}
-
 static int serve_sync(void *object, struct msg_call *call, const struct file_sync_params *in)
 {
 	(void)call;
 	return volume_sync(&volume, object, in->data_only);
+}
+
+/* What may be anybody's object is called when it is the kernel's alone: another may never
+ * answer. */
+static int serve_share(void *object, struct msg_call *call, const struct file_share_params *in,
+                       struct file_share_results *out)
+{
+	cap_t memory = server_take(server_call_of(call), in->memory_index);
+	bool write = false;
+	int position, status = STATUS_OK;
+
+	if (memory && !cap_is_kernels(memory)) {
+		cap_release(memory);
+		return STATUS_INVALID_ARGUMENT;
+	}
+	status = volume_share(&volume, object, &memory, &write);
+	if (status)
+		return status;
+	position = server_give(server_call_of(call), memory,
+	                       CAP_RIGHT_READ | (write ? CAP_RIGHT_WRITE : 0) | CAP_RIGHT_CALL |
+	                               CAP_RIGHT_COPY,
+	                       false);
+	if (position < 0)
+		return STATUS_NO_BUFFERS;
+	out->memory_index = (uint16_t)position;
+	return STATUS_OK;
+}
+
+static int serve_write_back(void *object, struct msg_call *call,
+                            const struct file_write_back_params *in)
+{
+	(void)call;
+	return volume_write_back(&volume, object, in->offset, in->length);
 }
 
 static int serve_lock(void *object, struct msg_call *call, const struct file_lock_params *in)
@@ -465,8 +552,9 @@ static const struct file_ops file_ops = {
         .set_mode = serve_file_mode,
         .set_owner = serve_file_owner,
         .set_times = serve_file_times,
-        .allocate = serve_allocate,
         .sync = serve_sync,
+        .share = serve_share,
+        .write_back = serve_write_back,
         .lock = serve_lock,
         .find_lock = serve_find_lock,
         .stop_waiting = serve_stop_waiting,
@@ -538,6 +626,7 @@ int main(int argc, char **argv)
 	set_up_device();
 	volume.p9 = (struct p9){
 	        .transact = transact, .request = shared + CAPOS_PAGE_SIZE, .reply = reply};
+	volume.memory = &memory_ops;
 	result = volume_start(&volume);
 	if (result)
 		give_up("the device does not speak 9P2000.L");

@@ -146,6 +146,7 @@ void volume_close(struct volume *v, uint64_t word)
 	if (!h)
 		return;
 	volume_locks_close(v, h, word);
+	volume_shares_close(v, h);
 	p9_clunk(&v->p9, volume_fid(v, h));
 	if (h->contained)
 		p9_clunk(&v->p9, volume_root_fid(v, h));
@@ -183,15 +184,31 @@ int volume_start(struct volume *v)
 
 /* ---- Files ---- */
 
+static uint32_t left_of(uint64_t size, uint64_t offset, uint32_t length)
+{
+	if (offset >= size)
+		return 0;
+	return size - offset < length ? (uint32_t)(size - offset) : length;
+}
+
 int volume_read(struct volume *v, struct volume_handle *file, uint64_t offset, uint32_t length,
                 const uint8_t **data, uint32_t *got)
 {
+	static uint8_t loaded[P9_DATA_MAX];
+	const struct volume_share *s = volume_shared(v, file);
+
 	if (!(file->flags & OPEN_READ))
 		return STATUS_ACCESS_DENIED;
 	if (offset > (uint64_t)INT64_MAX)
 		return STATUS_INVALID_ARGUMENT;
-	return volume_status(p9_read(&v->p9, volume_fid(v, file), offset,
-	                             length < P9_DATA_MAX ? length : P9_DATA_MAX, data, got));
+	if (length > P9_DATA_MAX)
+		length = P9_DATA_MAX;
+	if (file->nameless)
+		length = left_of(file->stat.size, offset, length);
+	*data = loaded;
+	if (s)
+		return v->memory->load(s->memory, offset, loaded, length, got);
+	return volume_status(p9_read(&v->p9, volume_fid(v, file), offset, length, data, got));
 }
 
 /* What is known of a file that has no name any more: the most that any who have it open know. */
@@ -210,8 +227,13 @@ static void remember(struct volume *v, const struct volume_handle *file, struct 
 
 int volume_file_stat(struct volume *v, struct volume_handle *file, struct file_stat *out)
 {
-	int result = volume_get(v, volume_fid(v, file), out);
+	int result;
 
+	if (file->nameless) {
+		*out = file->stat;
+		return STATUS_OK;
+	}
+	result = volume_get(v, volume_fid(v, file), out);
 	if (result == -P9_ENOENT && file->opened) {
 		remember(v, file, out);
 		return STATUS_OK;
@@ -219,6 +241,25 @@ int volume_file_stat(struct volume *v, struct volume_handle *file, struct file_s
 	if (!result)
 		file->stat = *out;
 	return volume_status(result);
+}
+
+/* To the host, and to the memory that is shared. */
+static int write_through(struct volume *v, struct volume_handle *file, uint64_t offset,
+                         const void *data, uint32_t length, uint32_t *written)
+{
+	struct volume_share *s = volume_shared(v, file);
+	uint64_t before = s ? s->size : 0;
+	int status = s ? volume_share_extend(v, file, s, offset, offset + length) : STATUS_OK;
+
+	if (!status)
+		status = volume_status(
+		        p9_write(&v->p9, volume_fid(v, file), offset, data, length, written));
+	if (s && s->size > before && offset + *written < s->size)
+		(void)volume_share_cut(
+		        v, s, *written && offset + *written > before ? offset + *written : before);
+	if (!status && s && *written)
+		status = v->memory->store(s->memory, offset, data, *written);
+	return status;
 }
 
 int volume_write(struct volume *v, struct volume_handle *file, bool append, uint64_t offset,
@@ -234,9 +275,12 @@ int volume_write(struct volume *v, struct volume_handle *file, bool append, uint
 	*written = 0;
 	if (!status && offset > (uint64_t)INT64_MAX - length)
 		status = STATUS_FILE_TOO_BIG;
+	if (!status && file->nameless)
+		status = volume_write_nameless(v, file, offset);
 	if (!status)
-		status = volume_status(
-		        p9_write(&v->p9, volume_fid(v, file), offset, data, length, written));
+		status = write_through(v, file, offset, data, length, written);
+	if (!status && file->nameless)
+		volume_wrote_nameless(v, file, offset + *written);
 	if (!status && offset + *written > file->stat.size)
 		file->stat.size = offset + *written;
 	*size = append ? offset + *written : file->stat.size;
@@ -245,7 +289,8 @@ int volume_write(struct volume *v, struct volume_handle *file, bool append, uint
 
 int volume_file_change(struct volume *v, struct volume_handle *file, const struct p9_change *change)
 {
-	int result;
+	struct volume_share *s = volume_shared(v, file);
+	int status;
 
 	if (change->what & P9_SET_SIZE) {
 		if (!(file->flags & OPEN_WRITE))
@@ -253,29 +298,14 @@ int volume_file_change(struct volume *v, struct volume_handle *file, const struc
 		if (change->size > INT64_MAX)
 			return STATUS_FILE_TOO_BIG;
 	}
-	result = p9_set(&v->p9, volume_fid(v, file), change);
-	if (!result && change->what & P9_SET_SIZE)
-		file->stat.size = change->size;
-	return volume_status(result);
-}
-
-/* The protocol has no request for it; that the file becomes long enough can be had. */
-int volume_allocate(struct volume *v, struct volume_handle *file, uint64_t offset, uint64_t length,
-                    bool keep_size, bool punch)
-{
-	struct p9_change change = {.what = P9_SET_SIZE};
-	struct file_stat stat = {.size = 0};
-	int status = file->flags & OPEN_WRITE ? STATUS_OK : STATUS_ACCESS_DENIED;
-
-	if (!status && (keep_size || punch))
-		status = STATUS_NOT_SUPPORTED;
-	if (!status && __builtin_add_overflow(offset, length, &change.size))
-		status = STATUS_FILE_TOO_BIG;
-	if (!status)
-		status = volume_file_stat(v, file, &stat);
-	if (status || stat.size >= change.size)
+	if (file->nameless)
+		status = volume_change_nameless(v, file, change);
+	else
+		status = volume_status(p9_set(&v->p9, volume_fid(v, file), change));
+	if (status || !(change->what & P9_SET_SIZE))
 		return status;
-	return volume_file_change(v, file, &change);
+	file->stat.size = change->size;
+	return s ? volume_share_cut(v, s, change->size) : STATUS_OK;
 }
 
 int volume_sync(struct volume *v, struct volume_handle *file, bool data_only)

@@ -20,6 +20,7 @@
 /* For all clients together; each open file is one of QEMU's descriptors, too. */
 #define VOLUME_HANDLES 1024u
 #define VOLUME_LIST    1500u /* entries of one list reply */
+#define VOLUME_SHARES  64u   /* files with shared memory, as schema/service.capnp has it */
 
 struct volume_handle {
 	uint32_t generation;
@@ -28,10 +29,32 @@ struct volume_handle {
 	bool contained; /* directories: it is, or lies below, a root that is all its holder has */
 	uint32_t flags; /* OPEN_READ, OPEN_WRITE */
 	uint32_t locks; /* index + 1 in file_locks; 0: it was not used to lock */
+	uint32_t share; /* index + 1 in shares; 0: it has not asked for the shared memory */
 	struct p9_qid qid, root_qid;
 	/* Files: as it was when last asked.  The host forgets a file's attributes with its last
 	 * name; then these are told. */
 	struct file_stat stat;
+	/* The last name was taken away here: what is told of the file is kept here from then on,
+	 * the same in all its handles.  stored: bytes that the host has, perhaps more than the
+	 * size. */
+	bool nameless;
+	uint64_t stored;
+};
+
+/* What a volume does with a client's MemoryObject; Statuses. */
+struct volume_memory {
+	int (*load)(uint64_t memory, uint64_t offset, void *to, uint32_t length, uint32_t *loaded);
+	int (*store)(uint64_t memory, uint64_t offset, const void *from, uint32_t length);
+	int (*resize)(uint64_t memory, uint64_t size);
+	void (*release)(uint64_t memory);
+};
+
+struct volume_share {
+	uint64_t path;  /* the file's, as its qid has it */
+	bool nameless;  /* another file may have that number meanwhile */
+	bool buffer;    /* of a FIFO or a socket, else the bytes of a regular file */
+	uint32_t users; /* handles that asked for it; 0: free */
+	uint64_t memory, size;
 };
 
 struct volume_file_locks {
@@ -42,6 +65,7 @@ struct volume_file_locks {
 
 struct volume {
 	struct p9 p9;
+	const struct volume_memory *memory;
 	uint32_t number;        /* as MountedVolume.number */
 	const char *mounted_at; /* as MountedVolume.path */
 	struct volume_handle handles[VOLUME_HANDLES];
@@ -50,6 +74,8 @@ struct volume {
 	struct locks locks;
 	struct slab lock_slab, *slab; /* slab: &lock_slab */
 	struct volume_file_locks file_locks[VOLUME_HANDLES];
+	struct volume_share shares[VOLUME_SHARES];
+	uint32_t shares_used;
 	struct walk walk, second;
 	char path[P9_TEXT_MAX + 1];
 	struct directory_entry entries[VOLUME_LIST];
@@ -61,7 +87,7 @@ struct volume_from {
 	struct walk_from walk;
 };
 
-/* p9, number and mounted_at are set; the rest is zero. */
+/* p9, memory, number and mounted_at are set; the rest is zero. */
 int volume_start(struct volume *v);
 
 /* NULL: no such handle. */
@@ -81,6 +107,9 @@ int volume_stat(struct volume *v, struct volume_from from, struct msg_text path,
 /* Entries from position on into v->entries, at most `words` words of a message. */
 int volume_list(struct volume *v, struct volume_from from, uint64_t position, uint32_t words,
                 uint32_t *count, uint64_t *next);
+/* Of a FIFO or a socket: notPermitted for anything else. */
+int volume_make_node(struct volume *v, struct volume_from from, struct msg_text path, uint16_t type,
+                     uint32_t mode);
 int volume_make_directory(struct volume *v, struct volume_from from, struct msg_text path,
                           uint32_t mode);
 int volume_remove(struct volume *v, struct volume_from from, struct msg_text path, bool directory);
@@ -112,10 +141,13 @@ int volume_write(struct volume *v, struct volume_handle *file, bool append, uint
 int volume_file_stat(struct volume *v, struct volume_handle *file, struct file_stat *out);
 int volume_file_change(struct volume *v, struct volume_handle *file,
                        const struct p9_change *change);
-int volume_allocate(struct volume *v, struct volume_handle *file, uint64_t offset, uint64_t length,
-                    bool keep_size, bool punch);
 /* The file's locks, for as long as the handle is open. */
 struct lock_list **volume_locks(struct volume *v, struct volume_handle *file);
 int volume_sync(struct volume *v, struct volume_handle *file, bool data_only);
+/* *memory: what the client sent, which is taken over (0: nothing), then the memory that all share,
+ * which stays the volume's; *write: the client may write there. */
+int volume_share(struct volume *v, struct volume_handle *file, uint64_t *memory, bool *write);
+int volume_write_back(struct volume *v, struct volume_handle *file, uint64_t offset,
+                      uint64_t length);
 
 #endif

@@ -19,6 +19,32 @@ void volume_locks_start(struct volume *v);
 /* The handle with this word is closed. */
 void volume_locks_close(struct volume *v, struct volume_handle *file, uint64_t word);
 
+/* The regular file's bytes that are shared; NULL: they are the host's alone. */
+struct volume_share *volume_shared(struct volume *v, const struct volume_handle *file);
+/* Makes them longer, if need be; what is in front of `written` may have come to be at the host. */
+int volume_share_extend(struct volume *v, const struct volume_handle *file, struct volume_share *s,
+                        uint64_t written, uint64_t end);
+int volume_share_cut(struct volume *v, struct volume_share *s, uint64_t size);
+void volume_shares_nameless(struct volume *v, uint64_t path);
+void volume_shares_close(struct volume *v, struct volume_handle *file);
+
+/* In front of the removal of a name of the file that fid is: what is known of it is asked once
+ * more, for those who have it open; then, and when it was removed. */
+struct volume_removal {
+	bool open; /* somebody has it open */
+	uint64_t path;
+	struct file_stat stat;
+};
+void volume_removing(struct volume *v, uint32_t fid, struct p9_qid qid, struct volume_removal *r);
+void volume_removed(struct volume *v, const struct volume_removal *r);
+/* Of a handle without a name: changes what is told of the file. */
+int volume_change_nameless(struct volume *v, struct volume_handle *file,
+                           const struct p9_change *change);
+/* Makes room for bytes from offset on: what was there before and was cut off reads as zeroes. */
+int volume_write_nameless(struct volume *v, struct volume_handle *file, uint64_t offset);
+/* Notes that the file is so long, at least. */
+void volume_wrote_nameless(struct volume *v, struct volume_handle *file, uint64_t end);
+
 /* Of what p9 and the walks answer. */
 int volume_status(int result);
 int volume_get(struct volume *v, uint32_t fid, struct file_stat *out); /* as p9_get */

@@ -10,9 +10,11 @@
 /* A file that others make and remove all the time is tried so often to be opened or made. */
 #define OPEN_TRIES 4u
 /* Bytes of entries that one request asks for. */
-#define LIST_BYTES  32768u
-#define LEVELS_MAX  2048u /* of a directory's path, which has 4095 bytes */
-#define MODE_OF_DIR 040000u
+#define LIST_BYTES     32768u
+#define LEVELS_MAX     2048u /* of a directory's path, which has 4095 bytes */
+#define MODE_OF_DIR    040000u
+#define MODE_OF_FIFO   010000u
+#define MODE_OF_SOCKET 0140000u
 
 static struct p9_text text_of(struct msg_text text)
 {
@@ -49,8 +51,23 @@ static int create(struct volume *v, struct volume_handle *h, uint32_t flags, uin
 	return result;
 }
 
-/* Opens what the walk found: a regular file, which alone may be opened at the host, or (without
- * flags) the place of anything. */
+static bool is_device(const struct file_stat *stat)
+{
+	return stat->type == FILE_TYPE_CHARACTER_DEVICE || stat->type == FILE_TYPE_BLOCK_DEVICE;
+}
+
+/* By its opening. */
+static int truncated(struct volume *v, struct volume_handle *h)
+{
+	struct volume_share *s = volume_shared(v, h);
+
+	h->stat.size = h->stat.blocks = 0;
+	return s && volume_share_cut(v, s, 0) ? -P9_EIO : 0;
+}
+
+/* Opens what the walk found: a regular file, which alone may be opened at the host; the place of a
+ * FIFO or a socket, whose openers have a buffer in common; or (without flags) the place of
+ * anything. */
 static int open_file(struct volume *v, struct volume_handle *h, uint32_t flags)
 {
 	uint32_t fid = volume_fid(v, h);
@@ -60,17 +77,18 @@ static int open_file(struct volume *v, struct volume_handle *h, uint32_t flags)
 		return result;
 	h->qid = v->walk.qid;
 	result = volume_get(v, fid, &h->stat);
-	if (!result && h->stat.type != FILE_TYPE_REGULAR && flags & (OPEN_READ | OPEN_WRITE))
+	if (!result && is_device(&h->stat) && flags & (OPEN_READ | OPEN_WRITE))
 		result = -P9_ENXIO;
-	if (!result && flags & (OPEN_READ | OPEN_WRITE | OPEN_TRUNCATE)) {
+	if (!result && h->stat.type == FILE_TYPE_REGULAR &&
+	    flags & (OPEN_READ | OPEN_WRITE | OPEN_TRUNCATE)) {
 		/* O_TRUNC alone needs the right to write for the moment, as on Linux. */
 		uint32_t truncate = flags & OPEN_TRUNCATE ? P9_OPEN_TRUNCATE : 0;
 
 		result = p9_open(&v->p9, fid, open_flags(flags) | truncate);
 		h->opened = !result;
+		if (!result && truncate)
+			result = truncated(v, h);
 	}
-	if (!result && flags & OPEN_TRUNCATE)
-		result = volume_get(v, fid, &h->stat);
 	if (result)
 		p9_clunk(&v->p9, fid);
 	return result;
@@ -450,6 +468,24 @@ int volume_make_directory(struct volume *v, struct volume_from from, struct msg_
 	return volume_status(result);
 }
 
+int volume_make_node(struct volume *v, struct volume_from from, struct msg_text path, uint16_t type,
+                     uint32_t mode)
+{
+	int result = walk_new(&v->walk, &from, path, false);
+
+	if (!result && type != FILE_TYPE_FIFO && type != FILE_TYPE_SOCKET)
+		result = -P9_EPERM;
+	if (!result)
+		result = p9_make_node(&v->p9, v->walk.parent, v->walk.name,
+		                      (type == FILE_TYPE_FIFO ? MODE_OF_FIFO : MODE_OF_SOCKET) |
+		                              (mode & 07777));
+	/* Some versions of QEMU, which open no special files, refuse to make them as well. */
+	if (result == -P9_ENXIO)
+		result = -P9_EPERM;
+	walk_finish(&v->walk);
+	return volume_status(result);
+}
+
 int volume_symlink(struct volume *v, struct volume_from from, struct msg_text target,
                    struct msg_text path)
 {
@@ -476,6 +512,7 @@ static int refuse_removal(const struct walk *w, bool directory)
 int volume_remove(struct volume *v, struct volume_from from, struct msg_text path, bool directory)
 {
 	struct walk *w = &v->walk;
+	struct volume_removal removal;
 	int result = walk_name(w, &from, path);
 
 	if (!result && w->parent == P9_NO_FID)
@@ -484,8 +521,12 @@ int volume_remove(struct volume *v, struct volume_from from, struct msg_text pat
 		result = -P9_EISDIR;
 	else if (!result && directory && !p9_is_directory(w->qid))
 		result = -P9_ENOTDIR;
-	if (!result)
+	if (!result) {
+		volume_removing(v, w->fid, w->qid, &removal);
 		result = p9_remove(&v->p9, w->parent, w->name, directory);
+		if (!result)
+			volume_removed(v, &removal);
+	}
 	walk_finish(w);
 	return volume_status(result);
 }
@@ -494,6 +535,7 @@ int volume_rename(struct volume *v, struct volume_from from, struct msg_text old
                   struct msg_text new, uint32_t flags)
 {
 	struct walk *a = &v->walk, *b = &v->second;
+	struct volume_removal removal = {.open = false};
 	int result = flags && flags != MOVE_NO_REPLACE ? -P9_EINVAL : walk_name(a, &from, old);
 
 	if (flags && flags != MOVE_NO_REPLACE)
@@ -506,8 +548,12 @@ int volume_rename(struct volume *v, struct volume_from from, struct msg_text old
 		result = -P9_EEXIST;
 	if (!result && b->slash && !p9_is_directory(a->qid))
 		result = -P9_ENOTDIR;
+	if (!result && b->fid != P9_NO_FID && a->qid.path != b->qid.path)
+		volume_removing(v, b->fid, b->qid, &removal);
 	if (!result)
 		result = p9_rename(&v->p9, a->parent, a->name, b->parent, b->name);
+	if (!result)
+		volume_removed(v, &removal);
 	walk_finish(b);
 	walk_finish(a);
 	return volume_status(result);

@@ -22,6 +22,7 @@ POSIX_TESTS = \
 	tests/guest/posix_links \
 	tests/guest/posix_locks tests/guest/posix_maps \
 	tests/guest/posix_memory \
+	tests/guest/posix_nameless \
 	tests/guest/posix_pointers \
 	tests/guest/posix_proc \
 	tests/guest/posix_processes \

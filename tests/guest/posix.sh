@@ -42,6 +42,7 @@ for name in \
 	maps \
 	memory \
 	mqueue \
+	nameless \
 	pointers \
 	proc \
 	processes \

@@ -56,6 +56,9 @@ struct file_ops {
 	/* A capability on the pages themselves, for a shared mapping, with the rights that the
 	 * description was opened with.  ENODEV */
 	int (*share)(struct file *f, uint64_t *memory);
+	/* What a shared mapping has to hold besides: CAP_NULL, nothing; a File with File.writeBack.
+	 * NULL: nothing. */
+	int (*keep)(struct file *f, uint64_t *file);
 	/* fcntl's commands for record locks.  EINVAL */
 	long (*lock)(struct file *f, int command, long argument);
 	/* A descriptor of it is being closed, of others perhaps. */

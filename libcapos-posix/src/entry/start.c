@@ -74,6 +74,12 @@ static void read_start_block(const size_t *auxv)
 	start_init(block);
 }
 
+static void leave(void)
+{
+	memory_leave();
+	vfork_leave();
+}
+
 /* What the lower rooms ask of the higher ones. */
 static void connect_rooms(void)
 {
@@ -84,7 +90,7 @@ static void connect_rooms(void)
 	                                        .ends_open = world_ends_open,
 	                                        .ends_held = world_ends_held,
 	                                        .streams_settle = streams_settle,
-	                                        .leaving = vfork_leave,
+	                                        .leaving = leave,
 	                                        .socket_make = file_make_socket,
 	                                        .socket_open = file_open_socket,
 	                                        .terminal_open = terminal_open,

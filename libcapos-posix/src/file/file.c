@@ -232,18 +232,32 @@ static void regular_close(struct file *f)
 	posix_free(contents_of(f));
 }
 
+/* A volume's file has memory to share when one who may write has asked for it.  Before, who may
+ * only read gets a copy, as Linux's 9p shows the bytes of the time when they were mapped. */
+static int share_of_volume(struct file *f, uint64_t *memory)
+{
+	const bool reads = (f->flags & O_ACCMODE) == O_RDONLY;
+	uint64_t size;
+	int result = volume_shared_memory(object_of(f), !reads, memory);
+
+	return result == -ENOENT && reads ? volume_memory(object_of(f), memory, &size) : result;
+}
+
 static int regular_share(struct file *f, uint64_t *memory)
 {
-	uint64_t size;
 	int result;
 
 	contents_note_read(contents_of(f));
 	result = contents_object(contents_of(f), memory);
-	/* A volume's file has none.  To be read it may be a copy, as Linux's 9p shows the bytes of
-	 * the time when they were mapped. */
-	if (result == -ENODEV && (f->flags & O_ACCMODE) == O_RDONLY)
-		return volume_memory(object_of(f), memory, &size);
-	return result;
+	return result == -ENODEV ? share_of_volume(f, memory) : result;
+}
+
+static int regular_keep(struct file *f, cap_t *file)
+{
+	*file = CAP_NULL;
+	if (contents_of(f)->object)
+		return 0;
+	return errno_of(cap_copy(object_of(f), CAP_RIGHTS_ALL, file));
 }
 
 /* Where the bytes are shared pages there is nothing to be waited for. */
@@ -269,6 +283,7 @@ static const struct file_ops regular_ops = {
         .utimens = regular_utimens,
         .memory = regular_memory,
         .share = regular_share,
+        .keep = regular_keep,
         .lock = file_record_lock,
         .closing = file_closing,
         .sync = regular_sync,

@@ -66,14 +66,33 @@ static int open_regular(const struct directory_open_results *results, const stru
 	return file_open_regular(&contents, flags, out);
 }
 
+/* The buffer that the openers of a FIFO or a socket have in common: it came with the File, or its
+ * volume is asked for it.  What came is released after an error. */
+static int buffer_of(const struct directory_open_results *results, const struct capos_call *came,
+                     cap_t *file, cap_t *memory)
+{
+	struct capos_call call = *came;
+	int result = -ENOMEM;
+
+	*file = call.caps[0];
+	if (results->has_contents && call.ncaps == 2) {
+		*memory = call.caps[1];
+		return 0;
+	}
+	if (results->stat.volume && call.ncaps == 1)
+		result = volume_shared_memory(*file, true, memory);
+	for (uint32_t i = 0; result && i < call.ncaps; i++)
+		cap_release(call.caps[i]);
+	return result;
+}
+
 static int open_fifo(const struct directory_open_results *results, const struct capos_call *call,
                      int flags, struct file **out)
 {
-	if (results->has_contents && call->ncaps == 2)
-		return fifo_open(call->caps[0], call->caps[1], flags, out);
-	for (uint32_t i = 0; i < call->ncaps; i++)
-		cap_release(call->caps[i]);
-	return -ENOMEM;
+	cap_t file, memory;
+	int result = buffer_of(results, call, &file, &memory);
+
+	return result ? result : fifo_open(file, memory, flags, out);
 }
 
 /* Whether a symlink at the path's end is followed. */
@@ -142,15 +161,13 @@ int file_open_socket(const char *path, cap_t *file, cap_t *memory)
 	} while (path_goes_on(&w, true, &result));
 	if (result)
 		return result == -ENXIO || result == -EISDIR ? -ECONNREFUSED : result;
-	if (results.stat.type == FILE_TYPE_SOCKET && results.has_contents && call.ncaps == 2) {
-		*file = call.caps[0];
-		*memory = call.caps[1];
-		return 0;
-	}
-	result = results.stat.type == FILE_TYPE_SOCKET ? -ENOMEM : -ECONNREFUSED;
+	if (!call.ncaps)
+		return -EIO;
+	if (results.stat.type == FILE_TYPE_SOCKET)
+		return buffer_of(&results, &call, file, memory);
 	for (uint32_t i = 0; i < call.ncaps; i++)
 		cap_release(call.caps[i]);
-	return result;
+	return -ECONNREFUSED;
 }
 
 /* Whether Linux would make up the file's contents. */

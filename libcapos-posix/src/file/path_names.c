@@ -47,7 +47,7 @@ static long make_fifo(long directory_fd, long path, long mode)
 		params.path = w.path;
 		result = directory_make_fifo(w.base, &params, &call);
 	} while (path_goes_on(&w, false, &result));
-	return result == -EOPNOTSUPP ? -EPERM : result; /* a volume has none */
+	return result;
 }
 
 /* A name of a device, which opens nothing, or of a socket. */
@@ -69,7 +69,7 @@ static long make_node(long directory_fd, long path, long mode, long device)
 		params.path = w.path;
 		result = directory_make_node(w.base, &params, &call);
 	} while (path_goes_on(&w, false, &result));
-	return result == -EOPNOTSUPP ? -EPERM : result; /* a volume has none */
+	return result;
 }
 
 int file_make_socket(const char *path)

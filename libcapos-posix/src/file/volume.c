@@ -225,6 +225,43 @@ int volume_memory(cap_t file, cap_t *memory, uint64_t *size)
 	return result == -ENOSPC ? -ENOMEM : result;
 }
 
+/* ---- Shared memory ---- */
+
+/* One call; sent: a MemoryObject of our own, or CAP_NULL. */
+static int ask_shared(cap_t file, cap_t sent, cap_t *memory)
+{
+	const struct capos_send_cap send = {.cap = sent, .rights = CAP_RIGHTS_ALL};
+	const struct file_share_params params = {.memory_index = 0};
+	struct file_share_results results;
+	struct capos_call call = FILES_CALL(.send_caps = &send, .send_ncaps = sent ? 1 : 0);
+	int result = errno_of(file_share(file, &params, &results, &call));
+
+	if (result)
+		return result;
+	if (call.ncaps != 1) {
+		release_all(&call);
+		return -EIO;
+	}
+	*memory = call.caps[0];
+	return 0;
+}
+
+int volume_shared_memory(cap_t file, bool offered, cap_t *memory)
+{
+	int result = ask_shared(file, CAP_NULL, memory);
+	cap_t own;
+
+	if (result != -ENOENT || !offered)
+		return result;
+	/* Its size is the driver's business. */
+	result = errno_of(cap_memory_create(PAGE_BYTES, &own));
+	if (result)
+		return result;
+	result = ask_shared(file, own, memory);
+	cap_release(own);
+	return result;
+}
+
 /* ---- Volumes by number ---- */
 
 /* call: the results are read through it. */

@@ -13,6 +13,7 @@
 #include "core/core.h"
 #include "memory/locked.h"
 #include "memory/memory.h"
+#include "memory/shared.h"
 
 #define ONFAULT 1u /* MLOCK_ONFAULT */
 
@@ -132,10 +133,16 @@ uint64_t memory_locked_bytes(void)
 	return all > other ? all - other : 0;
 }
 
-void memory_forked(void)
+static void unlock_all(void)
 {
 	set_all(false);
 	future = false;
+}
+
+void memory_forked(void)
+{
+	unlock_all();
+	shared_forked();
 }
 
 /* ---- System calls ---- */
@@ -188,6 +195,6 @@ long sys_mlockall(long flags)
 
 long sys_munlockall(void)
 {
-	memory_forked();
+	unlock_all();
 	return 0;
 }

@@ -2,8 +2,7 @@
 /*
  * Mappings: every anonymous mapping is a memory object of its own, held by the mapping alone; a
  * shared mapping of a file shows the file's own pages, a private one a copy of them.  The kernel
- * knows what is mapped where; recorded here is only where shared mappings are, which shmdt asks
- * for.
+ * knows what is mapped where; recorded (shared.c) is only where shared mappings are.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,6 +17,7 @@
 #include "core/core.h"
 #include "memory/locked.h"
 #include "memory/memory.h"
+#include "memory/shared.h"
 
 static uint32_t access_of(long protection)
 {
@@ -75,65 +75,38 @@ static long map_object(cap_t memory, long address, size_t length, long protectio
 	return result ? errno_of(result) : (long)where;
 }
 
-/* ---- Where shared mappings are ---- */
-
-struct shared_range {
-	struct shared_range *next;
-	uint64_t start, end;
-};
-
-static struct shared_range *shared_ranges;
-
-bool memory_is_shared(uint64_t start, uint64_t end)
-{
-	const struct shared_range *r = shared_ranges;
-
-	while (r && (r->end <= start || end <= r->start))
-		r = r->next;
-	return r;
-}
-
-/* Something else is there now, or nothing.  A range that is cut in its inside stays as it is. */
-static void forget(uint64_t start, uint64_t end)
+static void forget_range(uint64_t start, uint64_t end)
 {
 	locked_unmapped(start, end);
 	window_forget(start, end);
-	for (struct shared_range **at = &shared_ranges, *r; (r = *at);) {
-		if (r->start >= start && r->start < end)
-			r->start = end < r->end ? end : r->end;
-		else if (r->end > start && r->end <= end)
-			r->end = start;
-		if (r->start < r->end) {
-			at = &r->next;
-			continue;
-		}
-		*at = r->next;
-		posix_free(r);
-	}
 }
 
-/* False: there is no memory for it. */
-static bool note_shared(uint64_t start, uint64_t end)
+/* Something else is there now, or nothing. */
+static void forget(uint64_t start, uint64_t end)
 {
-	struct shared_range *r = posix_alloc(sizeof(*r));
-
-	if (!r)
-		return false;
-	*r = (struct shared_range){.next = shared_ranges, .start = start, .end = end};
-	shared_ranges = r;
-	return true;
+	forget_range(start, end);
+	shared_unmapped(start, end);
 }
+
+/* What a shared mapping of a volume's file holds. */
+struct kept {
+	cap_t file;
+	uint64_t offset;
+};
 
 /* A new mapping: its address, or -errno. */
-static long note_mapping(long address, size_t size, bool shared, bool locked)
+static long note_mapping(long address, size_t size, long flags, const struct kept *kept)
 {
 	uint64_t start = (uint64_t)address;
 
-	if (address < 0 && address > -4096)
+	if (address < 0 && address > -4096) {
+		cap_release(kept->file);
 		return address;
+	}
 	forget(start, start + size);
-	locked_mapped(start, start + size, locked);
-	if (!shared || note_shared(start, start + size))
+	locked_mapped(start, start + size, flags & MAP_LOCKED);
+	if ((flags & MAP_TYPE) == MAP_PRIVATE ||
+	    shared_mapped(start, start + size, kept->file, kept->offset))
 		return address;
 	cap_memory_unmap((void *)address, size);
 	return -ENOMEM;
@@ -146,7 +119,20 @@ static bool is_zeroes(long fd)
 	return f && f->ops->zeroes && (f->flags & O_ACCMODE) == O_RDWR;
 }
 
-static long file_object(long fd, long protection, long flags, cap_t *memory)
+/* The pages of an open file.  keep: what the mapping is to hold. */
+static int shared_object(struct file *f, cap_t *memory, cap_t *keep)
+{
+	int result = f->ops->share ? f->ops->share(f, memory) : -ENODEV;
+
+	if (result || !f->ops->keep)
+		return result;
+	result = f->ops->keep(f, keep);
+	if (result)
+		cap_release(*memory);
+	return result;
+}
+
+static long file_object(long fd, long protection, long flags, cap_t *memory, cap_t *keep)
 {
 	struct file *f = fd_file((int)fd);
 
@@ -164,7 +150,7 @@ static long file_object(long fd, long protection, long flags, cap_t *memory)
 	/* The pages of a file may change, so they are not executed; copies of them are. */
 	if (protection & PROT_EXEC)
 		return absent(ABSENT_SHARED_CODE);
-	return f->ops->share ? f->ops->share(f, memory) : -ENODEV;
+	return shared_object(f, memory, keep);
 }
 
 /* ---- Limits: asked of the kernel only while there is one ---- */
@@ -220,6 +206,7 @@ long sys_mmap(long address, long length, long protection, long flags, long fd, l
 	size_t size = PAGES_SIZE((size_t)length);
 	long result = check_protection(protection);
 	long type = flags & MAP_TYPE;
+	struct kept kept = {.file = CAP_NULL, .offset = (uint64_t)offset};
 	cap_t memory;
 
 	if (!result)
@@ -241,24 +228,25 @@ long sys_mmap(long address, long length, long protection, long flags, long fd, l
 		result = errno_of(cap_memory_create(size, &memory));
 		offset = 0;
 	} else {
-		result = file_object(fd, protection, flags, &memory);
+		result = file_object(fd, protection, flags, &memory, &kept.file);
 	}
 	if (!result)
 		result = map_object(memory, address, size, protection, flags, (uint64_t)offset);
-	return note_mapping(result, size, type == MAP_SHARED, flags & MAP_LOCKED);
+	return note_mapping(result, size, flags, &kept);
 }
 
 long memory_map_shared(cap_t memory, long address, size_t size, bool write, bool replace)
 {
 	long flags = MAP_SHARED | (!address ? 0 : replace ? MAP_FIXED : MAP_FIXED_NOREPLACE);
 	long protection = PROT_READ | (write ? PROT_WRITE : 0);
+	const struct kept nothing = {.file = CAP_NULL};
 
 	if (!within_limits(size, protection, flags)) {
 		cap_release(memory);
 		return -ENOMEM;
 	}
-	return note_mapping(map_object(memory, address, size, protection, flags, 0), size, true,
-	                    false);
+	return note_mapping(map_object(memory, address, size, protection, flags, 0), size, flags,
+	                    &nothing);
 }
 
 long sys_munmap(long address, long length)
@@ -296,15 +284,13 @@ struct remap {
 /* What is noted of the old place holds for the new one. */
 static void note_move(const struct remap *r, uint64_t to)
 {
-	const bool shared = memory_is_shared(r->from, r->from + (r->size ? r->size : PAGE_BYTES));
 	const bool locked = locked_any(r->from, r->from + r->size);
 
+	shared_moved(r->from, r->size, to, r->new_size);
 	if (r->size)
-		forget(r->from, r->from + r->size);
-	forget(to, to + r->new_size);
+		forget_range(r->from, r->from + r->size);
+	forget_range(to, to + r->new_size);
 	locked_mapped(to, to + r->new_size, locked);
-	if (shared) /* without memory for the note it counts as private */
-		(void)note_shared(to, to + r->new_size);
 }
 
 /* To that address, where nothing is, or (0) where there is room, or (where it is) just longer.  The
@@ -426,7 +412,7 @@ static long discard(long address, size_t size)
 	return status == CAP_ETYPE ? absent(ABSENT_DISCARD_OF_FILE) : errno_of(status);
 }
 
-/* Nothing is kept back: what is stored to a file's pages is in the file. */
+/* What is stored to a file's pages is in the file, and goes to the host if it is in a volume. */
 long sys_msync(long address, long length, long flags)
 {
 	size_t size = PAGES_SIZE((size_t)length);
@@ -442,7 +428,7 @@ long sys_msync(long address, long length, long flags)
 			return -ENOMEM;
 	if (flags & MS_INVALIDATE && locked_any((uint64_t)address, (uint64_t)address + size))
 		return -EBUSY;
-	return 0;
+	return shared_write_back((uint64_t)address, (uint64_t)address + size, flags & MS_SYNC);
 }
 
 /* 0 or -ENOMEM.  Of a range of very many mappings it is not asked for. */

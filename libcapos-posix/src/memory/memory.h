@@ -27,6 +27,8 @@ int memory_check_mapped(long address, size_t size);
 /* What mlock and its kin have locked, which a child does not inherit. */
 uint64_t memory_locked_bytes(void);
 void memory_forked(void);
+/* The program is about to end, or another takes its place: what it stored to files goes there. */
+void memory_leave(void);
 
 /* What a static program wrote only while it was relocated becomes read-only. */
 void relro_protect(void);

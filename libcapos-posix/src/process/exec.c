@@ -16,6 +16,7 @@
 
 #include "core/core.h"
 #include "file/file.h"
+#include "memory/memory.h"
 #include "process/exec_state.h"
 #include "process/process.h"
 #include "process/script.h"
@@ -285,6 +286,7 @@ static int become(const struct start *s, void *block)
 	result = build_block(s, state, block, &length);
 	if (!result) {
 		threads_end_others();
+		memory_leave();
 		vfork_leave();
 	}
 	if (!result)

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory that all share who have a file of the volume open: the bytes of a regular file that one of
+ * them maps to write, the buffer of a FIFO or a socket.  A client pays for it; the bytes are read
+ * from the host when it comes, and go back there as far as they differ from what the host has.
+ */
+#include <string.h>
+
+#include "drivers/virtio-9p/volume_inside.h"
+
+#define PAGE 4096u
+
+static uint8_t piece[P9_DATA_MAX];
+
+static struct volume_share *share_of(struct volume *v, const struct volume_handle *file)
+{
+	for (uint32_t i = 0; v->shares_used && i < VOLUME_SHARES; i++) {
+		struct volume_share *s = &v->shares[i];
+
+		if (s->users && s->path == file->qid.path && s->nameless == file->nameless)
+			return s;
+	}
+	return NULL;
+}
+
+struct volume_share *volume_shared(struct volume *v, const struct volume_handle *file)
+{
+	struct volume_share *s = share_of(v, file);
+
+	return s && !s->buffer ? s : NULL;
+}
+
+void volume_shares_nameless(struct volume *v, uint64_t path)
+{
+	for (uint32_t i = 0; v->shares_used && i < VOLUME_SHARES; i++)
+		if (v->shares[i].users && v->shares[i].path == path)
+			v->shares[i].nameless = true;
+}
+
+/* ---- From the host ---- */
+
+static bool is_zeroes(const uint8_t *bytes, uint32_t length)
+{
+	return !length || (!bytes[0] && !memcmp(bytes, bytes + 1, length - 1));
+}
+
+static uint32_t piece_of(uint64_t at, uint64_t end)
+{
+	return end - at < P9_DATA_MAX ? (uint32_t)(end - at) : P9_DATA_MAX;
+}
+
+/* Reads bytes of the file into the memory, which is zero there; behind the file's end it stays. */
+static int fill(struct volume *v, const struct volume_handle *file, const struct volume_share *s,
+                uint64_t from, uint64_t end)
+{
+	while (from < end) {
+		const uint8_t *data;
+		uint32_t got;
+		int status = volume_status(p9_read(&v->p9, volume_fid(v, file), from,
+		                                   piece_of(from, end), &data, &got));
+
+		if (status || !got)
+			return status;
+		if (!is_zeroes(data, got))
+			status = v->memory->store(s->memory, from, data, got);
+		if (status)
+			return status;
+		from += got;
+	}
+	return STATUS_OK;
+}
+
+int volume_share_extend(struct volume *v, const struct volume_handle *file, struct volume_share *s,
+                        uint64_t written, uint64_t end)
+{
+	uint64_t before = s->size;
+	int status = end > before ? v->memory->resize(s->memory, end) : STATUS_OK;
+
+	if (status || end <= before)
+		return status;
+	s->size = end;
+	/* What the host has put there meanwhile. */
+	if (written > before && file->flags & OPEN_READ)
+		status = fill(v, file, s, before, written);
+	return status;
+}
+
+int volume_share_cut(struct volume *v, struct volume_share *s, uint64_t size)
+{
+	int status = v->memory->resize(s->memory, size);
+
+	if (!status)
+		s->size = size;
+	return status;
+}
+
+/* ---- To the host ---- */
+
+/* The part of `mine` that is not what the host has: its start and (0: none) its end, by pages.
+ * What the host has no bytes for are zeroes there. */
+static uint32_t differing(const uint8_t *mine, uint32_t length, const uint8_t *theirs, uint32_t got,
+                          uint32_t *start)
+{
+	uint32_t end = 0;
+
+	for (uint32_t at = 0; at < length; at += PAGE) {
+		uint32_t n = length - at < PAGE ? length - at : PAGE;
+		uint32_t known = at < got ? (got - at < n ? got - at : n) : 0;
+
+		if ((!known || !memcmp(mine + at, theirs + at, known)) &&
+		    is_zeroes(mine + at + known, n - known))
+			continue;
+		if (!end)
+			*start = at;
+		end = at + n;
+	}
+	return end;
+}
+
+static int write_range(struct volume *v, const struct volume_handle *file, uint64_t offset,
+                       const uint8_t *bytes, uint32_t length)
+{
+	while (length) {
+		uint32_t put;
+		int status = volume_status(
+		        p9_write(&v->p9, volume_fid(v, file), offset, bytes, length, &put));
+
+		if (status || !put)
+			return status ? status : STATUS_IO_ERROR;
+		offset += put;
+		bytes += put;
+		length -= put;
+	}
+	return STATUS_OK;
+}
+
+/* Fewer bytes at once than a message may hold, so that pages are compared where they begin. */
+static int write_piece(struct volume *v, const struct volume_handle *file, uint64_t offset,
+                       uint32_t length)
+{
+	const struct volume_share *s = volume_shared(v, file);
+	uint32_t got, loaded, start = 0, end;
+	const uint8_t *data;
+	int status = v->memory->load(s->memory, offset, piece, length, &loaded);
+
+	if (status || !loaded)
+		return status;
+	status = volume_status(p9_read(&v->p9, volume_fid(v, file), offset, loaded, &data, &got));
+	if (status)
+		return status;
+	end = differing(piece, loaded, data, got, &start);
+	return end ? write_range(v, file, offset + start, piece + start, end - start) : STATUS_OK;
+}
+
+int volume_write_back(struct volume *v, struct volume_handle *file, uint64_t offset,
+                      uint64_t length)
+{
+	const struct volume_share *s = volume_shared(v, file);
+	uint64_t end;
+	int status = STATUS_OK;
+
+	if (!s || file->flags != (OPEN_READ | OPEN_WRITE))
+		return STATUS_OK;
+	if (__builtin_add_overflow(offset, length, &end) || end > s->size)
+		end = s->size;
+	for (uint64_t at = offset & ~(uint64_t)(PAGE - 1); !status && at < end; at += P9_DATA_MAX)
+		status = write_piece(v, file, at, piece_of(at, end));
+	return status;
+}
+
+/* ---- Sharing ---- */
+
+static struct volume_share *find_free(struct volume *v)
+{
+	for (uint32_t i = 0; i < VOLUME_SHARES; i++)
+		if (!v->shares[i].users)
+			return &v->shares[i];
+	return NULL;
+}
+
+static void join(struct volume *v, struct volume_handle *file, struct volume_share *s)
+{
+	file->share = (uint32_t)(s - v->shares) + 1;
+	if (!s->users++)
+		v->shares_used++;
+}
+
+/* From a client's memory: of the file's size, with the file's bytes. */
+static int begin(struct volume *v, struct volume_handle *file, uint64_t memory)
+{
+	bool buffer = file->stat.type != FILE_TYPE_REGULAR;
+	struct volume_share *s = find_free(v);
+	struct file_stat stat;
+	int status = s ? volume_file_stat(v, file, &stat) : STATUS_NO_MEMORY;
+
+	if (!status && !buffer && file->flags != (OPEN_READ | OPEN_WRITE))
+		status = STATUS_ACCESS_DENIED;
+	if (status)
+		return status;
+	*s = (struct volume_share){.path = file->qid.path,
+	                           .memory = memory,
+	                           .size = buffer ? FIFO_BYTES : stat.size,
+	                           .buffer = buffer,
+	                           .nameless = file->nameless};
+	status = v->memory->resize(memory, s->size);
+	if (!status && !buffer)
+		status = fill(v, file, s, 0, s->size);
+	if (!status)
+		join(v, file, s);
+	return status == STATUS_NO_SPACE ? STATUS_NO_MEMORY : status;
+}
+
+int volume_share(struct volume *v, struct volume_handle *file, uint64_t *memory, bool *write)
+{
+	struct volume_share *s = share_of(v, file);
+	uint64_t sent = *memory;
+	int status = STATUS_OK;
+
+	if (!(file->flags & (OPEN_READ | OPEN_WRITE)))
+		status = STATUS_ACCESS_DENIED;
+	else if (!s)
+		status = sent ? begin(v, file, sent) : STATUS_NO_ENTRY;
+	if (sent && (s || status))
+		v->memory->release(sent);
+	if (status)
+		return status;
+	s = share_of(v, file);
+	if (!file->share)
+		join(v, file, s);
+	*memory = s->memory;
+	*write = s->buffer || file->flags & OPEN_WRITE;
+	return STATUS_OK;
+}
+
+void volume_shares_close(struct volume *v, struct volume_handle *file)
+{
+	struct volume_share *s;
+
+	if (!file->share)
+		return;
+	s = &v->shares[file->share - 1];
+	if (!s->buffer)
+		(void)volume_write_back(v, file, 0, UINT64_MAX);
+	file->share = 0;
+	if (--s->users)
+		return;
+	v->memory->release(s->memory);
+	v->shares_used--;
+}
