@@ -278,7 +278,7 @@ static bool submit_some(struct thread *t)
 {
 	while (t->holds || ring_take(&t->ring, &t->sqe)) {
 		if (!t->holds)
-			t->progress[0] = t->progress[1] = t->tries = 0;
+			t->progress[0] = t->progress[1] = t->progress[2] = t->tries = 0;
 		t->holds = true;
 		bool large = t->sqe.send_len > MESSAGE_LARGE || t->sqe.recv_len > MESSAGE_LARGE;
 		if (steps_over() || (large && steps_begun()))

@@ -149,11 +149,3 @@ bool memobj_append_begin(struct memobj *m, uint64_t offset, uint64_t length)
 		return true;
 	return offset <= m->limit && length <= m->limit - offset && lengthen(m, offset + length);
 }
-
-int memobj_append_end(struct memobj *m, uint64_t offset, uint64_t length, uint64_t done, int error)
-{
-	if (done == length || m->size != offset + length)
-		return error;
-	int result = memobj_resize_some(m, offset + done);
-	return result == WORK_AGAIN ? result : error;
-}

@@ -156,9 +156,7 @@ struct memobj_copy {
 /* CAP_OK with *done; WORK_AGAIN; CAP_EFAULT, CAP_ENOMEM when nothing was copied. */
 int memobj_load(struct memobj *m, struct memobj_copy *copy);
 int memobj_store(struct memobj *m, struct memobj_copy *copy);
-/* What is appended takes its place whole before it is stored: false: it does not fit.  Afterwards
- * what was not stored of it is given back: error, or WORK_AGAIN. */
+/* What is appended takes its place whole before it is stored: false: it does not fit. */
 bool memobj_append_begin(struct memobj *m, uint64_t offset, uint64_t length);
-int memobj_append_end(struct memobj *m, uint64_t offset, uint64_t length, uint64_t done, int error);
 
 #endif

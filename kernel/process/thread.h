@@ -52,7 +52,7 @@ struct thread {
 	enum enter_state enter;
 	bool holds;           /* sqe is a submission taken and not done */
 	struct capos_sqe sqe; /* the program cannot change it any more */
-	uint64_t progress[2]; /* of it: 0 when it is begun; what else is its operation's affair */
+	uint64_t progress[3]; /* of it: 0 when it is begun; what else is its operation's affair */
 	struct job *job;      /* of it, too; NULL: none; owned */
 	uint64_t tries;       /* of it that found no memory while work was pending */
 	struct robust robust; /* at its end */

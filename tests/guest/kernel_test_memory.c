@@ -244,6 +244,39 @@ static void test_store_of_itself(void)
 	cap_release(memory);
 }
 
+/* What could not be read of a large append is taken back in pieces when a mapping may show it. */
+static void test_large_append(void)
+{
+	const uint64_t size = 256ull << 20;
+	struct account_create_sparse_params sparse = {.size = PAGE};
+	struct memory_object_set_limit_params limit = {.size = 2 * size};
+	struct memory_object_size_results now = {};
+	struct cap_copied copied;
+	uint64_t buffer[16];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	cap_t account, memory, source;
+	uint8_t *a, *from;
+	cap_account(&account);
+	tap_equal(account_create_sparse(account, &sparse, NULL, &call), CAP_OK,
+	          "a sparse object is made");
+	memory = call.caps[0];
+	memory_object_set_limit(memory, &limit, NULL);
+	cap_memory_map(memory, 0, size, CAP_RIGHT_READ, (void **)&a);
+	cap_memory_create(2 * PAGE, &source);
+	cap_memory_map(source, 0, 2 * PAGE, RW, (void **)&from);
+	cap_memory_unmap(from + PAGE, PAGE);
+	tap_ok(cap_memory_store(memory, CAP_NULL, true, 0, from, size, &copied) == CAP_OK &&
+	               copied.length == PAGE && copied.end == 2 * PAGE,
+	       "an append ends where there is nothing more to read");
+	tap_ok(memory_object_size(memory, &now, NULL) == CAP_OK && now.size == 2 * PAGE,
+	       "and so does the object");
+	cap_memory_unmap(from, PAGE);
+	cap_memory_unmap(a, size);
+	cap_release(source);
+	cap_release(memory);
+	cap_release(account);
+}
+
 /* ---- A range that moves while another thread uses it ---- */
 
 #define LARGE_PAGE (2ull << 20)
@@ -365,6 +398,7 @@ void test_memory(void)
 	test_resize();
 	test_bytes();
 	test_store_of_itself();
+	test_large_append();
 	test_moves_under_use();
 	test_shown_size();
 	test_limits();
