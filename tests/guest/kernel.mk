@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The kernel from inside: a test program in init's place, its children, and a hostile one.
 
-KERNEL_TEST_BINARIES = tests/guest/kernel_test tests/guest/kernel_child tests/guest/ring_fuzz
+KERNEL_TEST_BINARIES = tests/guest/kernel_test tests/guest/kernel_child tests/guest/ring_fuzz \
+	tests/guest/kernel_fuzz
 check_PROGRAMS += $(KERNEL_TEST_BINARIES)
 check_DATA += tests/guest/kernel.image
 EXTRA_DIST += tests/guest/kernel.sh tests/guest/kaslr.sh
@@ -29,8 +30,15 @@ tests_guest_ring_fuzz_CFLAGS = $(NATIVE_CFLAGS)
 tests_guest_ring_fuzz_LDFLAGS = $(NATIVE_LINK_FLAGS)
 tests_guest_ring_fuzz_LDADD = $(NATIVE_LIBS)
 
+tests_guest_kernel_fuzz_SOURCES = tests/guest/kernel_fuzz.c
+tests_guest_kernel_fuzz_CPPFLAGS = $(NATIVE_CPPFLAGS)
+tests_guest_kernel_fuzz_CFLAGS = $(NATIVE_CFLAGS)
+tests_guest_kernel_fuzz_LDFLAGS = $(NATIVE_LINK_FLAGS)
+tests_guest_kernel_fuzz_LDADD = $(NATIVE_LIBS)
+
 tests/guest/kernel.image: tools/mkarchive/mkarchive kernel/capos.elf $(KERNEL_TEST_BINARIES)
 	$(say_image)tools/mkarchive/mkarchive $@.new \
 		file:sbin/init:0755:tests/guest/kernel_test \
 		file:sbin/kernel_child:0755:tests/guest/kernel_child \
+		file:sbin/kernel_fuzz:0755:tests/guest/kernel_fuzz \
 		file:sbin/ring_fuzz:0755:tests/guest/ring_fuzz && mv -f $@.new $@

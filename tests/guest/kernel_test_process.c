@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include <capos/format.h>
+
 #include "kernel_test.h"
 
 static const struct capos_send_cap log_only[] = {{LOG, CAP_RIGHTS_ALL, 0}};
@@ -280,6 +282,63 @@ static void test_images(cap_t image)
 	cap_release(data);
 }
 
+/* So long a family of hostile processes may take. */
+#define FAMILY_NS 60000000000ull
+
+/* Whether all processes of the account have ended, with what they held. */
+static bool family_ends(cap_t account)
+{
+	uint64_t start = cap_now();
+	struct account_status_results status = {.processes = 1};
+	while (status.processes > 0 && cap_now() - start < FAMILY_NS) {
+		cap_sleep(5000000);
+		account_status(account, &status, NULL);
+	}
+	return status.processes == 0;
+}
+
+static void fuzz_with_threads(cap_t image, unsigned seed)
+{
+	char name[16];
+	uint64_t buffer[32];
+	struct process_spawner_create_account_params limits = {.memory_limit_pages =
+	                                                               seed % 2 ? 1500 : 6000,
+	                                                       .process_limit = 12,
+	                                                       .operation_limit = 500,
+	                                                       .call_limit = 100};
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	process_spawner_create_account(SPAWNER, &limits, NULL, &call);
+	start_account = call.caps[0];
+	struct capos_send_cap caps[] = {
+	        {LOG, CAP_RIGHTS_ALL, 0},
+	        {TIMER, CAP_RIGHTS_ALL, 0},
+	        {start_account, CAP_RIGHTS_ALL, 0},
+	        {image, CAP_RIGHT_READ | CAP_RIGHT_EXEC | CAP_RIGHT_COPY | CAP_RIGHT_CALL, 0},
+	        {CODE, CAP_RIGHTS_ALL, 0},
+	        {SPAWNER, CAP_RIGHTS_ALL, 0}};
+	cap_t process;
+	fmt_snprintf(name, sizeof(name), "%u", seed);
+	tap_note("seed %u", seed);
+	tap_equal(start_process(image, name, caps, 6, &process), CAP_OK, "hostile threads start");
+	cap_release(process);
+	tap_ok(family_ends(start_account), "and end, and all processes that they made");
+	cap_release(start_account);
+	start_account = CAP_NULL;
+}
+
+#define FUZZ_SEEDS 2u /* of each run: every run has others */
+
+static void test_fuzz_with_threads(void)
+{
+	static unsigned seed;
+	cap_t image = find_file("sbin/kernel_fuzz");
+	uint64_t start = cap_now();
+	for (unsigned i = 0; i < FUZZ_SEEDS; i++)
+		fuzz_with_threads(image, ++seed);
+	tap_note("in %llu ms", (unsigned long long)((cap_now() - start) / 1000000));
+	cap_release(image);
+}
+
 static void test_fuzz(void)
 {
 	cap_t image = find_file("sbin/ring_fuzz"), process;
@@ -333,6 +392,7 @@ void test_process(void)
 	test_crash(image);
 	test_images(image);
 	test_fuzz();
+	test_fuzz_with_threads();
 	cap_release(image);
 }
 
