@@ -118,6 +118,7 @@ POSIX_C = \
 	libcapos-posix/src/process/proc_net.c \
 	libcapos-posix/src/process/report.c \
 	libcapos-posix/src/process/prctl.c \
+	libcapos-posix/src/process/priority.c \
 	libcapos-posix/src/process/process.c \
 	libcapos-posix/src/process/script.c \
 	libcapos-posix/src/process/session.c \

@@ -168,6 +168,16 @@ interface ProcessMember {
   setReaper @42 (on :Bool) -> ();
   # Orphans below the caller become its children, not the world's.  A child does not inherit it.
   reaper @43 () -> (on :Bool);
+
+  # Priorities are kept and told; the kernel does not go by them.  A child begins with its parent's.
+  setNice @44 (which :Which, id :UInt32, nice :Int32) -> ();
+  # Of all that match (any: all of the world); id 0 is the caller, or its group.  Taken as -20 or 19 beyond.
+  nice @45 (which :Which, id :UInt32) -> (nice :Int32);
+  # The lowest of those that match.  noEntry: none.
+  setPolicy @46 (number :UInt32, policy :UInt32, forgets :Bool) -> ();
+  # Linux's number of a scheduling policy.  forgets: its children begin without a real-time policy and without a nice value
+  # below 0.
+  policy @47 (number :UInt32) -> (policy :UInt32, forgets :Bool);
 }
 
 enum IpcKind { segment @0; set @1; queue @2; }
@@ -243,6 +253,7 @@ struct ProcessInfo {
   threads @10 :UInt32;
   pages @11 :UInt64;      # of its account, which it has in common with the other members
   mappedPages @12 :UInt64;
+  nice @13 :Int32;
 
   enum State { running @0; stopped @1; ended @2; }
 }

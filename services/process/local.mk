@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The process service.
 
-PROCESS_PURE = services/process/group.c services/process/limits.c services/process/load.c services/process/signals.c \
+PROCESS_PURE = services/process/group.c services/process/limits.c services/process/load.c \
+	services/process/priority.c services/process/signals.c \
 	services/process/sysv.c services/process/sysv.h services/process/sysv_queue.c services/process/sysv_set.c \
 	services/process/wait.c services/process/world.c services/process/world.h \
 	services/files/slab.c services/files/pages.h

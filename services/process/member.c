@@ -263,7 +263,8 @@ static void fill_info(const struct member *m, struct process_info *out)
 	        .children_cpu_ns = m->usage.children_cpu_ns,
 	        .threads = status.threads,
 	        .pages = status.pages,
-	        .mapped_pages = status.mapped_pages};
+	        .mapped_pages = status.mapped_pages,
+	        .nice = m->nice};
 }
 
 static int list(void *object, struct msg_call *msg, const struct process_member_list_params *in,
@@ -354,6 +355,56 @@ static int set_limit(void *object, struct msg_call *msg,
 	(void)msg;
 	return m ? world_set_limit(m, in->resource, &(struct limit){in->soft, in->hard})
 	         : STATUS_NO_ENTRY;
+}
+
+/* ---- Priorities ---- */
+
+static enum wait_which which_of(uint16_t which)
+{
+	return which == PROCESS_MEMBER_WHICH_PROCESS ? WAIT_PROCESS
+	       : which == PROCESS_MEMBER_WHICH_GROUP ? WAIT_GROUP
+	                                             : WAIT_ANY;
+}
+
+static int set_nice(void *object, struct msg_call *msg,
+                    const struct process_member_set_nice_params *in)
+{
+	(void)msg;
+	return world_set_nice(object, which_of(in->which_), in->id, in->nice);
+}
+
+static int get_nice(void *object, struct msg_call *msg, const struct process_member_nice_params *in,
+                    struct process_member_nice_results *out)
+{
+	(void)msg;
+	return world_nice(object, which_of(in->which_), in->id, &out->nice);
+}
+
+static int set_policy(void *object, struct msg_call *msg,
+                      const struct process_member_set_policy_params *in)
+{
+	struct member *m = find(object, in->number);
+
+	(void)msg;
+	if (!m)
+		return STATUS_NO_ENTRY;
+	m->policy = in->policy;
+	m->forgets_policy = in->forgets;
+	return STATUS_OK;
+}
+
+static int get_policy(void *object, struct msg_call *msg,
+                      const struct process_member_policy_params *in,
+                      struct process_member_policy_results *out)
+{
+	const struct member *m = find(object, in->number);
+
+	(void)msg;
+	if (!m)
+		return STATUS_NO_ENTRY;
+	out->policy = m->policy;
+	out->forgets = m->forgets_policy;
+	return STATUS_OK;
 }
 
 /* ---- Ends ---- */
@@ -449,4 +500,8 @@ const struct process_member_ops member_ops = {.prepare_fork = prepare_fork,
                                               .set_death_signal = set_death_signal,
                                               .death_signal = death_signal,
                                               .set_reaper = set_reaper,
-                                              .reaper = reaper};
+                                              .reaper = reaper,
+                                              .set_nice = set_nice,
+                                              .nice = get_nice,
+                                              .set_policy = set_policy,
+                                              .policy = get_policy};

@@ -207,6 +207,7 @@ int world_prepare(struct member *parent, struct member **out)
 	link_child(parent, m);
 	m->foreground = parent->foreground;
 	memcpy(m->limits, parent->limits, sizeof(m->limits));
+	world_inherit_priority(parent, m);
 	memcpy(m->name, parent->name, sizeof(m->name));
 	*out = m;
 	/* Without its arguments a child is listed by its name. */

@@ -126,6 +126,9 @@ struct member {
 	struct member *heir;   /* while it ends: who gets its children; NULL: the world */
 	uint32_t
 	        foreground; /* group of its session, the same for all of it; 0: the session's own */
+	int32_t nice;
+	uint32_t policy;
+	bool forgets_policy; /* its children begin with the usual one */
 	struct usage usage;
 	struct limit limits[WORLD_LIMITS];
 	uint64_t start_ns;
@@ -261,5 +264,9 @@ void world_update_load(struct world_load *load, uint64_t now_ns, uint64_t cpu_ns
 /* ---- limits.c ---- */
 void world_first_limits(struct member *m);
 int world_set_limit(struct member *m, uint32_t resource, const struct limit *wanted);
+/* priority.c: of all that match; noEntry: none does.  id 0: m, or its group. */
+int world_set_nice(struct member *m, enum wait_which which, uint32_t id, int32_t nice);
+int world_nice(struct member *m, enum wait_which which, uint32_t id, int32_t *lowest);
+void world_inherit_priority(const struct member *parent, struct member *child);
 
 #endif

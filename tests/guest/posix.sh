@@ -44,6 +44,7 @@ for name in \
 	mqueue \
 	nameless \
 	pointers \
+	priority \
 	proc \
 	processes \
 	ptys \

@@ -25,9 +25,9 @@ if os.geteuid() == 0:
 # has: its table of calls, its rights, its places in memory, its services, the machine's own peers; posix_fair at what
 # upstream's musl does not promise: a fork beside threads that make threads ends there by chance.
 PROGRAMS = ("cancel", "contents", "databases", "devices", "eventfds", "faults", "fds", "fifo", "files", "fork",
-            "hardening", "inotify", "links", "locks", "maps", "memory", "mqueue", "nameless", "proc", "processes",
-            "ptys", "queued", "remap", "resident", "signals", "socketpair", "splice", "stress", "sysv", "threads", "time",
-            "timers", "unix", "vfork", "wakes", "windows")
+            "hardening", "inotify", "links", "locks", "maps", "memory", "mqueue", "nameless", "priority", "proc",
+            "processes", "ptys", "queued", "remap", "resident", "signals", "socketpair", "splice", "stress", "sysv",
+            "threads", "time", "timers", "unix", "vfork", "wakes", "windows")
 LIBRARY = """
 #include <stdio.h>
 __thread int counter = 40;

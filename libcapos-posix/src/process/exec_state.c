@@ -92,7 +92,6 @@ static int write_state(struct exec_state *state, uint32_t descriptors)
 	timers_save(&state->timers);
 	world_save(&state->world);
 	limits_save(state->limits);
-	state->nice = nice_save();
 	state->timer_slack_ns[0] = thread_self()->timer_slack_ns;
 	state->timer_slack_ns[1] = thread_self()->timer_slack_usual_ns;
 	path_state(&state->paths);
@@ -232,7 +231,6 @@ void exec_restore(cap_t memory)
 	wait_restore(state->event);
 	world_restore(&state->world);
 	limits_restore(state->limits);
-	nice_restore((int)state->nice);
 	thread_self()->timer_slack_ns = state->timer_slack_ns[0];
 	thread_self()->timer_slack_usual_ns = state->timer_slack_ns[1];
 	path_restore(&state->paths);

@@ -28,7 +28,6 @@ struct exec_state {
 	struct path_saved paths;
 	struct signal_saved signals;
 	struct timers_state timers; /* those of setitimer go on */
-	int64_t nice;
 	uint64_t timer_slack_ns[2]; /* now, and to go back to */
 	uint64_t image_secret;      /* where images begin: exec.c */
 	struct world_state world;

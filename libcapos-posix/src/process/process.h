@@ -45,8 +45,6 @@ bool proc_is_own_image(const char *path);
 struct rlimit;
 void limits_save(struct rlimit *out);
 void limits_restore(const struct rlimit *kept);
-int nice_save(void);
-void nice_restore(int kept);
 
 /* What terminals ask of the process service goes there from now on. */
 void world_start_terminals(void);
