@@ -266,6 +266,62 @@ static void interrupted(void)
 		;
 }
 
+/* The flags are the description's, whoever sets them. */
+static void not_blocking(void)
+{
+	int slave, master = open_both(&slave);
+	char byte;
+	pid_t child = fork();
+
+	if (!child) {
+		fcntl(slave, F_SETFL, O_RDWR | O_NONBLOCK);
+		fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	fails(read(slave, &byte, 1), EAGAIN, "a terminal that a child made nonblocking");
+	fails(read(master, &byte, 1), EAGAIN, "and the other end");
+	close(slave);
+	close(master);
+}
+
+/* Each of these is refused to the background as a change of the attributes is. */
+static int from_background(int slave)
+{
+	const struct sigaction action = {.sa_handler = nothing};
+	int result = 0;
+
+	setpgid(0, 0);
+	sigaction(SIGTTOU, &action, NULL);
+	result |= !(tcflush(slave, TCIFLUSH) == -1 && errno == EINTR);
+	result |= !(tcflow(slave, TCOON) == -1 && errno == EINTR) << 1;
+	result |= !(tcsendbreak(slave, 0) == -1 && errno == EINTR) << 2;
+	result |= !(tcdrain(slave) == -1 && errno == EINTR) << 3;
+	signal(SIGTTOU, SIG_IGN);
+	result |= (tcflush(slave, TCIFLUSH) || tcflow(slave, TCOON) || tcdrain(slave)) << 4;
+	return result;
+}
+
+static void line_from_background(void)
+{
+	int slave, master = open_both(&slave), status = -1;
+	pid_t child = fork();
+
+	if (!child) {
+		if (setsid() < 0 || ioctl(slave, TIOCSCTTY, 0))
+			_exit(99);
+		child = fork();
+		if (!child)
+			_exit(from_background(slave));
+		waitpid(child, &status, 0);
+		_exit(WEXITSTATUS(status));
+	}
+	waitpid(child, &status, 0);
+	ok(status == 0, "SIGTTOU is for who flushes, stops, breaks or drains from the background");
+	close(slave);
+	close(master);
+}
+
 int main(void)
 {
 	alarm(60);
@@ -276,5 +332,7 @@ int main(void)
 	background();
 	packets();
 	interrupted();
+	not_blocking();
+	line_from_background();
 	return tap_finish();
 }

@@ -177,7 +177,7 @@ static ssize_t tty_read(struct file *f, const struct iovec *iov, int n)
 	struct waiting w = {.attempt = attempt_read,
 	                    .arm = arm_read,
 	                    .context = &r,
-	                    .nonblocking = f->flags & O_NONBLOCK};
+	                    .nonblocking = file_flags(f) & O_NONBLOCK};
 	ssize_t result;
 
 	if (!r.length || tty_is_hung_up(t))
@@ -227,7 +227,7 @@ static ssize_t tty_write(struct file *f, const struct iovec *iov, int n)
 	const struct waiting w = {.attempt = attempt_write,
 	                          .arm = arm_write,
 	                          .context = &t,
-	                          .nonblocking = f->flags & O_NONBLOCK};
+	                          .nonblocking = file_flags(f) & O_NONBLOCK};
 	ssize_t result = 0;
 
 	if (!t.tty->is_master && atomic_load(&shared_of(t.tty)->local) & TOSTOP)
@@ -281,7 +281,7 @@ static ssize_t master_read(struct file *f, const struct iovec *iov, int n)
 	const struct waiting w = {.attempt = attempt_master_read,
 	                          .arm = arm_master_read,
 	                          .context = &t,
-	                          .nonblocking = f->flags & O_NONBLOCK};
+	                          .nonblocking = file_flags(f) & O_NONBLOCK};
 
 	return t.length ? wait_for(&w) : 0;
 }

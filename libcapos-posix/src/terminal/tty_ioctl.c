@@ -150,6 +150,23 @@ static int flow(const struct tty *t, long action)
 	return errno_of(terminal_session_flow(t->object, &params, NULL));
 }
 
+/* What changes the terminal for all is the foreground's, as to write under TOSTOP is. */
+static int control_line(const struct tty *t, unsigned long request, long argument)
+{
+	int result = tty_may_use(t, SIGTTOU);
+
+	if (result)
+		return result;
+	switch (request) {
+	case TCFLSH:
+		return flush(t, argument);
+	case TCXONC:
+		return flow(t, argument);
+	default: /* tcdrain, and tcsendbreak, which means nothing here */
+		return drain(t);
+	}
+}
+
 /* ---- Sessions and groups ---- */
 
 int tty_take_control(struct tty *t)
@@ -358,13 +375,11 @@ int tty_ioctl(struct file *f, unsigned long request, void *argument)
 		return get_window(t, argument);
 	case TIOCSWINSZ:
 		return set_window(t, argument);
-	case TCSBRK: /* tcdrain, and tcsendbreak, which means nothing here */
+	case TCSBRK:
 	case TCSBRKP:
-		return drain(t);
 	case TCFLSH:
-		return flush(t, (long)argument);
 	case TCXONC:
-		return flow(t, (long)argument);
+		return control_line(t, request, (long)argument);
 	case FIONREAD:
 		return user_put(argument, &(int){(int)tty_readable(t)});
 	case TIOCOUTQ:
