@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -316,6 +317,51 @@ static int executed(char **argv)
 	return put(event, 1) ? 3 : 0;
 }
 
+static int events_of(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM};
+
+	return poll(&p, 1, 0) < 0 ? -1 : p.revents;
+}
+
+/* What these descriptors have in common that no file has. */
+static void as_files(void)
+{
+	int event = eventfd(1, EFD_NONBLOCK), timer = timerfd_create(CLOCK_MONOTONIC, 0), pipes[2];
+	uint64_t values[2] = {1, 1};
+	struct iovec halves[2] = {{values, 4}, {(char *)values + 4, 4}};
+	struct itimerspec at = {.it_value.tv_nsec = 1};
+	sigset_t set;
+	int signals;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signals = signalfd(-1, &set, 0);
+	raise(SIGUSR2);
+	timerfd_settime(timer, 0, &at, NULL);
+	sleep_ms(5);
+	fails(write(event, values, 16), EINVAL, "more than a number is not written");
+	fails(writev(event, halves, 2), EINVAL, "nor one in pieces");
+	ok(read(event, values, 16) == 8 && values[0] == 1, "more room is no error of a read");
+	ok(events_of(event) == POLLOUT && !put(event, 1) && events_of(event) == (POLLIN | POLLOUT),
+	   "poll says POLLIN and POLLOUT alone of an eventfd");
+	ok(events_of(timer) == POLLIN, "POLLIN alone of a timerfd");
+	ok(events_of(signals) == POLLIN, "and of a signalfd");
+	ok(!lseek(event, 7, SEEK_SET) && !lseek(timer, 0, SEEK_END) && !lseek(signals, 1, SEEK_CUR),
+	   "any position is 0");
+	fails(fsync(event), EINVAL, "there is nothing to be synchronized");
+	if (pipe(pipes))
+		return;
+	fails(splice(event, NULL, pipes[1], NULL, 8, 0), EINVAL, "nor to be spliced");
+	fails(splice(timer, NULL, pipes[1], NULL, 8, 0), EINVAL, "of a timerfd either");
+	close(pipes[0]);
+	close(pipes[1]);
+	close(event);
+	close(timer);
+	close(signals);
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -327,5 +373,6 @@ int main(int argc, char **argv)
 	timers_together();
 	signals();
 	across_exec(argv[0]);
+	as_files();
 	return tap_finish();
 }

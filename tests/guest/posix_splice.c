@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -250,6 +252,52 @@ static void memory(void)
 	munmap(q, 8192);
 }
 
+static long copy(int in, off_t from, int out, off_t to, size_t length)
+{
+	return syscall(SYS_copy_file_range, in, &from, out, &to, length, 0);
+}
+
+/* What is refused, and with which error, where more than one would do. */
+static void copies_refused(void)
+{
+	int a = new_file("0123456789"), b = new_file(""), directory = open("/tmp", O_RDONLY);
+	int path = open("/tmp", O_PATH), null = open("/dev/null", O_RDWR), pipes[2];
+	char back[6] = "";
+	off_t at = 0;
+
+	if (pipe(pipes))
+		return;
+	fails(syscall(SYS_copy_file_range, a, NULL, directory, NULL, 5, 0), EISDIR,
+	      "a copy onto a directory");
+	fails(syscall(SYS_copy_file_range, directory, NULL, a, NULL, 5, 0), EISDIR, "and of one");
+	fails(copy(a, -1, b, 0, 5), EOVERFLOW, "a copy from before the beginning");
+	fails(syscall(SYS_copy_file_range, a, &at, b, &(off_t){1}, (size_t)-1, 0), EOVERFLOW,
+	      "of more than there can be");
+	fails(copy(a, 0, b, INT64_MAX - 2, 5), EFBIG, "to behind the last byte");
+	fails(copy(a, 0, a, 4, 5), EINVAL, "onto itself");
+	ok(copy(a, 5, a, 0, 100) == 5 && pread(a, back, 5, 0) == 5 && !strcmp(back, "56789"),
+	   "where it ends before, it may be the same file");
+	at = 0;
+	fails(sendfile(b, pipes[0], &at, 3), ESPIPE, "sendfile from a place in a pipe");
+	fails(sendfile(b, path, NULL, 3), EBADF, "and of what is not open");
+	fails(splice(directory, NULL, pipes[1], NULL, 3, 0), EINVAL, "a splice of a directory");
+	fails(fsync(null), EINVAL, "fsync of a device");
+	fails(syscall(SYS_sync_file_range, null, 0l, 0l, 2), ESPIPE, "sync_file_range of one");
+	ok(!fsync(directory) && !syscall(SYS_sync_file_range, directory, 0l, 0l, 2),
+	   "both of a directory");
+	ok(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, path, 0) == MAP_FAILED && errno == EBADF,
+	   "nor is it mapped");
+	struct pollfd p = {.fd = path, .events = POLLIN};
+	ok(poll(&p, 1, 0) == 1 && p.revents == POLLNVAL, "and poll says that it is not open");
+	close(pipes[0]);
+	close(pipes[1]);
+	close(a);
+	close(b);
+	close(directory);
+	close(path);
+	close(null);
+}
+
 int main(void)
 {
 	files();
@@ -260,5 +308,6 @@ int main(void)
 	vectors();
 	ranges();
 	memory();
+	copies_refused();
 	return tap_finish();
 }

@@ -111,6 +111,8 @@ struct file {
 struct file *file_create(const struct file_ops *ops, int flags, void *data);
 void file_get(struct file *f);
 void file_put(struct file *f); /* closes and frees at 0 */
+/* The seek of kinds that have no place in a file system: every position is 0, as on Linux. */
+off_t file_seek_nowhere(struct file *f, off_t offset, int whence);
 
 /* Lowest free descriptor >= from; takes the caller's reference.  -EMFILE (the reference stays the
  * caller's). */

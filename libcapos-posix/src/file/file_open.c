@@ -245,6 +245,8 @@ static int open_any(int directory_fd, const char *path, int flags, unsigned mode
 
 	if (result)
 		return result;
+	if (flags & O_CREAT && flags & O_DIRECTORY)
+		return -EINVAL; /* also with O_TMPFILE, as of Linux 6.4 */
 	if ((flags & O_TMPFILE) == O_TMPFILE) {
 		bool writes = (flags & O_ACCMODE) == O_WRONLY || (flags & O_ACCMODE) == O_RDWR;
 
@@ -360,7 +362,7 @@ static long sync_file(long fd, bool data_only)
 		return -EBADF;
 	if (f->ops->sync)
 		return f->ops->sync(f, data_only);
-	return f->ops->seek ? 0 : -EINVAL;
+	return f->ops->getdents ? 0 : -EINVAL;
 }
 
 long sys_fsync(long fd)
@@ -390,13 +392,18 @@ long sys_syncfs(long fd)
 
 long sys_sync_file_range(long fd, long offset, long length, long flags)
 {
-	const struct file *f = fd_file((int)fd);
+	struct file *f = fd_file((int)fd);
+	struct stat st;
+	int result;
 
 	if (!f || f->flags & O_PATH)
 		return -EBADF;
 	if (flags & ~(long)SYNC_FLAGS || offset < 0 || length < 0)
 		return -EINVAL;
-	return f->ops->seek ? 0 : -ESPIPE;
+	result = f->ops->stat ? f->ops->stat(f, &st) : -ESPIPE;
+	if (result)
+		return result;
+	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ? 0 : -ESPIPE;
 }
 
 /* Nothing is further away than memory. */
@@ -481,9 +488,11 @@ long sys_sendfile(long out_fd, long in_fd, long offset, long count)
 
 	if (offset && user_get(&position, offset))
 		return -EFAULT;
-	if (!in || !out || (in->flags & O_ACCMODE) == O_WRONLY ||
-	    (out->flags & O_ACCMODE) == O_RDONLY)
+	if (!in || !out || (in->flags | out->flags) & O_PATH ||
+	    (in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
+	if (offset && !in->ops->pread)
+		return -ESPIPE;
 	/* From what has positions alone; a program then falls back to read and write. */
 	if (!in->ops->pread || !out->ops->write || file_flags(out) & O_APPEND || count < 0 ||
 	    position < 0)

@@ -122,6 +122,7 @@ static int inotify_carry(struct file *f, struct carried *out)
 }
 
 static const struct file_ops inotify_ops = {.read = inotify_read,
+                                            .seek = file_seek_nowhere,
                                             .poll = inotify_poll,
                                             .ioctl = inotify_ioctl,
                                             .stat = inotify_stat,

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include <capos/cap.h>
@@ -129,36 +130,73 @@ static ssize_t copy_range(struct file *in, off_t *from, struct file *out, off_t 
 	return total ? total : put;
 }
 
-static bool same_file(struct file *a, struct file *b)
+/* That one may be copied to the other: 0 or -errno, in Linux's order. */
+static int check_files(const struct file *in, const struct file *out)
 {
-	struct stat of_a, of_b;
+	if (in->ops->getdents || out->ops->getdents)
+		return -EISDIR;
+	if (!is_regular(in) || !is_regular(out))
+		return -EINVAL;
+	if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY ||
+	    file_flags(out) & O_APPEND)
+		return -EBADF;
+	return 0;
+}
 
-	return !a->ops->stat(a, &of_a) && !b->ops->stat(b, &of_b) && of_a.st_ino == of_b.st_ino;
+static bool wraps(off_t from, uint64_t length)
+{
+	return (uint64_t)from + length < length;
+}
+
+/* Cuts the length to what the file has: 0, or -errno, also when a file would be copied onto what is
+ * being copied. */
+static int check_range(struct file *in, off_t from, struct file *out, off_t to, uint64_t *length)
+{
+	struct stat of_in, of_out;
+	int result;
+
+	if (wraps(from, *length) || wraps(to, *length))
+		return -EOVERFLOW;
+	if (from < 0 || to < 0)
+		return -EINVAL;
+	result = in->ops->stat(in, &of_in);
+	if (!result)
+		result = out->ops->stat(out, &of_out);
+	if (result)
+		return result;
+	if (from >= of_in.st_size)
+		*length = 0;
+	else if (*length > (uint64_t)(of_in.st_size - from))
+		*length = (uint64_t)(of_in.st_size - from);
+	if (*length > (uint64_t)(INT64_MAX - to))
+		return -EFBIG;
+	if (of_in.st_dev == of_out.st_dev && of_in.st_ino == of_out.st_ino &&
+	    from < to + (off_t)*length && to < from + (off_t)*length)
+		return -EINVAL;
+	return 0;
 }
 
 long sys_copy_file_range(long in_fd, long in_offset, long out_fd, long out_offset, long length,
                          long flags)
 {
 	struct file *in = fd_file((int)in_fd), *out = fd_file((int)out_fd);
+	uint64_t most = (uint64_t)length;
 	off_t from, to;
 	ssize_t result;
 
-	if (!in || !out || in->flags & O_PATH || out->flags & O_PATH ||
-	    (in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY ||
-	    file_flags(out) & O_APPEND)
+	if (!in || !out || (in->flags | out->flags) & O_PATH)
 		return -EBADF;
-	if (flags || !is_regular(in) || !is_regular(out) || length < 0)
-		return -EINVAL;
 	from = *file_offset(in), to = *file_offset(out);
 	if ((in_offset && user_get(&from, in_offset)) || (out_offset && user_get(&to, out_offset)))
 		return -EFAULT;
-	if (from < 0 || to < 0)
+	if (flags)
 		return -EINVAL;
-	if (length > INT64_MAX - from || length > INT64_MAX - to)
-		return -EOVERFLOW;
-	if (same_file(in, out) && from < to + length && to < from + length)
-		return -EINVAL;
-	result = copy_range(in, &from, out, &to, (size_t)length);
+	result = check_files(in, out);
+	if (!result)
+		result = check_range(in, from, out, to, &most);
+	if (result)
+		return result;
+	result = copy_range(in, &from, out, &to, most);
 	if (result <= 0)
 		return result;
 	if (!in_offset)

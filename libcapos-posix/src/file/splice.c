@@ -216,6 +216,12 @@ static int open_ends(struct splice *s, long in_fd, long out_fd)
 	return 0;
 }
 
+/* Directories take no part in it, and of what has no place in a file system pipes alone. */
+static bool takes_part(const struct file *f)
+{
+	return !f->ops->getdents && f->ops->seek != file_seek_nowhere;
+}
+
 /* 0, or why it is no splice. */
 static int check(const struct splice *s, long in_offset, long out_offset)
 {
@@ -228,8 +234,8 @@ static int check(const struct splice *s, long in_offset, long out_offset)
 	if (!is_pipe(s->in) && !is_pipe(s->out))
 		return -EINVAL;
 	if ((in_offset && !s->in->ops->pread) || (out_offset && !s->out->ops->pwrite) ||
-	    (!is_pipe(s->in) && !s->in->ops->read) || !s->out->ops->write ||
-	    file_flags(s->out) & O_APPEND)
+	    (!is_pipe(s->in) && !s->in->ops->read) || !s->out->ops->write || !takes_part(s->in) ||
+	    !takes_part(s->out) || file_flags(s->out) & O_APPEND)
 		return -EINVAL;
 	return 0;
 }

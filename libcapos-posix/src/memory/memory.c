@@ -136,7 +136,7 @@ static long file_object(long fd, long protection, long flags, cap_t *memory, cap
 {
 	struct file *f = fd_file((int)fd);
 
-	if (!f)
+	if (!f || f->flags & O_PATH)
 		return -EBADF;
 	if ((f->flags & O_ACCMODE) == O_WRONLY)
 		return -EACCES;

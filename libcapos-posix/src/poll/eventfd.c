@@ -109,7 +109,8 @@ static ssize_t counter_write(struct file *f, const struct iovec *iov, int n)
 	                          .nonblocking = file_flags(f) & O_NONBLOCK};
 	ssize_t result;
 
-	if (vector_length(iov, n) < sizeof(t.value))
+	/* Neither more nor in pieces, as Linux has it. */
+	if (n != 1 || iov->iov_len != sizeof(t.value))
 		return -EINVAL;
 	if (vector_gather(&t.value, sizeof(t.value), iov, n, 0) != sizeof(t.value))
 		return -EFAULT;
@@ -128,7 +129,7 @@ static unsigned counter_poll(struct file *f, unsigned wanted, bool ask)
 	if (ask)
 		arm(&c);
 	count = atomic_load(&c->count);
-	return (count ? POLLIN | POLLRDNORM : 0) | (count < COUNT_MAX ? POLLOUT | POLLWRNORM : 0);
+	return (count ? POLLIN : 0) | (count < COUNT_MAX ? POLLOUT : 0);
 }
 
 static int counter_stat(struct file *f, struct stat *st)
@@ -160,6 +161,7 @@ static int counter_carry(struct file *f, struct carried *out)
 
 static const struct file_ops counter_ops = {.read = counter_read,
                                             .write = counter_write,
+                                            .seek = file_seek_nowhere,
                                             .poll = counter_poll,
                                             .stat = counter_stat,
                                             .close = counter_close,

@@ -4,6 +4,7 @@
  * to be woken, look again, and only then enter the kernel, once, to sleep.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stddef.h>
@@ -24,7 +25,7 @@ static unsigned ready_events(int fd, unsigned wanted, bool arm)
 {
 	struct file *f = fd_file(fd);
 
-	if (!f)
+	if (!f || f->flags & O_PATH)
 		return POLLNVAL;
 	if (!f->ops->poll)
 		return (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM) & wanted;
@@ -187,7 +188,7 @@ static int to_list(int n, fd_set *const sets[3], struct pollfd *list)
 			events |= POLLPRI;
 		if (!events)
 			continue;
-		if (!fd_file(fd))
+		if (ready_events(fd, 0, false) & POLLNVAL)
 			return -EBADF;
 		list[count++] = (struct pollfd){.fd = fd, .events = events};
 	}

@@ -89,7 +89,7 @@ static unsigned signalfd_poll(struct file *f, unsigned wanted, bool arm)
 {
 	(void)wanted, (void)arm; /* a signal ends every wait */
 	signal_collect();
-	return signal_any_pending(set_of(f)) ? POLLIN | POLLRDNORM : 0;
+	return signal_any_pending(set_of(f)) ? POLLIN : 0;
 }
 
 static int signalfd_stat(struct file *f, struct stat *st)
@@ -107,6 +107,7 @@ static int signalfd_carry(struct file *f, struct carried *out)
 }
 
 static const struct file_ops signalfd_ops = {.read = signalfd_read,
+                                             .seek = file_seek_nowhere,
                                              .poll = signalfd_poll,
                                              .stat = signalfd_stat,
                                              .carry = signalfd_carry};

@@ -106,9 +106,9 @@ static unsigned timerfd_poll(struct file *f, unsigned wanted, bool ask)
 	if (ask)
 		atomic_store(&t->shared->wants, 1);
 	deadline = atomic_load(&t->shared->deadline);
-	if (ask && wanted & (POLLIN | POLLRDNORM))
+	if (ask && wanted & POLLIN)
 		arm(t, deadline);
-	return deadline && cap_now() >= deadline ? POLLIN | POLLRDNORM : 0;
+	return deadline && cap_now() >= deadline ? POLLIN : 0;
 }
 
 /* ---- The description ---- */
@@ -153,6 +153,7 @@ static int timerfd_carry(struct file *f, struct carried *out)
 }
 
 static const struct file_ops timerfd_ops = {.read = timerfd_read,
+                                            .seek = file_seek_nowhere,
                                             .poll = timerfd_poll,
                                             .stat = timerfd_stat,
                                             .close = timerfd_close,
