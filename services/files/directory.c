@@ -341,6 +341,9 @@ static int remove_told(const struct place *place, bool directory)
 		watching_removed(inode, place->directory, place->text, place->length);
 		if (!directory)
 			watching_self(WATCH_ATTRIBUTES, inode);
+		/* As on Linux what nobody has open goes before its name does. */
+		if (!inode->links && inode->held == 1)
+			watching_end(inode);
 		watching_entry(WATCH_DELETE, 0, place->directory, place->text, place->length,
 		               inode);
 	}

@@ -60,6 +60,12 @@ void watching_self(uint32_t event, struct inode *inode)
 		           &(struct watch_news){.mask = with_kind(event, inode), .name = ""});
 }
 
+void watching_end(struct inode *inode)
+{
+	watching_self(WATCH_DELETE_SELF, inode);
+	watch_end_all(all(), inode);
+}
+
 void watching_both(uint32_t event, struct inode *directory, const char *name, uint32_t length,
                    struct inode *inode)
 {

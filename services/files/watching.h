@@ -30,6 +30,8 @@ void watching_release(struct watcher *watcher);
 void watching_entry(uint32_t event, uint32_t cookie, struct inode *directory, const char *name,
                     uint32_t length, struct inode *inode);
 void watching_self(uint32_t event, struct inode *inode);
+/* It is there no more: those who watch it are told so, and do not any longer. */
+void watching_end(struct inode *inode);
 void watching_both(uint32_t event, struct inode *directory, const char *name, uint32_t length,
                    struct inode *inode);
 /* To what is open, by whatever name it has where it was opened. */

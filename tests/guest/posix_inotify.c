@@ -332,6 +332,34 @@ static void full(void)
 	expect("10:attrib", "and goes on when it was read");
 }
 
+/* What nobody has open is gone before its name is. */
+static void removed(void)
+{
+	int directory, own = inotify_init1(IN_NONBLOCK), before = queue;
+
+	queue = own;
+	mkdir("r", 0755);
+	mkdir("r/d", 0755);
+	close(open("r/f", O_CREAT | O_WRONLY, 0644));
+	watch("r", IN_DELETE);
+	watch("r/d", IN_DELETE_SELF);
+	watch("r/f", IN_DELETE_SELF | IN_ATTRIB);
+	rmdir("r/d");
+	expect("2:gone 2:ignored 1:delete/=d", "rmdir: the directory, then its name");
+	unlink("r/f");
+	expect("3:attrib 3:gone 3:ignored 1:delete=f", "unlink: the file, then its name");
+	mkdir("r/d", 0755);
+	watch("r/d", IN_DELETE_SELF);
+	directory = open("r/d", O_RDONLY);
+	rmdir("r/d");
+	expect("1:delete/=d", "one that is open: its name");
+	close(directory);
+	expect("4:gone 4:ignored", "and itself when it is closed");
+	rmdir("r");
+	close(own);
+	queue = before;
+}
+
 int main(int argc, char **argv)
 {
 	char directory[] = "/tmp/inotify-XXXXXX", self[4096];
@@ -352,5 +380,6 @@ int main(int argc, char **argv)
 	reading();
 	processes(self);
 	full();
+	removed();
 	return tap_finish();
 }
