@@ -98,7 +98,7 @@ int world_set_group(struct member *caller, uint32_t number, uint32_t group)
 {
 	struct member *m = number ? world_find(caller->world, number) : caller;
 
-	if (!m || (m != caller && m->parent != caller) || m->state == MEMBER_ENDED)
+	if (!m || (m != caller && m->parent != caller))
 		return STATUS_NO_ENTRY;
 	if (!group)
 		group = m->number;

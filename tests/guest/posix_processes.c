@@ -910,6 +910,22 @@ static void capabilities(void)
 	fails(prctl(PR_SET_KEEPCAPS, 2), EINVAL, "to an unknown value");
 }
 
+/* A shell may be late with the group of a command that has ended already. */
+static void group_of_ended(void)
+{
+	siginfo_t info;
+	pid_t child = fork();
+
+	if (!child)
+		_exit(0);
+	waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
+	ok(!setpgid(child, child) && getpgid(child) == child,
+	   "a child that ended has a group until it is waited for");
+	waitpid(child, NULL, 0);
+	fails(setpgid(child, child), ESRCH, "and then no more");
+	fails(setpgid(-1, 0), EINVAL, "a negative number would be the group's");
+}
+
 int main(int argc, char **argv)
 {
 	static char path[4096];
@@ -944,5 +960,6 @@ int main(int argc, char **argv)
 	timer_slack();
 	capabilities();
 	a_thousand();
+	group_of_ended();
 	return tap_finish();
 }

@@ -79,7 +79,7 @@ long sys_setpgid(long pid, long group)
 	                                                       .group = (uint32_t)group};
 	int result;
 
-	if ((int)group < 0)
+	if ((int)(group ? group : pid) < 0)
 		return -EINVAL;
 	if ((int)pid < 0)
 		return -ESRCH;
