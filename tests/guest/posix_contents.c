@@ -387,6 +387,33 @@ static void discarded(void)
 	munmap(p, PAGE);
 }
 
+/* There need be nothing where a private mapping is made. */
+static void private_of_nothing(void)
+{
+	int fd = create("empty", "");
+	char *p = mmap(NULL, 2 * PAGE, RW, MAP_PRIVATE, fd, 0);
+
+	ok(p != MAP_FAILED, "a private mapping of an empty file");
+	munmap(p, 2 * PAGE);
+	p = mmap(NULL, PAGE, RW, MAP_PRIVATE, fd, 4 * PAGE);
+	ok(p != MAP_FAILED, "and of what is behind its end");
+	munmap(p, PAGE);
+	close(fd);
+	unlink("empty");
+}
+
+static void names_and_times(void)
+{
+	const struct timespec none[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_OMIT}};
+	char room[512];
+
+	ok(utimensat(AT_FDCWD, "missing", none, 0) == 0, "to change no time nothing is looked up");
+	fails(open(".", O_CREAT | O_DIRECTORY | O_RDONLY, 0644), EINVAL,
+	      "O_CREAT makes no directory");
+	fails(syscall(SYS_statx, AT_FDCWD, ".", 0, 0x80000000u, room), EINVAL,
+	      "statx: a bit of the mask that means nothing");
+}
+
 int main(int argc, char **argv)
 {
 	char *program = realpath(argv[0], NULL);
@@ -403,6 +430,8 @@ int main(int argc, char **argv)
 	nameless();
 	private_copies(program);
 	discarded();
+	private_of_nothing();
+	names_and_times();
 	ok(chdir("/") == 0 && rmdir(HOME) == 0, "nothing is left");
 	return tap_finish();
 }

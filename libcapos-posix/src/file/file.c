@@ -212,9 +212,12 @@ static int regular_utimens(struct file *f, const int64_t times_ns[2])
 static int regular_memory(struct file *f, uint64_t *memory)
 {
 	uint64_t size;
+	int result;
 
 	contents_note_read(contents_of(f));
-	return volume_memory(object_of(f), memory, &size);
+	result = volume_memory(object_of(f), memory, &size);
+	/* Of an empty file it gives nothing to execute, and there is nothing to be copied. */
+	return result == -EINVAL ? contents_object(contents_of(f), memory) : result;
 }
 
 static int regular_carry(struct file *f, struct carried *out)

@@ -222,6 +222,8 @@ long sys_utimensat(long directory_fd, long path, long times, long flags)
 		result = time_of(&t[i], now, &ns[i]);
 	if (result)
 		return result;
+	if (ns[0] == INT64_MIN && ns[1] == INT64_MIN)
+		return 0; /* there is nothing to look for, as on Linux */
 	if (!path && (int)directory_fd != AT_FDCWD) {
 		if (flags)
 			return -EINVAL;

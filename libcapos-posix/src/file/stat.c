@@ -13,6 +13,8 @@
 #include "core/core.h"
 #include "file/file.h"
 
+#define STATX_RESERVED 0x80000000l /* of the mask; not in musl's header */
+
 void stat_from(const struct file_stat *in, struct stat *st)
 {
 	static const mode_t types[] = {0,       S_IFREG, S_IFDIR, S_IFLNK,
@@ -161,8 +163,9 @@ long sys_statx(long directory_fd, long path, long flags, long mask, long buffer)
 	struct stat st;
 	int result;
 
-	(void)mask; /* all that is known is returned */
-	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE))
+	/* All that is known is returned. */
+	if (mask & STATX_RESERVED ||
+	    flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE))
 		return -EINVAL;
 	result = stat_at((int)directory_fd, (const char *)path, (int)flags, &st);
 	if (result)

@@ -212,9 +212,15 @@ int volume_memory(cap_t file, cap_t *memory, uint64_t *size)
 	result = errno_of(file_stat(file, &stat, &call));
 	grow.length = result ? 0 : stat.stat.size;
 	if (!result)
-		result = grow.length ? make_file(&copy, &contents) : -EINVAL;
+		result = make_file(&copy, &contents);
 	if (result)
 		return result;
+	if (!grow.length) {
+		cap_release(copy);
+		*memory = contents;
+		*size = 0;
+		return 0;
+	}
 	result = errno_of(file_grow(copy, &grow, NULL));
 	if (!result)
 		result = fill(file, contents, grow.length);
