@@ -81,6 +81,7 @@ interface Directory {
   linkFile @23 (key :UInt64, path :Text) -> ();
   # The file whose File was offered with this key in this session (File.offer) has this name too from now on; the offer is
   # taken.  noEntry: there is no such offer; or the file lost its last name, or was made never to have one.
+  # notPermitted: it is not open to write, and was opened outside of this Directory's root.
   # notSupported by a Directory of a volume.
 }
 

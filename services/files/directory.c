@@ -475,6 +475,14 @@ static int directory_link(void *object, struct msg_call *call,
 	return told(status, WATCH_CREATE, &to);
 }
 
+/* Who has a name of a file may store to it, so a File that was opened to be read alone gets one only
+ * where its holder could have opened it to write: below this root. */
+static bool may_name(const struct directory_object *directory, const struct handle *file)
+{
+	return file->flags & OPEN_WRITE ||
+	       (file->home && path_is_below(directory->from.root, file->home));
+}
+
 static int directory_link_file(void *object, struct msg_call *call,
                                const struct directory_link_file_params *in)
 {
@@ -489,6 +497,8 @@ static int directory_link_file(void *object, struct msg_call *call,
 	if (!file)
 		return STATUS_NO_ENTRY;
 	file->offered = 0;
+	if (!may_name(object, file))
+		return STATUS_NOT_PERMITTED;
 	status = tree_link(&files.tree, file->inode, to.directory, to.text, to.length);
 	if (!status)
 		watching_self(WATCH_ATTRIBUTES, file->inode);

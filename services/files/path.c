@@ -16,23 +16,30 @@ struct walk {
 	int symlinks;
 	enum path_end end;
 	struct inode *at;
+	bool inside; /* at is known to lie below the root, as all that a walk comes to from there */
 };
 
+bool path_is_below(const struct inode *root, const struct inode *directory)
+{
+	while (directory != root) {
+		if (directory->directory.parent == directory)
+			return false;
+		directory = directory->directory.parent;
+	}
+	return true;
+}
+
 /* ".." of a directory; accessDenied when it lies outside the root, where it would lead to what was
- * never given. */
-static int parent_of(const struct walk *w, struct inode *directory, struct inode **out)
+ * never given.  A tree may be deep and a path have many of them: that is found out once. */
+static int parent_of(struct walk *w, struct inode *directory, struct inode **out)
 {
 	*out = directory;
 	if (directory == w->from.root)
 		return STATUS_OK;
-	if (w->from.root != w->tree->top) {
-		const struct inode *up = directory;
-		while (up != w->from.root) {
-			if (up->directory.parent == up)
-				return STATUS_ACCESS_DENIED;
-			up = up->directory.parent;
-		}
-	}
+	w->inside =
+	        w->inside || w->from.root == w->tree->top || path_is_below(w->from.root, directory);
+	if (!w->inside)
+		return STATUS_ACCESS_DENIED;
 	*out = directory->directory.parent;
 	return STATUS_OK;
 }

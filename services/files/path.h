@@ -44,6 +44,8 @@ enum path_end {
 /* Status; elsewhere: the path goes on in the volume at out->inode, with out->text. */
 int path_resolve(struct tree *tree, struct path_from from, const char *path, uint32_t length,
                  enum path_end end, struct path_buffer *buffer, struct place *out);
+/* Whether the directory is root or lies somewhere below it. */
+bool path_is_below(const struct inode *root, const struct inode *directory);
 /* Writes the directory's path from root, with a leading slash and a final NUL that is not counted;
  * noEntry: it was removed, or does not lie below root any more. */
 int path_of(const struct inode *root, const struct inode *directory, char *buffer, uint32_t size,

@@ -22,7 +22,8 @@
 #include <capos/cap.h>
 #include <capos/schema/kernel.h>
 #include <capos/schema/network.h>
-#include <capos/schema/service.h>
+#include <capos/schema/service_client.h>
+#include <capos/schema/status.h>
 #include <capos/start.h>
 
 #include "posix_tap.h"
@@ -280,6 +281,54 @@ static double watch(pid_t *children, bool *well)
 	return longest;
 }
 
+/* ---- What an offered file gives ---- */
+
+static cap_t subdirectory(cap_t directory, const char *path)
+{
+	const struct directory_subdirectory_params in = {.path = MSG_TEXT(path)};
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+
+	return directory_subdirectory(directory, &in, NULL, &call) ? CAP_NULL : call.caps[0];
+}
+
+static cap_t open_file(const char *path, uint32_t flags)
+{
+	const struct directory_open_params in = {.path = MSG_TEXT(path), .flags = flags};
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+
+	return directory_open(start_cap("files"), &in, NULL, &call) ? CAP_NULL : call.caps[0];
+}
+
+static int name_it(cap_t file, cap_t directory, const char *path)
+{
+	const struct file_offer_params offer = {.key = 5};
+	const struct directory_link_file_params in = {.key = 5, .path = MSG_TEXT(path)};
+
+	return file_offer(file, &offer, NULL) ? -1 : directory_link_file(directory, &in, NULL);
+}
+
+/* Who holds a File to read it, and a Directory elsewhere, does not get to store to it. */
+static void a_name_gives_no_rights(void)
+{
+	cap_t box, readable, writable;
+
+	close(open("/tmp/secret", O_RDWR | O_CREAT, 0600));
+	mkdir("/tmp/box", 0700);
+	box = subdirectory(start_cap("files"), "/tmp/box");
+	readable = open_file("/tmp/secret", OPEN_READ);
+	writable = open_file("/tmp/secret", OPEN_READ | OPEN_WRITE);
+	ok(name_it(readable, box, "one") == STATUS_NOT_PERMITTED,
+	   "a file that is open to be read gets no name where it could not be opened");
+	ok(name_it(writable, box, "two") == STATUS_OK, "one that is open to write does");
+	ok(name_it(readable, start_cap("files"), "/tmp/box/three") == STATUS_OK,
+	   "and so does the other where it could");
+	cap_release(readable);
+	cap_release(writable);
+	cap_release(box);
+	unlink("/tmp/secret");
+	(void)!system("rm -r /tmp/box");
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t before[SERVERS], after[SERVERS];
@@ -291,6 +340,7 @@ int main(int argc, char **argv)
 	start_init((const uint64_t *)argv - 1);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 	              0);
+	a_name_gives_no_rights();
 	mkdir("/tmp/fuzz", 0700);
 	for (unsigned i = 0; i < SERVERS; i++)
 		if (cap_test(start_cap(servers[i]), &before[i]))

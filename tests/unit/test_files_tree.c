@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "services/files/handle.h"
@@ -720,12 +721,45 @@ static void test_archive_refused(void **state)
 	}
 }
 
+#define DEPTH 20000
+#define TRIES 50
+
+/* A path may have as many ".." as fit, far below the root of the Directory that it is looked up
+ * by. */
+static void test_a_deep_tree_costs_its_depth_once(void **state)
+{
+	static char up[TREE_PATH_MAX];
+	struct path_from from = top();
+	struct place place;
+	clock_t begun;
+
+	(void)state;
+	assert_int_equal(make_directory("/a"), STATUS_OK);
+	from.root = from.start = at("/a");
+	for (int i = 0; i < DEPTH; i++) {
+		assert_int_equal(tree_make_directory(&tree, from.start, "d", 1, 0755, NULL),
+		                 STATUS_OK);
+		assert_int_equal(resolve_from(from, "d", true, &place), STATUS_OK);
+		from.start = place.inode;
+	}
+	for (size_t i = 0; i + 3 <= sizeof(up); i += 3)
+		memcpy(up + i, "../", 3);
+	begun = clock();
+	for (int i = 0; i < TRIES; i++)
+		assert_int_equal(
+		        path_resolve(&tree, from, up, TREE_PATH_MAX - 3, true, &buffer, &place),
+		        STATUS_OK);
+	assert_true(clock() - begun < CLOCKS_PER_SEC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_symlinks, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_root_is_not_left, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_a_deep_tree_costs_its_depth_once, setup,
+	                                        teardown),
 	        cmocka_unit_test_setup_teardown(test_links, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_exchange_loses_a_name_or_a_link, setup,
 	                                        teardown),
