@@ -475,8 +475,8 @@ static int directory_link(void *object, struct msg_call *call,
 	return told(status, WATCH_CREATE, &to);
 }
 
-/* Who has a name of a file may store to it, so a File that was opened to be read alone gets one only
- * where its holder could have opened it to write: below this root. */
+/* Who has a name of a file may store to it, so a File that was opened to be read alone gets one
+ * only where its holder could have opened it to write: below this root. */
 static bool may_name(const struct directory_object *directory, const struct handle *file)
 {
 	return file->flags & OPEN_WRITE ||
