@@ -8,6 +8,7 @@ POSIX_TESTS = \
 	tests/guest/posix_databases \
 	tests/guest/posix_denied \
 	tests/guest/posix_devices \
+	tests/guest/posix_empty \
 	tests/guest/posix_eventfds \
 	tests/guest/posix_fair \
 	tests/guest/posix_faults \

@@ -28,6 +28,7 @@ for name in \
 	contents \
 	databases \
 	devices \
+	empty \
 	eventfds \
 	fair \
 	faults \

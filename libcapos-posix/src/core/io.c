@@ -138,30 +138,58 @@ static long with_vector(struct file *f, long vector, long n, long offset,
 	return result;
 }
 
+/* As Linux has it, a vector without bytes is no matter of the kind: a read or write without any may
+ * be (a datagram that is empty). */
 static long vector_read(struct file *f, const struct iovec *iov, int n, long offset)
 {
 	(void)offset;
-	return read_from(f, iov, n);
+	return n || !f->ops->read ? read_from(f, iov, n) : 0;
 }
 
 static long vector_write(struct file *f, const struct iovec *iov, int n, long offset)
 {
 	(void)offset;
-	return write_to(f, iov, n);
+	return n || !f->ops->write ? write_to(f, iov, n) : 0;
 }
 
 static long vector_pread(struct file *f, const struct iovec *iov, int n, long offset)
 {
-	if (offset < 0)
-		return -EINVAL;
-	return f->ops->pread ? f->ops->pread(f, iov, n, offset) : -ESPIPE;
+	return f->ops->pread(f, iov, n, offset);
 }
 
 static long vector_pwrite(struct file *f, const struct iovec *iov, int n, long offset)
 {
+	return f->ops->pwrite(f, iov, n, offset);
+}
+
+/* For pread: what has no positions says so before anything else. */
+static int positioned_source(long fd, long offset, struct file **out)
+{
+	struct file *f = fd_file((int)fd);
+
 	if (offset < 0)
 		return -EINVAL;
-	return f->ops->pwrite ? f->ops->pwrite(f, iov, n, offset) : -ESPIPE;
+	*out = readable_file(fd);
+	if (!f || f->flags & O_PATH)
+		return -EBADF;
+	if (!f->ops->pread)
+		return f->ops->getdents ? -EISDIR : -ESPIPE;
+	return *out ? 0 : -EBADF;
+}
+
+/* For pwrite; a directory is never open for writing. */
+static int positioned_target(long fd, long offset, struct file **out)
+{
+	struct file *f = fd_file((int)fd);
+
+	if (offset < 0)
+		return -EINVAL;
+	*out = writable_file(fd);
+	if (!f || f->flags & O_PATH)
+		return -EBADF;
+	if (!f->ops->pwrite)
+		return f->ops->getdents && !f->ops->pread ? -EBADF : -ESPIPE;
+	return *out ? 0 : -EBADF;
 }
 
 long sys_readv(long fd, long iov, long n)
@@ -176,12 +204,18 @@ long sys_writev(long fd, long iov, long n)
 
 long sys_preadv(long fd, long iov, long n, long offset)
 {
-	return with_vector(readable_file(fd), iov, n, offset, vector_pread);
+	struct file *f;
+	int result = positioned_source(fd, offset, &f);
+
+	return result ? result : with_vector(f, iov, n, offset, vector_pread);
 }
 
 long sys_pwritev(long fd, long iov, long n, long offset)
 {
-	return with_vector(writable_file(fd), iov, n, offset, vector_pwrite);
+	struct file *f;
+	int result = positioned_target(fd, offset, &f);
+
+	return result ? result : with_vector(f, iov, n, offset, vector_pwrite);
 }
 
 static long absent_other_flags(enum absent_subject subject, long flags, long known)
@@ -213,18 +247,20 @@ long sys_pwritev2(long fd, long iov, long n, long offset, long unused, long flag
 
 long sys_pread64(long fd, long buffer, long length, long offset)
 {
-	struct file *f = readable_file(fd);
 	struct iovec iov = one_vector(buffer, length);
+	struct file *f;
+	int result = positioned_source(fd, offset, &f);
 
-	return f ? vector_pread(f, &iov, 1, offset) : -EBADF;
+	return result ? result : vector_pread(f, &iov, 1, offset);
 }
 
 long sys_pwrite64(long fd, long buffer, long length, long offset)
 {
-	struct file *f = writable_file(fd);
 	struct iovec iov = one_vector(buffer, length);
+	struct file *f;
+	int result = positioned_target(fd, offset, &f);
 
-	return f ? vector_pwrite(f, &iov, 1, offset) : -EBADF;
+	return result ? result : vector_pwrite(f, &iov, 1, offset);
 }
 
 /* Why a kind of descriptor does not know a request: it is not built, or is no request of it. */

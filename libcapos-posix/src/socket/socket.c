@@ -68,7 +68,7 @@ static ssize_t socket_read(struct file *f, const struct iovec *iov, int n)
 {
 	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = n};
 
-	return f->ops->socket->recvmsg(f, &message, 0);
+	return vector_length(iov, n) ? f->ops->socket->recvmsg(f, &message, 0) : 0;
 }
 
 /* write() raises SIGPIPE itself. */

@@ -3,6 +3,7 @@
  * The calls on sockets: each finds the description, holds it, and leaves the rest to the kind.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "core/core.h"
@@ -13,7 +14,7 @@
 int socket_fd(long fd, struct file **f)
 {
 	*f = fd_file((int)fd);
-	if (!*f)
+	if (!*f || (*f)->flags & O_PATH)
 		return -EBADF;
 	return (*f)->ops->socket ? 0 : -ENOTSOCK;
 }

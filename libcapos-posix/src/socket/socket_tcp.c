@@ -142,6 +142,12 @@ struct transfer {
 	size_t total, enough, done; /* bytes: asked for, to return with, moved so far */
 };
 
+static bool has_bytes(struct socket *s)
+{
+	chan_look(&s->chan);
+	return queue_readable(&s->chan.channel.receive) != 0;
+}
+
 static ssize_t attempt_receive(void *context)
 {
 	struct transfer *t = context;
@@ -157,7 +163,7 @@ static ssize_t attempt_receive(void *context)
 	if (got < 0)
 		return got;
 	t->done += (size_t)got;
-	if (t->done >= t->enough)
+	if (t->done >= t->enough || (!t->total && has_bytes(s)))
 		return (ssize_t)t->done;
 	if (!t->done)
 		return receive_nothing(s, status);
@@ -187,13 +193,13 @@ static ssize_t tcp_recvmsg(struct file *f, struct msghdr *message, int flags)
 	ssize_t result;
 
 	message->msg_namelen = 0;
-	if (!t.total)
-		return 0;
-	t.enough = flags & MSG_WAITALL ? t.total : 1;
+	t.enough = flags & MSG_WAITALL && t.total ? t.total : 1;
 	/* Peeking starts anew each time, so it waits for all only if all fits the queue. */
 	if (t.enough > s->chan.channel.receive.capacity && flags & MSG_PEEK)
 		t.enough = s->chan.channel.receive.capacity;
 	result = wait_for(&w);
+	if (!t.total && result == -EINTR)
+		return 0; /* it waited for data, and wanted none */
 	return t.done ? (ssize_t)t.done : result;
 }
 

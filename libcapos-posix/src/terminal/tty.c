@@ -230,6 +230,8 @@ static ssize_t tty_write(struct file *f, const struct iovec *iov, int n)
 	                          .nonblocking = file_flags(f) & O_NONBLOCK};
 	ssize_t result = 0;
 
+	if (tty_is_hung_up(t.tty))
+		return -EIO;
 	if (!t.tty->is_master && atomic_load(&shared_of(t.tty)->local) & TOSTOP)
 		result = tty_may_use(t.tty, SIGTTOU);
 	if (!result && t.length)
