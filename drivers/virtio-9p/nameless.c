@@ -67,8 +67,7 @@ static int clear(struct volume *v, struct volume_handle *file, uint64_t end)
 		end = file->stored;
 	while (at < end) {
 		uint32_t length = end - at < P9_DATA_MAX ? (uint32_t)(end - at) : P9_DATA_MAX, put;
-		int status = volume_status(
-		        p9_write(&v->p9, volume_fid(v, file), at, zeroes, length, &put));
+		int status = volume_status(p9_write(&v->p9, file->fid, at, zeroes, length, &put));
 
 		if (status || !put)
 			return status ? status : STATUS_IO_ERROR;
@@ -97,8 +96,7 @@ static int set_size(struct volume *v, struct volume_handle *file, uint64_t size)
 	int status = volume_write_nameless(v, file, size);
 
 	if (!status && size > file->stored) {
-		status = volume_status(
-		        p9_write(&v->p9, volume_fid(v, file), size - 1, zeroes, 1, &put));
+		status = volume_status(p9_write(&v->p9, file->fid, size - 1, zeroes, 1, &put));
 		if (!status && put)
 			file->stored = size;
 	}

@@ -33,6 +33,7 @@ enum {
 
 #define P9_HEADER      7u /* size, type, tag */
 #define P9_TAG         1u
+#define P9_TAG_POST    2u /* and the slot's number */
 #define P9_NO_TAG      0xffffu
 #define P9_GET_BASIC   0x7ffull
 #define P9_REMOVE_DIR  0x200u
@@ -82,14 +83,19 @@ static void put_text(struct out *o, struct p9_text text)
 	put(o, text.ptr, text.len);
 }
 
-static struct out begin(struct p9 *p, uint8_t type)
+static struct out begin_at(uint8_t *base, uint8_t type, uint32_t tag)
 {
-	struct out o = {.base = p->request};
+	struct out o = {.base = base};
 
 	put32(&o, 0);
 	put(&o, &type, 1);
-	put16(&o, type == P9_VERSION ? P9_NO_TAG : P9_TAG);
+	put16(&o, tag);
 	return o;
+}
+
+static struct out begin(struct p9 *p, uint8_t type)
+{
+	return begin_at(p->request, type, type == P9_VERSION ? P9_NO_TAG : P9_TAG);
 }
 
 /* ---- Reading ---- */
@@ -224,7 +230,7 @@ static int call_simple(struct p9 *p, struct out *o)
 	return call(p, o, P9_SMALL_REPLY, &in);
 }
 
-/* ---- Sessions and fids ---- */
+/* ---- Sessions ---- */
 
 static const struct p9_text version = {"9P2000.L", 8};
 
@@ -262,14 +268,85 @@ int p9_start(struct p9 *p, uint32_t fid, struct p9_qid *root)
 	return in.bad || !p9_is_directory(*root) ? -P9_EPROTO : 0;
 }
 
+/* ---- Fids ---- */
+
+static bool is_taken(const struct p9 *p, uint32_t fid)
+{
+	return p->fids[fid / 64] >> fid % 64 & 1;
+}
+
+/* The server may still be about to give it up. */
+static void await_clunk(struct p9 *p, uint32_t fid)
+{
+	for (uint32_t i = 0; i < P9_POSTS; i++)
+		while (p->posted[i] == fid + 1)
+			p->await_post(p, i);
+}
+
+/* By turns, so that there is seldom one to be waited for. */
+uint32_t p9_take_fid(struct p9 *p, uint32_t first)
+{
+	for (uint32_t i = 0; i < P9_FIDS; i++) {
+		uint32_t fid = p->next_fid;
+
+		p->next_fid = (fid + 1) % P9_FIDS;
+		if (fid < first || is_taken(p, fid))
+			continue;
+		p->fids[fid / 64] |= 1ull << fid % 64;
+		return fid;
+	}
+	return P9_NO_FID;
+}
+
+void p9_free_fid(struct p9 *p, uint32_t fid)
+{
+	p->fids[fid / 64] &= ~(1ull << fid % 64);
+}
+
+/* A slot for a request that nobody waits for. */
+static uint32_t take_slot(struct p9 *p)
+{
+	uint32_t slot;
+
+	for (uint32_t i = 0; i < P9_POSTS; i++)
+		if (!p->posted[i])
+			return i;
+	slot = p->next_post++ % P9_POSTS;
+	while (p->posted[slot])
+		p->await_post(p, slot);
+	return slot;
+}
+
+void p9_clunk(struct p9 *p, uint32_t fid)
+{
+	uint8_t message[P9_POST_BYTES];
+	uint32_t slot = p->post ? take_slot(p) : 0;
+	struct out o =
+	        p->post ? begin_at(message, P9_CLUNK, P9_TAG_POST + slot) : begin(p, P9_CLUNK);
+
+	put32(&o, fid);
+	p9_free_fid(p, fid);
+	/* The fid is gone, whatever the answer. */
+	if (!p->post) {
+		(void)call_simple(p, &o);
+		return;
+	}
+	memcpy(message, &o.length, sizeof(o.length));
+	p->posted[slot] = fid + 1;
+	if (p->post(p, slot, message, o.length))
+		p->posted[slot] = 0;
+}
+
 int p9_walk(struct p9 *p, uint32_t fid, uint32_t new_fid, const struct p9_text *names,
             uint32_t count, struct p9_qid *qids, uint32_t *walked)
 {
-	struct out o = begin(p, P9_WALK);
+	struct out o;
 	struct in in;
 	int result;
 
 	*walked = 0;
+	await_clunk(p, new_fid);
+	o = begin(p, P9_WALK);
 	put32(&o, fid);
 	put32(&o, new_fid);
 	put16(&o, count);
@@ -284,14 +361,6 @@ int p9_walk(struct p9 *p, uint32_t fid, uint32_t new_fid, const struct p9_text *
 	for (uint32_t i = 0; i < *walked; i++)
 		qids[i] = get_qid(&in);
 	return in.bad ? -P9_EPROTO : 0;
-}
-
-void p9_clunk(struct p9 *p, uint32_t fid)
-{
-	struct out o = begin(p, P9_CLUNK);
-
-	put32(&o, fid);
-	(void)call_simple(p, &o); /* the fid is gone, whatever the answer */
 }
 
 /* ---- Attributes ---- */

@@ -23,6 +23,9 @@
 #define P9_DATA_MAX    61440u
 #define P9_WALK_MAX    16u /* names of one walk */
 #define P9_NO_FID      UINT32_MAX
+#define P9_FIDS        4096u /* numbers of fids, from 0 */
+#define P9_POSTS       16u   /* requests at most whose answers nobody waits for */
+#define P9_POST_BYTES  64u   /* of the longest of them, and of its reply */
 
 #define P9_QID_DIRECTORY 0x80u
 #define P9_QID_SYMLINK   0x02u
@@ -128,10 +131,25 @@ struct p9 {
 	 * *length are valid then: at most `room`, which the device is not to exceed.  0, or
 	 * -P9_EIO. */
 	int (*transact)(struct p9 *p, uint32_t length, uint32_t room, uint32_t *answered);
+	/* Sends a request whose answer nobody looks at, and sets posted[slot] to 0 when that has
+	 * come; NULL: such requests go by transact. */
+	int (*post)(struct p9 *p, uint32_t slot, const uint8_t *message, uint32_t length);
+	/* Waits for that. */
+	void (*await_post)(struct p9 *p, uint32_t slot);
 	void *context;
 	uint8_t *request, *reply; /* P9_MESSAGE_MAX bytes each; reply is not shared */
 	uint32_t message_max;     /* agreed with the server */
+	/* Private. */
+	uint32_t posted[P9_POSTS]; /* fids that are being given up, + 1; 0: a free slot */
+	uint32_t next_post, next_fid;
+	uint64_t fids[P9_FIDS / 64]; /* bits: those that are taken */
 };
+
+/* The number of a fid from `first` on that is not in use, which p9_clunk or p9_free_fid gives back;
+ * P9_NO_FID: there is none. */
+uint32_t p9_take_fid(struct p9 *p, uint32_t first);
+/* Of one that does not exist at the server. */
+void p9_free_fid(struct p9 *p, uint32_t fid);
 
 /* Agrees on the protocol, and takes the volume's root as fid. */
 int p9_start(struct p9 *p, uint32_t fid, struct p9_qid *root);
@@ -141,6 +159,7 @@ int p9_start(struct p9 *p, uint32_t fid, struct p9_qid *root);
  * of those walked.  An error is that of the first name. */
 int p9_walk(struct p9 *p, uint32_t fid, uint32_t new_fid, const struct p9_text *names,
             uint32_t count, struct p9_qid *qids, uint32_t *walked);
+/* The server gives it up sooner or later; until then no request may make it anew. */
 void p9_clunk(struct p9 *p, uint32_t fid);
 
 int p9_get(struct p9 *p, uint32_t fid, struct p9_attributes *out);

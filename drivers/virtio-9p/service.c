@@ -28,9 +28,12 @@
 #define QUEUE_SIZE_MAX  128u /* so that its memory is a page */
 #define BIT_INTERRUPT   1u
 #define MESSAGE_PAGES   (P9_MESSAGE_MAX / CAPOS_PAGE_SIZE)
-#define DMA_PAGES       (1u + 2u * MESSAGE_PAGES) /* the queue, a request, a reply */
+#define DMA_PAGES       (2u + 2u * MESSAGE_PAGES) /* the queue, a request, a reply, posts */
+#define POSTS_PAGE      (1u + 2u * MESSAGE_PAGES)
 #define DESCRIPTORS_MAX (2u * MESSAGE_PAGES)
-_Static_assert(DESCRIPTORS_MAX <= QUEUE_SIZE_MAX, "a request and its reply fit the queue");
+#define POST_TOKEN      1u /* and the slot's number; 0 is the request that is waited for */
+_Static_assert(DESCRIPTORS_MAX + 2 * P9_POSTS <= QUEUE_SIZE_MAX, "all requests fit the queue");
+_Static_assert(2 * P9_POSTS * P9_POST_BYTES <= CAPOS_PAGE_SIZE, "posts and their replies fit");
 _Static_assert(VIRTQUEUE_MEMORY_SIZE(QUEUE_SIZE_MAX) == CAPOS_PAGE_SIZE, "the queue is a page");
 
 static struct virtio_device device;
@@ -68,16 +71,19 @@ static uint32_t buffers_of(uint32_t page, uint32_t length, bool device_writes,
 	return n;
 }
 
-static uint32_t await_device(void)
+/* The next answer; its token. */
+static uint32_t await_device(uint32_t *length)
 {
-	uint32_t token, length;
+	uint32_t token;
 	uint64_t bits;
 
 	for (;;) {
-		int result = virtqueue_take(&queue, &token, &length);
+		int result = virtqueue_take(&queue, &token, length);
 
+		if (!result && token)
+			volume.p9.posted[token - POST_TOKEN] = 0;
 		if (!result)
-			return length;
+			return token;
 		if (result != CAP_EAGAIN)
 			give_up("the device's used ring makes no sense");
 		if (virtqueue_want_interrupt(&queue, 1))
@@ -100,11 +106,38 @@ static int transact(struct p9 *p, uint32_t length, uint32_t room, uint32_t *answ
 	if (virtqueue_add(&queue, buffers, count, 0))
 		return -P9_EIO;
 	virtqueue_kick(&queue);
-	got = await_device();
+	while (await_device(&got))
+		; /* posts: their slots are free now */
 	/* A copy, so that what is checked is what is used. */
 	memcpy(reply, shared + (1 + MESSAGE_PAGES) * CAPOS_PAGE_SIZE, got);
 	*answered = got;
 	return 0;
+}
+
+static int post(struct p9 *p, uint32_t slot, const uint8_t *message, uint32_t length)
+{
+	uint32_t at = slot * 2 * P9_POST_BYTES;
+	const struct virtqueue_buffer buffers[] = {
+	        {.address = pages[POSTS_PAGE] + at, .length = length},
+	        {.address = pages[POSTS_PAGE] + at + P9_POST_BYTES,
+	         .length = P9_POST_BYTES,
+	         .device_writes = true}};
+
+	(void)p;
+	memcpy(shared + POSTS_PAGE * CAPOS_PAGE_SIZE + at, message, length);
+	if (virtqueue_add(&queue, buffers, 2, POST_TOKEN + slot))
+		return -P9_EIO;
+	virtqueue_kick(&queue);
+	return 0;
+}
+
+/* Only between requests that are waited for. */
+static void await_post(struct p9 *p, uint32_t slot)
+{
+	uint32_t length;
+
+	while (p->posted[slot])
+		(void)await_device(&length);
 }
 
 static void set_up_device(void)
@@ -125,7 +158,7 @@ static void set_up_device(void)
 	size = virtio_queue_size(&device, QUEUE_REQUESTS);
 	if (size > QUEUE_SIZE_MAX)
 		size = QUEUE_SIZE_MAX;
-	if (size < DESCRIPTORS_MAX)
+	if (size < DESCRIPTORS_MAX + 2 * P9_POSTS)
 		give_up("the device's queue is too short");
 	result = virtio_queue_setup(&device, &queue, QUEUE_REQUESTS, size, shared, pages, 0, slots);
 	if (!result)
@@ -624,8 +657,11 @@ int main(int argc, char **argv)
 	start_check(expected);
 	read_arguments(argv + 1);
 	set_up_device();
-	volume.p9 = (struct p9){
-	        .transact = transact, .request = shared + CAPOS_PAGE_SIZE, .reply = reply};
+	volume.p9 = (struct p9){.transact = transact,
+	                        .post = post,
+	                        .await_post = await_post,
+	                        .request = shared + CAPOS_PAGE_SIZE,
+	                        .reply = reply};
 	volume.memory = &memory_ops;
 	result = volume_start(&volume);
 	if (result)

@@ -56,8 +56,8 @@ static int fill(struct volume *v, const struct volume_handle *file, const struct
 	while (from < end) {
 		const uint8_t *data;
 		uint32_t got;
-		int status = volume_status(p9_read(&v->p9, volume_fid(v, file), from,
-		                                   piece_of(from, end), &data, &got));
+		int status = volume_status(
+		        p9_read(&v->p9, file->fid, from, piece_of(from, end), &data, &got));
 
 		if (status || !got)
 			return status;
@@ -122,8 +122,8 @@ static int write_range(struct volume *v, const struct volume_handle *file, uint6
 {
 	while (length) {
 		uint32_t put;
-		int status = volume_status(
-		        p9_write(&v->p9, volume_fid(v, file), offset, bytes, length, &put));
+		int status =
+		        volume_status(p9_write(&v->p9, file->fid, offset, bytes, length, &put));
 
 		if (status || !put)
 			return status ? status : STATUS_IO_ERROR;
@@ -145,7 +145,7 @@ static int write_piece(struct volume *v, const struct volume_handle *file, uint6
 
 	if (status || !loaded)
 		return status;
-	status = volume_status(p9_read(&v->p9, volume_fid(v, file), offset, loaded, &data, &got));
+	status = volume_status(p9_read(&v->p9, file->fid, offset, loaded, &data, &got));
 	if (status)
 		return status;
 	end = differing(piece, loaded, data, got, &start);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What clients have open in a volume, and the methods of File.  A handle's place in the table says
- * which two fids are its own: itself and, for a directory that is all its holder has, its root.
+ * What clients have open in a volume, and the methods of File.  A handle has a fid of its own,
+ * and another for its root when it is a directory that is all its holder has.
  */
 #include "drivers/virtio-9p/volume.h"
 
@@ -122,14 +122,9 @@ uint64_t volume_word(const struct volume *v, const struct volume_handle *h)
 	return (uint64_t)h->generation << 32 | (uint64_t)(h - v->handles);
 }
 
-uint32_t volume_fid(const struct volume *v, const struct volume_handle *h)
+static uint32_t root_fid(const struct volume_handle *h)
 {
-	return FID_HANDLES + 2 * (uint32_t)(h - v->handles);
-}
-
-uint32_t volume_root_fid(const struct volume *v, const struct volume_handle *h)
-{
-	return h->contained ? volume_fid(v, h) + 1 : FID_ROOT;
+	return h->contained ? h->root_fid : FID_ROOT;
 }
 
 void volume_give_back(struct volume *v, struct volume_handle *h)
@@ -147,9 +142,9 @@ void volume_close(struct volume *v, uint64_t word)
 		return;
 	volume_locks_close(v, h, word);
 	volume_shares_close(v, h);
-	p9_clunk(&v->p9, volume_fid(v, h));
+	p9_clunk(&v->p9, h->fid);
 	if (h->contained)
-		p9_clunk(&v->p9, volume_root_fid(v, h));
+		p9_clunk(&v->p9, h->root_fid);
 	volume_give_back(v, h);
 }
 
@@ -165,9 +160,9 @@ struct volume_from volume_from(const struct volume *v, const struct volume_handl
 {
 	return (struct volume_from){
 	        .handle = directory,
-	        .walk = {.root = volume_root_fid(v, directory),
+	        .walk = {.root = root_fid(directory),
 	                 .root_qid = directory->contained ? directory->root_qid : v->root,
-	                 .start = volume_fid(v, directory),
+	                 .start = directory->fid,
 	                 .start_qid = directory->qid,
 	                 .contained = directory->contained}};
 }
@@ -177,8 +172,7 @@ int volume_start(struct volume *v)
 	volume_locks_start(v);
 	v->walk.p = v->second.p = &v->p9;
 	v->walk.mounted_at = v->second.mounted_at = v->mounted_at;
-	v->walk.first_fid = FID_WALK;
-	v->second.first_fid = FID_WALK + WALK_FIDS_MAX;
+	v->walk.first_fid = v->second.first_fid = FID_OTHERS;
 	return volume_status(p9_start(&v->p9, FID_ROOT, &v->root));
 }
 
@@ -208,7 +202,7 @@ int volume_read(struct volume *v, struct volume_handle *file, uint64_t offset, u
 	*data = loaded;
 	if (s)
 		return v->memory->load(s->memory, offset, loaded, length, got);
-	return volume_status(p9_read(&v->p9, volume_fid(v, file), offset, length, data, got));
+	return volume_status(p9_read(&v->p9, file->fid, offset, length, data, got));
 }
 
 /* What is known of a file that has no name any more: the most that any who have it open know. */
@@ -233,7 +227,7 @@ int volume_file_stat(struct volume *v, struct volume_handle *file, struct file_s
 		*out = file->stat;
 		return STATUS_OK;
 	}
-	result = volume_get(v, volume_fid(v, file), out);
+	result = volume_get(v, file->fid, out);
 	if (result == -P9_ENOENT && file->opened) {
 		remember(v, file, out);
 		return STATUS_OK;
@@ -252,8 +246,7 @@ static int write_through(struct volume *v, struct volume_handle *file, uint64_t 
 	int status = s ? volume_share_extend(v, file, s, offset, offset + length) : STATUS_OK;
 
 	if (!status)
-		status = volume_status(
-		        p9_write(&v->p9, volume_fid(v, file), offset, data, length, written));
+		status = volume_status(p9_write(&v->p9, file->fid, offset, data, length, written));
 	if (s && s->size > before && offset + *written < s->size)
 		(void)volume_share_cut(
 		        v, s, *written && offset + *written > before ? offset + *written : before);
@@ -301,7 +294,7 @@ int volume_file_change(struct volume *v, struct volume_handle *file, const struc
 	if (file->nameless)
 		status = volume_change_nameless(v, file, change);
 	else
-		status = volume_status(p9_set(&v->p9, volume_fid(v, file), change));
+		status = volume_status(p9_set(&v->p9, file->fid, change));
 	if (status || !(change->what & P9_SET_SIZE))
 		return status;
 	file->stat.size = change->size;
@@ -310,5 +303,5 @@ int volume_file_change(struct volume *v, struct volume_handle *file, const struc
 
 int volume_sync(struct volume *v, struct volume_handle *file, bool data_only)
 {
-	return volume_status(p9_sync(&v->p9, volume_fid(v, file), data_only));
+	return volume_status(p9_sync(&v->p9, file->fid, data_only));
 }

@@ -27,9 +27,10 @@ struct volume_handle {
 	uint32_t next_free; /* index + 1 */
 	bool used, directory, opened;
 	bool contained; /* directories: it is, or lies below, a root that is all its holder has */
-	uint32_t flags; /* OPEN_READ, OPEN_WRITE */
-	uint32_t locks; /* index + 1 in file_locks; 0: it was not used to lock */
-	uint32_t share; /* index + 1 in shares; 0: it has not asked for the shared memory */
+	uint32_t fid, root_fid; /* root_fid: if contained */
+	uint32_t flags;         /* OPEN_READ, OPEN_WRITE */
+	uint32_t locks;         /* index + 1 in file_locks; 0: it was not used to lock */
+	uint32_t share;         /* index + 1 in shares; 0: it has not asked for the shared memory */
 	struct p9_qid qid, root_qid;
 	/* Files: as it was when last asked.  The host forgets a file's attributes with its last
 	 * name; then these are told. */

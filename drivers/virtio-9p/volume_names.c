@@ -36,17 +36,20 @@ static uint32_t open_flags(uint32_t flags)
 /* Makes the file that the walk did not find, as the handle's. */
 static int create(struct volume *v, struct volume_handle *h, uint32_t flags, uint32_t mode)
 {
-	uint32_t fid = volume_fid(v, h), walked;
-	int result = p9_walk(&v->p9, v->walk.parent, fid, NULL, 0, NULL, &walked);
+	int result = walk_keep_parent(&v->walk, &h->fid);
 
 	if (result)
 		return result;
-	result = p9_create(&v->p9, fid, v->walk.name, open_flags(flags) | P9_OPEN_EXCLUSIVE,
+	result = p9_create(&v->p9, h->fid, v->walk.name, open_flags(flags) | P9_OPEN_EXCLUSIVE,
 	                   mode & 07777, &h->qid);
-	if (!result)
-		result = volume_get(v, fid, &h->stat);
 	if (result)
-		p9_clunk(&v->p9, fid);
+		p9_clunk(&v->p9, h->fid);
+	/* What it has besides is asked when somebody wants to know. */
+	h->stat = (struct file_stat){.inode = h->qid.path,
+	                             .type = FILE_TYPE_REGULAR,
+	                             .mode = mode & 07777,
+	                             .links = 1,
+	                             .volume = v->number};
 	h->opened = true;
 	return result;
 }
@@ -70,13 +73,12 @@ static int truncated(struct volume *v, struct volume_handle *h)
  * anything. */
 static int open_file(struct volume *v, struct volume_handle *h, uint32_t flags)
 {
-	uint32_t fid = volume_fid(v, h);
-	int result = walk_keep(&v->walk, fid);
+	int result = walk_keep(&v->walk, &h->fid);
 
 	if (result)
 		return result;
 	h->qid = v->walk.qid;
-	result = volume_get(v, fid, &h->stat);
+	result = volume_get(v, h->fid, &h->stat);
 	if (!result && is_device(&h->stat) && flags & (OPEN_READ | OPEN_WRITE))
 		result = -P9_ENXIO;
 	if (!result && h->stat.type == FILE_TYPE_REGULAR &&
@@ -84,32 +86,45 @@ static int open_file(struct volume *v, struct volume_handle *h, uint32_t flags)
 		/* O_TRUNC alone needs the right to write for the moment, as on Linux. */
 		uint32_t truncate = flags & OPEN_TRUNCATE ? P9_OPEN_TRUNCATE : 0;
 
-		result = p9_open(&v->p9, fid, open_flags(flags) | truncate);
+		result = p9_open(&v->p9, h->fid, open_flags(flags) | truncate);
 		h->opened = !result;
 		if (!result && truncate)
 			result = truncated(v, h);
 	}
 	if (result)
-		p9_clunk(&v->p9, fid);
+		p9_clunk(&v->p9, h->fid);
+	return result;
+}
+
+static int copy_fid(struct volume *v, uint32_t fid, uint32_t *out)
+{
+	uint32_t walked;
+	int result;
+
+	*out = p9_take_fid(&v->p9, FID_OTHERS);
+	if (*out == P9_NO_FID)
+		return -P9_EMFILE;
+	result = p9_walk(&v->p9, fid, *out, NULL, 0, NULL, &walked);
+	if (result)
+		p9_free_fid(&v->p9, *out);
 	return result;
 }
 
 static int open_directory(struct volume *v, struct volume_handle *h, const struct walk_from *from)
 {
-	uint32_t walked;
-	int result = walk_keep(&v->walk, volume_fid(v, h));
+	int result = walk_keep(&v->walk, &h->fid);
 
 	if (result)
 		return result;
 	h->qid = v->walk.qid;
 	h->directory = true;
-	result = volume_get(v, volume_fid(v, h), &h->stat);
+	result = volume_get(v, h->fid, &h->stat);
 	if (!result && from->contained) {
 		h->root_qid = from->root_qid;
-		result = p9_walk(&v->p9, from->root, volume_fid(v, h) + 1, NULL, 0, NULL, &walked);
+		result = copy_fid(v, from->root, &h->root_fid);
 	}
 	if (result)
-		p9_clunk(&v->p9, volume_fid(v, h));
+		p9_clunk(&v->p9, h->fid);
 	h->contained = !result && from->contained;
 	return result;
 }

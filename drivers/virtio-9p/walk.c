@@ -12,43 +12,75 @@
 static uint32_t take_fid(struct walk *w)
 {
 	for (uint32_t i = 0; i < WALK_FIDS_MAX; i++) {
-		if (!(w->used & 1u << i)) {
-			w->used |= 1u << i;
-			return w->first_fid + i;
-		}
+		uint32_t fid = w->held[i] ? P9_NO_FID : p9_take_fid(w->p, w->first_fid);
+
+		if (fid == P9_NO_FID)
+			continue;
+		w->held[i] = fid + 1;
+		return fid;
 	}
-	return P9_NO_FID; /* never: a walk holds three at a time */
+	return P9_NO_FID; /* a walk holds three at a time: all numbers are taken */
+}
+
+/* Whether it is the walk's, which it is no more. */
+static bool let_go(struct walk *w, uint32_t fid)
+{
+	for (uint32_t i = 0; i < WALK_FIDS_MAX; i++) {
+		if (fid == P9_NO_FID || w->held[i] != fid + 1)
+			continue;
+		w->held[i] = 0;
+		return true;
+	}
+	return false;
 }
 
 /* A fid that was taken, but does not exist at the server. */
 static void untake(struct walk *w, uint32_t fid)
 {
-	w->used &= ~(1u << (fid - w->first_fid));
+	if (let_go(w, fid))
+		p9_free_fid(w->p, fid);
 }
 
 /* Gives a fid back, if it is the walk's. */
 static void drop(struct walk *w, uint32_t fid)
 {
-	if (fid < w->first_fid || fid >= w->first_fid + WALK_FIDS_MAX)
-		return;
-	if (!(w->used & 1u << (fid - w->first_fid)))
-		return;
-	p9_clunk(w->p, fid);
-	untake(w, fid);
+	if (let_go(w, fid))
+		p9_clunk(w->p, fid);
 }
 
 void walk_finish(struct walk *w)
 {
 	for (uint32_t i = 0; i < WALK_FIDS_MAX; i++)
-		drop(w, w->first_fid + i);
+		if (w->held[i])
+			drop(w, w->held[i] - 1);
 	w->fid = w->parent = P9_NO_FID;
 }
 
-int walk_keep(struct walk *w, uint32_t as)
+static int keep(struct walk *w, uint32_t fid, uint32_t *out)
 {
 	uint32_t walked;
+	int result;
 
-	return p9_walk(w->p, w->fid, as, NULL, 0, NULL, &walked);
+	*out = fid;
+	if (let_go(w, fid))
+		return 0;
+	*out = p9_take_fid(w->p, w->first_fid);
+	if (*out == P9_NO_FID)
+		return -P9_EMFILE;
+	result = p9_walk(w->p, fid, *out, NULL, 0, NULL, &walked);
+	if (result)
+		p9_free_fid(w->p, *out);
+	return result;
+}
+
+int walk_keep(struct walk *w, uint32_t *fid)
+{
+	return keep(w, w->fid, fid);
+}
+
+int walk_keep_parent(struct walk *w, uint32_t *fid)
+{
+	return keep(w, w->parent, fid);
 }
 
 /* Goes from `at` by all of the names to *out, a fid of the walk's.  A negative result is the first
@@ -429,7 +461,7 @@ int walk_path(struct walk *w, const struct walk_from *from, const char *path, ui
 	w->from = from;
 	w->end = end;
 	w->want_parent = parent || end == WALK_END_NAME;
-	w->symlinks = w->side = w->used = w->gone = 0;
+	w->symlinks = w->side = w->gone = 0;
 	w->fid = w->parent = P9_NO_FID;
 	w->name = (struct p9_text){"", 0};
 	w->slash = w->below_root = false;

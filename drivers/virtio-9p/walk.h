@@ -15,7 +15,7 @@
  * other client waits. */
 #define WALK_NAMES_MAX 4096u
 
-/* Fids of a walk; each belongs to the walk until walk_finish. */
+/* Fids that a walk holds at a time; each is the walk's until walk_finish, or walk_keep. */
 enum walk_fid { WALK_FIDS_MAX = 6 };
 
 struct walk_from {
@@ -35,7 +35,7 @@ struct walk {
 	/* Set by the caller. */
 	struct p9 *p;
 	const char *mounted_at; /* the volume's place in the tree of files, from its root */
-	uint32_t first_fid;     /* WALK_FIDS_MAX fids from here on are the walk's */
+	uint32_t first_fid;     /* of those that it may take */
 	/* Results. */
 	uint32_t fid; /* what is there; P9_NO_FID: nothing, but it could be made in parent */
 	struct p9_qid qid;
@@ -56,7 +56,7 @@ struct walk {
 	const char *rest;
 	uint32_t at;
 	struct p9_qid at_qid;
-	uint32_t used; /* bits: fids that are taken */
+	uint32_t held[WALK_FIDS_MAX]; /* the walk's own, + 1; 0: none */
 	char text[2][P9_TEXT_MAX + 1];
 };
 
@@ -66,8 +66,10 @@ struct walk {
  * may do without them.  Every walk is followed by walk_finish, whatever its result. */
 int walk_path(struct walk *w, const struct walk_from *from, const char *path, uint32_t length,
               enum walk_end end, bool parent);
-/* Takes fid out of the walk's hands: it is copied to `as`, which the caller owns. */
-int walk_keep(struct walk *w, uint32_t as);
+/* What the walk's fid (or parent) leads to, as a fid of the caller's: the walk's own, which it has
+ * no more, or a copy. */
+int walk_keep(struct walk *w, uint32_t *fid);
+int walk_keep_parent(struct walk *w, uint32_t *fid);
 /* Gives back the walk's fids. */
 void walk_finish(struct walk *w);
 

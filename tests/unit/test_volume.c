@@ -53,6 +53,7 @@ static struct {
 	uint8_t request[P9_MESSAGE_MAX], reply[P9_MESSAGE_MAX];
 	uint32_t seed; /* of damage; 0: none */
 	uint32_t length;
+	uint32_t made, refuses; /* what mknod was asked for; its error */
 } server;
 static struct volume *v;
 
@@ -209,6 +210,14 @@ static void answer(void)
 	case 12: /* lopen */
 		put_qid(node);
 		put_number(0, 4);
+		break;
+	case 18: /* mknod: name, mode */
+		if (server.refuses) {
+			refuse(server.refuses);
+			break;
+		}
+		server.made = number32(13 + number16(11));
+		put_qid(node);
 		break;
 	case 22:
 		if (!nodes[node].target) {
@@ -503,6 +512,75 @@ static void any_call(void)
 		volume_close(v, word);
 }
 
+/* ---- Answers that nobody waits for ---- */
+
+static uint8_t late[P9_POSTS][P9_POST_BYTES];
+
+static int post(struct p9 *p, uint32_t slot, const uint8_t *message, uint32_t length)
+{
+	(void)p;
+	assert_true(slot < P9_POSTS && length <= P9_POST_BYTES);
+	memcpy(late[slot], message, length);
+	return 0;
+}
+
+static void await_post(struct p9 *p, uint32_t slot)
+{
+	uint8_t request[P9_POST_BYTES];
+
+	assert_true(p->posted[slot]);
+	memcpy(request, server.request, sizeof(request));
+	memcpy(server.request, late[slot], P9_POST_BYTES);
+	answer();
+	memcpy(server.request, request, sizeof(request));
+	p->posted[slot] = 0;
+}
+
+static void test_no_fid_is_made_before_the_server_has_given_it_up(void **state)
+{
+	struct file_stat st;
+	uint64_t word;
+
+	(void)state;
+	v->p9.post = post;
+	v->p9.await_post = await_post;
+	for (uint32_t i = 0; i < 100; i++) {
+		v->p9.next_fid = i % 3 ? v->p9.next_fid : 0; /* the numbers of before */
+		assert_int_equal(
+		        volume_stat(v, volume_root(v), text_of("d/../d/deep/down"), true, &st),
+		        STATUS_OK);
+		assert_int_equal(st.inode, 107);
+		assert_int_equal(
+		        volume_open(v, volume_root(v), text_of("f"), OPEN_READ, 0, &word, &st),
+		        STATUS_OK);
+		volume_close(v, word);
+	}
+	assert_true(server.live > 1);
+	for (uint32_t i = 0; i < P9_POSTS; i++)
+		if (v->p9.posted[i])
+			await_post(&v->p9, i);
+	assert_int_equal(server.live, 1);
+}
+
+static int make_node(const char *path, uint16_t type)
+{
+	return volume_make_node(v, volume_root(v), text_of(path), type, 0640);
+}
+
+static void test_nodes(void **state)
+{
+	(void)state;
+	assert_int_equal(make_node("d/fifo", FILE_TYPE_FIFO), STATUS_OK);
+	assert_int_equal(server.made, 010640);
+	assert_int_equal(make_node("socket", FILE_TYPE_SOCKET), STATUS_OK);
+	assert_int_equal(server.made, 0140640);
+	assert_int_equal(make_node("disk", FILE_TYPE_BLOCK_DEVICE), STATUS_NOT_PERMITTED);
+	assert_int_equal(make_node("f", FILE_TYPE_FIFO), STATUS_EXISTS);
+	server.refuses = P9_ENXIO;
+	assert_int_equal(make_node("fifo", FILE_TYPE_FIFO), STATUS_NOT_PERMITTED);
+	assert_int_equal(server.live, 1);
+}
+
 /* A fid of which the client was never sure is forgotten by both: the server starts anew. */
 static void test_damaged_answers(void **state)
 {
@@ -528,6 +606,9 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_the_path_of_a_directory, start, stop),
 	        cmocka_unit_test_setup_teardown(test_handles_are_bounded_and_words_not_used_again,
 	                                        start, stop),
+	        cmocka_unit_test_setup_teardown(
+	                test_no_fid_is_made_before_the_server_has_given_it_up, start, stop),
+	        cmocka_unit_test_setup_teardown(test_nodes, start, stop),
 	        cmocka_unit_test_setup_teardown(test_damaged_answers, start, stop),
 	};
 
