@@ -246,6 +246,8 @@ static int fill(struct walk *w, struct batch *b)
 			b->names[b->count++] = name;
 		at += next;
 		left -= next;
+		/* What a dot follows is to be a directory, as what a name follows is. */
+		b->ends &= !b->count || !is_dot(name);
 	}
 	return 0;
 }

@@ -327,6 +327,12 @@ static void test_paths(void **state)
 	stat_is("l/../f", true, STATUS_OK, 2);
 	stat_is("f/", true, STATUS_NOT_DIRECTORY, 0);
 	stat_is("f/x", true, STATUS_NOT_DIRECTORY, 0);
+	/* A dot stands behind a directory, which a symlink there leads to. */
+	stat_is("f/.", true, STATUS_NOT_DIRECTORY, 0);
+	stat_is("d/g/./.", false, STATUS_NOT_DIRECTORY, 0);
+	stat_is("l/.", false, STATUS_OK, 1);
+	stat_is("d/./", false, STATUS_OK, 1);
+	stat_is("none/.", true, STATUS_NO_ENTRY, 0);
 	stat_is("none", true, STATUS_NO_ENTRY, 0);
 	stat_is("d/none/x", true, STATUS_NO_ENTRY, 0);
 	stat_is("", true, STATUS_NO_ENTRY, 0);
