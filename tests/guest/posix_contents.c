@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -402,11 +403,21 @@ static void private_of_nothing(void)
 	unlink("empty");
 }
 
-static void names_and_times(void)
+static void asked(void)
 {
 	const struct timespec none[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_OMIT}};
+	int fd = create("asked", "0123456789"), directory = open(".", O_RDONLY), n = 0;
 	char room[512];
 
+	ok(lseek(fd, 4, SEEK_SET) == 4 && !ioctl(fd, FIONREAD, &n) && n == 6,
+	   "FIONREAD: what is left of a file");
+	ok(lseek(fd, 12, SEEK_SET) == 12 && !ioctl(fd, FIONREAD, &n) && n == -2,
+	   "or how far behind its end a read is");
+	fails(ioctl(directory, FIONREAD, &n), ENOTTY, "not of a directory");
+	fails(pread(directory, room, 1, 0), EISDIR, "which is not read by pread either");
+	close(fd);
+	close(directory);
+	unlink("asked");
 	ok(utimensat(AT_FDCWD, "missing", none, 0) == 0, "to change no time nothing is looked up");
 	fails(open(".", O_CREAT | O_DIRECTORY | O_RDONLY, 0644), EINVAL,
 	      "O_CREAT makes no directory");
@@ -431,7 +442,7 @@ int main(int argc, char **argv)
 	private_copies(program);
 	discarded();
 	private_of_nothing();
-	names_and_times();
+	asked();
 	ok(chdir("/") == 0 && rmdir(HOME) == 0, "nothing is left");
 	return tap_finish();
 }

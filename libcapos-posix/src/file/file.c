@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -134,27 +135,49 @@ static int get_stat(struct file *f, struct file_stat *out)
 	return errno_of(result);
 }
 
-static off_t regular_seek(struct file *f, off_t offset, int whence)
+static int get_size(struct file *f, uint64_t *size)
 {
 	struct file_stat stat;
+	int result = contents_size(contents_of(f), size);
+
+	if (result != -EOPNOTSUPP)
+		return result;
+	result = get_stat(f, &stat);
+	if (!result)
+		*size = stat.size;
+	return result;
+}
+
+static int regular_ioctl(struct file *f, unsigned long request, void *argument)
+{
+	uint64_t size;
+	int result;
+
+	if (request != FIONREAD)
+		return -ENOTTY;
+	result = get_size(f, &size);
+	return result ? result : user_put(argument, &(int){(int)((off_t)size - *file_offset(f))});
+}
+
+static off_t regular_seek(struct file *f, off_t offset, int whence)
+{
+	uint64_t size;
 	off_t base = 0;
 	int result;
 
 	if (whence == SEEK_CUR) {
 		base = *file_offset(f);
 	} else if (whence == SEEK_END || whence == SEEK_DATA || whence == SEEK_HOLE) {
-		result = contents_size(contents_of(f), &stat.size);
-		if (result == -EOPNOTSUPP)
-			result = get_stat(f, &stat);
+		result = get_size(f, &size);
 		if (result)
 			return result;
-		base = whence == SEEK_END ? (off_t)stat.size : 0;
+		base = whence == SEEK_END ? (off_t)size : 0;
 		/* Every byte counts as data: allowed by POSIX, and as simple as it is true
 		 * enough. */
-		if (whence != SEEK_END && (offset < 0 || (uint64_t)offset >= stat.size))
+		if (whence != SEEK_END && (offset < 0 || (uint64_t)offset >= size))
 			return -ENXIO;
 		if (whence == SEEK_HOLE)
-			offset = (off_t)stat.size;
+			offset = (off_t)size;
 	} else if (whence != SEEK_SET) {
 		return -EINVAL;
 	}
@@ -279,6 +302,7 @@ static const struct file_ops regular_ops = {
         .pread = regular_pread,
         .pwrite = regular_pwrite,
         .seek = regular_seek,
+        .ioctl = regular_ioctl,
         .stat = regular_stat,
         .truncate = regular_truncate,
         .chmod = regular_chmod,
