@@ -105,6 +105,7 @@ POSIX_C = \
 	libcapos-posix/src/memory/memory.c \
 	libcapos-posix/src/memory/relro.c \
 	libcapos-posix/src/memory/resident.c \
+	libcapos-posix/src/memory/stack.c \
 	libcapos-posix/src/memory/shared.c \
 	libcapos-posix/src/poll/eventfd.c \
 	libcapos-posix/src/poll/poll.c \

@@ -19,7 +19,7 @@ void world_first_limits(struct member *m)
 {
 	for (uint32_t i = 0; i < WORLD_LIMITS; i++)
 		m->limits[i] = (struct limit){WORLD_NO_LIMIT, WORLD_NO_LIMIT};
-	m->limits[LIMIT_STACK] = (struct limit){STACK_BYTES, STACK_BYTES};
+	m->limits[LIMIT_STACK] = (struct limit){STACK_BYTES, WORLD_NO_LIMIT};
 	m->limits[LIMIT_CORE] = (struct limit){0, 0}; /* no core is ever written */
 	m->limits[LIMIT_FILES] = (struct limit){DESCRIPTORS, DESCRIPTORS};
 	m->limits[WORLD_LIMIT_PROCESSES] = (struct limit){WORLD_MEMBERS_MAX, WORLD_MEMBERS_MAX};

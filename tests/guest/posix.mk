@@ -35,6 +35,7 @@ POSIX_TESTS = \
 	tests/guest/posix_signals \
 	tests/guest/posix_socketpair \
 	tests/guest/posix_splice \
+	tests/guest/posix_stack \
 	tests/guest/posix_stress \
 	tests/guest/posix_sysv \
 	tests/guest/posix_threads \

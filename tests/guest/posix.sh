@@ -55,6 +55,7 @@ for name in \
 	signals \
 	socketpair \
 	splice \
+	stack \
 	stress \
 	sysv \
 	threads \

@@ -15,6 +15,8 @@
  * UINT64_MAX: no limit. */
 void memory_set_limit(uint64_t bytes);
 void memory_set_data_limit(uint64_t bytes);
+/* How long the first thread's stack may become (RLIMIT_STACK). */
+void memory_set_stack_limit(uint64_t bytes);
 
 /* Maps an object, whose capability it takes over, as mmap does with MAP_SHARED: anywhere when the
  * address is 0, else there, in place of what is mapped or (-EEXIST) not.  The address or -errno. */

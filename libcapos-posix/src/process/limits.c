@@ -24,7 +24,7 @@ static const struct rlimit alone[RLIM_NLIMITS] = {
         [RLIMIT_CPU] = {RLIM_INFINITY, RLIM_INFINITY},
         [RLIMIT_FSIZE] = {RLIM_INFINITY, RLIM_INFINITY},
         [RLIMIT_DATA] = {RLIM_INFINITY, RLIM_INFINITY},
-        [RLIMIT_STACK] = {CAPOS_STACK_SIZE, CAPOS_STACK_SIZE},
+        [RLIMIT_STACK] = {CAPOS_STACK_SIZE, RLIM_INFINITY},
         [RLIMIT_RSS] = {RLIM_INFINITY, RLIM_INFINITY},
         [RLIMIT_NPROC] = {1, 1},
         [RLIMIT_NOFILE] = {FD_MAX, FD_MAX},
@@ -50,6 +50,9 @@ static void keep(long resource, const struct rlimit *limit)
 		break;
 	case RLIMIT_DATA:
 		memory_set_data_limit(limit->rlim_cur);
+		break;
+	case RLIMIT_STACK:
+		memory_set_stack_limit(limit->rlim_cur);
 		break;
 	case RLIMIT_FSIZE:
 		file_set_size_limit(limit->rlim_cur);
