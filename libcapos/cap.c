@@ -277,6 +277,15 @@ int cap_release(cap_t cap)
 	return cap == CAP_NULL ? CAP_OK : run(&sqe, &op);
 }
 
+int cap_release_both(cap_t first, cap_t second)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_RELEASE, .cap = first};
+
+	if (second == CAP_NULL || first == CAP_NULL || cap_submit_quiet(&sqe))
+		(void)cap_release(first);
+	return cap_release(second);
+}
+
 /* Operations that complete with a value. */
 static int run_value(struct capos_sqe *sqe, uint64_t *value)
 {

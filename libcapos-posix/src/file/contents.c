@@ -53,8 +53,7 @@ int contents_object(struct contents *c, cap_t *object)
 void contents_release(struct contents *c)
 {
 	window_close(&c->window);
-	cap_release(c->object);
-	cap_release(c->file);
+	cap_release_both(c->object, c->file);
 }
 
 static int load(struct contents *c, void *to, size_t length, uint64_t offset, size_t *loaded)
