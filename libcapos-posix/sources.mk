@@ -28,6 +28,7 @@ POSIX_H = \
 	libcapos-posix/src/file/pipe.h \
 	libcapos-posix/src/file/mqueue.h \
 	libcapos-posix/src/file/made.h \
+	libcapos-posix/src/file/remembered.h \
 	libcapos-posix/src/file/volume.h \
 	libcapos-posix/src/memory/locked.h \
 	libcapos-posix/src/memory/memory.h \
@@ -99,6 +100,7 @@ POSIX_C = \
 	libcapos-posix/src/file/mqueue_notice.c \
 	libcapos-posix/src/file/mqueue_open.c \
 	libcapos-posix/src/file/range.c \
+	libcapos-posix/src/file/remembered.c \
 	libcapos-posix/src/file/splice.c \
 	libcapos-posix/src/file/stat.c \
 	libcapos-posix/src/memory/locked.c \

@@ -41,6 +41,26 @@ int cap_memory_size(cap_t memory, uint64_t *size)
 	return result;
 }
 
+int cap_memory_status(cap_t memory, cap_t witness, uint64_t era, struct cap_memory_status *out)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_NOP, .cap = witness, .arg = era};
+	struct memory_object_status_results results;
+	struct cap_op lives = {.done = false};
+	int result = cap_submit(&sqe, &lives), seen;
+
+	if (result)
+		return result;
+	result = memory_object_status(memory, &results, NULL);
+	seen = cap_await_uninterruptible(&lives);
+	if (result || seen)
+		return seen ? seen : result;
+	*out = (struct cap_memory_status){.size = results.size,
+	                                  .pages = results.pages,
+	                                  .changed_ns = results.changed_ns,
+	                                  .loaded_ns = results.loaded_ns};
+	return CAP_OK;
+}
+
 int cap_process_exit_status(cap_t process, uint32_t *status)
 {
 	_Alignas(8) uint8_t buffer[OBJECT_BUFFER];

@@ -20,13 +20,15 @@ interface Directory {
   # any other at the directory, and neither ".." nor a symlink leads above the root.  Paths are UTF-8 or any bytes
   # but NUL, at most 4095; components at most 255.
   open @0 (path :Text, flags :UInt32, mode :UInt32) -> (fileIndex :UInt16, stat :FileStat, contentsIndex :UInt16,
-           hasContents :Bool);
+           hasContents :Bool, moved :UInt64);
   # A File or (stat.type) a Directory, which keeps this one's root.  flags: OpenFlags, or-ed.  hasContents: with
-  # openContents, of a File: what File.contents gives came too.
+  # openContents, of a File: what File.contents gives came too.  moved: the counter changesMoved then.
   stat @1 (path :Text, followLink :Bool) -> (stat :FileStat);
-  list @2 (position :UInt64) -> (entries :List(DirectoryEntry), next :UInt64);
+  list @2 (position :UInt64, attributes :Bool)
+      -> (entries :List(DirectoryEntry), next :UInt64, stats :List(FileStat), counter :UInt16, version :UInt64);
   # "." and ".." included; as many as fit the caller's buffer.  position 0: from the start; next: where to go on,
-  # entries empty at the end.
+  # entries empty at the end.  attributes: stats has what stat says of each entry, a symlink itself; counter and version
+  # are the directory's, as in FileStat.  stats is empty where there is nothing to remember.
   makeDirectory @3 (path :Text, mode :UInt32) -> ();
   remove @4 (path :Text, directory :Bool) -> ();
   # A removed file lives on while it is held.
@@ -83,6 +85,12 @@ interface Directory {
   # taken.  noEntry: there is no such offer; or the file lost its last name, or was made never to have one.
   # notPermitted: it is not open to write, and was opened outside of this Directory's root.
   # notSupported by a Directory of a volume.
+  changes @24 () -> (memoryIndex :UInt16);
+  # A MemoryObject (rights READ and COPY) of changesCounters counters of 64 bits, by which a client knows whether what it
+  # was told of a file or directory (FileStat.counter) is still so: the counter is increased by each change that the
+  # service makes or is told of.  They say how often something happened to one of the many files of a counter, and not
+  # what or to which; only a Directory whose root is that of all files answers, whose holder may ask about each of them
+  # anyway: else notPermitted.  notSupported by a Directory of a volume.
 }
 
 interface Watcher {
@@ -141,6 +149,8 @@ struct MountedVolume {
 }
 
 const keepOwner :UInt32 = 0xffffffff;
+const changesCounters :UInt32 = 4096;
+const changesMoved :UInt32 = 0;  # the counter of names of directories and symlinks: a path may lead elsewhere
 const fifoBytes :UInt64 = 69632;
 
 interface LockOwner {
@@ -180,6 +190,14 @@ struct FileStat {
   user @10 :UInt32;      # as setOwner noted them; nothing is allowed or refused by them
   group @11 :UInt32;
   volume @12 :UInt32;    # 0, or the number of the volume that the file is in; inodes are unique in a volume
+  # All of it is so as long as the counter (of Directory.changes) says version; 0: is not to be remembered.  open: and as
+  # long as MemoryObject.status of the contents says the same changedNs, loadedNs and pages, and size is as above.
+  counter @13 :UInt16;
+  open @14 :Bool;
+  version @15 :UInt64;
+  changedNs @16 :UInt64;
+  loadedNs @17 :UInt64;
+  pages @18 :UInt64;
 }
 
 struct DirectoryEntry {

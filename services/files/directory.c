@@ -9,10 +9,14 @@
 
 /* Entries of one list reply: what 64 KiB hold of the shortest names. */
 #define LIST_MAX 1700u
+/* With attributes, of which a client keeps no more. */
+#define LIST_STATS_MAX  256u
+#define FILE_STAT_WORDS 16u /* what each takes of the reply, and no less */
 
 /* Working space of one call. */
 static struct path_buffer path_space, second_path_space;
 static struct directory_entry entries[LIST_MAX];
+static struct file_stat stats[LIST_STATS_MAX];
 static char text[TREE_PATH_MAX + 2];
 
 static int resolve(void *object, struct msg_text path, enum path_end end, struct place *out)
@@ -124,6 +128,9 @@ static int give_handle(struct msg_call *call, struct inode *inode, struct inode 
 		return STATUS_NO_BUFFERS;
 	}
 	*index = (uint16_t)position;
+	/* From now on its client may load and store by itself. */
+	if (inode_has_data(inode))
+		inode_changed(&files.tree, inode);
 	if (out)
 		*out = handle_find(&files.handles, word);
 	return STATUS_OK;
@@ -151,6 +158,7 @@ static int open_anonymous(struct msg_call *call, const struct place *place,
 	if (status)
 		return status;
 	inode_stat(file, &out->stat);
+	inode_remember(&files.tree, file, &out->stat);
 	out->has_contents =
 	        (in->flags & OPEN_CONTENTS) && !give_contents(call, handle, &out->contents_index);
 	return STATUS_OK;
@@ -213,6 +221,8 @@ static int directory_open(void *object, struct msg_call *call,
 	handle->opened = in->flags & OPEN_UNTOLD ? 0 : in->flags & (OPEN_READ | OPEN_WRITE);
 	if (handle->opened)
 		changed(WATCH_OPEN, &place);
+	inode_remember(&files.tree, place.inode, &out->stat);
+	out->moved = files.tree.changes ? files.tree.changes[CHANGES_MOVED] : 0;
 	if (handle->root)
 		return STATUS_OK;
 	if (place.directory) {
@@ -234,9 +244,18 @@ static int directory_stat(void *object, struct msg_call *call,
 	int status = resolve_existing(object, in->path, in->follow_link, &place);
 
 	(void)call;
-	if (!status)
+	if (!status) {
 		inode_stat(place.inode, &out->stat);
+		inode_remember(&files.tree, place.inode, &out->stat);
+	}
 	return status;
+}
+
+/* What stat says of an entry of the list. */
+static void list_stat(struct file_stat *stat, struct inode *inode)
+{
+	inode_stat(inode, stat);
+	inode_remember(&files.tree, inode, stat);
 }
 
 /* Positions: 1 behind ".", 2 behind "..", then the names' own with 2 added. */
@@ -249,17 +268,20 @@ static int directory_list(void *object, struct msg_call *call,
 	struct inode *up = at == object_->from.root ? at : at->directory.parent;
 	struct name *name = NULL;
 	uint64_t position = in->position;
-	uint32_t count = 0, room = call->out_size / 8, used = 8; /* words; the results' own part */
+	uint32_t count = 0, room = call->out_size / 8, used = 12; /* words; the results' own part */
+	const bool attributes = in->attributes && files.tree.changes;
+	const uint32_t most = attributes ? LIST_STATS_MAX : LIST_MAX;
 
 	if (!at->links)
 		return STATUS_NO_ENTRY; /* removed, though held */
 	for (;; count++) {
 		struct directory_entry *entry = &entries[count];
 
-		if (count == LIST_MAX)
+		struct inode *inode = position ? up : at;
+
+		if (count == most)
 			break;
 		if (position < 2) {
-			struct inode *inode = position ? up : at;
 			*entry = (struct directory_entry){.inode = inode->number,
 			                                  .type = FILE_TYPE_DIRECTORY,
 			                                  .name = {"..", (uint32_t)position + 1},
@@ -268,14 +290,19 @@ static int directory_list(void *object, struct msg_call *call,
 			name = name ? name->next : tree_next(at, position - 2);
 			if (!name)
 				break;
-			*entry = (struct directory_entry){.inode = name->inode->number,
-			                                  .type = name->inode->type,
+			inode = name->inode;
+			*entry = (struct directory_entry){.inode = inode->number,
+			                                  .type = inode->type,
 			                                  .name = {name->text, name->length},
 			                                  .position = name->position + 2};
 		}
 		used += 4 + entry->name.len / 8 + 1; /* its data, its name's pointer, the name */
+		if (attributes)
+			used += FILE_STAT_WORDS;
 		if (used > room)
 			break;
+		if (attributes)
+			list_stat(&stats[count], inode);
 		position = entry->position;
 	}
 	if (!count && used > room)
@@ -283,6 +310,8 @@ static int directory_list(void *object, struct msg_call *call,
 	watching_directory(WATCH_ACCESS, at);
 	out->entries = (struct msg_list){.count = count, .items = entries};
 	out->next = position;
+	out->stats = (struct msg_list){.count = attributes ? count : 0, .items = stats};
+	out->version = inode_version(&files.tree, at, &out->counter);
 	return STATUS_OK;
 }
 
@@ -678,6 +707,22 @@ static int directory_open_session(void *object, struct msg_call *call,
 	return status;
 }
 
+static int directory_changes(void *object, struct msg_call *call,
+                             struct directory_changes_results *out)
+{
+	struct directory_object *directory = object;
+	int position;
+
+	if (directory->from.root != files.tree.top)
+		return STATUS_NOT_PERMITTED;
+	position = server_give(server_call_of(call), files.changes, CAP_RIGHT_READ | CAP_RIGHT_COPY,
+	                       false);
+	if (position < 0)
+		return STATUS_NO_BUFFERS;
+	out->memory_index = (uint16_t)position;
+	return STATUS_OK;
+}
+
 static int directory_lock_owner(void *object, struct msg_call *call,
                                 struct directory_lock_owner_results *out)
 {
@@ -733,4 +778,5 @@ const struct directory_ops directory_ops = {
         .make_watcher = directory_make_watcher,
         .watch = directory_watch,
         .link_file = directory_link_file,
+        .changes = directory_changes,
 };

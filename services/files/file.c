@@ -95,6 +95,7 @@ static int file_get_stat(void *object, struct msg_call *call, struct file_stat_r
 
 	(void)call;
 	inode_stat(file->inode, &out->stat);
+	inode_remember(&files.tree, file->inode, &out->stat);
 	return STATUS_OK;
 }
 

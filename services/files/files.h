@@ -35,6 +35,7 @@ struct files {
 	uint32_t session;                 /* that the call being handled belongs to */
 	cap_t boot;                       /* the archive's MemoryObject */
 	cap_t code;                       /* CodeMaker */
+	cap_t changes;                    /* the MemoryObject of tree.changes */
 	struct mount mounts[VOLUMES_MAX]; /* by number - 1; without path: nothing */
 	const uint8_t *archive;
 	uint64_t archive_size;

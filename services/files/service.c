@@ -194,6 +194,24 @@ static void make_handles(void)
 	files.handles.most = most;
 }
 
+/* The counters that clients see: version 0 means that nothing is to be remembered, so they begin
+ * at 1. */
+static void make_changes(void)
+{
+	const uint64_t size = CHANGES_COUNTERS * sizeof(uint64_t);
+	void *memory;
+	int result = cap_memory_create_committed(size, &files.changes);
+
+	if (!result)
+		result = cap_memory_map(files.changes, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
+		                        &memory);
+	if (result)
+		log_fatal_error(result, "cannot make the counters of changes");
+	files.tree.changes = memory;
+	for (uint32_t i = 0; i < CHANGES_COUNTERS; i++)
+		files.tree.changes[i] = 1;
+}
+
 int main(int argc, char **argv)
 {
 	static struct server server;
@@ -218,6 +236,7 @@ int main(int argc, char **argv)
 	session_start(&files.sessions, account);
 	load();
 	mount_volumes(argv + 1);
+	make_changes();
 	watching_start();
 	locking_start(&files.tree.locks, &files.tree.slab);
 	result = server_run(&server);

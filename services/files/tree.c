@@ -27,6 +27,54 @@ static size_t name_size(uint32_t length)
 	return sizeof(struct name) + length;
 }
 
+/* ---- Counters ---- */
+
+static uint16_t counter_of(const struct inode *inode)
+{
+	return (uint16_t)(CHANGES_MOVED + 1 + inode->number % (CHANGES_COUNTERS - 1));
+}
+
+static void count_up(struct tree *tree, uint32_t counter)
+{
+	if (tree->changes)
+		__atomic_store_n(&tree->changes[counter], tree->changes[counter] + 1,
+		                 __ATOMIC_RELEASE);
+}
+
+void inode_changed(struct tree *tree, const struct inode *inode)
+{
+	count_up(tree, counter_of(inode));
+}
+
+uint64_t inode_version(const struct tree *tree, const struct inode *inode, uint16_t *counter)
+{
+	*counter = counter_of(inode);
+	return tree->changes ? tree->changes[*counter] : 0;
+}
+
+void inode_remember(const struct tree *tree, const struct inode *inode, struct file_stat *out)
+{
+	if (inode_is_mount(inode))
+		return;
+	out->version = inode_version(tree, inode, &out->counter);
+	if (!inode_has_data(inode))
+		return;
+	/* Who has it open may load and store without the service, which does not look unless one
+	 * has. */
+	out->open = inode->held;
+	out->changed_ns = inode->data.changed;
+	out->loaded_ns = inode->data.loaded;
+	out->pages = inode->data.pages;
+}
+
+/* A name leads to the inode from now on, or does not any more. */
+static void name_changed(struct tree *tree, const struct inode *inode)
+{
+	inode_changed(tree, inode);
+	if (inode->type == FILE_TYPE_DIRECTORY || inode->type == FILE_TYPE_SYMLINK)
+		count_up(tree, CHANGES_MOVED);
+}
+
 /* ---- Inodes ---- */
 
 static struct inode *inode_create(struct tree *tree, uint16_t type, uint32_t mode)
@@ -132,12 +180,14 @@ void inode_set_times(struct tree *tree, struct inode *inode, int64_t access_ns, 
 	if (modify_ns != INT64_MIN)
 		inode->modify_ns = modify_ns;
 	inode->change_ns = tree->now_ns;
+	inode_changed(tree, inode);
 }
 
 void inode_set_mode(struct tree *tree, struct inode *inode, uint32_t mode)
 {
 	inode->mode = mode & 07777;
 	inode->change_ns = tree->now_ns;
+	inode_changed(tree, inode);
 }
 
 #define MODE_SET_USER  04000u
@@ -153,11 +203,13 @@ void inode_set_owner(struct tree *tree, struct inode *inode, uint32_t user, uint
 	if (inode->type == FILE_TYPE_REGULAR && inode->mode & MODE_EXECUTE)
 		inode->mode &= (uint16_t) ~(MODE_SET_USER | MODE_SET_GROUP);
 	inode->change_ns = tree->now_ns;
+	inode_changed(tree, inode);
 }
 
 static void touched(struct tree *tree, struct inode *inode)
 {
 	inode->modify_ns = inode->change_ns = tree->now_ns;
+	inode_changed(tree, inode);
 }
 
 /* ---- Names ---- */
@@ -220,6 +272,7 @@ static void name_enter(struct tree *tree, struct name *name, struct inode *direc
 		inode->links++;     /* its "." */
 		directory->links++; /* its ".." */
 	}
+	name_changed(tree, inode);
 	touched(tree, directory);
 }
 
@@ -249,6 +302,7 @@ static void name_leave(struct tree *tree, struct name *name)
 		directory->links--;
 	}
 	inode->change_ns = tree->now_ns;
+	name_changed(tree, inode);
 	touched(tree, directory);
 	slab_put(tree->slab, name, name_size(name->length));
 }
@@ -478,6 +532,7 @@ static void name_lead(struct tree *tree, struct name *name, struct inode *inode)
 {
 	name->inode = inode;
 	inode->change_ns = tree->now_ns;
+	name_changed(tree, inode);
 	touched(tree, name->parent);
 	if (inode->type != FILE_TYPE_DIRECTORY)
 		return;
@@ -486,6 +541,7 @@ static void name_lead(struct tree *tree, struct name *name, struct inode *inode)
 		struct inode *before = inode->directory.parent;
 
 		before->links--;
+		inode_changed(tree, before);
 		name->parent->links++;
 		inode_hold(name->parent);
 		inode->directory.parent = name->parent;
@@ -514,8 +570,10 @@ uint32_t tree_read(struct tree *tree, struct inode *file, uint64_t offset, void 
 {
 	/* Only the first read after a change moves the access time, so that reading does not
 	 * write. */
-	if (file->access_ns <= file->modify_ns)
+	if (file->access_ns <= file->modify_ns) {
 		file->access_ns = tree->now_ns;
+		inode_changed(tree, file);
+	}
 	return data_read(&file->data, offset, buffer, length);
 }
 

@@ -101,6 +101,8 @@ struct tree {
 	uint64_t inodes;
 	uint64_t next_number;
 	int64_t now_ns; /* set by the caller before each operation */
+	/* CHANGES_COUNTERS that clients see; NULL: nothing is to be remembered. */
+	uint64_t *changes;
 	struct name *buckets[TREE_BUCKETS];
 };
 
@@ -115,6 +117,12 @@ void inode_drop(struct tree *tree, struct inode *inode);
 /* Takes note of what clients stored by themselves. */
 void inode_refresh(struct inode *inode);
 void inode_stat(struct inode *inode, struct file_stat *out);
+/* What clients were told of the inode may not be so any more. */
+void inode_changed(struct tree *tree, const struct inode *inode);
+/* Its counter, and what that says now: 0 when there are none. */
+uint64_t inode_version(const struct tree *tree, const struct inode *inode, uint16_t *counter);
+/* Says in what inode_stat gave, with nothing changed since, how long it is so. */
+void inode_remember(const struct tree *tree, const struct inode *inode, struct file_stat *out);
 /* INT64_MIN leaves a time as it is. */
 void inode_set_times(struct tree *tree, struct inode *inode, int64_t access_ns, int64_t modify_ns);
 void inode_set_mode(struct tree *tree, struct inode *inode, uint32_t mode);

@@ -30,6 +30,7 @@ POSIX_TESTS = \
 	tests/guest/posix_processes \
 	tests/guest/posix_ptys \
 	tests/guest/posix_queued \
+	tests/guest/posix_remembered \
 	tests/guest/posix_remap \
 	tests/guest/posix_resident \
 	tests/guest/posix_signals \

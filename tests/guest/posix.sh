@@ -50,6 +50,7 @@ for name in \
 	processes \
 	ptys \
 	queued \
+	remembered \
 	remap \
 	resident \
 	signals \

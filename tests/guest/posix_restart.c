@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -198,6 +199,21 @@ static int look(int fd)
 	return fd == -1 && stat("/etc/manifest", &st) == 0 ? 0 : 1;
 }
 
+/* So that the library knows its attributes, by its path and by its descriptor. */
+static bool told_of_mark(int fd)
+{
+	DIR *directory = opendir("/tmp");
+	const struct dirent *entry;
+	struct stat st;
+	bool found = false;
+
+	while (directory && (entry = readdir(directory)))
+		found = found || strcmp(entry->d_name, "mark") == 0;
+	for (int i = 0; i < 20; i++)
+		found = found && fstat(fd, &st) == 0;
+	return found && lstat("/tmp/mark", &st) == 0;
+}
+
 static void files(void)
 {
 	enum { CALLERS = 8 };
@@ -208,7 +224,9 @@ static void files(void)
 	char byte;
 
 	ok(fd >= 0 && write(fd, "x", 1) == 1, "a file is written");
+	ok(told_of_mark(fd), "its directory is listed");
 	end_service("files-process");
+	fails(lstat("/tmp/mark", &st), ENOENT, "what was told of it is forgotten");
 	/* These arrive before init has opened the program's session with the new process. */
 	for (int i = 0; i < CALLERS; i++)
 		callers[i] = start_sleeper(look, -1);

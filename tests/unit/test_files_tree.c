@@ -344,6 +344,66 @@ static void test_exchange_loses_a_name_or_a_link(void **state)
 	assert_int_equal(at("/a")->links, 2);
 }
 
+/* The counter of what the path leads to went up since the version was told. */
+static bool counted(uint64_t *told, const char *path)
+{
+	uint64_t before = *told;
+	uint16_t counter;
+
+	*told = inode_version(&tree, at(path), &counter);
+	return *told > before;
+}
+
+static void test_changes_are_counted(void **state)
+{
+	static uint64_t changes[CHANGES_COUNTERS];
+	uint64_t directory = 0, file = 0, moved;
+	struct file_stat stat = {.version = 0};
+	uint32_t written;
+
+	(void)state;
+	assert_int_equal(make_directory("/d"), STATUS_OK);
+	assert_int_equal(make_file("/d/f"), STATUS_OK);
+	inode_remember(&tree, at("/d/f"), &stat);
+	assert_int_equal(stat.version, 0); /* nobody could see that it has changed */
+	changes[CHANGES_MOVED] = 1;
+	tree.changes = changes;
+	assert_false(counted(&directory, "/d"));
+	assert_int_equal(make_file("/d/g"), STATUS_OK);
+	assert_true(counted(&directory, "/d"));
+	assert_false(counted(&file, "/d/f"));
+	inode_set_mode(&tree, at("/d/f"), 0600);
+	assert_true(counted(&file, "/d/f"));
+	inode_set_owner(&tree, at("/d/f"), 1, 1);
+	assert_true(counted(&file, "/d/f"));
+	inode_set_times(&tree, at("/d/f"), 1, 2);
+	assert_true(counted(&file, "/d/f"));
+	assert_int_equal(tree_write(&tree, at("/d/f"), false, 0, "x", 1, &written), STATUS_OK);
+	assert_true(counted(&file, "/d/f"));
+	tree_read(&tree, at("/d/f"), 0, &written, 1);
+	assert_true(counted(&file, "/d/f"));
+	assert_int_equal(tree_truncate(&tree, at("/d/f"), 0), STATUS_OK);
+	assert_true(counted(&file, "/d/f"));
+	assert_int_equal(exchange_paths("/d/f", "/d/g"), STATUS_OK);
+	assert_true(counted(&file, "/d/g"));
+	assert_true(counted(&directory, "/d"));
+	inode_stat(at("/d/g"), &stat);
+	inode_remember(&tree, at("/d/g"), &stat);
+	assert_int_equal(stat.version, file);
+	assert_false(stat.open);
+	/* Names of files lead no path elsewhere, those of directories and links may. */
+	assert_int_equal(changes[CHANGES_MOVED], 1);
+	moved = 1;
+	assert_int_equal(make_directory("/d/e"), STATUS_OK);
+	assert_true(changes[CHANGES_MOVED] > moved);
+	moved = changes[CHANGES_MOVED];
+	assert_int_equal(exchange_paths("/d/f", "/d/e"), STATUS_OK);
+	assert_true(changes[CHANGES_MOVED] > moved);
+	moved = changes[CHANGES_MOVED];
+	assert_int_equal(remove_path("/d/f", true), STATUS_OK);
+	assert_true(changes[CHANGES_MOVED] > moved);
+}
+
 static void test_rename(void **state)
 {
 	(void)state;
@@ -763,6 +823,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_links, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_exchange_loses_a_name_or_a_link, setup,
 	                                        teardown),
+	        cmocka_unit_test_setup_teardown(test_changes_are_counted, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_rename, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_listing_survives_changes, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_handles, setup, teardown),

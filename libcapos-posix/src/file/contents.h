@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include <capos/abi.h>
+#include <capos/schema/service.h>
 
 #include "core/core.h"
 
@@ -22,7 +23,8 @@ struct contents {
 	cap_t object; /* MemoryObject; CAP_NULL: not known */
 	bool asked;   /* for the object, in vain perhaps */
 	struct window window;
-	bool marked; /* the last load or store found that somebody watches */
+	struct file_stat stat; /* what the service said last */
+	bool marked;           /* the last load or store found that somebody watches */
 };
 
 /* It is going to be read in memory, of which the service does not learn: its access time shows

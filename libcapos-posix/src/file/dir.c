@@ -14,9 +14,12 @@
 
 #include "core/core.h"
 #include "file/file.h"
+#include "file/remembered.h"
 
 /* A listing's message is somewhat larger than the same entries as getdents64 has them. */
 #define LIST_MARGIN 1024u
+/* With attributes, for names of usual length. */
+#define LIST_TIMES 6u
 
 static cap_t object_of(const struct file *f)
 {
@@ -100,17 +103,21 @@ static ssize_t put_entry(const struct directory_entry *entry, uint8_t *to, size_
 
 static ssize_t directory_getdents(struct file *f, void *buffer, size_t size)
 {
-	const struct directory_list_params params = {.position = (uint64_t)*file_offset(f)};
+	const struct directory_list_params params = {.position = (uint64_t)*file_offset(f),
+	                                             .attributes = remembered_wants(object_of(f))};
+	const size_t room = (params.attributes ? LIST_TIMES * size : size) + LIST_MARGIN;
 	struct directory_list_results results;
 	struct capos_call call = FILES_CALL();
 	size_t done = 0;
 	int result;
 
-	if (size + LIST_MARGIN < call.size)
-		call.size = (uint32_t)((size + LIST_MARGIN) & ~7u);
+	if (size < call.size && room < call.size)
+		call.size = (uint32_t)(room & ~7u);
 	result = directory_list(object_of(f), &params, &results, &call);
 	if (result)
 		return errno_of(result);
+	if (params.attributes)
+		remembered_listed(object_of(f), params.position == 0, &results);
 	for (uint32_t i = 0; i < results.entries.count; i++) {
 		struct directory_entry entry;
 		ssize_t length;

@@ -15,6 +15,7 @@
 #include "core/core.h"
 #include "file/contents.h"
 #include "file/file.h"
+#include "file/remembered.h"
 #include "signal/signal.h"
 
 _Alignas(8) uint8_t files_message[CAPOS_MESSAGE_MAX];
@@ -191,11 +192,14 @@ static off_t regular_seek(struct file *f, off_t offset, int whence)
 
 static int regular_stat(struct file *f, struct stat *st)
 {
-	struct file_stat stat;
-	int result = get_stat(f, &stat);
+	struct contents *c = contents_of(f);
+	int result = 0;
 
+	if ((f->flags & O_ACCMODE) == O_WRONLY ||
+	    !remembered_open_stat(&c->stat, c->file, c->object))
+		result = get_stat(f, &c->stat);
 	if (!result)
-		stat_from(&stat, st);
+		stat_from(&c->stat, st);
 	return result;
 }
 
@@ -352,6 +356,7 @@ int file_open_again(const struct file *f, int flags, struct file **out)
 		return -EACCES;
 	again = *contents_of(f);
 	again.object = CAP_NULL;
+	again.stat = (struct file_stat){.version = 0};
 	again.window = (struct window){0};
 	again.asked = false;
 	result = errno_of(cap_copy(object_of(f), CAP_RIGHTS_ALL, &again.file));

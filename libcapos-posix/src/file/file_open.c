@@ -17,6 +17,7 @@
 #include "file/contents.h"
 #include "file/file.h"
 #include "file/made.h"
+#include "file/remembered.h"
 #include "signal/signal.h"
 
 /* Of memfd_create: NAME_MAX without the "memfd:" that Linux puts in front. */
@@ -54,7 +55,8 @@ static int open_regular(const struct directory_open_results *results, const stru
 {
 	/* A volume has no objects to give. */
 	struct contents contents = {.file = call->caps[0],
-	                            .asked = flags & O_PATH || results->stat.volume};
+	                            .asked = flags & O_PATH || results->stat.volume,
+	                            .stat = results->stat};
 
 	/* The File is the first that comes, its contents the second. */
 	if (results->file_index != 0 || call->ncaps > 1 + (results->has_contents ? 1u : 0u))
@@ -107,6 +109,8 @@ static int open_from(struct path_walk w, int flags, unsigned mode, struct file *
 	struct directory_open_params params = {.flags = server_flags(flags),
 	                                       .mode = path_umask(mode)};
 	struct directory_open_results results;
+	const struct msg_text path = w.path;
+	const cap_t base = w.base;
 	struct capos_call call;
 	int result;
 
@@ -119,6 +123,8 @@ static int open_from(struct path_walk w, int flags, unsigned mode, struct file *
 		return result;
 	if (!call.ncaps)
 		return -EIO;
+	if (results.stat.type == FILE_TYPE_DIRECTORY && !w.hops)
+		remembered_opened(call.caps[0], base, &path, &results);
 	if (results.stat.type == FILE_TYPE_SOCKET && !(flags & O_PATH)) {
 		for (uint32_t i = 0; i < call.ncaps; i++)
 			cap_release(call.caps[i]);

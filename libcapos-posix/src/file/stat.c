@@ -12,6 +12,7 @@
 
 #include "core/core.h"
 #include "file/file.h"
+#include "file/remembered.h"
 
 #define STATX_RESERVED 0x80000000l /* of the mask; not in musl's header */
 
@@ -53,6 +54,10 @@ int path_stat(cap_t base, const char *path, bool follow, struct stat *st)
 	struct path_walk w;
 	int result;
 
+	if (remembered_stat(base, path, follow, &results.stat)) {
+		stat_from(&results.stat, st);
+		return 0;
+	}
 	path_start_at(&w, base, path);
 	do {
 		struct capos_call call = FILES_CALL();

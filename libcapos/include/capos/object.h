@@ -67,6 +67,12 @@ int cap_memory_discard(uint64_t address, uint64_t size);
 /* Memory for the range, so that storing there does not fail for lack of it (prepare). */
 int cap_memory_prepare(cap_t memory, uint64_t offset, uint64_t length);
 
+struct cap_memory_status {
+	uint64_t size, pages, changed_ns, loaded_ns; /* as MemoryObject.status has them */
+};
+/* One entry of the kernel.  CAP_EGONE: the witness's object is gone, or served in another era. */
+int cap_memory_status(cap_t memory, cap_t witness, uint64_t era, struct cap_memory_status *out);
+
 /* Bytes copied between a MemoryObject and the caller's memory (CAP_OP_LOAD, CAP_OP_STORE). */
 struct cap_copied {
 	uint64_t length; /* may be less than asked for */
