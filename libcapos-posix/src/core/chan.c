@@ -4,6 +4,8 @@
  * of the queue is free, when nothing is left or before sleeping, so that reading in small pieces
  * does not wake it for each.
  */
+#include <errno.h>
+
 #include "core/chan.h"
 #include "core/family.h"
 #include "core/lock.h"
@@ -98,12 +100,14 @@ void chan_look(struct chan *c)
 	channel->send.local = atomic_load(&channel->shared->send.tail);
 }
 
-void chan_begin(struct chan *c)
+int chan_begin(struct chan *c)
 {
 	if (!c->common)
-		return;
-	shared_lock(&c->channel.shared->client_lock);
+		return 0;
+	if (shared_lock(&c->channel.shared->client_lock) < 0)
+		return -EINTR;
 	chan_look(c);
+	return 0;
 }
 
 void chan_end(struct chan *c)
@@ -189,7 +193,8 @@ void chan_resend(struct chan *to, struct chan *from)
 	if (atomic_exchange(&from->channel.shared->client_moved, 1))
 		return; /* another process of the family did it */
 	chan_look(from);
-	chan_begin(to);
+	if (chan_begin(to))
+		return;
 	queue_resend(&to->channel.send, &from->channel.send);
 	chan_put(to);
 	chan_end(to);
@@ -256,9 +261,10 @@ ssize_t chan_copy_in(struct queue *q, uint32_t offset, const struct iovec *iov, 
 
 ssize_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, bool peek)
 {
-	ssize_t done;
+	ssize_t done = chan_begin(c);
 
-	chan_begin(c);
+	if (done)
+		return done;
 	done = chan_copy_out(&c->channel.receive, 0, iov, n, skip);
 	if (done > 0 && !peek) {
 		queue_advance(&c->channel.receive, (uint32_t)done);
@@ -270,9 +276,10 @@ ssize_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, b
 
 ssize_t chan_write(struct chan *c, const struct iovec *iov, int n, size_t skip)
 {
-	ssize_t done;
+	ssize_t done = chan_begin(c);
 
-	chan_begin(c);
+	if (done)
+		return done;
 	done = chan_copy_in(&c->channel.send, 0, iov, n, skip);
 	if (done > 0) {
 		queue_advance(&c->channel.send, (uint32_t)done);

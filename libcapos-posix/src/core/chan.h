@@ -58,8 +58,8 @@ static inline bool chan_broken(const struct chan *c)
 	return chan_gone(c) || c->channel.receive.broken || c->channel.send.broken;
 }
 
-/* Bytes moved, 0 when there are none or no space, or -EFAULT.  skip: bytes of iov that are done
- * already. */
+/* Bytes moved, 0 when there are none or no space, -EFAULT, or -EINTR.  skip: bytes of iov that are
+ * done already. */
 ssize_t chan_read(struct chan *c, const struct iovec *iov, int n, size_t skip, bool peek);
 ssize_t chan_write(struct chan *c, const struct iovec *iov, int n, size_t skip);
 /* Between a queue of a channel and the program's vector, from `offset` on behind what the queue has
@@ -70,9 +70,9 @@ ssize_t chan_copy_in(struct queue *q, uint32_t offset, const struct iovec *iov, 
 /*
  * Around queue operations of one's own.  A channel that is common to processes made by fork is
  * theirs one at a time, and its queues' own indices are read back from the shared memory; for
- * others both are nothing.
+ * others both are nothing.  begin: 0, or -EINTR (as shared_lock), then there is no end.
  */
-void chan_begin(struct chan *c);
+__attribute__((warn_unused_result)) int chan_begin(struct chan *c);
 void chan_end(struct chan *c);
 /* Before merely looking at how much there is. */
 void chan_look(struct chan *c);

@@ -10,6 +10,7 @@
 
 #include "core/description.h"
 #include "core/fd.h"
+#include "core/pages.h"
 
 /* What F_SETFL may change; the rest of the flags stays as open() set it. */
 #define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
@@ -31,7 +32,7 @@ int description_share(struct file *f)
 
 	if (shared->at)
 		return 0;
-	result = errno_of(cap_memory_create(CAPOS_PAGE_SIZE, &shared->memory));
+	result = errno_of(pages_create_common(CAPOS_PAGE_SIZE, &shared->memory));
 	if (result)
 		return result;
 	result = description_restore(shared);

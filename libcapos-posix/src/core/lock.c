@@ -3,9 +3,17 @@
  * Robust locks in shared memory.  A word is among those that the thread has registered in its ring
  * from before it first tries to take it until after it has given it up and woken the next one.
  */
+#include <errno.h>
+
 #include <capos/cap.h>
 
 #include "core/lock.h"
+#include "core/threads.h"
+#include "core/wait.h"
+
+/* What an honest holder does takes less.  Signals are left pending for so long: a call that finds
+ * the lock taken for a moment is not one that waits. */
+#define PATIENCE_NS 100000000ull
 
 static uint64_t *registered(const void *word)
 {
@@ -20,20 +28,39 @@ static uint64_t *registered(const void *word)
 	return place;
 }
 
-static void sleep_on(_Atomic uint32_t *word, uint32_t seen)
+/* Until op is done or the time has come; signals that came are put back. */
+static void await_patiently(struct cap_op *op, uint64_t until)
+{
+	struct capos_ring *ring = cap_ring();
+	uint64_t signals = 0, now;
+
+	while (!op->done && (now = cap_now()) < until && cap_await(op, until - now) == CAP_EINTR)
+		signals |= __atomic_exchange_n(&ring->upcall_bits, 0, __ATOMIC_ACQ_REL);
+	if (signals)
+		__atomic_fetch_or(&ring->upcall_bits, signals, __ATOMIC_ACQ_REL);
+}
+
+/* 0, when it is worth looking again, or -EINTR. */
+static int sleep_on(_Atomic uint32_t *word, uint32_t seen, uint64_t patient_until)
 {
 	struct capos_sqe sqe = {.op = CAP_OP_FUTEX_WAIT, .send_addr = (uintptr_t)word, .arg = seen};
 	struct cap_op op = {0};
+	bool left;
 
-	if (!cap_submit(&sqe, &op))
-		cap_await_uninterruptible(&op);
-	else /* too much in flight: make room */
+	if (cap_submit(&sqe, &op)) { /* too much in flight: make room */
 		cap_poll(false, 0);
+		return 0;
+	}
+	left = library_leave();
+	await_patiently(&op, patient_until);
+	library_return(left);
+	return op.done || wait_for_op(&op, UINT64_MAX) != -EINTR ? 0 : -EINTR;
 }
 
-bool shared_lock(_Atomic uint32_t *word)
+int shared_lock(_Atomic uint32_t *word)
 {
 	uint32_t mine = (uint32_t)cap_ring()->thread_id & CAPOS_LOCK_OWNER, seen = 0;
+	uint64_t patient_until = 0;
 
 	*registered(NULL) = (uintptr_t)word;
 	atomic_signal_fence(memory_order_seq_cst);
@@ -42,13 +69,18 @@ bool shared_lock(_Atomic uint32_t *word)
 
 		if (!(seen & CAPOS_LOCK_OWNER))
 			continue; /* its holder has ended: it is taken as it is now */
-		if (seen == waited || atomic_compare_exchange_strong(word, &seen, waited))
-			sleep_on(word, waited);
+		if (!patient_until)
+			patient_until = cap_now() + PATIENCE_NS;
+		if ((seen == waited || atomic_compare_exchange_strong(word, &seen, waited)) &&
+		    sleep_on(word, waited, patient_until)) {
+			*registered(word) = 0;
+			return -EINTR;
+		}
 		/* Others may wait besides this one. */
 		mine |= CAPOS_LOCK_WAITED;
 		seen = 0;
 	}
-	return seen & CAPOS_LOCK_DIED;
+	return seen & CAPOS_LOCK_DIED ? SHARED_LOCK_DIED : 0;
 }
 
 void shared_unlock(_Atomic uint32_t *word)

@@ -28,9 +28,24 @@ void pages_unmap(void *pages, size_t size)
 	cap_memory_unmap(pages, size);
 }
 
+int pages_create_common(size_t size, cap_t *memory)
+{
+	struct capos_sqe release = {.op = CAP_OP_RELEASE};
+	cap_t all;
+	int result = cap_memory_create(PAGES_SIZE(size), &all);
+
+	if (result)
+		return result;
+	result = cap_copy(all, CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_CALL | CAP_RIGHT_COPY,
+	                  memory);
+	release.cap = all; /* with the next call: it costs none of its own */
+	(void)cap_submit_quiet(&release);
+	return result;
+}
+
 int pages_share(size_t size, cap_t *memory, void **address)
 {
-	int result = *memory ? CAP_OK : cap_memory_create(PAGES_SIZE(size), memory);
+	int result = *memory ? CAP_OK : pages_create_common(size, memory);
 
 	if (result)
 		return errno_of(result);

@@ -15,6 +15,10 @@
 void *pages_map(size_t size); /* NULL: no memory */
 void pages_unmap(void *pages, size_t size);
 
+/* Memory that processes will have in common: without the right to take pages of it away, by which
+ * one of them would end the others.  CAP_OK or enum cap_error. */
+int pages_create_common(size_t size, cap_t *memory);
+
 /* Maps memory that fork does not copy: that of *memory, or new, zeroed, when it is CAP_NULL.  0 or
  * -errno, then a *memory that was given is released. */
 int pages_share(size_t size, cap_t *memory, void **address);

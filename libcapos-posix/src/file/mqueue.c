@@ -28,15 +28,17 @@ static struct mqueue_slot *slot_at(const struct message_queue *q, uint32_t i)
 }
 
 /* A holder that ended may have changed a slot and not the count. */
-void mqueue_lock(const struct message_queue *q)
+int mqueue_lock(const struct message_queue *q)
 {
+	int result = shared_lock(&q->shared->lock);
 	uint32_t n = 0;
 
-	if (!shared_lock(&q->shared->lock))
-		return;
+	if (result != SHARED_LOCK_DIED)
+		return result;
 	for (uint32_t i = 0; i < q->messages; i++)
 		n += slot_at(q, i)->order != 0;
 	atomic_store(&q->shared->count, n);
+	return 0;
 }
 
 void mqueue_unlock(const struct message_queue *q, bool has_changed)
@@ -108,7 +110,8 @@ static void forget_own_notice(const struct message_queue *q)
 	struct mqueue_notice *n = &q->shared->notice;
 	bool own;
 
-	mqueue_lock(q);
+	if (mqueue_lock(q))
+		return; /* with the description's end it counts no more */
 	own = n->pid == (int32_t)process_id();
 	if (own) {
 		mqueue_withdrawn(n);
@@ -131,9 +134,10 @@ static ssize_t try_send(void *context)
 	struct moving *m = context;
 	struct message_queue *q = m->queue;
 	struct mqueue_slot *slot;
-	ssize_t result = 0;
+	ssize_t result = mqueue_lock(q);
 
-	mqueue_lock(q);
+	if (result)
+		return result;
 	slot = free_slot(q);
 	if (!slot) {
 		atomic_store(&q->shared->wants, 1);
@@ -160,17 +164,19 @@ static ssize_t try_receive(void *context)
 	const struct message_queue *q = m->queue;
 	const struct mqueue_slot *found;
 	struct mqueue_slot *slot;
-	ssize_t result;
+	ssize_t result = mqueue_lock(q);
 
-	mqueue_lock(q);
+	if (result)
+		return result;
 	slot = first(q);
 	found = slot;
 	if (!found) {
 		atomic_store(&q->shared->wants, 1);
 		result = WAIT_NOTHING;
 	} else {
-		uint32_t length = found->length <= q->bytes ? found->length : q->bytes;
+		uint32_t length = *(const volatile uint32_t *)&found->length;
 
+		length = length < q->bytes ? length : q->bytes;
 		m->priority = found->priority;
 		result = user_write(m->buffer, found->bytes, length) ? -EFAULT : (ssize_t)length;
 		slot->order = 0;
@@ -332,13 +338,17 @@ long sys_mq_notify(long fd, long event)
 	result = find(fd, -1, &f);
 	if (result)
 		return result;
+	file_get(f);
 	if (!event) {
 		forget_own_notice(mqueue_of(f));
-		return 0;
+	} else {
+		result = mqueue_lock(mqueue_of(f));
+		if (!result) {
+			result = mqueue_register(mqueue_of(f), &e);
+			mqueue_unlock(mqueue_of(f), false);
+		}
 	}
-	mqueue_lock(mqueue_of(f));
-	result = mqueue_register(mqueue_of(f), &e);
-	mqueue_unlock(mqueue_of(f), false);
+	file_put(f);
 	return result;
 }
 

@@ -81,7 +81,8 @@ void mqueue_drop(struct message_queue *q);
 
 /* Of an open queue: NULL: it is none. */
 struct message_queue *mqueue_of(const struct file *f);
-void mqueue_lock(const struct message_queue *q);
+/* 0 or -EINTR. */
+int mqueue_lock(const struct message_queue *q);
 /* has_changed: those who wait for the queue look again. */
 void mqueue_unlock(const struct message_queue *q, bool has_changed);
 /* Registers this process, with the queue locked: 0 or -EBUSY. */

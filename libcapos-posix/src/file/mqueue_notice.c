@@ -41,7 +41,8 @@ static bool is_registered(const struct notice *notice)
 	const struct mqueue_notice *n = &q->shared->notice;
 	bool registered;
 
-	mqueue_lock(q);
+	if (mqueue_lock(q))
+		return true; /* a signal came first */
 	registered = n->pid && n->word == notice->word && n->number == notice->number;
 	if (registered)
 		atomic_store(&q->shared->wants, 1);
@@ -81,7 +82,10 @@ static void unregister(const struct notice *notice)
 	const struct message_queue *q = mqueue_of(notice->queue);
 	struct mqueue_notice *n = &q->shared->notice;
 
-	mqueue_lock(q);
+	if (mqueue_lock(q)) {
+		file_put(notice->queue);
+		return; /* with the description's end it counts no more */
+	}
 	if (n->pid == (int32_t)process_id() && n->word == notice->word &&
 	    n->number == notice->number)
 		n->pid = 0;
@@ -158,13 +162,18 @@ static int ask(struct file *queue, struct file **out)
 	if (result)
 		return result;
 	notice = (*out)->data;
-	mqueue_lock(q);
-	result = mqueue_register(q, &event);
-	notice->word = q->held.word;
-	notice->number = q->shared->notice.number;
-	mqueue_unlock(q, false);
+	file_get(queue);
+	result = mqueue_lock(q);
+	if (!result) {
+		result = mqueue_register(q, &event);
+		notice->word = q->held.word;
+		notice->number = q->shared->notice.number;
+		mqueue_unlock(q, false);
+	}
 	if (!result)
-		notice->queue = queue, file_get(queue);
+		notice->queue = queue;
+	else
+		file_put(queue);
 	enlist(notice);
 	if (result)
 		file_put(*out);

@@ -127,7 +127,10 @@ static int describe(struct file *file, size_t size, int flags, struct file **out
 		return result;
 	}
 	cap_release(q->held.ends[1]);
-	shared_lock(&q->shared->lock);
+	if (mqueue_lock(q)) {
+		mqueue_drop(q);
+		return -EINTR;
+	}
 	q->place = find_place(q->shared, q->held.word);
 	shared_unlock(&q->shared->lock);
 	*out = file_create(&mqueue_ops, flags & (O_ACCMODE | O_NONBLOCK), q);

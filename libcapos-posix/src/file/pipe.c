@@ -24,11 +24,21 @@
 
 static struct pipe *pipes; /* all, to find the one of an end after exec */
 
-static uint32_t filled(const struct pipe_shared *p)
+static uint32_t read_once(const uint32_t *index)
 {
-	uint32_t bytes = p->tail - p->head;
+	return *(const volatile uint32_t *)index;
+}
+
+static uint32_t between(uint32_t head, uint32_t tail)
+{
+	uint32_t bytes = tail - head;
 
 	return bytes < PIPE_CAPACITY ? bytes : PIPE_CAPACITY;
+}
+
+static uint32_t filled(const struct pipe_shared *p)
+{
+	return between(read_once(&p->head), read_once(&p->tail));
 }
 
 bool pipe_has(struct pipe_shared *p, enum pipe_side side)
@@ -78,39 +88,51 @@ static uint32_t run_of(uint32_t from, size_t length, uint32_t most)
 	return run < length ? run : (uint32_t)length;
 }
 
+/* Both read the index once: what has the pipe, too, may change it at any time, and a run that was
+ * measured at one place is not to be moved at another, past the end of the data. */
 static ssize_t take(void *context, void *to, size_t length, size_t before)
 {
 	struct pipe_shared *p = context;
+	uint32_t head = read_once(&p->head), most = between(head, read_once(&p->tail));
 	size_t done = 0, left = 0;
 
 	(void)before;
-	while (done < length && filled(p) && !left) {
-		uint32_t run = run_of(p->head, length - done, filled(p));
+	while (done < length && most && !left) {
+		uint32_t run = run_of(head, length - done, most);
 
-		left = posix_user_copy((uint8_t *)to + done, p->data + p->head % PIPE_CAPACITY,
-		                       run);
-		p->head += run - (uint32_t)left;
+		left = posix_user_copy((uint8_t *)to + done, p->data + head % PIPE_CAPACITY, run);
+		head += run - (uint32_t)left;
+		most -= run - (uint32_t)left;
 		done += run - left;
 	}
+	p->head = head;
 	return left && !done ? -EFAULT : (ssize_t)done;
 }
 
 static ssize_t put(void *context, void *from, size_t length, size_t before)
 {
 	struct pipe_shared *p = context;
+	uint32_t tail = read_once(&p->tail), room = room_of(p);
 	size_t done = 0, left = 0;
-	uint32_t room;
 
 	(void)before;
-	while (done < length && !left && (room = room_of(p)) != 0) {
-		uint32_t run = run_of(p->tail, length - done, room);
+	while (done < length && room && !left) {
+		uint32_t run = run_of(tail, length - done, room);
 
-		left = posix_user_copy(p->data + p->tail % PIPE_CAPACITY, (uint8_t *)from + done,
-		                       run);
-		p->tail += run - (uint32_t)left;
+		left = posix_user_copy(p->data + tail % PIPE_CAPACITY, (uint8_t *)from + done, run);
+		tail += run - (uint32_t)left;
+		room -= run - (uint32_t)left;
 		done += run - left;
 	}
+	p->tail = tail;
 	return left && !done ? -EFAULT : (ssize_t)done;
+}
+
+int pipe_lock(struct pipe_shared *p)
+{
+	int result = shared_lock(&p->lock);
+
+	return result < 0 ? result : 0;
 }
 
 void pipe_unlock(struct pipe_shared *p, bool has_changed)
@@ -137,9 +159,10 @@ static ssize_t try_take(void *context)
 {
 	struct transfer *t = context;
 	struct pipe_shared *p = t->pipe;
-	ssize_t result;
+	ssize_t result = pipe_lock(p);
 
-	shared_lock(&p->lock);
+	if (result)
+		return result;
 	result = vector_move(t->iov, t->n, 0, take, p);
 	if (!result && pipe_has(p, PIPE_WRITES)) {
 		atomic_store(&p->wants, 1);
@@ -167,9 +190,10 @@ static ssize_t try_put(void *context)
 {
 	struct transfer *t = context;
 	struct pipe_shared *p = t->pipe;
-	ssize_t result;
+	ssize_t result = pipe_lock(p);
 
-	shared_lock(&p->lock);
+	if (result)
+		return result;
 	if (!pipe_has(p, PIPE_READS)) {
 		result = -EPIPE;
 	} else if (room_of(p) < t->least) {
@@ -221,9 +245,10 @@ static ssize_t pipe_write(struct file *f, const struct iovec *iov, int n)
 static ssize_t look_for_bytes(void *context)
 {
 	struct pipe_shared *p = context;
-	ssize_t result;
+	ssize_t result = pipe_lock(p);
 
-	shared_lock(&p->lock);
+	if (result)
+		return result;
 	result = filled(p);
 	if (!result && pipe_has(p, PIPE_WRITES)) {
 		atomic_store(&p->wants, 1);
@@ -236,9 +261,10 @@ static ssize_t look_for_bytes(void *context)
 static ssize_t look_for_room(void *context)
 {
 	struct pipe_shared *p = context;
-	ssize_t result;
+	ssize_t result = pipe_lock(p);
 
-	shared_lock(&p->lock);
+	if (result)
+		return result;
 	result = room_of(p);
 	if (!pipe_has(p, PIPE_READS)) {
 		result = -EPIPE;
@@ -270,9 +296,10 @@ ssize_t pipe_peek(struct file *f, uint8_t *to, size_t length)
 {
 	struct pipe_shared *p = shared_of(f);
 	uint32_t head;
-	ssize_t done;
+	ssize_t done = pipe_lock(p);
 
-	shared_lock(&p->lock);
+	if (done)
+		return done;
 	head = p->head;
 	done = take(p, to, length, 0);
 	p->head = head;
@@ -283,14 +310,16 @@ ssize_t pipe_peek(struct file *f, uint8_t *to, size_t length)
 bool pipe_give_back(struct file *f, const uint8_t *bytes, size_t length)
 {
 	struct pipe_shared *p = shared_of(f);
+	uint32_t head;
 	bool fits;
 
-	shared_lock(&p->lock);
+	if (pipe_lock(p))
+		return false;
 	fits = length <= PIPE_CAPACITY - filled(p);
-	if (fits)
-		p->head -= (uint32_t)length;
+	head = read_once(&p->head) - (fits ? (uint32_t)length : 0);
 	for (size_t i = 0; fits && i < length; i++)
-		p->data[(p->head + i) % PIPE_CAPACITY] = bytes[i];
+		p->data[(head + i) % PIPE_CAPACITY] = bytes[i];
+	p->head = head;
 	pipe_unlock(p, fits);
 	return fits;
 }
@@ -362,6 +391,7 @@ static long pipe_size(struct file *f, const unsigned *wanted)
 {
 	struct pipe_shared *p = shared_of(f);
 	uint32_t size = PIPE_BUF;
+	long result;
 
 	if (!wanted)
 		return size_of(p);
@@ -371,14 +401,16 @@ static long pipe_size(struct file *f, const unsigned *wanted)
 		return absent(ABSENT_LONG_PIPE);
 	while (size < *wanted)
 		size *= 2;
-	shared_lock(&p->lock);
-	if (filled(p) > size) {
-		pipe_unlock(p, false);
-		return -EBUSY;
+	file_get(f);
+	result = pipe_lock(p);
+	if (!result) {
+		result = filled(p) > size ? -EBUSY : (long)size;
+		if (result > 0)
+			atomic_store(&p->size, size);
+		pipe_unlock(p, true); /* a writer may have room now */
 	}
-	atomic_store(&p->size, size);
-	pipe_unlock(p, true); /* a writer may have room now */
-	return size;
+	file_put(f);
+	return result;
 }
 
 void pipe_settle(struct pipe *p)

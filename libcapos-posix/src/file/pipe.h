@@ -56,6 +56,8 @@ struct pipe_end {
 };
 
 bool pipe_has(struct pipe_shared *p, enum pipe_side side);
+/* 0 or -EINTR. */
+int pipe_lock(struct pipe_shared *p);
 /* Gives the pipe to the others, and wakes those that wait for what was changed. */
 void pipe_unlock(struct pipe_shared *p, bool has_changed);
 

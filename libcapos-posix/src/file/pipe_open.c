@@ -27,7 +27,7 @@ static int create(struct pipe_end ends[PIPE_SIDES])
 
 	if (result)
 		return result;
-	if (!cap_memory_create(sizeof(struct pipe_shared), &memory))
+	if (!pages_create_common(sizeof(struct pipe_shared), &memory))
 		p = pipe_map(memory);
 	for (int side = 0; side < PIPE_SIDES; side++) {
 		if (!p) {
@@ -138,9 +138,10 @@ static int enter(struct pipe_end *end, uint64_t word, unsigned sides, bool may_f
 {
 	struct pipe_shared *p = end->pipe->shared;
 	bool reads, writes;
-	int result = 0;
+	int result = pipe_lock(p);
 
-	shared_lock(&p->lock);
+	if (result)
+		return result;
 	reads = pipe_has(p, PIPE_READS);
 	writes = pipe_has(p, PIPE_WRITES);
 	if (!reads && !writes)

@@ -35,6 +35,13 @@ bool local_is_there(const struct local_end *end)
 	return atomic_load(&end->processes) && ends_held(end->word);
 }
 
+int local_lock(struct local_shared *p)
+{
+	int result = shared_lock(&p->lock);
+
+	return result < 0 ? result : 0;
+}
+
 void local_unlock(struct local_shared *p, bool has_changed)
 {
 	bool wake = has_changed && atomic_exchange(&p->wants, 0);
@@ -130,7 +137,8 @@ static int local_ioctl(struct file *f, unsigned long request, void *argument)
 
 	if (request != FIONREAD && request != OUTPUT_LEFT)
 		return inet_ioctl(request, (long)argument);
-	shared_lock(&s->shared->lock);
+	if (local_lock(s->shared))
+		return -EINTR;
 	bytes = request == FIONREAD ? unread(s) : (int)local_filled(&s->shared->flows[!s->side]);
 	local_unlock(s->shared, false);
 	return user_put(argument, &bytes);
@@ -253,10 +261,9 @@ static int create(cap_t memory[LOCAL_ENDS], struct shared_ends *held)
 
 	if (result)
 		return result;
-	result = cap_memory_create(sizeof(struct local_shared), &memory[0]);
+	result = pages_create_common(sizeof(struct local_shared), &memory[0]);
 	if (!result) {
-		result = cap_copy(memory[0], CAP_RIGHT_READ | CAP_RIGHT_WRITE | CAP_RIGHT_COPY,
-		                  &memory[1]);
+		result = cap_copy(memory[0], CAP_RIGHTS_ALL, &memory[1]);
 		if (result)
 			cap_release(memory[0]);
 	}

@@ -65,6 +65,8 @@ extern const struct socket_ops local_ops;
 
 /* ---- local.c ---- */
 bool local_is_there(const struct local_end *end);
+/* 0 or -EINTR. */
+int local_lock(struct local_shared *p);
 /* Gives the pair to the others, and wakes those that wait for what was changed. */
 void local_unlock(struct local_shared *p, bool has_changed);
 uint32_t local_filled(const struct local_flow *flow);

@@ -124,9 +124,10 @@ static ssize_t attempt_send(void *context)
 	struct local_flow *flow = &p->flows[!s->side];
 	uint8_t *data = p->data[!s->side];
 	bool stream = s->options.type == SOCK_STREAM;
-	ssize_t result;
+	ssize_t result = local_lock(p);
 
-	shared_lock(&p->lock);
+	if (result)
+		return result;
 	result = sending_error(s);
 	if (!result)
 		result = stream ? put_stream(t, flow, data) : put_message(t, flow, data);
@@ -213,9 +214,10 @@ static ssize_t attempt_receive(void *context)
 	struct local_shared *p = s->shared;
 	struct local_flow *flow = &p->flows[s->side];
 	bool stream = s->options.type == SOCK_STREAM, some;
-	ssize_t result;
+	ssize_t result = local_lock(p);
 
-	shared_lock(&p->lock);
+	if (result)
+		return result;
 	some = local_filled(flow) != 0;
 	if (!some)
 		result = nothing(s);

@@ -31,6 +31,13 @@ bool named_is_there(const struct named_shared *p)
 	return atomic_load(&p->processes) && ends_held(p->word);
 }
 
+int named_lock(struct named_shared *p)
+{
+	int result = shared_lock(&p->lock);
+
+	return result < 0 ? result : 0;
+}
+
 void named_unlock(struct named_shared *p, bool has_changed)
 {
 	bool wake = has_changed && atomic_exchange(&p->wants, 0);
@@ -182,7 +189,8 @@ static int named_shutdown(struct file *f, int how)
 	s->read_shut |= how != SHUT_WR;
 	s->write_shut |= how != SHUT_RD;
 	if (s->read_shut && s->own.shared) {
-		shared_lock(&s->own.shared->lock);
+		if (named_lock(s->own.shared))
+			return -EINTR;
 		atomic_store(&s->own.shared->read_shut, 1);
 		named_unlock(s->own.shared, true);
 	}

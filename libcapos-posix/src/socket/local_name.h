@@ -69,6 +69,7 @@ extern const struct socket_ops named_ops;
 /* ---- local_name.c ---- */
 uint32_t named_filled(const struct named_shared *p);
 bool named_is_there(const struct named_shared *p);
+int named_lock(struct named_shared *p); /* 0 or -EINTR */
 void named_unlock(struct named_shared *p, bool has_changed);
 /* The path of an address that the program gave: 0 or -errno. */
 int named_parse(const struct sockaddr *address, unsigned length, struct named_node *out);

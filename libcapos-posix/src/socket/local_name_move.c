@@ -86,9 +86,10 @@ static ssize_t attempt_send(void *context)
 {
 	const struct transfer *t = context;
 	struct named_shared *p = t->to->shared;
-	ssize_t result;
+	ssize_t result = named_lock(p);
 
-	shared_lock(&p->lock);
+	if (result)
+		return result;
 	if (!named_is_there(p))
 		result = -ECONNREFUSED;
 	else if (atomic_load(&p->read_shut))
@@ -171,7 +172,9 @@ static ssize_t attempt_receive(void *context)
 
 	if (!p)
 		return t->socket->read_shut ? 0 : WAIT_NOTHING; /* nothing can come */
-	shared_lock(&p->lock);
+	result = named_lock(p);
+	if (result)
+		return result;
 	some = named_filled(p) != 0;
 	if (some) {
 		result = take_message(t, p);

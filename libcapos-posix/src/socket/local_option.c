@@ -32,7 +32,8 @@ static int local_shutdown(struct file *f, int how)
 
 	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
 		return -EINVAL;
-	shared_lock(&s->shared->lock);
+	if (local_lock(s->shared))
+		return -EINTR;
 	if (how != SHUT_WR)
 		atomic_store(&local_mine(s)->read_shut, 1);
 	if (how != SHUT_RD)

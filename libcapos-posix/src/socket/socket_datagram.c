@@ -60,7 +60,9 @@ static int put_record(struct socket *s, const struct channel_datagram *header,
 
 	if (record > send->capacity)
 		return -EMSGSIZE;
-	chan_begin(&s->chan);
+	result = chan_begin(&s->chan);
+	if (result)
+		return result;
 	if (queue_writable(send) < record)
 		result = send->broken ? -EIO : -EAGAIN;
 	else if (chan_copy_in(send, sizeof(*header), iov, n, 0) != header->length)
@@ -168,7 +170,10 @@ static ssize_t take_record(struct socket *s, struct channel_datagram *header,
 	ssize_t stored = 0;
 	int result;
 
-	chan_begin(&s->chan);
+	*copied = 0;
+	result = chan_begin(&s->chan);
+	if (result)
+		return result;
 	result = channel_take_datagram(receive, header, NULL, 0, true);
 	*copied = result >= 0 && header->length < room ? header->length : room;
 	if (result >= 0 && *copied) {

@@ -117,7 +117,8 @@ static ssize_t discard(struct socket *s, size_t length)
 {
 	uint32_t there;
 
-	chan_begin(&s->chan);
+	if (chan_begin(&s->chan))
+		return -EINTR;
 	there = queue_readable(&s->chan.channel.receive);
 	if (there > length)
 		there = (uint32_t)length;

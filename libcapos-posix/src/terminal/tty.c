@@ -76,7 +76,8 @@ uint32_t tty_readable(struct tty *t)
 		chan_look(&t->chan);
 		return queue_readable(&t->chan.channel.receive);
 	}
-	chan_begin(&t->chan);
+	if (chan_begin(&t->chan))
+		return 0;
 	skip_dropped(t);
 	n = queue_readable(&t->chan.channel.receive) / TERMINAL_PAIR;
 	chan_end(&t->chan);
@@ -126,7 +127,9 @@ static ssize_t attempt_read(void *context)
 		return -EIO;
 	if (status & CHANNEL_EOF)
 		return 0; /* hung up: what was typed before is gone, as on Linux */
-	chan_begin(c);
+	result = chan_begin(c);
+	if (result)
+		return r->done ? (ssize_t)r->done : result;
 	skip_dropped(r->tty);
 	result = take(r);
 	chan_end(c);
