@@ -12,6 +12,7 @@
 /* Bytes of entries that one request asks for. */
 #define LIST_BYTES     32768u
 #define LEVELS_MAX     2048u /* of a directory's path, which has 4095 bytes */
+#define READ_BY_ALL    0444u
 #define MODE_OF_DIR    040000u
 #define MODE_OF_FIFO   010000u
 #define MODE_OF_SOCKET 0140000u
@@ -110,6 +111,34 @@ static int copy_fid(struct volume *v, uint32_t fid, uint32_t *out)
 	return result;
 }
 
+/* The directory that `fid` is, opened as FID_LIST: its own fid stays one that paths start from. */
+static int open_list(struct volume *v, uint32_t fid)
+{
+	uint32_t walked;
+	int result = p9_walk(&v->p9, fid, FID_LIST, NULL, 0, NULL, &walked);
+
+	if (result)
+		return result;
+	result = p9_open(&v->p9, FID_LIST, P9_OPEN_READ | P9_OPEN_DIRECTORY);
+	if (result)
+		p9_clunk(&v->p9, FID_LIST);
+	return result;
+}
+
+/* Whether the host lets it be read, as open has to say.  Its fid is not opened itself: paths start
+ * from it. */
+static int check_readable(struct volume *v, const struct volume_handle *h)
+{
+	int result;
+
+	if ((h->stat.mode & READ_BY_ALL) == READ_BY_ALL)
+		return 0;
+	result = open_list(v, h->fid);
+	if (!result)
+		p9_clunk(&v->p9, FID_LIST);
+	return result;
+}
+
 static int open_directory(struct volume *v, struct volume_handle *h, const struct walk_from *from)
 {
 	int result = walk_keep(&v->walk, &h->fid);
@@ -119,6 +148,8 @@ static int open_directory(struct volume *v, struct volume_handle *h, const struc
 	h->qid = v->walk.qid;
 	h->directory = true;
 	result = volume_get(v, h->fid, &h->stat);
+	if (!result && h->flags & OPEN_READ)
+		result = check_readable(v, h);
 	if (!result && from->contained) {
 		h->root_qid = from->root_qid;
 		result = copy_fid(v, from->root, &h->root_fid);
@@ -280,20 +311,6 @@ int volume_follow(struct volume *v, struct volume_from from, struct msg_text pat
 }
 
 /* ---- Lists ---- */
-
-/* The directory that `fid` is, opened as FID_LIST: its own fid stays one that paths start from. */
-static int open_list(struct volume *v, uint32_t fid)
-{
-	uint32_t walked;
-	int result = p9_walk(&v->p9, fid, FID_LIST, NULL, 0, NULL, &walked);
-
-	if (result)
-		return result;
-	result = p9_open(&v->p9, FID_LIST, P9_OPEN_READ | P9_OPEN_DIRECTORY);
-	if (result)
-		p9_clunk(&v->p9, FID_LIST);
-	return result;
-}
 
 static uint16_t type_of_entry(uint8_t type)
 {

@@ -76,6 +76,9 @@ static void attributes(void)
 	int fd = create("f", "x"), other = open("f", O_RDONLY);
 	struct stat st;
 
+	ok(utimensat(AT_FDCWD, "f", times, 0) == 0 && stat("f", &st) == 0 &&
+	           st.st_atim.tv_nsec == 123456789 && st.st_mtim.tv_nsec == 987654321,
+	   "a name's times, to the nanosecond");
 	ok(unlink("f") == 0 && fchmod(fd, 0600) == 0 && fstat(other, &st) == 0 &&
 	           (st.st_mode & 07777) == 0600,
 	   "fchmod");

@@ -100,6 +100,22 @@ def test_the_guest_sees_what_the_host_does_meanwhile(background, volume):
     assert process.wait(timeout=30) == 0
 
 
+def test_a_file_of_more_than_four_gigabytes(shell, volume):
+    out = shell("printf end | dd of=big bs=1 seek=5368709120 conv=notrunc 2>/dev/null; stat -c %s big; tail -c 3 big; echo; "
+                "truncate -s 4294967297 big; stat -c %s big; printf more >>big; tail -c 5 big | od -c | head -n 1")
+    assert out.split() == ["5368709123", "end", "4294967297", "0000000", "\\0", "m", "o", "r", "e"]
+    assert (volume / "big").stat().st_size == 4294967301
+    assert (volume / "big").stat().st_blocks * 512 < 2**20
+
+
+def test_several_processes_append_to_one_file(shell, volume):
+    shell("for i in 1 2 3 4; do (for j in $(seq 100); do echo $i $j; done >>f) & done; wait")
+    lines = (volume / "f").read_text().splitlines()
+    assert len(lines) == 400
+    for i in "1234":
+        assert [line for line in lines if line[0] == i] == [f"{i} {j}" for j in range(1, 101)]
+
+
 def test_two_thousand_names_and_a_long_one(shell, volume):
     name = "n" * 255
     out = shell(f"for i in $(seq 2000); do : >f$i; done; ls | sort -u | wc -l; echo x >{name}; cat {name}; "

@@ -54,6 +54,7 @@ static struct {
 	uint32_t seed; /* of damage; 0: none */
 	uint32_t length;
 	uint32_t made, refuses; /* what mknod was asked for; its error */
+	bool closed;            /* nothing may be opened */
 } server;
 static struct volume *v;
 
@@ -208,6 +209,10 @@ static void answer(void)
 		server.live--;
 		break;
 	case 12: /* lopen */
+		if (server.closed) {
+			refuse(P9_EACCES);
+			break;
+		}
 		put_qid(node);
 		put_number(0, 4);
 		break;
@@ -230,7 +235,7 @@ static void answer(void)
 	case 24:
 		put_number(0x7ff, 8);
 		put_qid(node);
-		put_number(nodes[node].type & P9_QID_DIRECTORY ? 0040755
+		put_number(nodes[node].type & P9_QID_DIRECTORY ? server.closed ? 0040711 : 0040755
 		           : nodes[node].target                ? 0120777
 		                                               : 0100644,
 		           4);
@@ -568,6 +573,21 @@ static void test_no_fid_is_made_before_the_server_has_given_it_up(void **state)
 	assert_int_equal(server.live, 1);
 }
 
+static void test_a_directory_that_may_not_be_read_does_not_open(void **state)
+{
+	struct file_stat st;
+	uint64_t word;
+
+	(void)state;
+	server.closed = true;
+	assert_int_equal(volume_open(v, volume_root(v), text_of("d"), OPEN_READ, 0, &word, &st),
+	                 STATUS_ACCESS_DENIED);
+	assert_int_equal(server.live, 1);
+	assert_int_equal(volume_open(v, volume_root(v), text_of("d"), 0, 0, &word, &st), STATUS_OK);
+	volume_close(v, word);
+	assert_int_equal(server.live, 1);
+}
+
 static int make_node(const char *path, uint16_t type)
 {
 	return volume_make_node(v, volume_root(v), text_of(path), type, 0640);
@@ -615,6 +635,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(
 	                test_no_fid_is_made_before_the_server_has_given_it_up, start, stop),
 	        cmocka_unit_test_setup_teardown(test_nodes, start, stop),
+	        cmocka_unit_test_setup_teardown(test_a_directory_that_may_not_be_read_does_not_open,
+	                                        start, stop),
 	        cmocka_unit_test_setup_teardown(test_damaged_answers, start, stop),
 	};
 
