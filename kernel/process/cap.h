@@ -36,9 +36,9 @@ void cap_get(struct cap cap);
 void cap_put(struct cap cap);
 void cap_signal(struct cap event, uint64_t bits); /* of KIND_EVENT */
 
-/* Most capabilities in one table: what a process can make the kernel hold in its name stays about 1
- * MiB of slots. */
-#define CAP_TABLE_MAX 65536u
+/* Most capabilities in one table: what a process can make the kernel hold in its name stays about 2
+ * MiB of slots.  The files service keeps one for each file that was written. */
+#define CAP_TABLE_MAX 131072u
 
 struct cap_slot {
 	uint64_t object; /* pointer; in a free slot the index of the next free one, 0 for none */

@@ -32,7 +32,7 @@ int contents_make(struct page_source *payer, const uint8_t *base, uint64_t size,
 	                          .buffer = buffer,
 	                          .size = sizeof(buffer)};
 
-	if (store->account == CAP_NULL)
+	if (store->account == CAP_NULL || store->objects >= STORE_OBJECTS_MAX)
 		return STATUS_NO_SPACE;
 	if (account_create_sparse(store->account, &in, &out, &call) || !call.ncaps)
 		return STATUS_NO_SPACE;

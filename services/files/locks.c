@@ -76,6 +76,13 @@ bool locks_find(const struct lock_list *file, const struct lock_request *what,
 
 /* ---- Waiters ---- */
 
+static void free_waiter(struct locks *all, struct slab *slab, struct lock_waiter *w)
+{
+	w->payer->waiters--;
+	all->signal(w->event, 0);
+	slab_put(slab, w, sizeof(*w));
+}
+
 /* Something was given up: those who may get what they wait for try again. */
 static void wake(struct locks *all, const struct lock_list *list)
 {
@@ -107,8 +114,7 @@ static void remove_waiters(struct locks *all, struct lock_list *list, struct sla
 		}
 		*at = w->next;
 		list->count--;
-		all->signal(w->event, 0);
-		slab_put(slab, w, sizeof(*w));
+		free_waiter(all, slab, w);
 	}
 }
 
@@ -159,13 +165,17 @@ int locks_wait(struct locks *all, struct lock_list **file, struct slab *slab,
 		settle(list, slab);
 		return STATUS_WOULD_DEADLOCK;
 	}
-	w = list->count < LOCKS_PER_FILE_MAX ? slab_get(slab, sizeof(*w)) : NULL;
+	w = list->count < LOCKS_PER_FILE_MAX && slab->waiters < LOCK_WAITERS_MAX
+	            ? slab_get(slab, sizeof(*w))
+	            : NULL;
 	if (!w) {
 		settle(list, slab);
 		return STATUS_NO_BUFFERS;
 	}
 	*w = *waiter;
 	w->next = NULL;
+	w->payer = slab;
+	slab->waiters++;
 	for (at = &list->waiters; *at; at = &(*at)->next)
 		;
 	*at = w;
@@ -337,8 +347,7 @@ void locks_free(struct locks *all, struct lock_list **file, struct slab *slab)
 	for (struct lock_waiter *w = list->waiters, *next; w; w = next) {
 		next = w->next;
 		all->signal(w->event, w->bits);
-		all->signal(w->event, 0);
-		slab_put(slab, w, sizeof(*w));
+		free_waiter(all, slab, w);
 	}
 	for (struct lock *l = list->locks, *next; l; l = next) {
 		next = l->next;

@@ -16,7 +16,9 @@
 
 /* Locks of one file, and those who wait for one: the lists are gone through. */
 #define LOCKS_PER_FILE_MAX 1024u
-#define LOCK_END_MAX       (UINT64_MAX >> 1) /* the last byte of "to the end" */
+/* Those who wait in all files, of one slab: the service keeps an event for each. */
+#define LOCK_WAITERS_MAX 4096u
+#define LOCK_END_MAX     (UINT64_MAX >> 1) /* the last byte of "to the end" */
 
 enum lock_owner_kind { LOCK_OF_PROCESS, LOCK_OF_DESCRIPTION, LOCK_OF_WHOLE };
 
@@ -39,6 +41,7 @@ struct lock_waiter {
 	uint64_t handle; /* that it came through */
 	uint64_t event;  /* the caller's capability to signal; owned */
 	uint64_t bits;
+	struct slab *payer; /* that it is of, and counts in */
 };
 
 /* Of one file; exists while it has a lock or a waiter. */

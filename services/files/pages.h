@@ -34,6 +34,7 @@ struct slab_page;
 struct slab {
 	struct page_source *source;
 	struct slab_page *partial[SLAB_CLASSES]; /* pages with a free object */
+	uint32_t waiters; /* for locks, whose events the service keeps (locks.c) */
 };
 
 void slab_init(struct slab *slab, struct page_source *source);

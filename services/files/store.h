@@ -15,6 +15,10 @@
  * write; Linux's tmpfs has the same. */
 #define STORE_SHARE 2u
 
+/* Contents of files that a store pays for at most: each is a capability in the service's table, of
+ * which half is left for others. */
+#define STORE_OBJECTS_MAX 65536u
+
 struct store {
 	cap_t account; /* CAP_NULL: closed, nothing more is drawn */
 	struct page_source source;

@@ -82,6 +82,9 @@ for name in process_fuzz service_fuzz shared_fuzz terminal_fuzz; do
 	machine -- "tests/guest/$name"
 	check "$name" 0 $?
 done
+echo "# service_fuzz many"
+./capos run --timeout 900 --log "$log" -- tests/guest/service_fuzz many </dev/null
+check "service_fuzz many" 0 $?
 # A thousand starts take their time where other work goes on.
 echo "# posix_layout"
 ./capos run --timeout 1800 --log "$log" -- tests/guest/posix_layout </dev/null

@@ -4,7 +4,7 @@
  * before they are answered, hold what they got, and are killed.  Meanwhile another program is
  * served, and afterwards by the same processes of the services.
  *
- * service_fuzz [SEED].
+ * service_fuzz [SEED]; "service_fuzz many" makes more files than one program may have.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -329,6 +329,51 @@ static void a_name_gives_no_rights(void)
 	(void)!system("rm -r /tmp/box");
 }
 
+/* ---- What one program keeps the files service from having for others ---- */
+
+#define MANY 65536
+
+static cap_t make_file(cap_t directory, const char *name)
+{
+	const struct directory_open_params in = {.path = MSG_TEXT(name),
+	                                         .flags = OPEN_READ | OPEN_WRITE | OPEN_CREATE |
+	                                                  OPEN_EXCLUSIVE,
+	                                         .mode = 0600};
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+
+	return directory_open(directory, &in, NULL, &call) ? CAP_NULL : call.caps[0];
+}
+
+/* More files with something in them than the service keeps for one program.  Returns how many could
+ * be written. */
+static int write_files(cap_t directory)
+{
+	const struct file_truncate_params longer = {.size = 1};
+	char name[16];
+	int n = 0, status = 0;
+
+	for (; n <= MANY && !status; n++) {
+		snprintf(name, sizeof(name), "%d", n);
+		cap_t file = make_file(directory, name);
+		status = file ? file_truncate(file, &longer, NULL) : -1;
+		cap_release(file);
+	}
+	return status == STATUS_NO_SPACE ? n - 1 : -1;
+}
+
+static void many_files_leave_room_for_others(void)
+{
+	cap_t box, file;
+
+	mkdir("/tmp/box", 0700);
+	box = subdirectory(start_cap("files"), "/tmp/box");
+	ok(write_files(box) > MANY / 2, "one program's files are so many");
+	file = make_file(box, "empty");
+	ok(file != CAP_NULL, "and the service has room for more than these");
+	cap_release(file);
+	cap_release(box);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t before[SERVERS], after[SERVERS];
@@ -340,6 +385,10 @@ int main(int argc, char **argv)
 	start_init((const uint64_t *)argv - 1);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 	              0);
+	if (argc > 1 && !strcmp(argv[1], "many")) {
+		many_files_leave_room_for_others();
+		return tap_finish();
+	}
 	a_name_gives_no_rights();
 	mkdir("/tmp/fuzz", 0700);
 	for (unsigned i = 0; i < SERVERS; i++)

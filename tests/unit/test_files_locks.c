@@ -239,6 +239,33 @@ static void one_file_has_so_many(void **state)
 	assert_null(file);
 }
 
+/* In however many files, and whoever else waits. */
+static void so_many_wait(void **state)
+{
+	enum { FILES = 8 };
+	static struct lock_list *lists[FILES + 1];
+	struct lock_list **last = &lists[FILES];
+	struct slab other;
+	struct lock_waiter w = {.handle = 1, .event = 2, .bits = 1};
+
+	(void)state;
+	slab_init(&other, &source);
+	for (uint64_t f = 0; f <= FILES; f++)
+		assert_int_equal(take(&lists[f], 1, true, 0, 0), STATUS_OK);
+	for (uint64_t i = 0; i < LOCK_WAITERS_MAX; i++) {
+		w.what = range(2 + i / FILES, true, 0, 0);
+		assert_int_equal(locks_wait(&all, &lists[i % FILES], &slab, &w), STATUS_OK);
+	}
+	assert_int_equal(locks_wait(&all, last, &slab, &w), STATUS_NO_BUFFERS);
+	assert_int_equal(locks_wait(&all, last, &other, &w), STATUS_OK);
+	locks_drop_process(&all, &slab, w.what.owner);
+	assert_int_equal(locks_wait(&all, last, &slab, &w), STATUS_OK);
+	for (uint64_t f = 0; f <= FILES; f++)
+		locks_free(&all, &lists[f], &slab);
+	assert_int_equal(slab.waiters, 0);
+	assert_int_equal(other.waiters, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +275,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(circles_are_refused, setup, teardown),
 	        cmocka_unit_test_setup_teardown(whole_files_are_another_matter, setup, teardown),
 	        cmocka_unit_test_setup_teardown(one_file_has_so_many, setup, teardown),
+	        cmocka_unit_test_setup_teardown(so_many_wait, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
