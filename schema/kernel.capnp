@@ -62,7 +62,7 @@ interface Process {
   # its own.  Private mappings are copied (when written), all others shared; the ring is not copied.  Every capability
   # with the right COPY is there under the same id, and ids that were stale stay stale; CAP_SELF is the new process's own.
   # Nothing is in flight and no event is bound.  endBits, unless 0, are signalled to the event sent (SIGNAL right) when
-  # the new process has ended.  CAP_ENOMEM: then nothing was made.
+  # the new process has ended.  CAP_ENOMEM, CAP_EAGAIN (a limit is reached that is not of memory): then nothing was made.
   exec @14 (imageIndex :UInt16, loadBias :UInt64, blockAddress :UInt64, blockLength :UInt32, name :Text,
             stackTop :UInt64) -> ();
   # Of the calling process alone, when the caller is its one thread (else CAP_EBUSY): replaces its memory and thread by

@@ -317,7 +317,8 @@ static uint32_t limit_of_copy(uint32_t limit)
 	return (limit & CAP_RIGHT_WRITE) != 0 ? limit & ~CAP_RIGHT_EXEC : limit;
 }
 
-/* Copies one mapping: CAP_OK, CAP_ENOMEM; or begins to, when it is private. */
+/* Copies one mapping: CAP_OK, CAP_ENOMEM, CAP_EAGAIN: its object is mapped as often as may be; or
+ * begins to, when it is private. */
 static int fork_mapping(struct space_fork *f, const struct mapping *m)
 {
 	f->at = m->end;
@@ -330,6 +331,10 @@ static int fork_mapping(struct space_fork *f, const struct mapping *m)
 		                 false))
 			f->at = m->start; /* may be tried again */
 		return f->slice.copy ? CAP_OK : CAP_ENOMEM;
+	}
+	if (!mapping_allowed(m->object, 1)) {
+		f->at = m->start;
+		return CAP_EAGAIN;
 	}
 	memobj_get(m->object);
 	int error = place_like(f->to, m, m->object, m->offset);

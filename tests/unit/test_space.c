@@ -569,6 +569,18 @@ static void mappings_of_an_object_are_bounded(void **state)
 	memobj_put(m);
 }
 
+static void a_fork_that_an_object_does_not_allow_is_no_lack_of_memory(void **state)
+{
+	(void)state;
+	struct memobj *m = memobj_create(PAGE_SIZE, &payer);
+	for (unsigned i = 0; i < OBJECT_MAPPINGS_MAX; i++) {
+		uint64_t address = 0;
+		assert_int_equal(space_map(&a, m, 0, PAGE_SIZE, R, false, false, &address), CAP_OK);
+	}
+	assert_int_equal(fork_space(&b, &a), CAP_EAGAIN);
+	memobj_put(m);
+}
+
 /* Copies from a program's memory grow an object up to its limit; a fault or lack of memory leaves
  * no byte behind the end. */
 static void stores_grow_up_to_the_limit(void **state)
@@ -762,6 +774,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(futex_words_have_one_name, start, stop),
 	        cmocka_unit_test_setup_teardown(device_memory_is_not_copied, start, stop),
 	        cmocka_unit_test_setup_teardown(mappings_of_an_object_are_bounded, start, stop),
+	        cmocka_unit_test_setup_teardown(
+	                a_fork_that_an_object_does_not_allow_is_no_lack_of_memory, start, stop),
 	        cmocka_unit_test_setup_teardown(wild_addresses_fail, start, stop),
 	        cmocka_unit_test_setup_teardown(random_run_agrees_with_the_model, start, stop),
 	        cmocka_unit_test_setup_teardown(stores_grow_up_to_the_limit, start, stop),

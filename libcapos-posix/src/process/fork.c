@@ -107,13 +107,19 @@ static long make(struct birth *birth)
 	return result;
 }
 
+/* As Linux has it: memory is short, or there are as many of something as may be. */
+static long fork_error(long result)
+{
+	return result == -ENOBUFS || result == -EMFILE ? -EAGAIN : result;
+}
+
 long fork_with_event(cap_t ended)
 {
 	struct birth birth = {.thread = thread_self(), .ended = ended};
 	long result = world_prepare(&birth.world);
 
 	if (result)
-		return result;
+		return fork_error(result);
 	result = prepare(&birth);
 	if (!result)
 		result = make(&birth);
@@ -121,7 +127,7 @@ long fork_with_event(cap_t ended)
 		return begin_child(&birth);
 	if (result) {
 		give_up(&birth);
-		return result;
+		return fork_error(result);
 	}
 	cap_release(birth.process);
 	cap_release(birth.signals);
