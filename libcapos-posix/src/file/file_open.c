@@ -111,6 +111,7 @@ static int open_from(struct path_walk w, int flags, unsigned mode, struct file *
 	struct directory_open_results results;
 	const struct msg_text path = w.path;
 	const cap_t base = w.base;
+	const bool is_programs = !w.own; /* else the path goes with the walk */
 	struct capos_call call;
 	int result;
 
@@ -123,7 +124,7 @@ static int open_from(struct path_walk w, int flags, unsigned mode, struct file *
 		return result;
 	if (!call.ncaps)
 		return -EIO;
-	if (results.stat.type == FILE_TYPE_DIRECTORY && !w.hops)
+	if (results.stat.type == FILE_TYPE_DIRECTORY && !w.hops && is_programs)
 		remembered_opened(call.caps[0], base, &path, &results);
 	if (results.stat.type == FILE_TYPE_SOCKET && !(flags & O_PATH)) {
 		for (uint32_t i = 0; i < call.ncaps; i++)
