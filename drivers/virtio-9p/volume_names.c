@@ -172,6 +172,19 @@ static int check_open(const struct walk *w, uint32_t flags)
 	return flags & OPEN_DIRECTORY ? -P9_ENOTDIR : 0;
 }
 
+/* Of a name that could not be made: to read only is the volume for names that are not there. */
+static int why_refused(struct volume *v, const struct volume_from *from, struct msg_text path,
+                       int result)
+{
+	if (result != -P9_EROFS)
+		return result;
+	walk_finish(&v->walk);
+	if (!walk_path(&v->walk, &from->walk, path.ptr, path.len, WALK_END_NAME, true) &&
+	    v->walk.fid != P9_NO_FID)
+		return -P9_EEXIST;
+	return result;
+}
+
 static int try_open(struct volume *v, const struct volume_from *from, struct msg_text path,
                     uint32_t flags, uint32_t mode, struct volume_handle *h)
 {
@@ -179,7 +192,10 @@ static int try_open(struct volume *v, const struct volume_from *from, struct msg
 	bool follow = !(flags & OPEN_NO_FOLLOW) && !exclusive;
 	struct walk *w = &v->walk;
 	int result = walk_path(w, &from->walk, path.ptr, path.len,
-	                       follow ? WALK_END_FOLLOW : WALK_END_LINK, flags & OPEN_CREATE);
+	                       exclusive ? WALK_END_NEW
+	                       : follow  ? WALK_END_FOLLOW
+	                                 : WALK_END_LINK,
+	                       flags & OPEN_CREATE);
 
 	if (result)
 		return result;
@@ -187,6 +203,8 @@ static int try_open(struct volume *v, const struct volume_from *from, struct msg
 		if (!(flags & OPEN_CREATE))
 			return -P9_ENOENT;
 		result = w->slash ? -P9_EISDIR : create(v, h, flags, mode);
+		if (exclusive)
+			result = why_refused(v, from, path, result);
 		return result == -P9_EEXIST && !exclusive ? -P9_EAGAIN : result;
 	}
 	result = check_open(w, flags);
@@ -467,7 +485,7 @@ int volume_path(struct volume *v, struct volume_from from, struct msg_text *path
 static int walk_new(struct walk *w, const struct volume_from *from, struct msg_text path,
                     bool directory)
 {
-	int result = walk_path(w, &from->walk, path.ptr, path.len, WALK_END_NAME, true);
+	int result = walk_path(w, &from->walk, path.ptr, path.len, WALK_END_NEW, true);
 
 	if (result)
 		return result;
@@ -494,8 +512,9 @@ int volume_make_directory(struct volume *v, struct volume_from from, struct msg_
 	int result = walk_new(&v->walk, &from, path, true);
 
 	if (!result)
-		result = p9_make_directory(&v->p9, v->walk.parent, v->walk.name,
-		                           MODE_OF_DIR | (mode & 07777));
+		result = why_refused(v, &from, path,
+		                     p9_make_directory(&v->p9, v->walk.parent, v->walk.name,
+		                                       MODE_OF_DIR | (mode & 07777)));
 	walk_finish(&v->walk);
 	return volume_status(result);
 }
@@ -514,6 +533,7 @@ int volume_make_node(struct volume *v, struct volume_from from, struct msg_text 
 	/* Some versions of QEMU, which open no special files, refuse to make them as well. */
 	if (result == -P9_ENXIO)
 		result = -P9_EPERM;
+	result = why_refused(v, &from, path, result);
 	walk_finish(&v->walk);
 	return volume_status(result);
 }
@@ -529,6 +549,7 @@ int volume_symlink(struct volume *v, struct volume_from from, struct msg_text ta
 		                 ? -P9_ENAMETOOLONG
 		                 : p9_make_symlink(&v->p9, v->walk.parent, v->walk.name,
 		                                   text_of(target));
+	result = why_refused(v, &from, path, result);
 	walk_finish(&v->walk);
 	return volume_status(result);
 }

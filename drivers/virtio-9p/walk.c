@@ -405,7 +405,9 @@ static int last_step(struct walk *w, bool *done)
 
 	if (!p9_is_directory(w->at_qid))
 		return -P9_ENOTDIR;
-	result = go(w, w->at, &name, 1, &qid, &walked, &w->fid);
+	result = w->end == WALK_END_NEW && !w->slash
+	                 ? -P9_ENOENT
+	                 : go(w, w->at, &name, 1, &qid, &walked, &w->fid);
 	if (result && result != -P9_ENOENT)
 		return result;
 	if (!result && p9_is_symlink(qid) &&
@@ -462,7 +464,7 @@ int walk_path(struct walk *w, const struct walk_from *from, const char *path, ui
 
 	w->from = from;
 	w->end = end;
-	w->want_parent = parent || end == WALK_END_NAME;
+	w->want_parent = parent || end == WALK_END_NAME || end == WALK_END_NEW;
 	w->symlinks = w->side = w->gone = 0;
 	w->fid = w->parent = P9_NO_FID;
 	w->name = (struct p9_text){"", 0};
@@ -481,8 +483,8 @@ int walk_path(struct walk *w, const struct walk_from *from, const char *path, ui
 	w->at = *path == '/' ? from->root : from->start;
 	w->at_qid = *path == '/' ? from->root_qid : from->start_qid;
 	result = run(w);
-	if (!result && end != WALK_END_NAME && w->fid != P9_NO_FID && w->slash &&
-	    !p9_is_directory(w->qid))
+	if (!result && (end == WALK_END_LINK || end == WALK_END_FOLLOW) && w->fid != P9_NO_FID &&
+	    w->slash && !p9_is_directory(w->qid))
 		result = -P9_ENOTDIR;
 	return result;
 }

@@ -28,8 +28,10 @@ struct walk_from {
 	bool contained;
 };
 
-/* What becomes of a symlink at the path's end: as enum path_end of services/files/path.h. */
-enum walk_end { WALK_END_LINK, WALK_END_FOLLOW, WALK_END_NAME };
+/* What becomes of a symlink at the path's end: as enum path_end of services/files/path.h.  NEW: as
+ * NAME, but whether there is anything of that name is not asked, unless the path ends in a slash:
+ * fid is P9_NO_FID, and who makes it hears of it. */
+enum walk_end { WALK_END_LINK, WALK_END_FOLLOW, WALK_END_NAME, WALK_END_NEW };
 
 struct walk {
 	/* Set by the caller. */

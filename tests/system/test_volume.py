@@ -339,6 +339,8 @@ def test_a_volume_to_read_only(capos, volume):
     run = capos("sh", "-c", script, options=["-v", f"{volume}:/mnt:ro"])
     assert run.stdout == b"text\ntext\n"
     assert run.stderr.count(b"Read-only file system") == 9, run.stderr
+    run = capos("sh", "-c", "cd /mnt; mkdir f; mkdir -p /mnt; ln -s x f; set -C; echo >f", options=["-v", f"{volume}:/mnt:ro"])
+    assert run.stderr.count(b"File exists") == 3 and b"Read-only" not in run.stderr, run.stderr
     assert [path.name for path in volume.iterdir()] == ["f"]
 
 

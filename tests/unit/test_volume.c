@@ -221,6 +221,10 @@ static void answer(void)
 			refuse(server.refuses);
 			break;
 		}
+		if (find(node, (const char *)server.request + 13, number16(11)) >= 0) {
+			refuse(P9_EEXIST);
+			break;
+		}
 		server.made = number32(13 + number16(11));
 		put_qid(node);
 		break;
@@ -600,7 +604,13 @@ static void test_nodes(void **state)
 	assert_int_equal(server.made, 010640);
 	assert_int_equal(make_node("socket", FILE_TYPE_SOCKET), STATUS_OK);
 	assert_int_equal(server.made, 0140640);
+	assert_int_equal(make_node("d/", FILE_TYPE_FIFO), STATUS_EXISTS);
+	assert_int_equal(make_node("new/", FILE_TYPE_FIFO), STATUS_NO_ENTRY);
+	assert_int_equal(make_node("f/x", FILE_TYPE_FIFO), STATUS_NOT_DIRECTORY);
 	assert_int_equal(make_node("disk", FILE_TYPE_BLOCK_DEVICE), STATUS_NOT_PERMITTED);
+	assert_int_equal(make_node("f", FILE_TYPE_FIFO), STATUS_EXISTS);
+	server.refuses = P9_EROFS;
+	assert_int_equal(make_node("fifo", FILE_TYPE_FIFO), STATUS_READ_ONLY);
 	assert_int_equal(make_node("f", FILE_TYPE_FIFO), STATUS_EXISTS);
 	server.refuses = P9_ENXIO;
 	assert_int_equal(make_node("fifo", FILE_TYPE_FIFO), STATUS_NOT_PERMITTED);
