@@ -360,6 +360,47 @@ def test_the_hosts_refusals_are_the_programs(shell, volume, tmp_path):
     assert out.split("\n")[-3:] == [str(2**20), "again", ""]
 
 
+def test_more_open_files_than_the_driver_has_places_for(capos, volume, tmp_path):
+    """Two programs have them all: a third one is told so, and they are free again when those are killed."""
+    (volume / "f").write_text("x\n")
+    (tmp_path / "p.c").write_text("""
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+	int ready[2], seen;
+	pid_t children[2];
+	pipe(ready);
+	for (int i = 0; i < 2; i++) {
+		children[i] = fork();
+		if (children[i])
+			continue;
+		while (open("/mnt/f", O_RDONLY) >= 0)
+			;
+		write(ready[1], &errno, sizeof(errno));
+		pause();
+	}
+	for (int i = 0; i < 2; i++)
+		read(ready[0], &seen, sizeof(seen));
+	printf("%d", open("/mnt/f", O_RDONLY));
+	printf(" %d\\n", errno == ENFILE);
+	for (int i = 0; i < 2; i++) {
+		kill(children[i], SIGKILL);
+		waitpid(children[i], NULL, 0);
+	}
+	printf("%d\\n", open("/mnt/f", O_RDONLY) >= 0);
+	return 0;
+}
+""")
+    build(tmp_path / "p", "-w", tmp_path / "p.c")
+    run = capos(tmp_path / "p", options=["-v", f"{volume}:/mnt"])
+    assert run.stdout == b"-1 1\n1\n", (run.stdout, run.stderr)
+
+
 def test_more_open_files_than_the_emulator_may_have(capos, volume):
     """They are refused or taken back by QEMU; when they are closed, files open again."""
     (volume / "f").write_text("x\n")

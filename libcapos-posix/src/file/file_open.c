@@ -120,8 +120,8 @@ static int open_from(struct path_walk w, int flags, unsigned mode, struct file *
 		params.path = w.path;
 		result = directory_open(w.base, &params, &results, &call);
 	} while (path_goes_on(&w, open_follows(params.flags), &result));
-	if (result)
-		return result;
+	if (result) /* all that the server can have open is */
+		return result == -ENOBUFS ? -ENFILE : result;
 	if (!call.ncaps)
 		return -EIO;
 	if (results.stat.type == FILE_TYPE_DIRECTORY && !w.hops && is_programs)
