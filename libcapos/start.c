@@ -202,24 +202,34 @@ static bool read_info(struct msg_reader *reader, struct start_info *info)
 	return start_info_read(reader, info) == 0;
 }
 
-bool start_cap_at(uint32_t index, struct start_cap *out)
+static bool cap_of(const struct start_info *info, uint32_t index, struct start_cap *out)
 {
-	struct msg_reader reader;
-	struct start_info info;
 	struct named_capability named;
 
-	if (!read_info(&reader, &info) || named_capability_get(&info.capabilities, index, &named))
+	if (named_capability_get(&info->capabilities, index, &named))
 		return false;
 	*out = (struct start_cap){
 	        .name = named.name.ptr, .interface = named.interface, .id = named.id};
 	return true;
 }
 
+bool start_cap_at(uint32_t index, struct start_cap *out)
+{
+	struct msg_reader reader;
+	struct start_info info;
+
+	return read_info(&reader, &info) && cap_of(&info, index, out);
+}
+
 cap_t start_cap(const char *name)
 {
+	struct msg_reader reader;
+	struct start_info info;
 	struct start_cap cap;
 
-	for (uint32_t i = 0; start_cap_at(i, &cap); i++)
+	if (!read_info(&reader, &info))
+		return CAP_NULL;
+	for (uint32_t i = 0; cap_of(&info, i, &cap); i++)
 		if (strcmp(cap.name, name) == 0)
 			return cap.id;
 	return CAP_NULL;
