@@ -91,6 +91,10 @@ interface Directory {
   # service makes or is told of.  They say how often something happened to one of the many files of a counter, and not
   # what or to which; only a Directory whose root is that of all files answers, whose holder may ask about each of them
   # anyway: else notPermitted.  notSupported by a Directory of a volume.
+  lockWhole @25 (type :LockType, wait :Bool, wakeIndex :UInt16, wakeBits :UInt64) -> ();
+  # As File.lock of kind whole, of a directory that open gave; notSupported of others, and by a Directory of a volume.
+  stopWaiting @26 () -> ();
+  # As File.stopWaiting of kind whole.
 }
 
 interface Watcher {

@@ -730,6 +730,37 @@ static int directory_lock_owner(void *object, struct msg_call *call,
 	return locking_owner(call, files.session, out);
 }
 
+/* The locks of what was opened: they go with its handle.  NULL: this object has none. */
+static struct lock_list **locks_of(struct msg_call *call)
+{
+	struct handle *handle = handle_find(&files.handles, server_call_of(call)->object);
+
+	return handle ? &handle->inode->locks : NULL;
+}
+
+static int directory_lock_whole(void *object, struct msg_call *call,
+                                const struct directory_lock_whole_params *in)
+{
+	const struct file_lock_params lock = {.kind = LOCK_KIND_WHOLE,
+	                                      .type = in->type,
+	                                      .wait = in->wait,
+	                                      .wake_index = in->wake_index,
+	                                      .wake_bits = in->wake_bits};
+	struct lock_list **locks = locks_of(call);
+
+	(void)object;
+	return locks ? locking_lock(locks, call, &lock) : STATUS_NOT_SUPPORTED;
+}
+
+static int directory_stop_waiting(void *object, struct msg_call *call)
+{
+	static const struct file_stop_waiting_params stop = {.kind = LOCK_KIND_WHOLE};
+	struct lock_list **locks = locks_of(call);
+
+	(void)object;
+	return locks ? locking_stop_waiting(locks, call, &stop) : STATUS_NOT_SUPPORTED;
+}
+
 static int directory_make_watcher(void *object, struct msg_call *call,
                                   const struct directory_make_watcher_params *in,
                                   struct directory_make_watcher_results *out)
@@ -779,4 +810,6 @@ const struct directory_ops directory_ops = {
         .watch = directory_watch,
         .link_file = directory_link_file,
         .changes = directory_changes,
+        .lock_whole = directory_lock_whole,
+        .stop_waiting = directory_stop_waiting,
 };

@@ -301,8 +301,8 @@ static void paths(void)
 		         names[__builtin_ctz((unsigned)flag) - 3]);
 		judge(name, fallocate(files[REGULAR], flag, 0, 4096), EOPNOTSUPP);
 	}
-	judge("fcntl and flock: locks of what is no regular file", flock(files[TCP], LOCK_EX),
-	      EINVAL);
+	judge("fcntl and flock: locks of what is no file, or fcntl's of a directory",
+	      flock(files[TCP], LOCK_EX), EINVAL);
 	judge("fcntl F_SETFL O_ASYNC", fcntl(files[TCP], F_SETFL, O_ASYNC), EINVAL);
 	judge("pipe2 O_DIRECT", pipe2(pair, O_DIRECT), EINVAL);
 	judge("pipe2 O_NOTIFICATION_PIPE", pipe2(pair, O_EXCL), EINVAL);

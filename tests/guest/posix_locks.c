@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -275,6 +276,37 @@ static void whole(void)
 	close(other), close(writer);
 }
 
+/* A directory is locked as a file is: by the description, which a child has in common. */
+static void directories(void)
+{
+	int first, second, status = -1;
+	pid_t child;
+
+	mkdir("locked", 0755);
+	first = open("locked", O_RDONLY);
+	second = open("locked", O_RDONLY);
+	ok(!flock(first, LOCK_EX), "a directory is locked");
+	fails(flock(second, LOCK_SH | LOCK_NB), EWOULDBLOCK, "by one of who have it open");
+	child = fork();
+	if (!child)
+		_exit(flock(first, LOCK_SH) ? 1 : 0);
+	waitpid(child, &status, 0);
+	ok(status == 0 && !flock(second, LOCK_SH | LOCK_NB), "a child shares its lock");
+	flock(second, LOCK_UN);
+	child = fork();
+	if (!child) {
+		close(first);
+		_exit(flock(second, LOCK_EX) ? 1 : 0); /* waits */
+	}
+	usleep(100000);
+	close(first);
+	status = -1;
+	waitpid(child, &status, 0);
+	ok(status == 0, "the last close unlocks it for who waits");
+	close(second);
+	rmdir("locked");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 2) /* after execve: a child must find the lock in the way */
@@ -296,5 +328,6 @@ int main(int argc, char **argv)
 	waitpid(pid, &status, 0);
 	ok(status == 0, "a process has its locks after execve");
 	ok(unlink(NAME) == 0, "nothing is left");
+	directories();
 	return tap_finish();
 }

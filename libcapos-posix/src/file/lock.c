@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locks on files: the files service keeps them.  What is in the way is waited for as everything is,
- * by the process's event, and then tried again.  A process that has used record locks has a
- * LockOwner, which ends with it and which a fork does not copy.
+ * Locks on files and directories: the files service keeps them.  What is in the way is waited for
+ * as everything is, by the process's event, and then tried again.  A process that has used record
+ * locks has a LockOwner, which ends with it and which a fork does not copy.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -61,7 +61,8 @@ static cap_t file_of(const struct file *f)
 /* ---- One lock ---- */
 
 struct request {
-	cap_t file;
+	cap_t file; /* or a directory, with flock */
+	bool is_directory;
 	struct file_lock_params params;
 };
 
@@ -69,8 +70,24 @@ static int try_lock(const struct request *r)
 {
 	struct capos_send_cap wake = process_wake_cap();
 	struct capos_call call = FILES_CALL(.send_caps = &wake, .send_ncaps = r->params.wait);
+	const struct directory_lock_whole_params whole = {.type = r->params.type,
+	                                                  .wait = r->params.wait,
+	                                                  .wake_index = r->params.wake_index,
+	                                                  .wake_bits = r->params.wake_bits};
 
+	if (r->is_directory)
+		return directory_lock_whole(r->file, &whole, &call);
 	return file_lock(r->file, &r->params, &call);
+}
+
+static void stop_waiting(const struct request *r)
+{
+	const struct file_stop_waiting_params stop = {.kind = r->params.kind};
+
+	if (r->is_directory)
+		(void)directory_stop_waiting(r->file, NULL);
+	else
+		(void)file_stop_waiting(r->file, &stop, NULL);
 }
 
 static ssize_t attempt(void *context)
@@ -84,6 +101,8 @@ static ssize_t attempt(void *context)
 			return error;
 		result = try_lock(r);
 	}
+	if (r->is_directory && result == STATUS_NOT_SUPPORTED)
+		return (ssize_t)absent(ABSENT_LOCK_OF_KIND); /* a volume's */
 	if (result == STATUS_WOULD_BLOCK)
 		return WAIT_NOTHING;
 	return result == STATUS_NO_BUFFERS ? -ENOLCK : errno_of(result);
@@ -91,7 +110,6 @@ static ssize_t attempt(void *context)
 
 static long change(struct request *r, bool wait)
 {
-	const struct file_stop_waiting_params stop = {.kind = r->params.kind};
 	const struct waiting w = {.attempt = attempt, .context = r, .nonblocking = !wait};
 	ssize_t result;
 
@@ -105,7 +123,7 @@ static long change(struct request *r, bool wait)
 	}
 	result = wait_for(&w);
 	if (wait && result)
-		(void)file_stop_waiting(r->file, &stop, NULL);
+		stop_waiting(r);
 	return result;
 }
 
@@ -231,9 +249,12 @@ long sys_flock(long fd, long operation)
 	default:
 		return -EINVAL;
 	}
-	if (!f->ops->lock)
+	r.file = file_directory(f);
+	r.is_directory = r.file;
+	if (!r.is_directory && !f->ops->lock)
 		return absent(ABSENT_LOCK_OF_KIND);
-	r.file = file_of(f);
+	if (!r.is_directory)
+		r.file = file_of(f);
 	return change(&r, !(operation & LOCK_NB) && r.params.type != LOCK_TYPE_UNLOCK);
 }
 
