@@ -57,7 +57,7 @@ struct memobj {
 	/* A page of size and marked, always, for programs; NULL: none asked for it. */
 	struct memobj *shown_size;
 	struct mapping *mappings; /* every mapping of it, linked by mapping.next_of_object */
-	uint32_t nmappings;       /* of them, at most OBJECT_MAPPINGS_MAX */
+	uint32_t nmappings;       /* of them; OBJECT_MAPPINGS_MAX, if frames may change */
 	paddr_t device_base;      /* MEMOBJ_DEVICE: physical address of page 0 */
 	void *frames;             /* private: radix tree of paddr_t */
 	unsigned height;          /* private: of that tree */
@@ -65,6 +65,13 @@ struct memobj {
 };
 
 DEFINE_HEADER_ACCESS(memobj, KIND_MEMORY)
+
+/* Whether its pages will be the same frames as long as it exists: then nothing ever goes through
+ * its mappings, and there may be any number of them. */
+static inline bool frames_stay(const struct memobj *m)
+{
+	return m->committed && !m->shares;
+}
 
 struct memobj *memobj_create(uint64_t size, struct account *account); /* refs 1; NULL: no memory */
 /* A committed one; NULL: no memory, and nothing was charged. */

@@ -11,8 +11,9 @@
 /* The frame that a copy of the page in *slot begins with, one reference; PADDR_NONE: no memory. */
 static paddr_t share(struct memobj *m, paddr_t *slot, struct memobj *copy)
 {
-	/* A device may write there at any time: not to be shared. */
-	if (m->kind == MEMOBJ_DMA || m->nmappings > SHARING_MAPPINGS_MAX) {
+	/* A device may write there at any time: not to be shared.  Nor are frames of what has them
+	 * all from the beginning, so that they never change, however often it is mapped. */
+	if (m->kind == MEMOBJ_DMA || frames_stay(m) || m->nmappings > SHARING_MAPPINGS_MAX) {
 		paddr_t own = account_frame(copy->account, false);
 		if (own != PADDR_NONE)
 			memcpy(page_ptr(own), page_ptr(slot_frame(slot)), PAGE_SIZE);

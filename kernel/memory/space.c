@@ -217,11 +217,13 @@ int space_check_map(const struct memobj *object, uint64_t offset, uint64_t size,
 	return (access & ~limit_of(code, asked, access, private_copy)) != 0 ? CAP_ERIGHTS : CAP_OK;
 }
 
-/* Whether an object may have so many more mappings. */
+/* Whether an object may have so many more mappings.  What a service shows all programs is mapped by
+ * each of their processes, and no program keeps others from that, or from forking with it. */
 bool mapping_allowed(const struct memobj *object, uint32_t more)
 {
-	return object->nmappings + more <=
-	       (object->shares ? SHARING_MAPPINGS_MAX : OBJECT_MAPPINGS_MAX);
+	return frames_stay(object) ||
+	       object->nmappings + more <=
+	               (object->shares ? SHARING_MAPPINGS_MAX : OBJECT_MAPPINGS_MAX);
 }
 
 int mapping_place(struct space *s, const struct mapping *filled, uint64_t size, uint64_t *address)

@@ -375,6 +375,29 @@ static void test_shown_size(void)
 	cap_release(again);
 }
 
+/* What is all there from the beginning is mapped as often as programs like, whatever one of them
+ * does with it. */
+static void test_mapped_by_all(void)
+{
+	enum { MAPPINGS = 1500 };
+	uint8_t *const at = (uint8_t *)0x10000000; /* always there, for the page tables' sake */
+	cap_t memory;
+	unsigned n = 0;
+	uint8_t *own;
+	tap_equal(cap_memory_create_committed(PAGE, &memory), CAP_OK, "a page is shown");
+	tap_equal(cap_memory_map_private(memory, 0, PAGE, RW, (void **)&own), CAP_OK,
+	          "one program has a copy of it");
+	while (n < MAPPINGS && map_at(memory, RW, false, (uint64_t)at + n * PAGE) == CAP_OK)
+		n++;
+	tap_equal(n, MAPPINGS, "and others map it");
+	*(volatile uint8_t *)at = 7;
+	tap_ok(n == MAPPINGS && ((volatile uint8_t *)at)[(n - 1) * PAGE] == 7 && own[0] == 0,
+	       "all see what is stored to it, but for the copy");
+	cap_memory_unmap(own, PAGE);
+	cap_memory_unmap(at, MAPPINGS * PAGE);
+	cap_release(memory);
+}
+
 static void test_limits(void)
 {
 	cap_t memory;
@@ -401,5 +424,6 @@ void test_memory(void)
 	test_large_append();
 	test_moves_under_use();
 	test_shown_size();
+	test_mapped_by_all();
 	test_limits();
 }
