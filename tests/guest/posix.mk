@@ -119,6 +119,15 @@ tests/guest/abuse: tests/guest/abuse.c tests/guest/abuse.h tests/guest/abuse_ker
 	$(AM_V_CCLD)$(POSIX_TEST_CC) -I$(srcdir)/kernel/abi -I$(srcdir)/libcapos/include -Igen/include -o $@ \
 		$(srcdir)/tests/guest/abuse.c $(srcdir)/tests/guest/abuse_kernel.c libcapos/libcapos.a
 
+# Every kind of call without memory, in a machine of 32 MiB.
+check_DATA += tests/guest/scarce
+CLEANFILES += tests/guest/scarce tests/guest/scarce.log tests/guest/scarce.txt tests/guest/scarce.manifest
+EXTRA_DIST += tests/guest/scarce.sh tests/guest/scarce.c
+TESTS += tests/guest/scarce.sh
+tests/guest/scarce: tests/guest/scarce.c tests/guest/abuse.h tests/guest/abuse_kernel.c libcapos/libcapos.a $(POSIX_TEST_DEPENDS)
+	$(AM_V_CCLD)$(POSIX_TEST_CC) -I$(srcdir)/kernel/abi -I$(srcdir)/libcapos/include -Igen/include -o $@ \
+		$(srcdir)/tests/guest/scarce.c $(srcdir)/tests/guest/abuse_kernel.c libcapos/libcapos.a
+
 .PHONY: check-abuse
 check-abuse: all tests/guest/abuse
 	srcdir=$(srcdir) ABUSE_KILLS=$${ABUSE_KILLS:-10000} ABUSE_TIMEOUT=$${ABUSE_TIMEOUT:-3600} sh $(srcdir)/tests/guest/abuse.sh
