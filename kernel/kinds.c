@@ -35,6 +35,7 @@ static const struct method process_methods[] = {
         [PROCESS_DISCARD] = {.rights = MANAGE},
         [PROCESS_REMAP] = {.rights = MANAGE, .words = 1},
         [PROCESS_MAPPINGS] = {.rights = MANAGE, .words = 1, .more = true},
+        [PROCESS_CALLER_LABEL] = {.rights = MANAGE, .more = true},
 };
 
 static const struct method spawner_methods[] = {
@@ -75,6 +76,11 @@ static const struct method account_methods[] = {
 static const struct method code_maker_methods[] = {
         [CODE_MAKER_MAKE] = {.words = 1, .caps = 1},
         [CODE_MAKER_GRANT] = {.words = 1, .caps = 1},
+};
+
+static const struct method labeller_methods[] = {
+        [LABELLER_SET] = {.rights = 0},
+        [LABELLER_GET] = {.more = true},
 };
 
 static const struct method entropy_methods[] = {[ENTROPY_SOURCE_READ] = {.more = true}};
@@ -170,6 +176,9 @@ const struct kind kinds[KIND_COUNT] = {
         [KIND_CODE_MAKER] = {.interface = CODE_MAKER_INTERFACE,
                              .call = code_maker_call,
                              METHODS(code_maker_methods)},
+        [KIND_LABELLER] = {.interface = LABELLER_INTERFACE,
+                           .call = labeller_call,
+                           METHODS(labeller_methods)},
         [KIND_ACCOUNT] = {.interface = ACCOUNT_INTERFACE,
                           .last = account_last,
                           .call = account_call,

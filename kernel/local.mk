@@ -43,6 +43,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/process/cap.c kernel/process/cap.h \
 	kernel/chacha20.c \
 	kernel/object/code.c \
+	kernel/object/labeller.c \
 	kernel/cpu.h \
 	kernel/device/device.c kernel/device/device.h \
 	kernel/process/elf.c \

@@ -129,6 +129,7 @@ static void start_init(struct capos_archive_header *h)
 	        {NULL, KIND_POWER, call},
 	        {NULL, KIND_SYSTEM_STATUS, call},
 	        {NULL, KIND_CODE_MAKER, call},
+	        {NULL, KIND_LABELLER, call},
 	        {NULL, KIND_DEVICE_MANAGER, call},
 	};
 	const struct spawn spawn = {.name = "init",

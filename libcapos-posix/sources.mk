@@ -123,6 +123,7 @@ POSIX_C = \
 	libcapos-posix/src/process/prctl.c \
 	libcapos-posix/src/process/priority.c \
 	libcapos-posix/src/process/process.c \
+	libcapos-posix/src/process/users.c \
 	libcapos-posix/src/process/script.c \
 	libcapos-posix/src/process/session.c \
 	libcapos-posix/src/process/sysv.c \
@@ -179,6 +180,7 @@ POSIX_LIBCAPOS = \
 	libcapos/channel.c \
 	libcapos/error.c \
 	libcapos/format.c \
+	libcapos/identity.c \
 	libcapos/image.c \
 	libcapos/log.c \
 	libcapos/msg.c \

@@ -172,6 +172,7 @@ static void handle_call(struct server *server, struct server_slot *slot,
 	        .interface = header->interface,
 	        .call_id = header->call_id,
 	        .caller = header->caller,
+	        .caller_label = header->caller_label,
 	        .ncaps = header->ncaps,
 	};
 	memcpy(call->caps, slot->received_caps, header->ncaps * sizeof(call->caps[0]));

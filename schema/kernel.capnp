@@ -96,6 +96,10 @@ interface Process {
 
   mappings @19 (from :UInt64) -> (list :List(MappingEntry), next :UInt64);
   # What is mapped, by address, from this address on, as many as fit; next 0: these were the last.
+
+  callerLabel @20 (call :UInt64) -> (label :Data);
+  # The label (Labeller) of the process that made this call, which the calling process was given and has not answered.
+  # Of the calling process alone, else CAP_ETYPE.  CAP_ENOENT: there is no such call, or its caller has given up.
 }
 
 struct MappingEntry {
@@ -196,6 +200,15 @@ interface CodeMaker {
   # capability are code.  So its holder pays, in memory and in time, for the copy of a large file that it executes.
 }
 
+interface Labeller {
+  # The authority to say of a process what servers are told of it.  A label is bytes that mean nothing to the kernel: none
+  # at first, kept by exec, inherited by fork.  Its first 8, zeroes where it is shorter, come with each call that the
+  # process makes (abi.h, caller_label); who serves the call may read all of it (Process.callerLabel).
+  set @0 (processIndex :UInt16, label :Data) -> ();
+  # Of the process sent (Process, right WATCH), from its next call on.  CAP_ETOOBIG: more than 192 bytes.
+  get @1 (processIndex :UInt16) -> (label :Data);
+}
+
 interface Event {
   # SIGNAL and WAIT are opcodes.
   bindUpcall @0 (entry :UInt64) -> ();
@@ -273,7 +286,7 @@ struct CapabilityEntry {
   enum Kind {
     none @0; process @1; spawner @2; memory @3; event @4; endpoint @5; object @6; timer @7; entropy @8; log @9;
     power @10; systemStatus @11; deviceManager @12; deviceMmio @13; interrupt @14; dmaPool @15; codeMaker @16;
-    account @17;
+    account @17; labeller @18;
   }
 }
 

@@ -49,7 +49,7 @@ struct Holding {
   name @0 :Text;                # under which the holder finds it in its start block
   union {
     kernel @1 :Text;            # "log", "timer", "entropy", "spawner", "power", "systemStatus", "code"
-                                # (CodeMaker), "boot" (the archive)
+                                # (CodeMaker), "labels" (Labeller), "boot" (the archive)
     service @2 :Text;           # "SERVICE.EXPORT"
     device :group {             # three capabilities: NAME.mmio, NAME.interrupt, NAME.dma
       vendor @3 :UInt16; ids @4 :List(UInt16); index @5 :UInt16; dmaLimitPages @6 :UInt32;

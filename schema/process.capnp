@@ -14,11 +14,13 @@ interface ProcessWorld {
   # As Directory.openSession: the object that the owner of the endpoint mints with this word is from now on a new
   # world, and what the service keeps for it is drawn from the account.  exists, noBuffers, noMemory.
 
-  enroll @1 (processIndex :UInt16, signalsIndex :UInt16, number :UInt32) -> (memberIndex :UInt16, number :UInt32);
-  # Makes the process (a kernel's Process, rights WATCH and KILL) a member whose parent is the world, in a group and a
+  enroll @1 (processIndex :UInt16, signalsIndex :UInt16, number :UInt32) -> (memberIndex :UInt16, number :UInt32,
+                                                                                identity :Data);
+  # Makes the process (a kernel's Process, rights WATCH, KILL, COPY) a member whose parent is the world, in a group and a
   # session of its own.  Signals come as bits of the event (right SIGNAL), bit N-1 for signal N.  number: that it had
   # with a service that has ended since, and gets again when it is free; 0: any.  The ProcessMember cannot be copied, so
-  # no child holds its parent's; it is given up by the process's end, which the service learns so.
+  # no child holds its parent's; it is given up by the process's end, which the service learns so.  identity: whose
+  # the process is, as ProcessMember.users answers it; its label keeps that (Labeller).
   # noBuffers: as many members as a world may have; noMemory.
 
   signal @2 (signal :UInt32, foreground :Bool) -> ();
@@ -48,7 +50,8 @@ interface ProcessMember {
   kill @3 (target :Int64, signal :UInt32, code :Int32, value :UInt64) -> ();
   # target as kill() has it: above 0 a process, 0 the caller's group, -1 all but the caller, below it a group.
   # signal 0: whether one is there.  code: SI_USER or SI_QUEUE, value: its value.
-  # noEntry; tryAgain: as many are queued as may be (of SI_QUEUE or a real-time signal).  notPermitted: the world.
+  # noEntry; tryAgain: as many are queued as may be (of SI_QUEUE or a real-time signal).  notPermitted: the world, or
+  # others, of users whom the caller may not signal.
 
   takeSignals @4 (bits :UInt64) -> (list :List(SignalInfo));
   # What is known of the signals of these bits, in the order sent, as many as fit; they are forgotten here.  When more are
@@ -79,7 +82,7 @@ interface ProcessMember {
 
   getLimit @13 (number :UInt32, resource :UInt32) -> (soft :UInt64, hard :UInt64);
   setLimit @14 (number :UInt32, resource :UInt32, soft :UInt64, hard :UInt64) -> ();
-  # As prlimit(), UINT64_MAX for none.  number 0: the caller.  notPermitted: above the hard limit.
+  # As prlimit(), UINT64_MAX for none.  number 0: the caller.  notPermitted: above the hard limit, or another's.
 
   foreground @15 () -> (group :UInt32);
   # The foreground group of the caller's session.
@@ -125,7 +128,8 @@ interface ProcessMember {
   ipcStat @26 (kind :IpcKind, id :Int32, byPlace :Bool) -> (stat :IpcStat);
   # byPlace: id is a place, as ipcUse counts them.
   ipcSet @27 (kind :IpcKind, id :Int32, user :UInt32, group :UInt32, mode :UInt32, size :UInt64) -> ();
-  # size: of a queue: its most bytes.  Permissions are kept and reported; nothing is allowed or refused by them.
+  # size: of a queue: its most bytes.  notPermitted: the caller does not own it; of others accessDenied says that its
+  # permissions do not allow the call.
   ipcRemove @28 (kind :IpcKind, id :Int32) -> ();
   # Calls that wait for it are answered with removed; a segment stays while it is attached.
   ipcUse @29 (kind :IpcKind) -> (places :UInt32, objects :UInt32, items :UInt64, bytes :UInt64);
@@ -156,7 +160,7 @@ interface ProcessMember {
   # What another process says of itself: pairs of a name ("exe", "cwd", "root", "fd/N", "net/FILE" of a
   # socket) and a text, a NUL behind each.
   # Nothing vouches for it, as it is that process's own business.  Answers when the process does, if ever: give it a time-out.
-  # wouldBlock: it is stopped, and answers nothing; noBuffers: too many ask it.
+  # wouldBlock: it is stopped, and answers nothing; noBuffers: too many ask it; accessDenied: it is another user's.
   report @39 (report :Data) -> ();
   # The answer to all who ask the caller, at most 8192 bytes.  It is asked by bit 33 of its event (no signal's: musl keeps
   # number 34 for itself).
@@ -172,12 +176,22 @@ interface ProcessMember {
   # Priorities are kept and told; the kernel does not go by them.  A child begins with its parent's.
   setNice @44 (which :Which, id :UInt32, nice :Int32) -> ();
   # Of all that match (any: all of the world); id 0 is the caller, or its group.  Taken as -20 or 19 beyond.
+  # notPermitted: of another user; accessDenied: lower than it was, and the effective user is not 0.
   nice @45 (which :Which, id :UInt32) -> (nice :Int32);
   # The lowest of those that match.  noEntry: none.
   setPolicy @46 (number :UInt32, policy :UInt32, forgets :Bool) -> ();
   # Linux's number of a scheduling policy.  forgets: its children begin without a real-time policy and without a nice value
   # below 0.
   policy @47 (number :UInt32) -> (policy :UInt32, forgets :Bool);
+
+  # Users and groups, as capos/identity.h has them.  A process whose effective user is not 0 may signal, limit, read of or
+  # change only what Linux lets it; user 0 can do all that the capability can.
+  setUsers @48 (identity :Data) -> ();
+  # Of the caller.  notPermitted: its effective user is not 0, and a user or group is none of the three that it has (for
+  # files: of the four), or the list of groups is another.  Servers are told from the caller's next call on; what the
+  # caller has opened stays open.
+  users @49 (number :UInt32) -> (identity :Data);
+  # number 0: the caller.
 }
 
 enum IpcKind { segment @0; set @1; queue @2; }
@@ -237,6 +251,7 @@ struct SignalInfo {
   status @3 :Int32;       # of a child
   value @4 :UInt64;
   cpuNs @5 :UInt64;       # of a child that ended
+  user @6 :UInt32;        # of the sender, or of the child
 }
 
 struct ProcessInfo {
@@ -254,6 +269,8 @@ struct ProcessInfo {
   pages @11 :UInt64;      # of its account, which it has in common with the other members
   mappedPages @12 :UInt64;
   nice @13 :Int32;
+  effectiveUser @14 :UInt32;
+  effectiveGroup @15 :UInt32;
 
   enum State { running @0; stopped @1; ended @2; }
 }

@@ -16,6 +16,9 @@ interface ByteStream {
 }
 
 interface Directory {
+  # Each call is allowed or refused by the permission bits, for the users and groups of the process that makes it (its
+  # label, capos/identity.h), as POSIX has it: accessDenied, or notPermitted of what only the owner or user 0 may do.
+  #
   # A directory of the files service, and the root it belongs to: a path with a leading slash starts at the root,
   # any other at the directory, and neither ".." nor a symlink leads above the root.  Paths are UTF-8 or any bytes
   # but NUL, at most 4095; components at most 255.
@@ -39,8 +42,9 @@ interface Directory {
   symlink @7 (target :Text, path :Text) -> ();
   readLink @8 (path :Text) -> (target :Text);
   setMode @9 (path :Text, mode :UInt32, followLink :Bool) -> ();
-  setTimes @10 (path :Text, accessNs :Int64, modifyNs :Int64, followLink :Bool) -> ();
-  # Unix time in nanoseconds; INT64_MIN leaves one as it is.
+  setTimes @10 (path :Text, accessNs :Int64, modifyNs :Int64, followLink :Bool, now :Bool) -> ();
+  # Unix time in nanoseconds; INT64_MIN leaves one as it is.  now: both are the present, which is allowed too to who may
+  # write the file.
   space @11 () -> (blockSize :UInt32, blocks :UInt64, freeBlocks :UInt64, files :UInt64);
   subdirectory @12 (path :Text) -> (directoryIndex :UInt16);
   # A Directory whose root is that directory: attenuation for another program.
@@ -64,7 +68,7 @@ interface Directory {
   # A name with a type (characterDevice, blockDevice) and a number that stat tells.  It is authority over nothing: opening
   # it fails with noDevice.  With the type socket it is opened and shared as a FIFO is.
   setOwner @18 (path :Text, user :UInt32, group :UInt32, followLink :Bool) -> ();
-  # Notes who owns it; keepOwner leaves one as it is.  The set-id bits of a file that can be executed go.
+  # Changes who owns it; keepOwner leaves one as it is.  The set-id bits of a file that can be executed go.
   follow @19 (path :Text, followLink :Bool) -> (end :FollowEnd, path :Text, directoryIndex :UInt16, volume :UInt32);
   # Where a path goes on that another method answered with `elsewhere`, and which volume that is (0: the files of the
   # files service; here: the Directory's own).
@@ -77,9 +81,9 @@ interface Directory {
   # notSupported by a Directory of a volume, and watch as well.
   watch @22 (path :Text, followLink :Bool, directory :Bool, key :UInt64, mask :UInt32) -> (watch :UInt32);
   # From now on the session's Watcher with this key is told of what the mask says (watchAccess and so on, or-ed) about
-  # the file or directory, and for a directory about its entries.  Who can name a file by a Directory may read it, and so
-  # may watch it.  If the Watcher watches it already, its mask is changed; exists: with watchNew.  directory: notDirectory
-  # for anything else.  noSpace: it has 8192 watches, or the session's account has no more.
+  # the file or directory, and for a directory about its entries.  It needs
+  # the permission to read.  If the Watcher watches it already, its mask is changed; exists: with watchNew.  directory:
+  # notDirectory for anything else.  noSpace: it has 8192 watches, or the session's account has no more.
   linkFile @23 (key :UInt64, path :Text) -> ();
   # The file whose File was offered with this key in this session (File.offer) has this name too from now on; the offer is
   # taken.  noEntry: there is no such offer; or the file lost its last name, or was made never to have one.
@@ -175,6 +179,7 @@ const openDirectory :UInt32 = 32;
 const openNoFollow :UInt32 = 64;
 const openContents :UInt32 = 128;
 const openUntold :UInt32 = 512;     # those who watch are told neither of the opening nor of the closing
+const openExecute :UInt32 = 1024;   # also the permission to execute is needed; of a directory: to search it
 const openAnonymous :UInt32 = 256;  # path names a directory: a new file that has no name in it; with openExclusive it
                                     # never gets one
 
@@ -191,7 +196,7 @@ struct FileStat {
   changeNs @7 :Int64;
   blocks @8 :UInt64;     # of 512 bytes, in use
   device @9 :UInt64;     # of the types characterDevice and blockDevice: what makeNode was given
-  user @10 :UInt32;      # as setOwner noted them; nothing is allowed or refused by them
+  user @10 :UInt32;      # who made it, or as setOwner noted them
   group @11 :UInt32;
   volume @12 :UInt32;    # 0, or the number of the volume that the file is in; inodes are unique in a volume
   # All of it is so as long as the counter (of Directory.changes) says version; 0: is not to be remembered.  open: and as
@@ -222,7 +227,7 @@ interface File {
   stat @3 () -> (stat :FileStat);
   truncate @4 (size :UInt64) -> ();
   setMode @5 (mode :UInt32) -> ();
-  setTimes @6 (accessNs :Int64, modifyNs :Int64) -> ();
+  setTimes @6 (accessNs :Int64, modifyNs :Int64, now :Bool) -> ();  # as Directory.setTimes
   memory @7 () -> (memoryIndex :UInt16, size :UInt64);
   # The MemoryObject of the file's bytes, as contents gives it, with the rights READ and EXEC: what is mapped of it
   # privately, or sliced, is a copy of that time and may be executed (CodeMaker.grant).  invalidArgument: it is empty.

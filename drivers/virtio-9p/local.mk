@@ -4,6 +4,7 @@
 
 noinst_PROGRAMS += drivers/virtio-9p/virtio-9p
 VOLUME_SOURCES = \
+	drivers/virtio-9p/allowed.c \
 	drivers/virtio-9p/locks.c \
 	drivers/virtio-9p/nameless.c \
 	drivers/virtio-9p/p9.c \
@@ -15,6 +16,8 @@ VOLUME_SOURCES = \
 	drivers/virtio-9p/volume_names.c \
 	drivers/virtio-9p/walk.c \
 	drivers/virtio-9p/walk.h \
+	services/files/access.c \
+	services/files/access.h \
 	services/files/locks.c \
 	services/files/locks.h \
 	services/files/pages.h \

@@ -103,6 +103,7 @@ struct p9_change {
 	uint32_t mode, user, group;
 	uint64_t size;
 	int64_t access_ns, modify_ns;
+	bool now; /* not for the host: they are the present, which who may write may set */
 };
 
 struct p9_space {

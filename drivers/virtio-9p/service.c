@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include <capos/identity.h>
 #include <capos/log.h>
 #include <capos/object.h>
 #include <capos/schema/kernel_client.h>
@@ -344,9 +345,9 @@ static struct p9_change owner_change(uint32_t user, uint32_t group)
 	                          .group = group};
 }
 
-static struct p9_change time_change(int64_t access_ns, int64_t modify_ns)
+static struct p9_change time_change(int64_t access_ns, int64_t modify_ns, bool now)
 {
-	struct p9_change change = {.access_ns = access_ns, .modify_ns = modify_ns};
+	struct p9_change change = {.access_ns = access_ns, .modify_ns = modify_ns, .now = now};
 
 	if (access_ns != INT64_MIN)
 		change.what |= P9_SET_ACCESS | P9_SET_ACCESS_THAT;
@@ -376,7 +377,7 @@ static int serve_set_owner(void *object, struct msg_call *call,
 static int serve_set_times(void *object, struct msg_call *call,
                            const struct directory_set_times_params *in)
 {
-	const struct p9_change change = time_change(in->access_ns, in->modify_ns);
+	const struct p9_change change = time_change(in->access_ns, in->modify_ns, in->now);
 
 	(void)call;
 	return volume_change(&volume, from(object), in->path, in->follow_link, &change);
@@ -508,7 +509,7 @@ static int serve_file_owner(void *object, struct msg_call *call,
 static int serve_file_times(void *object, struct msg_call *call,
                             const struct file_set_times_params *in)
 {
-	const struct p9_change change = time_change(in->access_ns, in->modify_ns);
+	const struct p9_change change = time_change(in->access_ns, in->modify_ns, in->now);
 
 	(void)call;
 	return volume_file_change(&volume, object, &change);
@@ -596,11 +597,20 @@ static const struct file_ops file_ops = {
 
 /* ---- The loop ---- */
 
+static bool caller_in_group(const struct who *who, uint32_t group)
+{
+	return cap_caller_in_group(who->call_id, group);
+}
+
 static int serve_call(struct server *server, struct server_call *call)
 {
 	struct volume_handle *handle = NULL;
 
 	(void)server;
+	volume.who = (struct who){.user = cap_label_user(call->caller_label),
+	                          .group = cap_label_group(call->caller_label),
+	                          .in_group = caller_in_group,
+	                          .call_id = call->call_id};
 	if (call->interface == LOCK_OWNER_INTERFACE && call->object & LOCKING_OWNER_BIT)
 		return lock_owner_dispatch(&lock_owner_ops, &call->object, &call->msg);
 	if (call->object != ROOT_WORD) {

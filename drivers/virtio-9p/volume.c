@@ -172,6 +172,7 @@ int volume_start(struct volume *v)
 	volume_locks_start(v);
 	v->walk.p = v->second.p = &v->p9;
 	v->walk.mounted_at = v->second.mounted_at = v->mounted_at;
+	v->walk.who = v->second.who = &v->who;
 	v->walk.first_fid = v->second.first_fid = FID_OTHERS;
 	return volume_status(p9_start(&v->p9, FID_ROOT, &v->root));
 }
@@ -283,7 +284,7 @@ int volume_write(struct volume *v, struct volume_handle *file, bool append, uint
 int volume_file_change(struct volume *v, struct volume_handle *file, const struct p9_change *change)
 {
 	struct volume_share *s = volume_shared(v, file);
-	int status;
+	int status = volume_status(allowed_change_open(v, file, change));
 
 	if (change->what & P9_SET_SIZE) {
 		if (!(file->flags & OPEN_WRITE))
@@ -291,6 +292,8 @@ int volume_file_change(struct volume *v, struct volume_handle *file, const struc
 		if (change->size > INT64_MAX)
 			return STATUS_FILE_TOO_BIG;
 	}
+	if (status)
+		return status;
 	if (file->nameless)
 		status = volume_change_nameless(v, file, change);
 	else

@@ -15,6 +15,7 @@
 
 #include "drivers/virtio-9p/p9.h"
 #include "drivers/virtio-9p/walk.h"
+#include "services/files/access.h"
 #include "services/files/locks.h"
 
 /* For all clients together; each open file is one of QEMU's descriptors, too. */
@@ -72,6 +73,7 @@ struct volume {
 	struct volume_handle handles[VOLUME_HANDLES];
 	uint32_t used, first_free; /* first_free: index + 1 */
 	struct p9_qid root;
+	struct who who; /* set by the caller before each operation: whose it is */
 	struct locks locks;
 	struct slab lock_slab, *slab; /* slab: &lock_slab */
 	struct volume_file_locks file_locks[VOLUME_HANDLES];

@@ -43,6 +43,19 @@ int volume_write_nameless(struct volume *v, struct volume_handle *file, uint64_t
 /* Notes that the file is so long, at least. */
 void volume_wrote_nameless(struct volume *v, struct volume_handle *file, uint64_t end);
 
+/* ---- allowed.c: 0 or a negative error number ---- */
+int allowed_access(struct volume *v, uint32_t fid, uint32_t wanted); /* ACCESS_*, or-ed */
+int allowed_add(struct volume *v, uint32_t directory);
+int allowed_remove(struct volume *v, uint32_t directory, uint32_t fid);
+int allowed_move(struct volume *v, const struct walk *from, const struct walk *to);
+int allowed_link(struct volume *v, uint32_t fid);
+int allowed_change(struct volume *v, uint32_t fid, const struct p9_change *change);
+int allowed_change_open(struct volume *v, const struct volume_handle *file,
+                        const struct p9_change *change);
+/* What was made is the caller's, if the host lets it be. */
+void give_to_caller(struct volume *v, uint32_t fid);
+void give_name_to_caller(struct volume *v, uint32_t directory, struct p9_text name);
+
 /* Of what p9 and the walks answer. */
 int volume_status(int result);
 int volume_get(struct volume *v, uint32_t fid, struct file_stat *out); /* as p9_get */

@@ -37,12 +37,16 @@ static uint32_t open_flags(uint32_t flags)
 /* Makes the file that the walk did not find, as the handle's. */
 static int create(struct volume *v, struct volume_handle *h, uint32_t flags, uint32_t mode)
 {
-	int result = walk_keep_parent(&v->walk, &h->fid);
+	int result = allowed_add(v, v->walk.parent);
 
+	if (!result)
+		result = walk_keep_parent(&v->walk, &h->fid);
 	if (result)
 		return result;
 	result = p9_create(&v->p9, h->fid, v->walk.name, open_flags(flags) | P9_OPEN_EXCLUSIVE,
 	                   mode & 07777, &h->qid);
+	if (!result)
+		give_to_caller(v, h->fid);
 	if (result)
 		p9_clunk(&v->p9, h->fid);
 	/* What it has besides is asked when somebody wants to know. */
@@ -53,6 +57,14 @@ static int create(struct volume *v, struct volume_handle *h, uint32_t flags, uin
 	                             .volume = v->number};
 	h->opened = true;
 	return result;
+}
+
+/* What the caller needs of what it opens. */
+static uint32_t wanted_of(uint32_t flags)
+{
+	return (flags & OPEN_READ ? ACCESS_READ : 0) |
+	       (flags & (OPEN_WRITE | OPEN_TRUNCATE) ? ACCESS_WRITE : 0) |
+	       (flags & OPEN_EXECUTE ? ACCESS_EXECUTE : 0);
 }
 
 static bool is_device(const struct file_stat *stat)
@@ -208,6 +220,8 @@ static int try_open(struct volume *v, const struct volume_from *from, struct msg
 		return result == -P9_EEXIST && !exclusive ? -P9_EAGAIN : result;
 	}
 	result = check_open(w, flags);
+	if (!result)
+		result = allowed_access(v, w->fid, wanted_of(flags));
 	if (result)
 		return result;
 	result = p9_is_directory(w->qid) ? open_directory(v, h, &from->walk)
@@ -251,6 +265,8 @@ int volume_subdirectory(struct volume *v, struct volume_from from, struct msg_te
 	result = walk_path(&v->walk, &from.walk, path.ptr, path.len, WALK_END_FOLLOW, false);
 	if (!result && !p9_is_directory(v->walk.qid))
 		result = -P9_ENOTDIR;
+	if (!result)
+		result = allowed_access(v, v->walk.fid, ACCESS_EXECUTE);
 	if (!result) {
 		const struct walk_from own = {
 		        .root = v->walk.fid, .root_qid = v->walk.qid, .contained = true};
@@ -370,8 +386,11 @@ int volume_list(struct volume *v, struct volume_from from, uint64_t position, ui
                 uint32_t *count, uint64_t *next)
 {
 	struct p9_entries list;
-	int result = open_list(v, from.walk.start);
+	const bool readable = from.handle && from.handle->flags & OPEN_READ;
+	int result = readable ? 0 : allowed_access(v, from.walk.start, ACCESS_READ);
 
+	if (!result)
+		result = open_list(v, from.walk.start);
 	*count = 0;
 	*next = position;
 	if (result)
@@ -482,8 +501,8 @@ int volume_path(struct volume *v, struct volume_from from, struct msg_text *path
 /* ---- Changing names ---- */
 
 /* Walks to a name that is to be made.  A slash behind it will do for a directory. */
-static int walk_new(struct walk *w, const struct volume_from *from, struct msg_text path,
-                    bool directory)
+static int walk_new(struct volume *v, struct walk *w, const struct volume_from *from,
+                    struct msg_text path, bool directory)
 {
 	int result = walk_path(w, &from->walk, path.ptr, path.len, WALK_END_NEW, true);
 
@@ -491,7 +510,9 @@ static int walk_new(struct walk *w, const struct volume_from *from, struct msg_t
 		return result;
 	if (w->fid != P9_NO_FID)
 		return -P9_EEXIST;
-	return w->slash && !directory ? -P9_ENOENT : 0;
+	if (w->slash && !directory)
+		return -P9_ENOENT;
+	return allowed_add(v, w->parent);
 }
 
 /* Walks to a name that is to be removed or moved. */
@@ -509,12 +530,14 @@ static int walk_name(struct walk *w, const struct volume_from *from, struct msg_
 int volume_make_directory(struct volume *v, struct volume_from from, struct msg_text path,
                           uint32_t mode)
 {
-	int result = walk_new(&v->walk, &from, path, true);
+	int result = walk_new(v, &v->walk, &from, path, true);
 
 	if (!result)
 		result = why_refused(v, &from, path,
 		                     p9_make_directory(&v->p9, v->walk.parent, v->walk.name,
 		                                       MODE_OF_DIR | (mode & 07777)));
+	if (!result)
+		give_name_to_caller(v, v->walk.parent, v->walk.name);
 	walk_finish(&v->walk);
 	return volume_status(result);
 }
@@ -522,7 +545,7 @@ int volume_make_directory(struct volume *v, struct volume_from from, struct msg_
 int volume_make_node(struct volume *v, struct volume_from from, struct msg_text path, uint16_t type,
                      uint32_t mode)
 {
-	int result = walk_new(&v->walk, &from, path, false);
+	int result = walk_new(v, &v->walk, &from, path, false);
 
 	if (!result && type != FILE_TYPE_FIFO && type != FILE_TYPE_SOCKET)
 		result = -P9_EPERM;
@@ -534,6 +557,8 @@ int volume_make_node(struct volume *v, struct volume_from from, struct msg_text 
 	if (result == -P9_ENXIO)
 		result = -P9_EPERM;
 	result = why_refused(v, &from, path, result);
+	if (!result)
+		give_name_to_caller(v, v->walk.parent, v->walk.name);
 	walk_finish(&v->walk);
 	return volume_status(result);
 }
@@ -541,7 +566,7 @@ int volume_make_node(struct volume *v, struct volume_from from, struct msg_text 
 int volume_symlink(struct volume *v, struct volume_from from, struct msg_text target,
                    struct msg_text path)
 {
-	int result = walk_new(&v->walk, &from, path, false);
+	int result = walk_new(v, &v->walk, &from, path, false);
 
 	if (!result)
 		result = !target.len ? -P9_ENOENT
@@ -550,6 +575,8 @@ int volume_symlink(struct volume *v, struct volume_from from, struct msg_text ta
 		                 : p9_make_symlink(&v->p9, v->walk.parent, v->walk.name,
 		                                   text_of(target));
 	result = why_refused(v, &from, path, result);
+	if (!result)
+		give_name_to_caller(v, v->walk.parent, v->walk.name);
 	walk_finish(&v->walk);
 	return volume_status(result);
 }
@@ -574,6 +601,8 @@ int volume_remove(struct volume *v, struct volume_from from, struct msg_text pat
 		result = -P9_EISDIR;
 	else if (!result && directory && !p9_is_directory(w->qid))
 		result = -P9_ENOTDIR;
+	if (!result)
+		result = allowed_remove(v, w->parent, w->fid);
 	if (!result) {
 		volume_removing(v, w->fid, w->qid, &removal);
 		result = p9_remove(&v->p9, w->parent, w->name, directory);
@@ -604,6 +633,8 @@ int volume_rename(struct volume *v, struct volume_from from, struct msg_text old
 	if (!result && b->fid != P9_NO_FID && a->qid.path != b->qid.path)
 		volume_removing(v, b->fid, b->qid, &removal);
 	if (!result)
+		result = allowed_move(v, a, b);
+	if (!result)
 		result = p9_rename(&v->p9, a->parent, a->name, b->parent, b->name);
 	if (!result)
 		volume_removed(v, &removal);
@@ -619,7 +650,9 @@ int volume_link(struct volume *v, struct volume_from from, struct msg_text old, 
 	if (!result && p9_is_directory(v->walk.qid))
 		result = -P9_EPERM;
 	if (!result)
-		result = walk_new(&v->second, &from, new, false);
+		result = walk_new(v, &v->second, &from, new, false);
+	if (!result)
+		result = allowed_link(v, v->walk.fid);
 	if (!result)
 		result = p9_link(&v->p9, v->second.parent, v->walk.fid, v->second.name);
 	walk_finish(&v->second);
@@ -635,6 +668,8 @@ int volume_change(struct volume *v, struct volume_from from, struct msg_text pat
 	/* The host would follow it. */
 	if (!result && p9_is_symlink(v->walk.qid) && change->what & P9_SET_MODE)
 		result = -P9_EOPNOTSUPP;
+	if (!result)
+		result = allowed_change(v, v->walk.fid, change);
 	if (!result)
 		result = p9_set(&v->p9, v->walk.fid, change);
 	walk_finish(&v->walk);

@@ -222,11 +222,13 @@ static int check_below_root(struct walk *w)
  * wanted by itself. */
 static int fill(struct walk *w, struct batch *b)
 {
+	/* Each directory on the way has to be asked about, unless user 0 walks. */
+	const uint32_t most = w->who && w->who->user ? 1 : P9_WALK_MAX;
 	const char *at = w->rest;
 	uint32_t left = w->left;
 
 	*b = (struct batch){.count = 0};
-	while (left && b->count < P9_WALK_MAX) {
+	while (left && b->count < most) {
 		struct p9_text name = {at, component_length(at, left)};
 		uint32_t next = name.len;
 
@@ -432,7 +434,9 @@ static int run(struct walk *w)
 		int result;
 
 		skip_slashes(w);
-		result = fill(w, &b);
+		result = w->left && p9_is_directory(w->at_qid) ? walk_check_search(w) : 0;
+		if (!result)
+			result = fill(w, &b);
 		if (result)
 			return result;
 		if (b.count) {

@@ -8,6 +8,7 @@
 #define VIRTIO_9P_WALK_H
 
 #include "drivers/virtio-9p/p9.h"
+#include "services/files/access.h"
 
 #define WALK_SYMLINKS_MAX 40u /* followed in one walk, as on Linux */
 /* Names gone by in one walk.  A path has half as many at most; the targets of forty symlinks could
@@ -37,6 +38,7 @@ struct walk {
 	/* Set by the caller. */
 	struct p9 *p;
 	const char *mounted_at; /* the volume's place in the tree of files, from its root */
+	const struct who *who;  /* whose walk it is */
 	uint32_t first_fid;     /* of those that it may take */
 	/* Results. */
 	uint32_t fid; /* what is there; P9_NO_FID: nothing, but it could be made in parent */
@@ -72,6 +74,9 @@ int walk_path(struct walk *w, const struct walk_from *from, const char *path, ui
  * no more, or a copy. */
 int walk_keep(struct walk *w, uint32_t *fid);
 int walk_keep_parent(struct walk *w, uint32_t *fid);
+/* allowed.c: whether the directory that the walk is at may be searched: 0 or a negative error
+ * number. */
+int walk_check_search(const struct walk *w);
 /* Gives back the walk's fids. */
 void walk_finish(struct walk *w);
 

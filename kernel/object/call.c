@@ -134,6 +134,7 @@ int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe)
 	call->account = account;
 	call->id = ++last_call_id;
 	call->caller = t->process->id;
+	memcpy(&call->label, t->process->label, sizeof(call->label));
 	call->word = o->word;
 	call->interface = o->interface;
 	call->method = sqe->method;
@@ -163,6 +164,12 @@ static struct call *find_call(struct process *p, uint64_t id)
 			return call;
 	}
 	return NULL;
+}
+
+const struct process *call_caller(struct process *server, uint64_t id)
+{
+	const struct call *call = find_call(server, id);
+	return call && call->op ? call->op->thread->process : NULL;
 }
 
 /* Brings the reply to the caller: its result, and *keep set when the server is at fault and may

@@ -58,7 +58,7 @@ struct call {
 	struct endpoint *endpoint;
 	struct served served;    /* process->calls of the one that it was delivered to */
 	struct account *account; /* of the caller, which the call counts against */
-	uint64_t id, caller, word, interface;
+	uint64_t id, caller, label, word, interface;
 	uint64_t send_addr;
 	uint32_t send_len;
 	uint16_t method;

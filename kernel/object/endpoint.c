@@ -257,6 +257,7 @@ static enum delivery deliver_call(struct call *call, struct op *op)
 	                              .call_id = call->id,
 	                              .interface = call->interface,
 	                              .caller = call->caller,
+	                              .caller_label = call->label,
 	                              .length = call->send_len,
 	                              .recv_len = call->op->buffer.length};
 	enum copy_side side = COPY_TARGET;

@@ -40,6 +40,9 @@ int endpoint_mint(struct endpoint *e, const struct thread *t, const struct capos
 int endpoint_recv(struct endpoint *e, struct thread *t, const struct capos_sqe *sqe);
 int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe);
 int call_return(struct thread *t, const struct capos_sqe *sqe);
+/* Who made the call with that id, which the process was given and has not answered; NULL: there is
+ * no such call, or nobody waits for it any more. */
+const struct process *call_caller(struct process *server, uint64_t id);
 
 /* For SystemStatus. */
 const char *object_server_name(const struct object *o);

@@ -95,6 +95,7 @@ extern const struct kind kinds[KIND_COUNT];
 
 /* Handlers of kinds of which there is one. */
 int code_maker_call(struct object_header *object, struct msg_call *msg);
+int labeller_call(struct object_header *object, struct msg_call *msg);
 int entropy_call(struct object_header *object, struct msg_call *msg);
 int log_call(struct object_header *object, struct msg_call *msg);
 int power_call(struct object_header *object, struct msg_call *msg);

@@ -428,6 +428,22 @@ static int exec_process(void *object, struct msg_call *msg,
 	return MSG_DEFERRED;
 }
 
+static int caller_label(void *object, struct msg_call *msg,
+                        const struct process_caller_label_params *params,
+                        struct process_caller_label_results *results)
+{
+	struct process *p;
+	const struct process *caller;
+	int error = own(object, msg, &p);
+	if (error)
+		return error;
+	caller = call_caller(p, params->call);
+	if (!caller)
+		return CAP_ENOENT;
+	results->label = MSG_DATA(caller->label, caller->label_length);
+	return CAP_OK;
+}
+
 static int account_method(void *object, struct msg_call *msg,
                           struct process_account_results *results)
 {
@@ -463,6 +479,7 @@ int process_call(struct object_header *header, struct msg_call *msg)
 	        .discard = discard,
 	        .remap = remap,
 	        .mappings = mappings,
+	        .caller_label = caller_label,
 	};
 	return process_dispatch(&ops, process_of(header), msg);
 }

@@ -98,6 +98,8 @@ int process_fork_start(struct thread *caller, const struct fork *fork, struct pr
 	child->end_event = fork->end_event;
 	child->end_bits = fork->end_bits;
 	sched_wake(t);
+	child->label_length = caller->process->label_length;
+	memcpy(child->label, caller->process->label, sizeof(child->label));
 	process_get(child);
 	*out = child;
 	return CAP_OK;

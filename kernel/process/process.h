@@ -41,6 +41,8 @@ struct process {
 	uint64_t id;                 /* never used again */
 	char name[PROCESS_NAME_MAX];
 	bool service; /* scheduled before programs */
+	uint8_t label_length;
+	uint8_t label[CAPOS_LABEL_MAX]; /* zeroes behind its end */
 	enum process_state state;
 	struct work work;        /* its end */
 	struct account *account; /* one reference */

@@ -49,7 +49,8 @@ static int resolve_name(void *object, struct msg_text path, struct place *out)
 	               : STATUS_OK;
 }
 
-/* As resolve, but nothing may be there.  wanted: a name with a slash behind it will do. */
+/* As resolve, but nothing may be there, and the caller may make it.  wanted: a name with a slash
+ * behind it will do. */
 static int resolve_new(void *object, struct msg_text path, bool directory, struct place *out)
 {
 	int status = resolve(object, path, PATH_END_NAME, out);
@@ -58,7 +59,19 @@ static int resolve_new(void *object, struct msg_text path, bool directory, struc
 		return status;
 	if (out->inode)
 		return STATUS_EXISTS;
-	return out->directory_wanted && !directory ? STATUS_NO_ENTRY : STATUS_OK;
+	if (out->directory_wanted && !directory)
+		return STATUS_NO_ENTRY;
+	return allowed_add(out->directory);
+}
+
+/* As resolve_existing, but the caller owns it. */
+static int resolve_own(void *object, struct msg_text path, bool follow, struct place *out)
+{
+	int status = resolve_existing(object, path, follow, out);
+
+	if (status)
+		return status;
+	return allowed_own(out->inode);
 }
 
 /* Tells those who watch the place's directory of what worked. */
@@ -92,8 +105,10 @@ static int open_create(struct place *place, uint32_t flags, uint32_t mode)
 		return STATUS_NO_ENTRY;
 	if (place->directory_wanted)
 		return STATUS_IS_DIRECTORY;
-	int status = tree_make_file(&files.tree, place->directory, place->text, place->length, mode,
-	                            &place->inode);
+	int status = allowed_add(place->directory);
+	if (!status)
+		status = tree_make_file(&files.tree, place->directory, place->text, place->length,
+		                        mode, &place->inode);
 
 	return told(status, WATCH_CREATE, place);
 }
@@ -109,6 +124,16 @@ static int open_check(struct inode *inode, uint32_t flags)
 	if (inode_is_device(inode))
 		return flags & OPEN_DIRECTORY ? STATUS_NOT_DIRECTORY : STATUS_NO_DEVICE;
 	return flags & OPEN_DIRECTORY ? STATUS_NOT_DIRECTORY : STATUS_OK;
+}
+
+/* What the caller needs of what it opens; who makes a file has it open in any way. */
+static int open_allowed(const struct inode *inode, uint32_t flags)
+{
+	const uint32_t wanted = (flags & OPEN_READ ? ACCESS_READ : 0) |
+	                        (flags & (OPEN_WRITE | OPEN_TRUNCATE) ? ACCESS_WRITE : 0) |
+	                        (flags & OPEN_EXECUTE ? ACCESS_EXECUTE : 0);
+
+	return allowed_access(inode, wanted);
 }
 
 /* The handle is in *out, unless out is NULL. */
@@ -149,7 +174,10 @@ static int open_anonymous(struct msg_call *call, const struct place *place,
 		return STATUS_NO_ENTRY;
 	if (place->inode->type != FILE_TYPE_DIRECTORY)
 		return STATUS_NOT_DIRECTORY;
-	status = tree_make_anonymous(&files.tree, in->mode, in->flags & OPEN_EXCLUSIVE, &file);
+	status = allowed_add(place->inode);
+	if (!status)
+		status = tree_make_anonymous(&files.tree, place->inode, in->mode,
+		                             in->flags & OPEN_EXCLUSIVE, &file);
 	if (status)
 		return status;
 	status = give_handle(call, file, NULL, in->flags & (OPEN_READ | OPEN_WRITE),
@@ -201,6 +229,8 @@ static int directory_open(void *object, struct msg_call *call,
 		status = open_create(&place, in->flags, in->mode);
 	if (!status)
 		status = open_check(place.inode, in->flags);
+	if (!status && !made)
+		status = open_allowed(place.inode, in->flags);
 	if (!status && inode_is_shared(place.inode))
 		status = tree_open_fifo(&files.tree, place.inode);
 	else if (!status && (in->flags & OPEN_TRUNCATE))
@@ -211,8 +241,8 @@ static int directory_open(void *object, struct msg_call *call,
 		return status;
 	inode_stat(place.inode, &out->stat);
 	if (place.inode->type == FILE_TYPE_DIRECTORY)
-		status = give_handle(call, place.inode, directory->from.root, 0, &out->file_index,
-		                     &handle);
+		status = give_handle(call, place.inode, directory->from.root, in->flags & OPEN_READ,
+		                     &out->file_index, &handle);
 	else
 		status = give_handle(call, place.inode, NULL, rights_of(place.inode, in->flags),
 		                     &out->file_index, &handle);
@@ -269,11 +299,15 @@ static int directory_list(void *object, struct msg_call *call,
 	struct name *name = NULL;
 	uint64_t position = in->position;
 	uint32_t count = 0, room = call->out_size / 8, used = 12; /* words; the results' own part */
-	const bool attributes = in->attributes && files.tree.changes;
+	/* Who may read a directory and not search it gets names alone. */
+	const bool attributes =
+	        in->attributes && files.tree.changes && !allowed_access(at, ACCESS_EXECUTE);
 	const uint32_t most = attributes ? LIST_STATS_MAX : LIST_MAX;
 
 	if (!at->links)
 		return STATUS_NO_ENTRY; /* removed, though held */
+	if (!object_->readable && allowed_access(at, ACCESS_READ))
+		return STATUS_ACCESS_DENIED;
 	for (;; count++) {
 		struct directory_entry *entry = &entries[count];
 
@@ -353,6 +387,8 @@ static int directory_make_node(void *object, struct msg_call *call,
 	if (in->type != FILE_TYPE_CHARACTER_DEVICE && in->type != FILE_TYPE_BLOCK_DEVICE &&
 	    in->type != FILE_TYPE_SOCKET)
 		return STATUS_INVALID_ARGUMENT;
+	if (in->type != FILE_TYPE_SOCKET && files.tree.who.user)
+		return STATUS_NOT_PERMITTED;
 	return told(tree_make_node(&files.tree, place.directory, place.text, place.length,
 	                           (uint16_t)in->type, in->mode, in->device),
 	            WATCH_CREATE, &place);
@@ -391,8 +427,10 @@ static int directory_remove(void *object, struct msg_call *call,
 		return status;
 	if (inode_is_mount(place.inode))
 		return STATUS_BUSY;
-	if (place.name)
-		return remove_told(&place, in->directory);
+	if (place.name) {
+		status = allowed_remove(&place);
+		return status ? status : remove_told(&place, in->directory);
+	}
 	if (!in->directory)
 		return STATUS_IS_DIRECTORY;
 	if (place.length == 0)
@@ -460,6 +498,18 @@ static int rename_told(const struct place *from, const struct place *to)
 	return status;
 }
 
+/* Whether the caller may move it there, and what is there out of the way. */
+static int rename_allowed(const struct place *from, const struct place *to, bool exchange)
+{
+	int status = allowed_move(from, to->directory);
+
+	if (!status && exchange && to->inode)
+		status = allowed_move(to, from->directory);
+	else if (!status && to->inode)
+		status = allowed_remove(to);
+	return status;
+}
+
 static int directory_rename(void *object, struct msg_call *call,
                             const struct directory_rename_params *in)
 {
@@ -478,6 +528,9 @@ static int directory_rename(void *object, struct msg_call *call,
 		return STATUS_BUSY;
 	if (in->flags != MOVE_NO_REPLACE && in->flags != MOVE_EXCHANGE && in->flags)
 		return STATUS_NOT_SUPPORTED;
+	status = rename_allowed(&from, &to, in->flags == MOVE_EXCHANGE);
+	if (status)
+		return status;
 	if (in->flags == MOVE_EXCHANGE)
 		return to.name ? exchange_told(&from, &to)
 		               : (to.inode ? STATUS_BUSY : STATUS_NO_ENTRY);
@@ -497,6 +550,8 @@ static int directory_link(void *object, struct msg_call *call,
 	(void)call;
 	if (!status)
 		status = resolve_new(object, in->to, false, &to);
+	if (!status)
+		status = allowed_link(from.inode);
 	if (!status)
 		status = tree_link(&files.tree, from.inode, to.directory, to.text, to.length);
 	if (!status)
@@ -528,7 +583,9 @@ static int directory_link_file(void *object, struct msg_call *call,
 	file->offered = 0;
 	if (!may_name(object, file))
 		return STATUS_NOT_PERMITTED;
-	status = tree_link(&files.tree, file->inode, to.directory, to.text, to.length);
+	status = allowed_link(file->inode);
+	if (!status)
+		status = tree_link(&files.tree, file->inode, to.directory, to.text, to.length);
 	if (!status)
 		watching_self(WATCH_ATTRIBUTES, file->inode);
 	return told(status, WATCH_CREATE, &to);
@@ -567,14 +624,14 @@ static int directory_set_mode(void *object, struct msg_call *call,
                               const struct directory_set_mode_params *in)
 {
 	struct place place;
-	int status = resolve_existing(object, in->path, in->follow_link, &place);
+	int status = resolve_own(object, in->path, in->follow_link, &place);
 
 	(void)call;
 	if (status)
 		return status;
 	if (place.inode->type == FILE_TYPE_SYMLINK)
 		return STATUS_NOT_SUPPORTED;
-	inode_set_mode(&files.tree, place.inode, in->mode);
+	inode_set_mode(&files.tree, place.inode, allowed_mode(place.inode, in->mode));
 	changed(WATCH_ATTRIBUTES, &place);
 	return STATUS_OK;
 }
@@ -586,6 +643,8 @@ static int directory_set_owner(void *object, struct msg_call *call,
 	int status = resolve_existing(object, in->path, in->follow_link, &place);
 
 	(void)call;
+	if (!status)
+		status = allowed_owner(place.inode, in->user, in->group);
 	if (status)
 		return status;
 	inode_set_owner(&files.tree, place.inode, in->user, in->group);
@@ -600,11 +659,12 @@ static int directory_set_times(void *object, struct msg_call *call,
 	int status = resolve_existing(object, in->path, in->follow_link, &place);
 
 	(void)call;
-	if (status)
+	if (!status)
+		status = allowed_times(place.inode, in->now);
+	if (status || !times_event(in->access_ns, in->modify_ns))
 		return status;
 	inode_set_times(&files.tree, place.inode, in->access_ns, in->modify_ns);
-	if (times_event(in->access_ns, in->modify_ns))
-		changed(times_event(in->access_ns, in->modify_ns), &place);
+	changed(times_event(in->access_ns, in->modify_ns), &place);
 	return STATUS_OK;
 }
 
@@ -629,7 +689,9 @@ static int directory_subdirectory(void *object, struct msg_call *call,
 		return status;
 	if (place.inode->type != FILE_TYPE_DIRECTORY)
 		return STATUS_NOT_DIRECTORY;
-	return give_handle(call, place.inode, place.inode, 0, &out->directory_index, NULL);
+	status = allowed_access(place.inode, ACCESS_EXECUTE);
+	return status ? status
+	              : give_handle(call, place.inode, place.inode, 0, &out->directory_index, NULL);
 }
 
 static int directory_path(void *object, struct msg_call *call, struct directory_path_results *out)
@@ -781,7 +843,8 @@ static int directory_watch(void *object, struct msg_call *call,
 		return status;
 	if (in->directory && place.inode->type != FILE_TYPE_DIRECTORY)
 		return STATUS_NOT_DIRECTORY;
-	return watching_add(place.inode, in, out);
+	status = allowed_access(place.inode, ACCESS_READ);
+	return status ? status : watching_add(place.inode, in, out);
 }
 
 const struct directory_ops directory_ops = {

@@ -116,9 +116,12 @@ static int file_truncate(void *object, struct msg_call *call, const struct file_
 static int file_set_mode(void *object, struct msg_call *call, const struct file_set_mode_params *in)
 {
 	struct handle *file = object;
+	int status = allowed_own(file->inode);
 
 	(void)call;
-	inode_set_mode(&files.tree, file->inode, in->mode);
+	if (status)
+		return status;
+	inode_set_mode(&files.tree, file->inode, allowed_mode(file->inode, in->mode));
 	watching_open(WATCH_ATTRIBUTES, file);
 	return STATUS_OK;
 }
@@ -127,8 +130,11 @@ static int file_set_owner(void *object, struct msg_call *call,
                           const struct file_set_owner_params *in)
 {
 	struct handle *file = object;
+	int status = allowed_owner(file->inode, in->user, in->group);
 
 	(void)call;
+	if (status)
+		return status;
 	inode_set_owner(&files.tree, file->inode, in->user, in->group);
 	watching_open(WATCH_ATTRIBUTES, file);
 	return STATUS_OK;
@@ -138,8 +144,11 @@ static int file_set_times(void *object, struct msg_call *call,
                           const struct file_set_times_params *in)
 {
 	struct handle *file = object;
+	int status = allowed_times(file->inode, in->now);
 
 	(void)call;
+	if (status)
+		return status;
 	inode_set_times(&files.tree, file->inode, in->access_ns, in->modify_ns);
 	if (times_event(in->access_ns, in->modify_ns))
 		watching_open(times_event(in->access_ns, in->modify_ns), file);

@@ -45,10 +45,22 @@ extern struct files files;
 /* What a Directory's methods work on. */
 struct directory_object {
 	struct path_from from;
+	bool readable; /* it was opened to be listed */
 };
 
 extern const struct directory_ops directory_ops; /* of a struct directory_object */
 extern const struct file_ops file_ops;           /* of a struct handle */
+
+/* ---- allowed.c: what the caller may do; Status ---- */
+int allowed_access(const struct inode *inode, uint32_t wanted); /* ACCESS_*, or-ed */
+int allowed_add(const struct inode *directory);
+int allowed_remove(const struct place *place);
+int allowed_move(const struct place *place, const struct inode *directory);
+int allowed_link(const struct inode *inode);
+int allowed_own(const struct inode *inode);
+uint32_t allowed_mode(const struct inode *inode, uint32_t mode); /* that chmod may set */
+int allowed_owner(const struct inode *inode, uint32_t user, uint32_t group);
+int allowed_times(const struct inode *inode, bool now);
 
 /* The file's contents for the reply, as File.contents has them: Status, and the position. */
 int give_contents(struct msg_call *call, struct handle *file, uint16_t *index);

@@ -109,6 +109,9 @@ static int step(struct walk *w, struct place *out, bool *done)
 
 	if (w->at->type != FILE_TYPE_DIRECTORY)
 		return STATUS_NOT_DIRECTORY;
+	const struct permissions here = inode_permissions(w->at);
+	if (access_check(&w->tree->who, &here, ACCESS_EXECUTE))
+		return STATUS_ACCESS_DENIED;
 	if (length > TREE_NAME_MAX)
 		return STATUS_NAME_TOO_LONG;
 	if (is_dots(text, length)) {

@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include <capos/identity.h>
 #include <capos/log.h>
 #include <capos/schema/kernel_client.h>
 #include <capos/start.h>
@@ -19,17 +20,26 @@
 
 struct files files;
 
-/* From here on, what is made is of this session. */
-static void enter_session(uint32_t index)
+static bool caller_in_group(const struct who *who, uint32_t group)
+{
+	return cap_caller_in_group(who->call_id, group);
+}
+
+/* From here on, what is done is of this session and by this caller. */
+static void enter_session(uint32_t index, const struct server_call *call)
 {
 	files.session = index;
 	files.tree.slab = &files.sessions.of[index].slab;
 	files.tree.now_ns = cap_realtime();
+	files.tree.who = (struct who){.user = cap_label_user(call->caller_label),
+	                              .group = cap_label_group(call->caller_label),
+	                              .in_group = caller_in_group,
+	                              .call_id = call->call_id};
 }
 
-static int serve_directory(struct server_call *call, struct path_from from)
+static int serve_directory(struct server_call *call, struct path_from from, bool readable)
 {
-	struct directory_object directory = {from};
+	struct directory_object directory = {from, readable};
 
 	if (call->interface != DIRECTORY_INTERFACE)
 		return STATUS_NOT_SUPPORTED;
@@ -52,8 +62,8 @@ static int service_call(struct server *server, struct server_call *call)
 
 	(void)server;
 	if (session >= 0) {
-		enter_session((uint32_t)session);
-		return serve_directory(call, (struct path_from){top, top});
+		enter_session((uint32_t)session, call);
+		return serve_directory(call, (struct path_from){top, top}, false);
 	}
 	handle = handle_find(&files.handles, call->object);
 	/* A session's object outlives this process, and init has opened it before or will now. */
@@ -65,9 +75,10 @@ static int service_call(struct server *server, struct server_call *call)
 		return serve_watcher(call);
 	if (!handle)
 		return STATUS_INVALID_ARGUMENT;
-	enter_session(handle->session);
+	enter_session(handle->session, call);
 	if (handle->root)
-		return serve_directory(call, (struct path_from){handle->root, handle->inode});
+		return serve_directory(call, (struct path_from){handle->root, handle->inode},
+		                       handle->flags & OPEN_READ);
 	if (call->interface != FILE_INTERFACE)
 		return STATUS_NOT_SUPPORTED;
 	return file_dispatch(&file_ops, handle, &call->msg);

@@ -88,6 +88,8 @@ static struct inode *inode_create(struct tree *tree, uint16_t type, uint32_t mod
 	inode->number = tree->next_number++;
 	inode->type = type;
 	inode->mode = mode & 07777;
+	inode->user = tree->who.user;
+	inode->group = tree->who.group;
 	inode->access_ns = inode->modify_ns = inode->change_ns = tree->now_ns;
 	return inode;
 }
@@ -204,6 +206,17 @@ void inode_set_owner(struct tree *tree, struct inode *inode, uint32_t user, uint
 		inode->mode &= (uint16_t) ~(MODE_SET_USER | MODE_SET_GROUP);
 	inode->change_ns = tree->now_ns;
 	inode_changed(tree, inode);
+}
+
+/* In a directory with the set-group-ID bit what is made is of its group, and directories are so in
+ * turn. */
+static void take_group(struct inode *inode, const struct inode *directory)
+{
+	if (!(directory->mode & MODE_SET_GROUP))
+		return;
+	inode->group = directory->group;
+	if (inode->type == FILE_TYPE_DIRECTORY)
+		inode->mode |= MODE_SET_GROUP;
 }
 
 static void touched(struct tree *tree, struct inode *inode)
@@ -328,6 +341,7 @@ static int enter_new(struct tree *tree, struct inode *directory, const char *tex
 		inode_destroy(tree, inode);
 		return STATUS_NO_SPACE;
 	}
+	take_group(inode, directory);
 	name_enter(tree, name, directory, inode);
 	if (out)
 		*out = inode;
@@ -383,12 +397,14 @@ int tree_open_fifo(struct tree *tree, struct inode *fifo)
 	return data_truncate(&fifo->data, tree->slab->source, FIFO_BYTES);
 }
 
-int tree_make_anonymous(struct tree *tree, uint32_t mode, bool for_good, struct inode **out)
+int tree_make_anonymous(struct tree *tree, const struct inode *directory, uint32_t mode,
+                        bool for_good, struct inode **out)
 {
 	*out = inode_create(tree, FILE_TYPE_REGULAR, mode);
 	if (!*out)
 		return STATUS_NO_SPACE;
 	(*out)->nameless = !for_good;
+	take_group(*out, directory);
 	inode_hold(*out);
 	return STATUS_OK;
 }

@@ -13,6 +13,7 @@
 #include <capos/schema/service.h>
 #include <capos/schema/status.h>
 
+#include "access.h"
 #include "data.h"
 #include "locks.h"
 #include "watch.h"
@@ -71,6 +72,11 @@ struct inode {
 	};
 };
 
+static inline struct permissions inode_permissions(const struct inode *inode)
+{
+	return (struct permissions){inode->type, inode->mode, inode->user, inode->group};
+}
+
 static inline bool inode_is_device(const struct inode *inode)
 {
 	return inode->type == FILE_TYPE_CHARACTER_DEVICE || inode->type == FILE_TYPE_BLOCK_DEVICE;
@@ -103,6 +109,7 @@ struct tree {
 	int64_t now_ns; /* set by the caller before each operation */
 	/* CHANGES_COUNTERS that clients see; NULL: nothing is to be remembered. */
 	uint64_t *changes;
+	struct who who; /* as well: whose operation it is, and whose what it makes will be */
 	struct name *buckets[TREE_BUCKETS];
 };
 
@@ -145,9 +152,10 @@ int tree_make_fifo(struct tree *tree, struct inode *directory, const char *text,
                    uint32_t mode);
 /* Gives a FIFO its data when nobody has had it open before. */
 int tree_open_fifo(struct tree *tree, struct inode *fifo);
-/* One without a name, which lives while it is held; the caller holds it.  for_good: tree_link gives
- * it none. */
-int tree_make_anonymous(struct tree *tree, uint32_t mode, bool for_good, struct inode **out);
+/* One without a name, made for that directory, which lives while it is held; the caller holds it.
+ * for_good: tree_link gives it none. */
+int tree_make_anonymous(struct tree *tree, const struct inode *directory, uint32_t mode,
+                        bool for_good, struct inode **out);
 int tree_make_directory(struct tree *tree, struct inode *directory, const char *text,
                         uint32_t length, uint32_t mode, struct inode **out);
 int tree_make_symlink(struct tree *tree, struct inode *directory, const char *text, uint32_t length,

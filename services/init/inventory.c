@@ -44,6 +44,7 @@ static const char *const kind_names[] = {
         [CAPABILITY_ENTRY_KIND_DMA_POOL] = "DMAPool",
         [CAPABILITY_ENTRY_KIND_CODE_MAKER] = "CodeMaker",
         [CAPABILITY_ENTRY_KIND_ACCOUNT] = "Account",
+        [CAPABILITY_ENTRY_KIND_LABELLER] = "Labeller",
 };
 
 static const char *capability_name(const struct capability_entry *e)

@@ -76,6 +76,7 @@ static const struct {
         {"power", PLAN_KERNEL_POWER, POWER_CONTROL_INTERFACE},
         {"systemStatus", PLAN_KERNEL_SYSTEM_STATUS, SYSTEM_STATUS_INTERFACE},
         {"code", PLAN_KERNEL_CODE, CODE_MAKER_INTERFACE},
+        {"labels", PLAN_KERNEL_LABELS, LABELLER_INTERFACE},
 };
 
 uint64_t plan_kernel_interface(enum plan_kernel kernel)

@@ -40,6 +40,7 @@ enum plan_kernel {
 	PLAN_KERNEL_POWER,
 	PLAN_KERNEL_SYSTEM_STATUS,
 	PLAN_KERNEL_CODE,
+	PLAN_KERNEL_LABELS,
 	PLAN_KERNEL_DEVICES, /* not to be had by name: init opens single devices for others */
 	PLAN_KERNEL_COUNT,
 };

@@ -6,6 +6,7 @@
 #include <capos/object.h>
 #include <capos/schema/kernel.h>
 #include <capos/schema/status.h>
+#include <capos/start.h>
 
 #include "process.h"
 
@@ -48,6 +49,8 @@ int member_begin(struct member *m, struct server_call *call, uint16_t process, u
 	}
 	m->process = of_process;
 	m->signals = event;
+	/* A process that has just ended is nobody's. */
+	(void)cap_identity_get(start_cap("labels"), m->process, &m->identity);
 	m->start_ns = cap_now();
 	return STATUS_OK;
 }

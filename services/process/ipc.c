@@ -102,6 +102,8 @@ int ipc_stat(void *object, struct msg_call *msg, const struct process_member_ipc
 	                 : find(object, in->kind, in->id);
 	if (!o)
 		return STATUS_INVALID_ARGUMENT;
+	if (!sysv_allows(m, o, SYSV_MAY_READ))
+		return STATUS_ACCESS_DENIED;
 	out->stat = (struct ipc_stat){.id = o->id,
 	                              .key = o->key,
 	                              .user = o->user,
@@ -129,6 +131,11 @@ int ipc_set(void *object, struct msg_call *msg, const struct process_member_ipc_
 	(void)msg;
 	if (!o)
 		return STATUS_INVALID_ARGUMENT;
+	if (!sysv_owns(m, o))
+		return STATUS_NOT_PERMITTED;
+	/* As on Linux: only user 0 gives a queue more than the usual room. */
+	if (o->kind == SYSV_QUEUE && in->size > SYSV_QUEUE_BYTES && m->identity.user.effective)
+		return STATUS_NOT_PERMITTED;
 	o->user = in->user;
 	o->group = in->group;
 	o->mode = (o->mode & ~0777u) | (in->mode & 0777);
@@ -149,6 +156,8 @@ int ipc_remove(void *object, struct msg_call *msg,
 	(void)msg;
 	if (!o)
 		return STATUS_INVALID_ARGUMENT;
+	if (!sysv_owns(m, o))
+		return STATUS_NOT_PERMITTED;
 	sysv_remove(m->world, o);
 	return STATUS_OK;
 }
@@ -187,6 +196,8 @@ int ipc_attach(void *object, struct msg_call *msg,
 
 	if (!o)
 		return STATUS_INVALID_ARGUMENT;
+	if (!sysv_allows(object, o, SYSV_MAY_READ | (in->write ? SYSV_MAY_WRITE : 0)))
+		return STATUS_ACCESS_DENIED;
 	position = server_give(server_call_of(msg), o->memory,
 	                       CAP_RIGHT_READ | CAP_RIGHT_COPY | (in->write ? CAP_RIGHT_WRITE : 0),
 	                       false);
@@ -213,6 +224,8 @@ int ipc_lock(void *object, struct msg_call *msg,
 	(void)msg;
 	if (!o)
 		return STATUS_INVALID_ARGUMENT;
+	if (!sysv_owns(object, o))
+		return STATUS_NOT_PERMITTED;
 	o->mode = (o->mode & ~SYSV_LOCKED) | (in->lock ? SYSV_LOCKED : 0);
 	return STATUS_OK;
 }
@@ -239,6 +252,8 @@ int ipc_read(void *object, struct msg_call *msg,
 	(void)msg;
 	if (!o || (in->what != PROCESS_MEMBER_WHAT_ALL && in->number >= o->size))
 		return STATUS_INVALID_ARGUMENT;
+	if (!sysv_allows(m, o, SYSV_MAY_READ))
+		return STATUS_ACCESS_DENIED;
 	switch (in->what) {
 	case PROCESS_MEMBER_WHAT_VALUE:
 		out->value = o->semaphores[in->number].value;
@@ -270,6 +285,8 @@ int ipc_assign(void *object, struct msg_call *msg,
 	(void)msg;
 	if (!o || in->values.len > sizeof(values) || in->number < -1)
 		return STATUS_INVALID_ARGUMENT;
+	if (!sysv_allows(object, o, SYSV_MAY_WRITE))
+		return STATUS_ACCESS_DENIED;
 	memcpy(values, in->values.ptr, in->values.len);
 	return sysv_assign(object, o, in->number, values,
 	                   in->values.len / (uint32_t)sizeof(values[0]));

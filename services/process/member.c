@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <capos/schema/status.h>
+#include <capos/start.h>
 
 #include "process.h"
 
@@ -97,6 +98,7 @@ static int kill(void *object, struct msg_call *msg, const struct process_member_
 	const struct signal_note note = {.signal = in->signal,
 	                                 .code = in->code,
 	                                 .number = sender->number,
+	                                 .user = sender->identity.user.real,
 	                                 .value = in->value};
 
 	(void)msg;
@@ -120,6 +122,7 @@ static int take_signals(void *object, struct msg_call *msg,
 		list[n++] = (struct signal_info){.signal = note.signal,
 		                                 .code = note.code,
 		                                 .number = note.number,
+		                                 .user = note.user,
 		                                 .status = note.status,
 		                                 .value = note.value,
 		                                 .cpu_ns = note.cpu_ns};
@@ -264,7 +267,9 @@ static void fill_info(const struct member *m, struct process_info *out)
 	        .threads = status.threads,
 	        .pages = status.pages,
 	        .mapped_pages = status.mapped_pages,
-	        .nice = m->nice};
+	        .nice = m->nice,
+	        .effective_user = m->identity.user.effective,
+	        .effective_group = m->identity.group.effective};
 }
 
 static int list(void *object, struct msg_call *msg, const struct process_member_list_params *in,
@@ -342,6 +347,8 @@ static int get_limit(void *object, struct msg_call *msg,
 		return STATUS_NO_ENTRY;
 	if (in->resource >= WORLD_LIMITS)
 		return STATUS_INVALID_ARGUMENT;
+	if (!world_may_change(object, m))
+		return STATUS_NOT_PERMITTED;
 	out->soft = m->limits[in->resource].soft;
 	out->hard = m->limits[in->resource].hard;
 	return STATUS_OK;
@@ -353,8 +360,45 @@ static int set_limit(void *object, struct msg_call *msg,
 	struct member *m = find(object, in->number);
 
 	(void)msg;
-	return m ? world_set_limit(m, in->resource, &(struct limit){in->soft, in->hard})
-	         : STATUS_NO_ENTRY;
+	if (!m)
+		return STATUS_NO_ENTRY;
+	if (!world_may_change(object, m))
+		return STATUS_NOT_PERMITTED;
+	return world_set_limit(m, in->resource, &(struct limit){in->soft, in->hard});
+}
+
+/* ---- Users ---- */
+
+static int set_users(void *object, struct msg_call *msg,
+                     const struct process_member_set_users_params *in)
+{
+	struct member *m = object;
+	const struct cap_identity before = m->identity;
+	struct cap_identity wanted;
+	int status;
+
+	(void)msg;
+	if (!in->identity.len || !cap_identity_read(&wanted, in->identity.ptr, in->identity.len))
+		return STATUS_INVALID_ARGUMENT;
+	status = world_set_users(m, &wanted);
+	if (!status && cap_identity_set(start_cap("labels"), m->process, &wanted)) {
+		m->identity = before; /* the process has just ended */
+		status = STATUS_NO_ENTRY;
+	}
+	return status;
+}
+
+static int users(void *object, struct msg_call *msg, const struct process_member_users_params *in,
+                 struct process_member_users_results *out)
+{
+	const struct member *m = find(object, in->number);
+
+	(void)msg;
+	if (!m)
+		return STATUS_NO_ENTRY;
+	out->identity.ptr = (const void *)&m->identity;
+	out->identity.len = (uint32_t)cap_identity_size(&m->identity);
+	return STATUS_OK;
 }
 
 /* ---- Priorities ---- */
@@ -388,6 +432,8 @@ static int set_policy(void *object, struct msg_call *msg,
 	(void)msg;
 	if (!m)
 		return STATUS_NO_ENTRY;
+	if (!world_may_prefer(object, m))
+		return STATUS_NOT_PERMITTED;
 	m->policy = in->policy;
 	m->forgets_policy = in->forgets;
 	return STATUS_OK;
@@ -504,4 +550,6 @@ const struct process_member_ops member_ops = {.prepare_fork = prepare_fork,
                                               .set_nice = set_nice,
                                               .nice = get_nice,
                                               .set_policy = set_policy,
-                                              .policy = get_policy};
+                                              .policy = get_policy,
+                                              .set_users = set_users,
+                                              .users = users};

@@ -24,16 +24,28 @@ static uint32_t id_of(const struct member *m, enum wait_which which, uint32_t id
 	return which == WAIT_GROUP ? m->group : m->number;
 }
 
+/* What the call answers: an error of another one stays. */
+static int set_one(struct member *m, int32_t nice, int status)
+{
+	m->nice = nice;
+	return status == STATUS_NO_ENTRY ? STATUS_OK : status;
+}
+
 int world_set_nice(struct member *m, enum wait_which which, uint32_t id, int32_t nice)
 {
 	int status = STATUS_NO_ENTRY;
 
 	id = id_of(m, which, id);
+	nice = nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
 	for (struct member *at = m->world->first; at; at = at->after) {
 		if (!is_meant(at, which, id))
 			continue;
-		at->nice = nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
-		status = STATUS_OK;
+		if (!world_may_prefer(m, at))
+			status = STATUS_NOT_PERMITTED;
+		else if (nice < at->nice && m->identity.user.effective)
+			status = STATUS_ACCESS_DENIED;
+		else
+			status = set_one(at, nice, status);
 	}
 	return status;
 }

@@ -26,6 +26,8 @@ int report_ask(void *object, struct msg_call *msg, const struct process_member_a
 	(void)out;
 	if (!m || m->state == MEMBER_PREPARED || m->state == MEMBER_ENDED)
 		return STATUS_NO_ENTRY;
+	if (!world_may_look(caller, m))
+		return STATUS_ACCESS_DENIED;
 	if (m->state == MEMBER_STOPPED)
 		return STATUS_WOULD_BLOCK;
 	for (at = &m->askers; *at; at = &(*at)->next)

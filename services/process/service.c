@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The process service.  It holds a log and its endpoint; it is handed an account for each session,
+ * The process service.  It holds a log, a Labeller (so that servers know whose a member is) and its
+ * endpoint; it is handed an account for each session,
  * and draws on that what it keeps for the session's world, and by each member its process (to see
  * its end and to end it) and the event for its signals.
  *
@@ -145,6 +146,8 @@ static int enroll(void *object, struct msg_call *msg, const struct process_world
 	if (!s->first || m->number < s->first)
 		s->first = m->number;
 	out->number = m->number;
+	out->identity.ptr = (const void *)&m->identity;
+	out->identity.len = (uint32_t)cap_identity_size(&m->identity);
 	return STATUS_OK;
 }
 
@@ -276,6 +279,7 @@ static const struct server_ops server_ops = {.message_max = MESSAGE_MAX,
 static const struct start_expected expected[] = {
         {"serve", 0, false},
         {"log", LOG_INTERFACE, false},
+        {"labels", LABELLER_INTERFACE, false},
         {NULL, 0, false},
 };
 

@@ -147,8 +147,11 @@ bool world_stopped(struct member *m, uint32_t signal, bool own)
 /* ---- kill ---- */
 
 /* Signal 0 is sent to none, but counts. */
-static int send_checked(struct member *m, const struct signal_note *note)
+static int send_checked(const struct member *sender, struct member *m,
+                        const struct signal_note *note)
 {
+	if (!world_may_signal(sender, m, note->signal))
+		return STATUS_NOT_PERMITTED;
 	return note->signal ? world_send(m, note) : STATUS_OK;
 }
 
@@ -161,35 +164,71 @@ uint32_t world_send_group(struct world *world, uint32_t group, const struct sign
 
 	for (m = g ? g->members : NULL; m; m = after, n++) {
 		after = m->in_group;
-		(void)send_checked(m, note);
+		(void)world_send(m, note);
 	}
 	return n;
 }
 
+/* To those of many that it may signal: one is enough, unless there is none at all. */
+struct sending {
+	uint32_t members, allowed;
+};
+
+static void send_one(struct sending *s, const struct member *sender, struct member *m,
+                     const struct signal_note *note)
+{
+	s->members++;
+	if (send_checked(sender, m, note) != STATUS_NOT_PERMITTED)
+		s->allowed++;
+}
+
+static int sent(const struct sending *s)
+{
+	if (s->allowed)
+		return STATUS_OK;
+	return s->members ? STATUS_NOT_PERMITTED : STATUS_NO_ENTRY;
+}
+
+static int kill_group(struct member *sender, uint32_t group, const struct signal_note *note)
+{
+	const struct group *g = world_find_group(sender->world, group);
+	struct sending sending = {0};
+	struct member *m, *after;
+
+	for (m = g ? g->members : NULL; m; m = after) {
+		after = m->in_group;
+		send_one(&sending, sender, m, note);
+	}
+	return sent(&sending);
+}
+
+static int kill_all_others(struct member *sender, const struct signal_note *note)
+{
+	struct sending sending = {0};
+	struct member *m, *after;
+
+	for (m = sender->world->first; m; m = after) {
+		after = m->after;
+		if (m != sender)
+			send_one(&sending, sender, m, note);
+	}
+	return sent(&sending);
+}
+
 int world_kill(struct member *sender, int64_t target, const struct signal_note *note)
 {
-	struct world *world = sender->world;
-	struct member *m, *after;
-	uint32_t n = 0;
+	struct member *m;
 
 	if (target == WORLD_NUMBER)
-		return note->signal ? STATUS_NOT_PERMITTED : STATUS_OK;
+		return note->signal || sender->identity.user.effective ? STATUS_NOT_PERMITTED
+		                                                       : STATUS_OK;
 	if (target > 0) {
-		m = target <= WORLD_NUMBER_MAX ? world_find(world, (uint32_t)target) : NULL;
-		return m ? send_checked(m, note) : STATUS_NO_ENTRY;
+		m = target <= WORLD_NUMBER_MAX ? world_find(sender->world, (uint32_t)target) : NULL;
+		return m ? send_checked(sender, m, note) : STATUS_NO_ENTRY;
 	}
-	if (target != -1) {
-		if (target < -(int64_t)WORLD_NUMBER_MAX)
-			return STATUS_NO_ENTRY;
-		n = world_send_group(world, target ? (uint32_t)-target : sender->group, note);
-		return n ? STATUS_OK : STATUS_NO_ENTRY;
-	}
-	for (m = world->first; m; m = after) {
-		after = m->after;
-		if (m == sender)
-			continue;
-		n++;
-		(void)send_checked(m, note);
-	}
-	return n ? STATUS_OK : STATUS_NO_ENTRY;
+	if (target == -1)
+		return kill_all_others(sender, note);
+	if (target < -(int64_t)WORLD_NUMBER_MAX)
+		return STATUS_NO_ENTRY;
+	return kill_group(sender, target ? (uint32_t)-target : sender->group, note);
 }

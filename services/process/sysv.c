@@ -100,8 +100,15 @@ static int create(struct member *m, enum sysv_kind kind, int32_t key, uint64_t s
 	object = sysv->objects[kind] ? slab_get(world->slab, sizeof(*object)) : NULL;
 	if (!object)
 		return STATUS_NO_MEMORY;
-	*object = (struct sysv_object){
-	        .kind = kind, .key = key, .mode = mode, .creator = m->number, .size = size};
+	*object = (struct sysv_object){.kind = kind,
+	                               .key = key,
+	                               .mode = mode,
+	                               .user = m->identity.user.effective,
+	                               .group = m->identity.group.effective,
+	                               .creator_user = m->identity.user.effective,
+	                               .creator_group = m->identity.group.effective,
+	                               .creator = m->number,
+	                               .size = size};
 	status = fill(world, object);
 	if (status) {
 		slab_put(world->slab, object, sizeof(*object));
@@ -127,6 +134,9 @@ int sysv_get(struct member *m, enum sysv_kind kind, int32_t key, uint64_t size, 
 		return create(m, kind, key, size, flags & 0777, out);
 	if (flags & SYSV_CREATE && flags & SYSV_EXCLUSIVE)
 		return STATUS_EXISTS;
+	/* What is asked for stands in the bits of each class. */
+	if (!sysv_allows(m, *out, (flags >> 6 | flags >> 3 | flags) & 7))
+		return STATUS_ACCESS_DENIED;
 	return kind != SYSV_QUEUE && size > (*out)->size ? STATUS_INVALID_ARGUMENT : STATUS_OK;
 }
 

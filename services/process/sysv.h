@@ -141,6 +141,12 @@ int sysv_get(struct member *m, enum sysv_kind kind, int32_t key, uint64_t size, 
 void sysv_remove(struct world *world, struct sysv_object *object);
 void sysv_changed(const struct world *world, struct sysv_object *object);
 
+/* ---- Access (sysv_access.c) ---- */
+#define SYSV_MAY_READ  4u
+#define SYSV_MAY_WRITE 2u /* a semaphore is altered, a message sent */
+bool sysv_allows(const struct member *m, const struct sysv_object *o, uint32_t access);
+bool sysv_owns(const struct member *m, const struct sysv_object *o); /* or has made it */
+
 /* ---- Segments ---- */
 int sysv_attach(struct member *m, struct sysv_object *segment);
 int sysv_detach(struct member *m, int32_t id);

@@ -113,6 +113,8 @@ int sysv_send(struct member *m, int32_t id, int64_t type, const void *bytes, uin
 
 	if (!w.object || type < 1 || size > SYSV_MESSAGE_MAX)
 		return STATUS_INVALID_ARGUMENT;
+	if (!sysv_allows(m, w.object, SYSV_MAY_WRITE))
+		return STATUS_ACCESS_DENIED;
 	w.message = make_message(m->world->slab, type, bytes, size);
 	return w.message ? sysv_begin(&w) : STATUS_NO_MEMORY;
 }
@@ -189,5 +191,7 @@ int sysv_receive(struct member *m, int32_t id, int64_t type, uint64_t size, uint
 		return STATUS_INVALID_ARGUMENT;
 	if (flags & SYSV_COPY && (flags & SYSV_EXCEPT || !(flags & SYSV_NOWAIT)))
 		return STATUS_INVALID_ARGUMENT;
+	if (!sysv_allows(m, w.object, SYSV_MAY_READ))
+		return STATUS_ACCESS_DENIED;
 	return sysv_begin(&w);
 }

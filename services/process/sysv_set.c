@@ -181,6 +181,14 @@ static int check(const struct sysv_object *set, const struct sysv_operation *o, 
 	return STATUS_OK;
 }
 
+/* What the operations need: one that waits for zero alters nothing. */
+static uint32_t access_for(const struct sysv_operation *operations, uint32_t n)
+{
+	while (n && !operations->change)
+		operations++, n--;
+	return n ? SYSV_MAY_WRITE : SYSV_MAY_READ;
+}
+
 int sysv_operate(struct member *m, int32_t id, const void *operations, uint32_t length,
                  uint64_t token)
 {
@@ -203,6 +211,8 @@ int sysv_operate(struct member *m, int32_t id, const void *operations, uint32_t 
 		return STATUS_NO_MEMORY;
 	memcpy(w.operations, operations, n * sizeof(*w.operations));
 	status = check(w.object, w.operations, n, &undoes);
+	if (!status && !sysv_allows(m, w.object, access_for(w.operations, n)))
+		status = STATUS_ACCESS_DENIED;
 	if (!status && undoes) {
 		w.undo = undo_of(m, w.object);
 		status = w.undo ? STATUS_OK : STATUS_NO_MEMORY;

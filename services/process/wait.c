@@ -42,6 +42,7 @@ static struct signal_note end_note(const struct member *m)
 	        .signal = WORLD_SIGCHLD,
 	        .code = signal ? CLD_KILLED : CLD_EXITED,
 	        .number = m->number,
+	        .user = m->identity.user.real,
 	        .status = (int32_t)(signal ? signal & 0x7f : EXIT_CODE(m->status)),
 	        .cpu_ns = m->usage.cpu_ns};
 }
@@ -53,6 +54,7 @@ static struct signal_note change_note(const struct member *m)
 	return (struct signal_note){.signal = WORLD_SIGCHLD,
 	                            .code = m->stopped_by ? CLD_STOPPED : CLD_CONTINUED,
 	                            .number = m->number,
+	                            .user = m->identity.user.real,
 	                            .status =
 	                                    m->stopped_by ? (int32_t)m->stopped_by : WORLD_SIGCONT};
 }

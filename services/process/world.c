@@ -206,6 +206,7 @@ int world_prepare(struct member *parent, struct member **out)
 	}
 	link_child(parent, m);
 	m->foreground = parent->foreground;
+	m->identity = parent->identity; /* until it joins and has a label */
 	memcpy(m->limits, parent->limits, sizeof(m->limits));
 	world_inherit_priority(parent, m);
 	memcpy(m->name, parent->name, sizeof(m->name));

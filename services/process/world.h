@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <capos/identity.h>
+
 #include "services/files/pages.h"
 #include "sysv.h"
 
@@ -65,6 +67,7 @@ struct signal_note { /* what siginfo says */
 	int32_t status;
 	uint64_t value;
 	uint64_t cpu_ns;
+	uint32_t user; /* real one, of the same */
 };
 
 struct queued_signal {
@@ -128,7 +131,8 @@ struct member {
 	        foreground; /* group of its session, the same for all of it; 0: the session's own */
 	int32_t nice;
 	uint32_t policy;
-	bool forgets_policy; /* its children begin with the usual one */
+	bool forgets_policy;          /* its children begin with the usual one */
+	struct cap_identity identity; /* what its label says */
 	struct usage usage;
 	struct limit limits[WORLD_LIMITS];
 	uint64_t start_ns;
@@ -256,6 +260,17 @@ void world_drop_queue(struct member *m);
 bool world_stopped(struct member *m, uint32_t signal, bool own);
 /* Its parent hears of an end, a stop or a continuation: first those that wait, then SIGCHLD. */
 void world_tell_parent(struct member *m);
+
+/* ---- users.c ---- */
+/* Status: notPermitted.  The label is the caller's to set. */
+int world_set_users(struct member *m, const struct cap_identity *wanted);
+bool world_may_signal(const struct member *sender, const struct member *m, uint32_t signal);
+/* Its limits and the like. */
+bool world_may_change(const struct member *caller, const struct member *m);
+/* Its nice value and policy. */
+bool world_may_prefer(const struct member *caller, const struct member *m);
+/* At what it has open and where it is. */
+bool world_may_look(const struct member *caller, const struct member *m);
 
 /* ---- load.c ---- */
 /* Brings it up to date; cpu_ns: what the world has used in all. */

@@ -373,7 +373,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	abuse_begin(argv);
 	ok(begin(), "all that can be held is there");
-	storm(kills < 100 ? kills : 100, seed + 1); /* so that what appears on first use is there */
+	storm(kills < 300 ? kills : 300, seed + 1); /* so that what appears on first use is there */
 	clear();
 	objects = kernel_objects(&pages);
 	storm(kills, seed);

@@ -140,6 +140,7 @@ static void run_all(void)
 	test_fork();
 	test_account();
 	test_depth();
+	test_labels();
 }
 
 int main(void)

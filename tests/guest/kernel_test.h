@@ -18,7 +18,8 @@
 #define POWER         CAP_GIVEN(5)
 #define SYSTEM_STATUS CAP_GIVEN(6)
 #define CODE          CAP_GIVEN(7)
-#define DEVICES       CAP_GIVEN(8)
+#define LABELS        CAP_GIVEN(8)
+#define DEVICES       CAP_GIVEN(9)
 
 #define TEST_INTERFACE 0x1234567890abcdefull
 
@@ -53,5 +54,6 @@ void test_fork(void);
 void test_devices(void);
 void test_account(void);
 void test_depth(void);
+void test_labels(void);
 
 #endif

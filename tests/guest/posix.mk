@@ -42,6 +42,7 @@ POSIX_TESTS = \
 	tests/guest/posix_threads \
 	tests/guest/posix_time \
 	tests/guest/posix_unix \
+	tests/guest/posix_users \
 	tests/guest/posix_vfork \
 	tests/guest/posix_wakes \
 	tests/guest/posix_windows \

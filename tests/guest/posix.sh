@@ -64,6 +64,7 @@ for name in \
 	timers \
 	unix \
 	vfork \
+	users \
 	wakes \
 	windows
 do

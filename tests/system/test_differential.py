@@ -27,7 +27,8 @@ if os.geteuid() == 0:
 PROGRAMS = ("cancel", "contents", "databases", "devices", "empty", "eventfds", "faults", "fds", "fifo", "files",
             "fork", "hardening", "inotify", "links", "locks", "maps", "memory", "mqueue", "nameless", "priority",
             "proc", "processes", "ptys", "queued", "remap", "remembered", "resident", "signals", "socketpair",
-            "splice", "stack", "stress", "sysv", "threads", "time", "timers", "unix", "vfork", "wakes", "windows")
+            "splice", "stack", "stress", "sysv", "threads", "time", "timers", "unix", "users", "vfork", "wakes",
+            "windows")
 LIBRARY = """
 #include <stdio.h>
 __thread int counter = 40;

@@ -78,11 +78,15 @@ def test_files_hold_the_archive_and_no_more(held):
 
 
 def test_process_service_holds_no_process_before_one_joins(held):
-    assert names(held["process"], OWN) == sorted(["Process", "Endpoint", "Log", "Account"])
+    assert names(held["process"], OWN) == sorted(["Process", "Endpoint", "Log", "Account", "Labeller"])
 
 
 def test_data_becomes_code_only_by_the_files_service(held):
     assert {process for process, entries in held.items() if "CodeMaker" in names(entries)} == {"init", "files"}
+
+
+def test_users_are_told_by_the_process_service_alone(held):
+    assert {process for process, entries in held.items() if "Labeller" in names(entries)} == {"init", "process"}
 
 
 def test_only_init_holds_what_makes_processes_and_opens_devices(held):

@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: MIT
 # The files service's pure part and the boot archive's reader.
 
+UNIT_TESTS += tests/unit/test-files-access
+tests_unit_test_files_access_SOURCES = tests/unit/test_files_access.c services/files/access.c services/files/access.h
+tests_unit_test_files_access_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_files_access_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_files_access_LDADD = $(UNIT_LIBS)
+
 UNIT_TESTS += tests/unit/test-files-data
 tests_unit_test_files_data_SOURCES = tests/unit/test_files_data.c tests/unit/files_source.h \
 	tests/unit/files_contents.c services/files/contents.h \

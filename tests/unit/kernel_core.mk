@@ -13,7 +13,7 @@ tests_unit_test_ring_CPPFLAGS = $(UNIT_CPPFLAGS) -I$(srcdir)/kernel
 tests_unit_test_ring_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_ring_LDADD = $(UNIT_LIBS)
 
-KERNEL_UNIT_CORE = tests/unit/core_fake.c tests/unit/core_fake.h kernel/object/account.c kernel/kinds.c kernel/process/cap.c kernel/chacha20.c kernel/entropy.c kernel/object/code.c \
+KERNEL_UNIT_CORE = tests/unit/core_fake.c tests/unit/core_fake.h kernel/object/account.c kernel/kinds.c kernel/process/cap.c kernel/chacha20.c kernel/entropy.c kernel/object/code.c kernel/object/labeller.c \
 	kernel/device/device.c kernel/process/elf.c kernel/object/call.c kernel/object/endpoint.c kernel/object/entropy.c kernel/object/event.c kernel/process/exec.c kernel/process/fork.c \
 	kernel/process/futex.c kernel/object/kcall.c kernel/object/log.c kernel/process/log.c kernel/logbuffer.c kernel/process/op.c kernel/device/pci.c kernel/process/process.c kernel/process/robust.c \
 	kernel/object/bytes.c kernel/object/memory.c kernel/object/processcall.c kernel/ring.c kernel/process/sched.c kernel/process/spawn.c kernel/object/slicejob.c kernel/object/spawner.c kernel/object/status.c \

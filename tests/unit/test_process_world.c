@@ -431,6 +431,73 @@ static void signals_name_their_senders(void **state)
 	assert_true(notified[3] & WORLD_SIGNAL_BIT(11));
 }
 
+static struct cap_identity users(uint32_t real, uint32_t effective, uint32_t saved)
+{
+	return (struct cap_identity){.file_user = effective, .user = {real, effective, saved}};
+}
+
+static void users_change_within_what_they_have(void **state)
+{
+	struct member *a = first();
+	struct cap_identity wanted = users(1, 2, 3);
+	(void)state;
+
+	wanted.ngroups = 1;
+	wanted.groups[0] = 7;
+	assert_int_equal(world_set_users(a, &wanted), STATUS_OK);
+	wanted.user = (struct cap_ids){3, 1, 2};
+	assert_int_equal(world_set_users(a, &wanted), STATUS_OK);
+	wanted.file_user = 3;
+	assert_int_equal(world_set_users(a, &wanted), STATUS_OK);
+	wanted.file_user = 4;
+	assert_int_equal(world_set_users(a, &wanted), STATUS_NOT_PERMITTED);
+	wanted.file_user = 3;
+	wanted.user.saved = 0;
+	assert_int_equal(world_set_users(a, &wanted), STATUS_NOT_PERMITTED);
+	wanted.user.saved = 2;
+	wanted.group.effective = 1;
+	assert_int_equal(world_set_users(a, &wanted), STATUS_NOT_PERMITTED);
+	wanted.group.effective = 0;
+	wanted.groups[0] = 8;
+	assert_int_equal(world_set_users(a, &wanted), STATUS_NOT_PERMITTED);
+	wanted.groups[0] = 7;
+	assert_int_equal(world_set_users(a, &wanted), STATUS_OK);
+}
+
+static void who_may_signal_whom(void **state)
+{
+	struct member *a = first(), *b = child_of(a), *c = child_of(a);
+	const struct cap_identity one = users(1, 1, 1), two = users(2, 2, 2);
+	(void)state;
+
+	assert_int_equal(world_set_users(b, &one), STATUS_OK);
+	assert_int_equal(world_set_users(c, &two), STATUS_OK);
+	assert_int_equal(send(b, c->number, 10), STATUS_NOT_PERMITTED);
+	assert_int_equal(send(b, c->number, 0), STATUS_NOT_PERMITTED);
+	assert_int_equal(send(b, b->number, 10), STATUS_OK);
+	assert_int_equal(send(b, c->number, WORLD_SIGCONT), STATUS_OK); /* of its session */
+	assert_int_equal(send(a, c->number, 10), STATUS_OK);
+	assert_int_equal(send(b, -(int64_t)a->group, 12), STATUS_OK); /* itself */
+	assert_false(notified[c->number] & WORLD_SIGNAL_BIT(12));
+	assert_int_equal(send(b, -1, 12), STATUS_NOT_PERMITTED); /* there are only others' */
+	c->identity.user.saved = 1;
+	assert_int_equal(send(b, -1, 12), STATUS_OK);
+	assert_true(notified[c->number] & WORLD_SIGNAL_BIT(12));
+	assert_false(world_may_change(b, c) || world_may_look(b, c) || world_may_change(b, a));
+	assert_true(world_may_change(a, c) && world_may_look(a, c) && world_may_look(b, b));
+}
+
+static void a_child_is_its_parents_users(void **state)
+{
+	struct member *a = first(), *b;
+	const struct cap_identity one = users(1, 1, 1);
+	(void)state;
+
+	assert_int_equal(world_set_users(a, &one), STATUS_OK);
+	b = child_of(a);
+	assert_int_equal(b->identity.user.real, 1);
+}
+
 static void stopping_and_going_on(void **state)
 {
 	struct member *a = first(), *b = child_of(a);
@@ -672,6 +739,9 @@ int main(void)
 	        TEST(a_stopped_group_that_is_orphaned_goes_on),
 	        TEST(signals_name_their_senders),
 	        TEST(stopping_and_going_on),
+	        TEST(users_change_within_what_they_have),
+	        TEST(who_may_signal_whom),
+	        TEST(a_child_is_its_parents_users),
 	        TEST(an_end_of_the_parent_is_signalled_to_who_asked),
 	        TEST(limits_go_down_and_are_inherited),
 	        TEST(memory_runs_out),

@@ -119,6 +119,8 @@ enum cap_error {
 /* Most bytes in one message, and most capabilities beside it. */
 #define CAPOS_MESSAGE_MAX      65536u
 #define CAPOS_MESSAGE_CAPS_MAX 16u
+/* Most bytes of a process's label. */
+#define CAPOS_LABEL_MAX 192u
 /* Most bytes in a message to an object that the kernel itself serves. */
 #define CAPOS_KERNEL_MESSAGE_MAX 8192u
 
@@ -239,13 +241,14 @@ struct capos_received {
 	uint32_t kind; /* enum capos_received_kind */
 	uint16_t method;
 	uint16_t ncaps;
-	uint64_t object;    /* the word given at MINT */
-	uint64_t call_id;   /* CALL, CANCEL: names the call in RETURN; never used again */
-	uint64_t interface; /* the interface that the caller named; checked to be the object's */
-	uint64_t caller;    /* process id of the caller, for logs and accounts */
-	uint32_t length;    /* bytes of message that follow */
-	uint32_t recv_len;  /* size of the caller's buffer for the reply's message */
-	uint64_t reserved[2];
+	uint64_t object;       /* the word given at MINT */
+	uint64_t call_id;      /* CALL, CANCEL: names the call in RETURN; never used again */
+	uint64_t interface;    /* the interface that the caller named; checked to be the object's */
+	uint64_t caller;       /* process id of the caller, for logs and accounts */
+	uint32_t length;       /* bytes of message that follow */
+	uint32_t recv_len;     /* size of the caller's buffer for the reply's message */
+	uint64_t caller_label; /* CALL: the first bytes of the caller's label (Labeller) */
+	uint64_t reserved;
 };
 enum capos_received_kind {
 	CAPOS_RECEIVED_CALL = 1,

@@ -24,6 +24,12 @@ struct file;
 struct carried;
 
 /* Any pointer may be NULL: then the call returns what the comment says. */
+/* For utimensat. */
+struct file_times {
+	int64_t access_ns, modify_ns; /* Unix time; INT64_MIN leaves one as it is */
+	bool now;                     /* both are the present */
+};
+
 struct file_ops {
 	/* NULL: EINVAL.  Honour O_NONBLOCK of file_flags(f).  iov itself is the library's; what its
 	 * elements point to is the program's (user.h). */
@@ -42,9 +48,7 @@ struct file_ops {
 	int (*chmod)(struct file *f, unsigned mode);  /* EINVAL */
 	/* -1 leaves one as it is.  NULL: it has no owner but 0. */
 	int (*chown)(struct file *f, unsigned user, unsigned group);
-	int (*utimens)(
-	        struct file *f,
-	        const int64_t times_ns[2]); /* access, modify; INT64_MIN leaves as is; EINVAL */
+	int (*utimens)(struct file *f, const struct file_times *times); /* EINVAL */
 	/* ENOTTY.  argument is the program's. */
 	int (*ioctl)(struct file *f, unsigned long request, void *argument);
 	/* ENOTDIR.  buffer is the program's. */

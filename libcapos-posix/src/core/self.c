@@ -3,6 +3,7 @@
  * This process as the kernel knows it.
  */
 #include <capos/cap.h>
+#include <capos/identity.h>
 #include <capos/object.h>
 
 #include "core/fd.h"
@@ -72,6 +73,18 @@ uint64_t process_id(void)
 	if (!id && !cap_process_status(&process))
 		id = process.id;
 	return id;
+}
+
+static struct cap_identity own_identity;
+
+const struct cap_identity *process_identity(void)
+{
+	return &own_identity;
+}
+
+void process_set_identity(const struct cap_identity *identity)
+{
+	own_identity = *identity;
 }
 
 /* Once for each description, however many descriptors it has: as fork counted it. */

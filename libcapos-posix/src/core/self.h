@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <capos/identity.h>
+
 struct file;
 struct posix_thread;
 struct stat;
@@ -19,6 +21,9 @@ const size_t *__capos_auxv(void);
 /* Its number in its world; the kernel's number of a process that is in none. */
 uint64_t process_id(void);
 void process_set_id(uint64_t number);
+/* Whose it is, as this process knows it. */
+const struct cap_identity *process_identity(void);
+void process_set_identity(const struct cap_identity *identity);
 /* Ends the process after handing over what the ring still holds. */
 _Noreturn void posix_exit(int code, int signal);
 

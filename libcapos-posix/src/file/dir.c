@@ -64,10 +64,12 @@ static int directory_chown(struct file *f, unsigned user, unsigned group)
 	return errno_of(directory_set_owner(object_of(f), &params, NULL));
 }
 
-static int directory_utimens(struct file *f, const int64_t times_ns[2])
+static int directory_utimens(struct file *f, const struct file_times *times)
 {
-	const struct directory_set_times_params params = {
-	        .path = MSG_TEXT("."), .access_ns = times_ns[0], .modify_ns = times_ns[1]};
+	const struct directory_set_times_params params = {.path = MSG_TEXT("."),
+	                                                  .access_ns = times->access_ns,
+	                                                  .modify_ns = times->modify_ns,
+	                                                  .now = times->now};
 
 	return errno_of(directory_set_times(object_of(f), &params, NULL));
 }

@@ -218,7 +218,7 @@ static void note_directory(const char *path)
 
 static int open_directory(const char *path)
 {
-	struct directory_open_params params = {.flags = OPEN_DIRECTORY};
+	struct directory_open_params params = {.flags = OPEN_DIRECTORY | OPEN_EXECUTE};
 	struct directory_open_results results;
 	struct capos_call call;
 	struct path_walk w;
@@ -308,8 +308,11 @@ long sys_chroot(long path)
 	struct capos_call call;
 	struct path_walk w;
 	cap_t start;
-	int result = path_start(&w, AT_FDCWD, (const char *)path);
+	int result;
 
+	if (process_identity()->user.effective)
+		return -EPERM;
+	result = path_start(&w, AT_FDCWD, (const char *)path);
 	if (result)
 		return result;
 	/* Where it started is below the old root, and the new one's paths are others. */
@@ -333,6 +336,14 @@ long sys_chroot(long path)
 	return 0;
 }
 
+/* To look at "." takes the permission to search, which user 0 always has.  0 or -errno. */
+static int may_enter(cap_t directory)
+{
+	struct stat st;
+
+	return process_identity()->file_user ? path_stat(directory, ".", true, &st) : 0;
+}
+
 long sys_fchdir(long fd)
 {
 	struct file *f = fd_file((int)fd);
@@ -343,6 +354,9 @@ long sys_fchdir(long fd)
 		return -EBADF;
 	if (!file_directory(f))
 		return -ENOTDIR;
+	result = may_enter(file_directory(f));
+	if (result)
+		return result;
 	result = cap_copy(file_directory(f), CAP_RIGHTS_ALL, &copy);
 	if (result)
 		return errno_of(result);

@@ -18,26 +18,59 @@
 #define TMPFS_MAGIC 0x01021994
 #define V9FS_MAGIC  0x01021997 /* for one that 9P serves */
 
-/* As for Linux's superuser: everything may be read, written and searched; run only what has an
- * execute bit. */
+struct user_ids {
+	uint32_t user, group;
+};
+
+static bool in_group(const struct user_ids *ids, uint32_t group)
+{
+	const struct cap_identity *own = process_identity();
+
+	if (ids->group == group)
+		return true;
+	for (uint32_t i = 0; i < own->ngroups; i++)
+		if (own->groups[i] == group)
+			return true;
+	return false;
+}
+
+/* Whether these may do that with what has these attributes.  User 0 may do everything, but run only
+ * what has an execute bit. */
+static bool allows(const struct stat *st, const struct user_ids *ids, unsigned mode)
+{
+	unsigned bits = st->st_mode;
+
+	if (!ids->user)
+		return !(mode & X_OK) || S_ISDIR(st->st_mode) || bits & 0111;
+	if (ids->user == st->st_uid)
+		bits >>= 6;
+	else if (in_group(ids, st->st_gid))
+		bits >>= 3;
+	return !(mode & ~bits & 7);
+}
+
+/* The answer is for the process itself: where it acts, the service decides. */
 static long access_at(int directory_fd, const char *path, long mode, int flags)
 {
+	const struct cap_identity *own = process_identity();
+	const struct user_ids ids = {flags & AT_EACCESS ? own->user.effective : own->user.real,
+	                             flags & AT_EACCESS ? own->group.effective : own->group.real};
 	struct stat st;
 	int result;
 
 	if (mode & ~(R_OK | W_OK | X_OK))
 		return -EINVAL;
-	result = stat_at(directory_fd, path, flags, &st);
+	result = stat_at(directory_fd, path, flags & ~AT_EACCESS, &st);
 	if (result)
 		return result;
-	return mode & X_OK && !S_ISDIR(st.st_mode) && !(st.st_mode & 0111) ? -EACCES : 0;
+	return allows(&st, &ids, (unsigned)mode) ? 0 : -EACCES;
 }
 
 long sys_faccessat2(long directory_fd, long path, long mode, long flags)
 {
 	if (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	return access_at((int)directory_fd, (const char *)path, mode, (int)flags & ~AT_EACCESS);
+	return access_at((int)directory_fd, (const char *)path, mode, (int)flags);
 }
 
 long sys_faccessat(long directory_fd, long path, long mode)
@@ -198,56 +231,77 @@ static int time_of(const struct timespec *t, int64_t now, int64_t *out)
 }
 
 /* Of a description, unless it was opened with one of these flags. */
-static long change_times(struct file *f, int without, const int64_t ns[2])
+static long change_times(struct file *f, int without, const struct file_times *times)
 {
 	if (!f || f->flags & without)
 		return -EBADF;
-	return f->ops->utimens ? f->ops->utimens(f, ns) : -EINVAL;
+	return f->ops->utimens ? f->ops->utimens(f, times) : -EINVAL;
+}
+
+/* What the program wants; without times: the present.  0 or -errno. */
+static int read_times(long from, struct file_times *out)
+{
+	const int64_t now = cap_realtime();
+	struct timespec t[2];
+	int result;
+
+	*out = (struct file_times){now, now, true};
+	if (!from)
+		return 0;
+	if (user_get(&t, from))
+		return -EFAULT;
+	out->now = t[0].tv_nsec == UTIME_NOW && t[1].tv_nsec == UTIME_NOW;
+	result = time_of(&t[0], now, &out->access_ns);
+	return result ? result : time_of(&t[1], now, &out->modify_ns);
+}
+
+static long change_times_at(int directory_fd, const char *path, bool follow,
+                            const struct file_times *times)
+{
+	struct directory_set_times_params params = {.follow_link = follow,
+	                                            .access_ns = times->access_ns,
+	                                            .modify_ns = times->modify_ns,
+	                                            .now = times->now};
+	struct path_walk w;
+	int result = path_start(&w, directory_fd, path);
+
+	if (result)
+		return result;
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_set_times(w.base, &params, &call);
+	} while (path_goes_on(&w, follow, &result));
+	return result;
 }
 
 long sys_utimensat(long directory_fd, long path, long times, long flags)
 {
-	struct timespec t[2];
-	struct directory_set_times_params params = {.follow_link = !(flags & AT_SYMLINK_NOFOLLOW)};
-	int64_t now = cap_realtime(), ns[2] = {now, now};
 	const char *text = (const char *)path;
-	struct path_walk w;
-	int result = 0;
+	struct file_times wanted;
+	int result;
 
 	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		return -EINVAL;
-	if (times && user_get(&t, times))
-		return -EFAULT;
-	for (int i = 0; times && !result && i < 2; i++)
-		result = time_of(&t[i], now, &ns[i]);
+	result = read_times(times, &wanted);
 	if (result)
 		return result;
-	if (ns[0] == INT64_MIN && ns[1] == INT64_MIN)
+	if (wanted.access_ns == INT64_MIN && wanted.modify_ns == INT64_MIN)
 		return 0; /* there is nothing to look for, as on Linux */
 	if (!path && (int)directory_fd != AT_FDCWD) {
 		if (flags)
 			return -EINVAL;
-		return change_times(fd_file((int)directory_fd), O_PATH, ns);
+		return change_times(fd_file((int)directory_fd), O_PATH, &wanted);
 	}
 	result = path_check(text);
 	if (result)
 		return result;
 	if (!*text && flags & AT_EMPTY_PATH) {
 		if ((int)directory_fd != AT_FDCWD)
-			return change_times(fd_file((int)directory_fd), 0, ns);
+			return change_times(fd_file((int)directory_fd), 0, &wanted);
 		text = ".";
 	}
-	result = path_start(&w, (int)directory_fd, text);
-	if (result)
-		return result;
-	params.access_ns = ns[0];
-	params.modify_ns = ns[1];
-	do {
-		struct capos_call call = FILES_CALL();
-		params.path = w.path;
-		result = directory_set_times(w.base, &params, &call);
-	} while (path_goes_on(&w, params.follow_link, &result));
-	return result;
+	return change_times_at((int)directory_fd, text, !(flags & AT_SYMLINK_NOFOLLOW), &wanted);
 }
 
 /* ---- The file system ---- */

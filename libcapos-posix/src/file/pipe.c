@@ -437,11 +437,11 @@ static int pipe_chmod(struct file *f, unsigned mode)
 	return end_of(f)->file ? errno_of(file_set_mode(end_of(f)->file, &params, &call)) : -EINVAL;
 }
 
-static int pipe_utimens(struct file *f, const int64_t times_ns[2])
+static int pipe_utimens(struct file *f, const struct file_times *times)
 {
 	struct capos_call call = FILES_CALL();
-	const struct file_set_times_params params = {.access_ns = times_ns[0],
-	                                             .modify_ns = times_ns[1]};
+	const struct file_set_times_params params = {
+	        .access_ns = times->access_ns, .modify_ns = times->modify_ns, .now = times->now};
 
 	return end_of(f)->file ? errno_of(file_set_times(end_of(f)->file, &params, &call))
 	                       : -EINVAL;

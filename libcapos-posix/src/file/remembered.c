@@ -233,8 +233,8 @@ bool remembered_stat(cap_t base, const char *path, bool follow, struct file_stat
 	const char *name;
 
 	/* Who may not search a directory on the way is to be told so, by the service. */
-	if (!place || !counters || sys_geteuid() != 0 || place->directory != listed.directory ||
-	    !is_in(place, base, path, &name))
+	if (!place || !counters || process_identity()->file_user ||
+	    place->directory != listed.directory || !is_in(place, base, path, &name))
 		return false;
 	if (!says(CHANGES_MOVED, place->moved) || !says(listed.counter, listed.version))
 		return false;

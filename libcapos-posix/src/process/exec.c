@@ -10,6 +10,7 @@
 
 #include <capos/cap.h>
 #include <capos/elf.h>
+#include <capos/identity.h>
 #include <capos/log.h>
 #include <capos/schema/service_client.h>
 #include <capos/start.h>
@@ -42,7 +43,7 @@ struct image {
 
 static int open_program(const char *path, cap_t *file)
 {
-	struct directory_open_params params = {.flags = OPEN_READ};
+	struct directory_open_params params = {.flags = OPEN_READ | OPEN_EXECUTE};
 	struct directory_open_results results;
 	struct capos_call call;
 	struct path_walk w;
@@ -242,6 +243,14 @@ struct start {
 	char linker[LINKER_MAX];
 };
 
+static struct start_ids own_ids(void)
+{
+	const struct cap_identity *own = process_identity();
+
+	return (struct start_ids){own->user.real, own->user.effective, own->group.real,
+	                          own->group.effective};
+}
+
 static int build_block(const struct start *s, cap_t state, void *block, uint32_t *length)
 {
 	struct start_cap caps[CAPS_MAX];
@@ -252,6 +261,7 @@ static int build_block(const struct start *s, cap_t state, void *block, uint32_t
 	                              .caps = caps,
 	                              .ncaps = collect_caps(caps, state),
 	                              .image = s->image.facts,
+	                              .ids = own_ids(),
 	                              .stack_top = s->image.place.stack_top};
 	uint64_t random[2];
 

@@ -91,6 +91,7 @@ static int write_state(struct exec_state *state, uint32_t descriptors)
 	state->event = process_event();
 	timers_save(&state->timers);
 	world_save(&state->world);
+	state->identity = *process_identity();
 	limits_save(state->limits);
 	state->timer_slack_ns[0] = thread_self()->timer_slack_ns;
 	state->timer_slack_ns[1] = thread_self()->timer_slack_usual_ns;
@@ -230,6 +231,8 @@ void exec_restore(cap_t memory)
 		          cap_error_text(result));
 	wait_restore(state->event);
 	world_restore(&state->world);
+	process_set_identity(&state->identity);
+	users_executed();
 	limits_restore(state->limits);
 	thread_self()->timer_slack_ns = state->timer_slack_ns[0];
 	thread_self()->timer_slack_usual_ns = state->timer_slack_ns[1];

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include <capos/identity.h>
+
 #include "core/core.h"
 #include "file/file.h"
 #include "process/children.h"
@@ -31,6 +33,7 @@ struct exec_state {
 	uint64_t timer_slack_ns[2]; /* now, and to go back to */
 	uint64_t image_secret;      /* where images begin: exec.c */
 	struct world_state world;
+	struct cap_identity identity;
 	struct rlimit limits[RLIM_NLIMITS];
 	char path[PATH_BYTES]; /* of the image's file, from the root */
 };

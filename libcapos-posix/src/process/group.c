@@ -224,6 +224,7 @@ void world_take_signals(uint64_t bits, signal_arrived *arrived)
 			continue;
 		arrived((int)info.signal, (struct signal_origin){.code = info.code,
 		                                                 .pid = (int)info.number,
+		                                                 .uid = (int)info.user,
 		                                                 .status = info.status,
 		                                                 .value = info.value,
 		                                                 .cpu_ns = info.cpu_ns});

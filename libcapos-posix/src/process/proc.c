@@ -450,7 +450,7 @@ static int stat_target(const char *path, const struct proc_path *p, struct stat 
 
 static int proc_stat(const char *path, bool follow, struct stat *st)
 {
-	struct process_info info;
+	struct process_info info = {.number = 0};
 	struct proc_path p;
 	char name[16];
 	mode_t mode;
@@ -458,6 +458,8 @@ static int proc_stat(const char *path, bool follow, struct stat *st)
 
 	if (!proc_parse(path, &p))
 		return 1;
+	info.effective_user = process_identity()->user.effective;
+	info.effective_group = process_identity()->group.effective;
 	if (p.number && p.number != process_id() && proc_find(p.number, &info, name))
 		return -ENOENT;
 	mode = mode_of(&p, follow);
@@ -471,6 +473,8 @@ static int proc_stat(const char *path, bool follow, struct stat *st)
 	*st = (struct stat){.st_ino = inode_of(p.number, 1),
 	                    .st_nlink = S_ISDIR(mode) ? 2 : 1,
 	                    .st_mode = mode,
+	                    .st_uid = p.number ? info.effective_user : 0,
+	                    .st_gid = p.number ? info.effective_group : 0,
 	                    .st_blksize = FILES_BLOCKSIZE,
 	                    .st_atim = boot_time(),
 	                    .st_mtim = boot_time(),

@@ -166,6 +166,27 @@ static void signal_masks(struct made_text *t)
 	           (unsigned long long)caught);
 }
 
+static void ids_line(struct made_text *t, const char *name, const struct cap_ids *ids,
+                     uint32_t for_files)
+{
+	made_print(t, "%s:\t%u\t%u\t%u\t%u\n", name, ids->real, ids->effective, ids->saved,
+	           for_files);
+}
+
+static void users_lines(const struct process_info *p, struct made_text *t)
+{
+	struct cap_identity whose;
+
+	if (world_users(p->number, &whose))
+		return; /* it has just ended */
+	ids_line(t, "Uid", &whose.user, whose.file_user);
+	ids_line(t, "Gid", &whose.group, whose.file_group);
+	made_print(t, "Groups:\t");
+	for (uint32_t i = 0; i < whose.ngroups; i++)
+		made_print(t, "%u ", whose.groups[i]);
+	made_print(t, "\n");
+}
+
 static void process_status_file(const struct process_info *p, struct made_text *t)
 {
 	static const char *const states[] = {"R (running)", "S (sleeping)", "T (stopped)",
@@ -179,7 +200,8 @@ static void process_status_file(const struct process_info *p, struct made_text *
 	                  : state == 'T' ? 2
 	                                 : 3],
 	           p->number, p->number, p->parent);
-	made_print(t, "TracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nGroups:\t\n");
+	made_print(t, "TracerPid:\t0\n");
+	users_lines(p, t);
 	made_print(t, "VmSize:\t%8lu kB\n", p->mapped_pages * PAGE_KIB);
 	if (p->number == process_id())
 		made_print(t, "VmLck:\t%8llu kB\n",

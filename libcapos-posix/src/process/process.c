@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The process about itself: identity, limits, resources, its end.  There are no users: every
- * program is 0 in name, and what it may do is what it holds.
+ * The process about itself: what it has used, what it is called, its end.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -33,114 +32,6 @@ long sys_exit_group(long status)
 long sys_getpid(void)
 {
 	return (long)process_id();
-}
-
-long sys_getuid(void)
-{
-	return 0;
-}
-
-long sys_geteuid(void)
-{
-	return 0;
-}
-
-long sys_getgid(void)
-{
-	return 0;
-}
-
-long sys_getegid(void)
-{
-	return 0;
-}
-
-static long three_ids(long real, long effective, long saved)
-{
-	const uid_t id = 0;
-
-	return user_put(real, &id) || user_put(effective, &id) || user_put(saved, &id) ? -EFAULT
-	                                                                               : 0;
-}
-
-long sys_getresuid(long real, long effective, long saved)
-{
-	return three_ids(real, effective, saved);
-}
-
-long sys_getresgid(long real, long effective, long saved)
-{
-	return three_ids(real, effective, saved);
-}
-
-long sys_getgroups(long size, long list)
-{
-	(void)list;
-	return (int)size < 0 ? -EINVAL : 0;
-}
-
-/* There is one user and one group, 0: what stays as it is may be set. */
-static long one_id(long id)
-{
-	return (int)id == 0 || (int)id == -1 ? 0 : -EPERM;
-}
-
-long sys_setuid(long id)
-{
-	return (int)id == 0 ? 0 : -EPERM;
-}
-
-long sys_setgid(long id)
-{
-	return (int)id == 0 ? 0 : -EPERM;
-}
-
-long sys_setreuid(long real, long effective)
-{
-	return one_id(real) || one_id(effective) ? -EPERM : 0;
-}
-
-long sys_setregid(long real, long effective)
-{
-	return sys_setreuid(real, effective);
-}
-
-long sys_setresuid(long real, long effective, long saved)
-{
-	return one_id(saved) ? -EPERM : sys_setreuid(real, effective);
-}
-
-long sys_setresgid(long real, long effective, long saved)
-{
-	return sys_setresuid(real, effective, saved);
-}
-
-/* Both answer the id that was in force, whether it could be set or not. */
-long sys_setfsuid(long id)
-{
-	(void)id;
-	return 0;
-}
-
-long sys_setfsgid(long id)
-{
-	(void)id;
-	return 0;
-}
-
-long sys_setgroups(long size, long list)
-{
-	gid_t id;
-
-	if (size < 0 || size > 65536)
-		return -EINVAL;
-	for (long i = 0; i < size; i++) {
-		if (user_get(&id, list + i * (long)sizeof(id)))
-			return -EFAULT;
-		if (id != 0)
-			return -EPERM;
-	}
-	return 0;
 }
 
 long sys_uname(long out)

@@ -41,6 +41,9 @@ void proc_start(void);
 /* Whether the path names this process's own image, as /proc/self/exe does. */
 bool proc_is_own_image(const char *path);
 
+/* A program was executed: what it was to have of saved users and groups. */
+void users_executed(void);
+
 /* Limits as this process keeps them, across exec. */
 struct rlimit;
 void limits_save(struct rlimit *out);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include <capos/identity.h>
 #include <capos/log.h>
 #include <capos/schema/process_client.h>
 #include <capos/schema/status.h>
@@ -42,15 +43,16 @@ bool world_exists(void)
 /* What a member hands over of itself. */
 static int own_caps(struct capos_send_cap send[2], cap_t signals)
 {
-	send[0] = (struct capos_send_cap){
-	        .cap = CAP_SELF, .rights = CAP_RIGHT_WATCH | CAP_RIGHT_KILL | CAP_RIGHT_CALL};
+	send[0] = (struct capos_send_cap){.cap = CAP_SELF,
+	                                  .rights = CAP_RIGHT_WATCH | CAP_RIGHT_KILL |
+	                                            CAP_RIGHT_CALL | CAP_RIGHT_COPY};
 	send[1] = (struct capos_send_cap){.cap = signals, .rights = CAP_RIGHT_SIGNAL};
 	return 2;
 }
 
 static int enroll(cap_t signals)
 {
-	_Alignas(8) uint8_t buffer[WORLD_MESSAGE];
+	_Alignas(8) uint8_t buffer[WORLD_MESSAGE + sizeof(struct cap_identity)];
 	struct capos_send_cap send[2];
 	struct capos_call call = {.send_caps = send,
 	                          .send_ncaps = (uint32_t)own_caps(send, signals),
@@ -59,6 +61,7 @@ static int enroll(cap_t signals)
 	const struct process_world_enroll_params params = {
 	        .process_index = 0, .signals_index = 1, .number = (uint32_t)self.number};
 	struct process_world_enroll_results results;
+	struct cap_identity identity;
 	int result = process_world_enroll(self.world, &params, &results, &call);
 
 	if (result)
@@ -68,6 +71,9 @@ static int enroll(cap_t signals)
 	self.member = call.caps[results.member_index];
 	self.number = results.number;
 	process_set_id(self.number);
+	if (!cap_identity_read(&identity, results.identity.ptr, results.identity.len))
+		return CAP_EMESSAGE;
+	process_set_identity(&identity);
 	return CAP_OK;
 }
 

@@ -28,6 +28,10 @@ bool world_again(int result);
 /* A call's result as -errno; missing: of a number that names no process. */
 long world_errno(int result, long missing);
 
+struct cap_identity;
+/* Whose another process is; number 0: this one.  0 or -errno. */
+long world_users(uint32_t number, struct cap_identity *out);
+
 /* ---- fork ---- */
 
 struct world_birth {

@@ -125,7 +125,10 @@ long sys_sigaltstack(long set, long old)
 
 long signal_self(long signal, int code)
 {
-	struct signal_origin origin = {.code = code, .pid = (int)process_id(), .own = true};
+	struct signal_origin origin = {.code = code,
+	                               .pid = (int)process_id(),
+	                               .uid = (int)process_identity()->user.real,
+	                               .own = true};
 
 	if (signal != 0 && !valid(signal))
 		return -EINVAL;
@@ -137,7 +140,10 @@ long signal_self(long signal, int code)
 
 long sys_tkill(long thread, long signal)
 {
-	struct signal_origin origin = {.code = SI_TKILL, .pid = (int)process_id(), .own = true};
+	struct signal_origin origin = {.code = SI_TKILL,
+	                               .pid = (int)process_id(),
+	                               .uid = (int)process_identity()->user.real,
+	                               .own = true};
 	struct signal_thread *to = signal_thread_of(thread);
 
 	if ((int)thread <= 0 || (signal && !valid(signal)))

@@ -21,6 +21,7 @@ struct server_call {
 	uint64_t interface;
 	uint64_t call_id;
 	uint64_t caller;
+	uint64_t caller_label;              /* identity.h */
 	cap_t caps[CAPOS_MESSAGE_CAPS_MAX]; /* received; released after the handler unless taken */
 	uint32_t ncaps;
 	bool held; /* it was held before, and is handled now for the last time */

@@ -25,6 +25,10 @@ struct start_image { /* facts of the ELF image, for the auxiliary vector */
 	uint64_t phdr, phnum, phent, entry, base;
 };
 
+struct start_ids { /* of users and groups, for the same */
+	uint32_t user, effective_user, group, effective_group;
+};
+
 struct start_params {
 	const char *process_name;
 	const char *executed;    /* AT_EXECFN: the path of the image; NULL: there is none */
@@ -33,6 +37,7 @@ struct start_params {
 	const struct start_cap *caps;
 	uint32_t ncaps;
 	struct start_image image;
+	struct start_ids ids;
 	uint64_t stack_top; /* where the block will end; 0: CAPOS_STACK_TOP */
 	uint8_t random[16]; /* AT_RANDOM */
 };

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the caller's user may do in a volume, by the owners and modes that the host's files have:
+ * the host itself goes by the user who started the machine.  User 0 is asked nothing, so that it
+ * costs no request.
+ */
+#include "drivers/virtio-9p/volume_inside.h"
+
+static int permissions_of(struct p9 *p, uint32_t fid, struct permissions *out)
+{
+	struct p9_attributes a;
+	int result = p9_get(p, fid, &a);
+
+	if (!result)
+		*out = (struct permissions){p9_is_directory(a.qid) ? FILE_TYPE_DIRECTORY
+		                                                   : FILE_TYPE_REGULAR,
+		                            a.mode & 07777, a.user, a.group};
+	return result;
+}
+
+/* A Status of access.h as an error number. */
+static int error_of(int status)
+{
+	return status == STATUS_NOT_PERMITTED ? -P9_EPERM : status ? -P9_EACCES : 0;
+}
+
+int walk_check_search(const struct walk *w)
+{
+	struct permissions here;
+	int result;
+
+	if (!w->who || !w->who->user)
+		return 0;
+	result = permissions_of(w->p, w->at, &here);
+	return result ? result : error_of(access_check(w->who, &here, ACCESS_EXECUTE));
+}
+
+int allowed_access(struct volume *v, uint32_t fid, uint32_t wanted)
+{
+	struct permissions file;
+	int result;
+
+	if (!v->who.user || !wanted)
+		return 0;
+	result = permissions_of(&v->p9, fid, &file);
+	return result ? result : error_of(access_check(&v->who, &file, wanted));
+}
+
+int allowed_add(struct volume *v, uint32_t directory)
+{
+	return allowed_access(v, directory, ACCESS_WRITE | ACCESS_EXECUTE);
+}
+
+int allowed_remove(struct volume *v, uint32_t directory, uint32_t fid)
+{
+	struct permissions from, file;
+	int result;
+
+	if (!v->who.user)
+		return 0;
+	result = permissions_of(&v->p9, directory, &from);
+	if (!result)
+		result = permissions_of(&v->p9, fid, &file);
+	return result ? result : error_of(access_check_remove(&v->who, &from, &file));
+}
+
+int allowed_move(struct volume *v, const struct walk *from, const struct walk *to)
+{
+	struct permissions above, below, file;
+	int result;
+
+	if (!v->who.user)
+		return 0;
+	result = permissions_of(&v->p9, from->parent, &above);
+	if (!result)
+		result = permissions_of(&v->p9, to->parent, &below);
+	if (!result)
+		result = permissions_of(&v->p9, from->fid, &file);
+	/* Which directories are the same is the host's business: to be strict harms little. */
+	if (!result)
+		result = error_of(access_check_move(&v->who, &above, &below, false, &file));
+	if (!result && to->fid != P9_NO_FID)
+		result = allowed_remove(v, to->parent, to->fid);
+	return result;
+}
+
+int allowed_link(struct volume *v, uint32_t fid)
+{
+	struct permissions file;
+	int result = v->who.user ? permissions_of(&v->p9, fid, &file) : 0;
+
+	return result || !v->who.user ? result : error_of(access_check_link(&v->who, &file));
+}
+
+static int change_of(const struct who *who, const struct permissions *file,
+                     const struct p9_change *change)
+{
+	int result = 0;
+
+	if (change->what & P9_SET_MODE && !access_owns(who, file))
+		result = -P9_EPERM;
+	if (!result && change->what & (P9_SET_USER | P9_SET_GROUP))
+		result = error_of(access_check_owner(
+		        who, file, change->what & P9_SET_USER ? change->user : KEEP_OWNER,
+		        change->what & P9_SET_GROUP ? change->group : KEEP_OWNER));
+	if (!result && change->what & (P9_SET_ACCESS | P9_SET_MODIFY))
+		result = error_of(access_check_times(who, file, change->now));
+	return result;
+}
+
+int allowed_change(struct volume *v, uint32_t fid, const struct p9_change *change)
+{
+	struct permissions file;
+	int result;
+
+	if (!v->who.user)
+		return 0;
+	result = permissions_of(&v->p9, fid, &file);
+	return result ? result : change_of(&v->who, &file, change);
+}
+
+int allowed_change_open(struct volume *v, const struct volume_handle *file,
+                        const struct p9_change *change)
+{
+	const struct file_stat *stat = &file->stat;
+	const struct permissions last = {stat->type, stat->mode, stat->user, stat->group};
+
+	/* The host does not know it any more. */
+	if (file->nameless)
+		return change_of(&v->who, &last, change);
+	return allowed_change(v, file->fid, change);
+}
+
+void give_to_caller(struct volume *v, uint32_t fid)
+{
+	const struct p9_change change = {
+	        .what = P9_SET_USER | P9_SET_GROUP, .user = v->who.user, .group = v->who.group};
+
+	/* Where the host refuses, it belongs to the user who started the machine. */
+	if (v->who.user)
+		(void)p9_set(&v->p9, fid, &change);
+}
+
+void give_name_to_caller(struct volume *v, uint32_t directory, struct p9_text name)
+{
+	struct p9_qid qid;
+	uint32_t walked;
+
+	if (!v->who.user || p9_walk(&v->p9, directory, FID_ABOVE, &name, 1, &qid, &walked) ||
+	    !walked)
+		return;
+	give_to_caller(v, FID_ABOVE);
+	p9_clunk(&v->p9, FID_ABOVE);
+}
