@@ -51,6 +51,17 @@ bool arch_table_destroy(paddr_t root);
 unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t access,
                         bool device);
 #define ARCH_TABLE_LEVELS 4
+/* The last-level table that shows address, which is mapped, and so what lies beside it, within the
+ * same 2 MiB. */
+struct arch_table_part {
+	paddr_t root;
+	uint64_t *entries;
+};
+struct arch_table_part arch_table_part(paddr_t root, uint64_t address);
+bool arch_table_part_has(const struct arch_table_part *part, uint64_t address);
+/* Where nothing is mapped yet. */
+void arch_table_part_enter(const struct arch_table_part *part, uint64_t address, paddr_t frame,
+                           uint32_t access);
 /* Of [start, end): absent parts cost nothing; also flush when root is loaded. */
 void arch_table_unmap_range(paddr_t root, uint64_t start, uint64_t end);
 /* As arch_table_unmap_range, but goes through a bounded number of entries: where it stopped. */

@@ -127,10 +127,15 @@ paddr_t *frames_next(const struct memobj *m, uint64_t *index, uint64_t end)
 			continue;
 		}
 		/* Those of one node lie side by side. */
-		for (; slot && *slot == PADDR_NONE; looked++) {
-			++*index;
-			slot = *index % entries != 0 && *index < end ? slot + 1 : NULL;
-		}
+		unsigned in_node = (unsigned)(*index % entries);
+		unsigned most =
+		        (unsigned)(end - *index < entries - in_node ? in_node + (end - *index)
+		                                                    : entries);
+		unsigned found = page_next_word(slot - in_node, in_node, most);
+		found = found < most ? found : most;
+		looked += (found - in_node) / 8;
+		*index += found - in_node;
+		slot = found < most ? slot + (found - in_node) : NULL;
 	}
 	steps_spend(looked / SLOTS_PER_STEP);
 	return slot;

@@ -15,6 +15,16 @@
  * bytes. */
 #define AROUND_SIZE (16 * PAGE_SIZE)
 
+/* What the page tables are to allow, of a frame that was not asked for to be written: nothing that
+ * others share is written there. */
+static uint32_t access_shared(const struct mapping *m, uint64_t address, paddr_t frame)
+{
+	if (m->access & CAP_RIGHT_WRITE && m->object->kind == MEMOBJ_ANON &&
+	    (page_refs(frame) > 1 || memobj_borrows(m->object, mapping_page(m, address))))
+		return m->access & ~CAP_RIGHT_WRITE;
+	return m->access;
+}
+
 /* Enters a frame into the page tables, the tables' frames charged to the account; false: no
  * memory. */
 static bool enter(struct space *s, const struct mapping *m, uint64_t address, paddr_t frame,
@@ -22,11 +32,8 @@ static bool enter(struct space *s, const struct mapping *m, uint64_t address, pa
 {
 	const uint64_t most = ARCH_TABLE_LEVELS - 1;
 	bool device = m->object->kind == MEMOBJ_DEVICE;
-	uint32_t access = m->access;
+	uint32_t access = write ? m->access : access_shared(m, address, frame);
 
-	if (!write && m->object->kind == MEMOBJ_ANON &&
-	    (page_refs(frame) > 1 || memobj_borrows(m->object, mapping_page(m, address))))
-		access &= ~CAP_RIGHT_WRITE;
 	if (!account_charge(s->account, most))
 		return false;
 	unsigned done = arch_table_map(s->root, address, frame, access, device);
@@ -37,18 +44,19 @@ static bool enter(struct space *s, const struct mapping *m, uint64_t address, pa
 }
 
 /* Spares a program the faults on the pages beside address that are in memory anyway, as those of
- * files are. */
+ * files are.  The page at address is in the tables, and so all of the block's share its table. */
 static void enter_around(struct space *s, const struct mapping *m, uint64_t address)
 {
 	uint64_t block = address & ~(AROUND_SIZE - 1);
 	uint64_t end = min(block + AROUND_SIZE, m->end);
+	struct arch_table_part part = arch_table_part(s->root, address);
 
 	for (uint64_t at = max(block, m->start); at < end; at += PAGE_SIZE) {
-		if (at == address || arch_table_lookup(s->root, at, false) != PADDR_NONE)
+		if (arch_table_part_has(&part, at))
 			continue;
 		paddr_t frame = memobj_peek(m->object, mapping_page(m, at));
-		if (frame != PADDR_NONE && !enter(s, m, at, frame, false))
-			return;
+		if (frame != PADDR_NONE)
+			arch_table_part_enter(&part, at, frame, access_shared(m, at, frame));
 	}
 }
 

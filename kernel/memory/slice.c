@@ -32,9 +32,11 @@ static paddr_t share(struct memobj *m, paddr_t *slot, struct memobj *copy)
 static int share_piece(struct slice *s)
 {
 	struct memobj *m = s->from;
-	uint64_t start = s->index, end = memobj_piece_end(m, s->index, s->end);
 	int error = CAP_OK;
 
+	if (!frames_next(m, &s->index, s->end))
+		return CAP_OK; /* none so far */
+	uint64_t start = s->index, end = memobj_piece_end(m, s->index, s->end), shared = start;
 	for (paddr_t *slot; (slot = frames_next(m, &s->index, end)); s->index++) {
 		paddr_t frame = share(m, slot, s->copy);
 		if (frame != PADDR_NONE && !memobj_install(s->copy, s->index - s->first, frame)) {
@@ -45,10 +47,11 @@ static int share_piece(struct slice *s)
 			error = CAP_ENOMEM;
 			break;
 		}
+		shared = s->index + 1;
 		steps_spend(STEPS_SHARE);
 	}
-	if (m->shares && s->index > start)
-		space_write_protect(m, start, s->index - start);
+	if (m->shares && shared > start)
+		space_write_protect(m, start, shared - start);
 	return error;
 }
 

@@ -145,6 +145,24 @@ unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t 
 	return 1;
 }
 
+struct arch_table_part arch_table_part(paddr_t root, uint64_t address)
+{
+	assert(find(root, address));
+	return (struct arch_table_part){.root = root};
+}
+
+bool arch_table_part_has(const struct arch_table_part *part, uint64_t address)
+{
+	return find(part->root, address);
+}
+
+void arch_table_part_enter(const struct arch_table_part *part, uint64_t address, paddr_t frame,
+                           uint32_t access)
+{
+	assert(!find(part->root, address));
+	arch_table_map(part->root, address, frame, access, false);
+}
+
 void arch_table_unmap_range(paddr_t root, uint64_t start, uint64_t end)
 {
 	for (unsigned i = 0; i < entry_count;) {

@@ -154,6 +154,28 @@ unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t 
 	return 1 + taken;
 }
 
+struct arch_table_part arch_table_part(paddr_t root, uint64_t address)
+{
+	uint64_t reach;
+	struct arch_table_part part = {root, find_entry(root, address, &reach)};
+
+	assert(part.entries);
+	part.entries -= address >> PAGE_SHIFT & (TABLE_ENTRIES - 1);
+	return part;
+}
+
+bool arch_table_part_has(const struct arch_table_part *part, uint64_t address)
+{
+	return part->entries[address >> PAGE_SHIFT & (TABLE_ENTRIES - 1)] & PTE_PRESENT;
+}
+
+void arch_table_part_enter(const struct arch_table_part *part, uint64_t address, paddr_t frame,
+                           uint32_t access)
+{
+	part->entries[address >> PAGE_SHIFT & (TABLE_ENTRIES - 1)] =
+	        frame | protection(access, false);
+}
+
 /* Ands every present entry of [start, end) with keep, and stops after so many entries; where. */
 static uint64_t change_range(paddr_t root, uint64_t start, uint64_t end, uint64_t keep,
                              uint64_t most)
