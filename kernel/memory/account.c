@@ -6,10 +6,18 @@
 #include "memory/account.h"
 #include "kernel.h"
 #include "memory/slab.h"
+#include "memory/page.h"
 
 ASSERT_HEADER_FIRST(struct account);
 
 static struct slab accounts = SLAB_INIT(struct account);
+
+/* How many times the limits above the machine's memory is worth. */
+static uint32_t limit_times(void)
+{
+	uint64_t times = (page_total() + ACCOUNT_LIMIT_PAGES - 1) / ACCOUNT_LIMIT_PAGES;
+	return times < 1 ? 1 : times > ACCOUNT_LIMIT_TIMES ? ACCOUNT_LIMIT_TIMES : (uint32_t)times;
+}
 
 struct account *account_create(const struct account_limits *limits, bool program)
 {
@@ -27,7 +35,7 @@ struct account *account_create(const struct account_limits *limits, bool program
 	        .header = {.refs = 1, .kind = KIND_ACCOUNT}, .program = program, .limits = *limits};
 	for (unsigned i = 0; i < ACCOUNT_ITEMS; i++) {
 		if (a->limits.items[i] == 0)
-			a->limits.items[i] = most[i];
+			a->limits.items[i] = most[i] * limit_times();
 	}
 	return a;
 }

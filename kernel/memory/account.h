@@ -30,13 +30,16 @@ enum account_item {
 	ACCOUNT_ITEMS,
 };
 
-/* The limits of an account that is given none.  A family of programs has some tens of processes
- * and threads, and each a few operations in flight; a web server holds some thousand calls. */
+/* The limits of an account that is given none, for each 256 MiB of the machine (or part of it): as
+ * many processes as its memory holds, which takes some 240 KiB for each; with a few operations in
+ * flight each; a web server holds some thousand calls. */
 #define ACCOUNT_PROCESSES_MAX  1024u
 #define ACCOUNT_THREADS_MAX    1024u
 #define ACCOUNT_TIMERS_MAX     1024u
 #define ACCOUNT_OPERATIONS_MAX 8192u
 #define ACCOUNT_CALLS_MAX      4096u
+#define ACCOUNT_LIMIT_PAGES    (256u << (20 - 12))
+#define ACCOUNT_LIMIT_TIMES    32u /* at most, however large the machine is */
 
 /* This part of the machine's memory only services get.  A service that finds none when it touches a
  * page of its own ends, and with it what all programs have of it: so programs run out first. */

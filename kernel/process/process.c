@@ -20,22 +20,21 @@ static struct slab processes = SLAB_INIT(struct process);
 static uint64_t last_process_id;
 
 struct list all_processes;
+static struct list services; /* those of them that are; some ten */
 struct process *init_process;
 
 void process_init(void)
 {
 	list_init(&all_processes);
+	list_init(&services);
 }
 
 /* ---- Creation ---- */
 
-#define NAMES_PER_STEP 4u /* compared */
-
 static bool service_has_name(const char *name)
 {
-	for (struct list *node = all_processes.next; node != &all_processes; node = node->next) {
-		const struct process *other = list_entry(node, struct process, of_all);
-		if (other->service && strcmp(other->name, name) == 0)
+	for (struct list *node = services.next; node != &services; node = node->next) {
+		if (strcmp(list_entry(node, struct process, of_services)->name, name) == 0)
 			return true;
 	}
 	return false;
@@ -48,7 +47,6 @@ void process_set_name(struct process *p, const char *name, uint32_t length)
 	text_clean_name(p->name, sizeof(p->name), name, length);
 	if (p->service)
 		return;
-	steps_spend(p->account->items[ACCOUNT_PROCESSES] / NAMES_PER_STEP);
 	if (!service_has_name(p->name))
 		return;
 	fmt_snprintf(marked, sizeof(marked), "_%s", p->name);
@@ -61,6 +59,7 @@ static void lists_init(struct process *p)
 	list_init(&p->endpoints);
 	list_init(&p->waiters);
 	list_init(&p->of_all);
+	list_init(&p->of_services);
 	for (unsigned i = 0; i < PROCESS_CALL_BUCKETS; i++)
 		list_init(&p->calls[i]);
 }
@@ -109,6 +108,8 @@ int process_create(const char *name, uint32_t name_length, struct account *accou
 	p->state = PROCESS_ALIVE;
 	process_set_name(p, name, name_length);
 	list_append(&all_processes, &p->of_all);
+	if (service)
+		list_append(&services, &p->of_services);
 	*out = p;
 	return CAP_OK;
 }
@@ -258,6 +259,7 @@ void process_end(struct process *p, uint32_t status, const char *reason)
 	process_become(p, PROCESS_ENDING);
 	p->status = status;
 	list_remove(&p->of_all);
+	list_remove(&p->of_services);
 	for (node = p->threads.next; node != &p->threads; node = node->next) {
 		thread_stop(list_entry(node, struct thread, of_process));
 		steps_spend(1);

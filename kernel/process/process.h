@@ -54,7 +54,7 @@ struct process {
 	/* struct served: those it was given and has not answered, by id */
 	struct list calls[PROCESS_CALL_BUCKETS];
 	struct list waiters; /* struct op */
-	struct list of_all;
+	struct list of_all, of_services;
 	uint64_t cpu_ns;
 	struct cap end_event; /* one count; signalled end_bits when it ends; or no object */
 	uint64_t end_bits;

@@ -203,13 +203,13 @@ struct thread *thread_of(const struct process *p)
 	return list_entry(list_first(&p->threads), struct thread, of_process);
 }
 
-struct process *user_create(const char *name)
+static struct process *make_process(const char *name, bool service)
 {
 	uint64_t address = USER_MEMORY;
 	the_cpu.locked = true;
 	struct account *account = account_create(&(struct account_limits){.pages = 0}, false);
 	struct process *p;
-	int error = process_create(name, (uint32_t)strlen(name), account, false, &p);
+	int error = process_create(name, (uint32_t)strlen(name), account, service, &p);
 	assert(!error);
 	account_put(account);
 	struct memobj *m = memobj_create(USER_SIZE, p->account);
@@ -220,6 +220,16 @@ struct process *user_create(const char *name)
 	the_cpu.locked = false;
 	user_thread(p);
 	return p;
+}
+
+struct process *user_create(const char *name)
+{
+	return make_process(name, false);
+}
+
+struct process *service_create(const char *name)
+{
+	return make_process(name, true);
 }
 
 void user_end(struct process *p)

@@ -24,6 +24,7 @@ int core_setup(void **state);
 int core_teardown(void **state);
 /* A process with USER_MEMORY and one thread that is about to run. */
 struct process *user_create(const char *name);
+struct process *service_create(const char *name); /* the same, as a service */
 struct thread *user_thread(struct process *p);
 void user_end(struct process *p);                  /* kills it, from nowhere */
 struct thread *thread_of(const struct process *p); /* its first */

@@ -359,8 +359,7 @@ static void no_program_has_a_services_name(void **state)
 {
 	(void)state;
 	struct process *p = user_create("program");
-	struct process *service = user_create("netstack");
-	service->service = true;
+	struct process *service = service_create("netstack");
 	process_set_name(p, "netstack", 8);
 	assert_string_equal(p->name, "_netstack");
 	process_set_name(p, "netstack2", 9);
