@@ -378,6 +378,19 @@ static int tty_carry(struct file *f, struct carried *out)
 	return 0;
 }
 
+/* Who has the other end finds it hung up when close returns: a call that the service answers comes
+ * behind the release. */
+static void master_close(struct file *f)
+{
+	const struct terminal_maker_find_params params = {.number = UINT32_MAX};
+	struct terminal_maker_find_results results;
+	_Alignas(8) uint8_t buffer[CAP_STUB_BUFFER];
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+
+	tty_close(f);
+	(void)terminal_maker_find(start_cap("terminals"), &params, &results, &call);
+}
+
 const struct file_ops tty_ops = {.read = tty_read,
                                  .write = tty_write,
                                  .poll = tty_poll,
@@ -390,5 +403,5 @@ const struct file_ops tty_master_ops = {.read = master_read,
                                         .poll = tty_poll,
                                         .stat = tty_stat,
                                         .ioctl = tty_ioctl,
-                                        .close = tty_close,
+                                        .close = master_close,
                                         .carry = tty_carry};
