@@ -506,14 +506,30 @@ static long link_elsewhere(int directory_fd, const char *path, char target[PATH_
 	return length ? length : -ENOENT;
 }
 
-long sys_readlinkat(long directory_fd, long path, long buffer, long size)
+/* What the files service, or a volume, has for the link.  0 or -errno. */
+static int read_link(int directory_fd, const char *path, long buffer, size_t size, long *put)
 {
 	struct directory_read_link_params params;
 	struct directory_read_link_results results;
-	struct capos_call call = FILES_CALL();
+	struct path_walk w;
+	int result = path_start(&w, directory_fd, path);
+
+	if (result)
+		return result;
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_read_link(w.base, &params, &results, &call);
+		if (!result)
+			*put = put_target(results.target.ptr, results.target.len, buffer, size);
+	} while (path_goes_on(&w, false, &result));
+	return result;
+}
+
+long sys_readlinkat(long directory_fd, long path, long buffer, long size)
+{
 	char target[PATH_BYTES], made[PATH_BYTES];
-	cap_t base;
-	long length;
+	long length, put = 0;
 	int result;
 
 	if ((int)size <= 0)
@@ -523,17 +539,11 @@ long sys_readlinkat(long directory_fd, long path, long buffer, long size)
 		return result;
 	length = own_link(path_of_made((int)directory_fd, (const char *)path, made), target);
 	if (!length) {
-		const char *text = (const char *)path;
-
-		result = path_place((int)directory_fd, &text, &base, made);
-		if (result)
-			return result;
-		params.path = path_text(text);
-		result = directory_read_link(base, &params, &results, &call);
+		result = read_link((int)directory_fd, (const char *)path, buffer, (size_t)size,
+		                   &put);
 		if (!result)
-			return put_target(results.target.ptr, results.target.len, buffer,
-			                  (size_t)size);
-		length = errno_of(result);
+			return put;
+		length = result;
 	}
 	if (length == -ENXIO)
 		length = link_elsewhere((int)directory_fd, (const char *)path, target);
