@@ -48,7 +48,9 @@ int allowed_access(struct volume *v, uint32_t fid, uint32_t wanted)
 
 int allowed_add(struct volume *v, uint32_t directory)
 {
-	return allowed_access(v, directory, ACCESS_WRITE | ACCESS_EXECUTE);
+	int result = v->who.user ? permissions_of(&v->p9, directory, &v->made_in) : 0;
+
+	return result || !v->who.user ? result : error_of(access_check_add(&v->who, &v->made_in));
 }
 
 int allowed_remove(struct volume *v, uint32_t directory, uint32_t fid)
@@ -76,9 +78,10 @@ int allowed_move(struct volume *v, const struct walk *from, const struct walk *t
 		result = permissions_of(&v->p9, to->parent, &below);
 	if (!result)
 		result = permissions_of(&v->p9, from->fid, &file);
-	/* Which directories are the same is the host's business: to be strict harms little. */
 	if (!result)
-		result = error_of(access_check_move(&v->who, &above, &below, false, &file));
+		result = error_of(access_check_move(&v->who, &above, &below,
+		                                    from->parent_qid.path == to->parent_qid.path,
+		                                    &file));
 	if (!result && to->fid != P9_NO_FID)
 		result = allowed_remove(v, to->parent, to->fid);
 	return result;
@@ -131,10 +134,14 @@ int allowed_change_open(struct volume *v, const struct volume_handle *file,
 	return allowed_change(v, file->fid, change);
 }
 
+#define MODE_SET_GROUP 02000u
+
 void give_to_caller(struct volume *v, uint32_t fid)
 {
-	const struct p9_change change = {
-	        .what = P9_SET_USER | P9_SET_GROUP, .user = v->who.user, .group = v->who.group};
+	const bool inherits = v->made_in.mode & MODE_SET_GROUP;
+	const struct p9_change change = {.what = P9_SET_USER | P9_SET_GROUP,
+	                                 .user = v->who.user,
+	                                 .group = inherits ? v->made_in.group : v->who.group};
 
 	/* Where the host refuses, it belongs to the user who started the machine. */
 	if (v->who.user)

@@ -73,7 +73,8 @@ struct volume {
 	struct volume_handle handles[VOLUME_HANDLES];
 	uint32_t used, first_free; /* first_free: index + 1 */
 	struct p9_qid root;
-	struct who who; /* set by the caller before each operation: whose it is */
+	struct who who;             /* set by the caller before each operation: whose it is */
+	struct permissions made_in; /* the directory in which it may make a name */
 	struct locks locks;
 	struct slab lock_slab, *slab; /* slab: &lock_slab */
 	struct volume_file_locks file_locks[VOLUME_HANDLES];

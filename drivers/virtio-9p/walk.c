@@ -421,6 +421,7 @@ static int last_step(struct walk *w, bool *done)
 	*done = true;
 	w->qid = qid;
 	w->parent = w->at;
+	w->parent_qid = w->at_qid;
 	w->name = name;
 	return 0;
 }

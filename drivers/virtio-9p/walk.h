@@ -46,6 +46,7 @@ struct walk {
 	/* The directory that `name` is looked up in; P9_NO_FID: the path names no entry ("/", ".",
 	 * ".."), and fid is a directory. */
 	uint32_t parent;
+	struct p9_qid parent_qid;
 	struct p9_text name;
 	bool slash; /* the path ended in one */
 	/* After WALK_LEAVES: the path from the root of the tree of files. */

@@ -174,7 +174,8 @@ static int open_anonymous(struct msg_call *call, const struct place *place,
 		return STATUS_NO_ENTRY;
 	if (place->inode->type != FILE_TYPE_DIRECTORY)
 		return STATUS_NOT_DIRECTORY;
-	status = allowed_add(place->inode);
+	/* One that never gets a name is in no directory. */
+	status = in->flags & OPEN_EXCLUSIVE ? STATUS_OK : allowed_add(place->inode);
 	if (!status)
 		status = tree_make_anonymous(&files.tree, place->inode, in->mode,
 		                             in->flags & OPEN_EXCLUSIVE, &file);

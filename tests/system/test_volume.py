@@ -25,7 +25,11 @@ ABSENT = {
     "nameless": set(),
     "processes": set(),
     "remap": set(),
+    "users": {"FIFOs are everybody's", "files without a name are owned", "and made where names could be",
+              "and to directories, which do the same"},
 }
+# Some versions of QEMU make no FIFOs.
+MAY_BE_ABSENT = {"FIFOs are everybody's"}
 
 
 @pytest.fixture
@@ -57,8 +61,8 @@ def test_a_program_finds_in_a_volume_what_it_finds_elsewhere(capos, tmp_path, vo
     there = capos(program, options=["-v", f"{volume}:/tmp"])
     found = results(there.stdout)
     assert found, there.stderr
-    assert {words for words in here.keys() | found.keys() if here.get(words) != found.get(words)} == ABSENT[name], \
-        (there.stdout[-3000:], there.stderr[-1000:])
+    different = {words for words in here.keys() | found.keys() if here.get(words) != found.get(words)}
+    assert different - MAY_BE_ABSENT == ABSENT[name] - MAY_BE_ABSENT, (there.stdout[-3000:], there.stderr[-1000:])
 
 
 def test_what_is_written_is_on_the_host_when_the_call_returns(background, volume):
@@ -158,6 +162,12 @@ def test_paths_go_in_and_out_as_if_it_were_one_tree(shell):
                 "ln -s ../../../etc/hostname up; ln -s /etc/hostname absolute; cat up absolute; "
                 "ln -s /mnt/a /tmp/into; cat /tmp/into/b/f; cd ../../..; pwd; cd /tmp/into/b; cat f; cd -P ..; pwd")
     assert out.split() == ["/mnt/a/b", "deep", "deep", "capos", "capos", "capos", "deep", "/", "deep", "/mnt/a"]
+
+
+def test_links_are_read_by_every_path(shell):
+    out = shell("ln -s target link; readlink link; readlink /mnt/link; cd /; readlink mnt/link; ln -s /mnt/link /tmp/l; "
+                "readlink /tmp/l; ls -l /mnt/link | sed 's/.* -> //'")
+    assert out.split() == ["target", "target", "target", "/mnt/link", "target"]
 
 
 def test_names_do_not_go_from_one_volume_to_another(shell, tmp_path):

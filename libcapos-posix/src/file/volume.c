@@ -132,10 +132,10 @@ int path_locate(struct path_walk *w, bool follow, uint32_t *volume)
 /* A file without a name, to be filled: its File, and its contents. */
 static int make_file(cap_t *file, cap_t *contents)
 {
-	const struct directory_open_params params = {.path = MSG_TEXT("/"),
-	                                             .flags = OPEN_READ | OPEN_WRITE |
-	                                                      OPEN_ANONYMOUS | OPEN_CONTENTS,
-	                                             .mode = 0700};
+	const struct directory_open_params params = {
+	        .path = MSG_TEXT("/"),
+	        .flags = OPEN_READ | OPEN_WRITE | OPEN_ANONYMOUS | OPEN_EXCLUSIVE | OPEN_CONTENTS,
+	        .mode = 0700};
 	struct directory_open_results results;
 	struct capos_call call = FILES_CALL();
 	cap_t files = path_files();
