@@ -31,7 +31,7 @@ enum account_item {
 };
 
 /* The limits of an account that is given none, for each 256 MiB of the machine (or part of it): as
- * many processes as its memory holds, which takes some 240 KiB for each; with a few operations in
+ * many processes as its memory holds, which takes 120 to 240 KiB for each; with a few operations in
  * flight each; a web server holds some thousand calls. */
 #define ACCOUNT_PROCESSES_MAX  1024u
 #define ACCOUNT_THREADS_MAX    1024u

@@ -10,7 +10,7 @@ SYSTEM_TESTS = tests/system/test_bootstrap.py tests/system/test_run.py tests/sys
 	tests/system/test_names.py tests/system/test_frames.py tests/system/test_limits.py \
 	tests/system/test_differential.py tests/system/test_loss.py tests/system/test_restart.py tests/system/test_datagrams.py tests/system/test_listeners.py
 EXTRA_DIST += tests/system/conftest.py tests/system/console.py tests/system/machine.py tests/system/peers.py \
-	tests/system/tapnet.py tests/system/lossy.py tests/system/attempt.c tests/system/restart.c tests/system/mapper.c tests/system/hog.c tests/system/authority.c tests/system/crash.c tests/system/ends.c tests/system/shortage.c tests/system/greet.c tests/system/udp_echo.c tests/system/tcp_echo.c tests/system/network_hog.c \
+	tests/system/tapnet.py tests/system/lossy.py tests/system/attempt.c tests/system/restart.c tests/system/mapper.c tests/system/hog.c tests/system/many.c tests/system/authority.c tests/system/crash.c tests/system/ends.c tests/system/shortage.c tests/system/greet.c tests/system/udp_echo.c tests/system/tcp_echo.c tests/system/network_hog.c \
 	tests/system/pytest.sh $(SYSTEM_TESTS)
 
 TEST_EXTENSIONS = .py

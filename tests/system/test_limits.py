@@ -47,6 +47,13 @@ def test_memory_that_is_used_up(capos):
     assert run.returncode in (1, 2, 128 + 9, 128 + 11)
 
 
+def test_memory_decides_how_many_processes_there_are(capos, guest_program):
+    """120 KiB each, or 240: a count of its own once ended it at 1,022, however large the machine."""
+    assert capos(guest_program("many"), "1500", options=["--memory", "512"]).stdout == b"1500\n"
+    few = capos(guest_program("many"), "1500", options=["--memory", "64"])
+    assert few.returncode == 0 and 100 < int(few.stdout) < 700, few
+
+
 @pytest.mark.parametrize("first", ["hog", "small"])
 def test_shortage_ends_the_process_that_took_the_memory(capos, guest_program, first):
     """Not the one that touches a page next."""

@@ -28,11 +28,28 @@ void pages_unmap(void *pages, size_t size)
 	cap_memory_unmap(pages, size);
 }
 
+/* A page is there from the beginning: then any number of processes may have it mapped.  More would
+ * take memory that may never be used. */
+static int create(size_t size, cap_t *memory)
+{
+	cap_t account;
+	int result;
+
+	if (size > CAPOS_PAGE_SIZE)
+		return cap_memory_create(PAGES_SIZE(size), memory);
+	result = cap_account(&account);
+	if (result)
+		return result;
+	result = cap_account_create_memory(account, CAPOS_PAGE_SIZE, memory);
+	cap_release(account);
+	return result;
+}
+
 int pages_create_common(size_t size, cap_t *memory)
 {
 	struct capos_sqe release = {.op = CAP_OP_RELEASE};
 	cap_t all;
-	int result = cap_memory_create(PAGES_SIZE(size), &all);
+	int result = create(size, &all);
 
 	if (result)
 		return result;
