@@ -43,8 +43,8 @@ interface Directory {
   readLink @8 (path :Text) -> (target :Text);
   setMode @9 (path :Text, mode :UInt32, followLink :Bool) -> ();
   setTimes @10 (path :Text, accessNs :Int64, modifyNs :Int64, followLink :Bool, now :Bool) -> ();
-  # Unix time in nanoseconds; INT64_MIN leaves one as it is.  now: both are the present, which is allowed too to who may
-  # write the file.
+  # Unix time in nanoseconds; INT64_MIN leaves one as it is.  now: both are set to the present, whatever they say, which
+  # who may write the file may do as well.
   space @11 () -> (blockSize :UInt32, blocks :UInt64, freeBlocks :UInt64, files :UInt64);
   subdirectory @12 (path :Text) -> (directoryIndex :UInt16);
   # A Directory whose root is that directory: attenuation for another program.

@@ -349,6 +349,8 @@ static struct p9_change time_change(int64_t access_ns, int64_t modify_ns, bool n
 {
 	struct p9_change change = {.access_ns = access_ns, .modify_ns = modify_ns, .now = now};
 
+	if (now) /* by this clock: who may only write chooses none */
+		change.access_ns = change.modify_ns = cap_realtime();
 	if (access_ns != INT64_MIN)
 		change.what |= P9_SET_ACCESS | P9_SET_ACCESS_THAT;
 	if (modify_ns != INT64_MIN)

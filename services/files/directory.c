@@ -664,7 +664,10 @@ static int directory_set_times(void *object, struct msg_call *call,
 		status = allowed_times(place.inode, in->now);
 	if (status || !times_event(in->access_ns, in->modify_ns))
 		return status;
-	inode_set_times(&files.tree, place.inode, in->access_ns, in->modify_ns);
+	if (in->now) /* by the service's clock: who may only write chooses none */
+		inode_set_times(&files.tree, place.inode, files.tree.now_ns, files.tree.now_ns);
+	else
+		inode_set_times(&files.tree, place.inode, in->access_ns, in->modify_ns);
 	changed(times_event(in->access_ns, in->modify_ns), &place);
 	return STATUS_OK;
 }

@@ -149,7 +149,10 @@ static int file_set_times(void *object, struct msg_call *call,
 	(void)call;
 	if (status)
 		return status;
-	inode_set_times(&files.tree, file->inode, in->access_ns, in->modify_ns);
+	if (in->now)
+		inode_set_times(&files.tree, file->inode, files.tree.now_ns, files.tree.now_ns);
+	else
+		inode_set_times(&files.tree, file->inode, in->access_ns, in->modify_ns);
 	if (times_event(in->access_ns, in->modify_ns))
 		watching_open(times_event(in->access_ns, in->modify_ns), file);
 	return STATUS_OK;

@@ -36,10 +36,14 @@ int member_begin(struct member *m, struct server_call *call, uint16_t process, u
                  uint16_t *member)
 {
 	cap_t of_process = server_take(call, process), event = server_take(call, signals);
+	struct cap_identity identity;
 	int status = is_living_process(of_process) && cap_is_kernels(event)
 	                     ? STATUS_OK
 	                     : STATUS_INVALID_ARGUMENT;
 
+	/* Without a label that is known nobody knows what it may do. */
+	if (!status && cap_identity_get(start_cap("labels"), of_process, &identity))
+		status = STATUS_INVALID_ARGUMENT;
 	if (!status)
 		status = give_member(m, call, member);
 	if (status) {
@@ -49,8 +53,7 @@ int member_begin(struct member *m, struct server_call *call, uint16_t process, u
 	}
 	m->process = of_process;
 	m->signals = event;
-	/* A process that has just ended is nobody's. */
-	(void)cap_identity_get(start_cap("labels"), m->process, &m->identity);
+	m->identity = identity;
 	m->start_ns = cap_now();
 	return STATUS_OK;
 }
