@@ -21,12 +21,15 @@
 
 static volatile sig_atomic_t seen;
 static siginfo_t last;
+static int most_overrun; /* another signal may follow at once */
 
 static void note(int signal, siginfo_t *info, void *context)
 {
 	(void)signal, (void)context;
 	seen++;
 	last = *info;
+	if (info->si_overrun > most_overrun)
+		most_overrun = info->si_overrun;
 }
 
 static void handle(int signal)
@@ -180,8 +183,9 @@ static void overruns(void)
 	sleep_ms(30);
 	sigpending(&pending);
 	ok(sigismember(&pending, SIGUSR1) == 1, "a blocked timer's signal waits");
+	most_overrun = 0;
 	block(SIG_UNBLOCK, SIGUSR1);
-	ok(seen >= 1 && last.si_overrun >= 10, "what was missed is counted");
+	ok(seen >= 1 && most_overrun >= 10, "what was missed is counted");
 	ok(timer_getoverrun(timer) >= 0, "timer_getoverrun");
 	seen = 0;
 	while (seen < 3)
