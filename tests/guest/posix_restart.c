@@ -288,11 +288,53 @@ static void check_system_v(volatile int *said, int segment)
 	ok(semget(IPC_PRIVATE, 1, 0600) != -1, "new ones are made");
 }
 
+/* A child of another user: once the pipe ends it says by its own what it may still do. */
+static pid_t start_user(int go[2], int said[2])
+{
+	pid_t child, root = getpid();
+	char byte;
+
+	if (pipe(go) || pipe(said))
+		return -1;
+	child = fork();
+	if (child)
+		return child;
+	alarm(PATIENCE);
+	close(go[1]);
+	byte = setgid(100) || setuid(1000) ? 's' : '-';
+	write(said[1], &byte, 1);
+	read(go[0], &byte, 1);
+	byte = getuid() != 1000 || geteuid() != 1000 || getegid() != 100        ? 'n'
+	       : setuid(0) == 0 || setegid(0) == 0                              ? 'u'
+	       : kill(root, 0) == 0 || errno != EPERM                           ? 'k'
+	       : open("/etc/shadow-of-root", O_WRONLY) != -1 || errno != EACCES ? 'o'
+	                                                                        : '-';
+	write(said[1], &byte, 1);
+	_exit(0);
+}
+
+/* Its number is new to the service, which has it from the first call that it makes. */
+static void check_user(pid_t child, int go[2], int said[2])
+{
+	char byte = 'r';
+
+	kill(getpid(), 0);
+	close(go[1]);
+	close(said[1]);
+	ok(child > 0 && read(said[0], &byte, 1) == 1 && byte == '-',
+	   "who was another user is that user for the next service");
+	if (byte != '-')
+		printf("# it failed at %c\n", byte);
+	close(go[0]);
+	close(said[0]);
+}
+
 static void processes(void)
 {
-	int segment;
+	int segment, go[2], users[2];
+	char byte = 'r';
 	volatile int *said = start_semop(&segment);
-	pid_t self = getpid(), waiter = fork(), stranger, child;
+	pid_t self = getpid(), waiter = fork(), stranger, child, user;
 	int status;
 
 	if (!waiter)
@@ -301,6 +343,9 @@ static void processes(void)
 	if (!stranger)
 		for (;;)
 			pause();
+	close(open("/etc/shadow-of-root", O_CREAT | O_WRONLY, 0600));
+	user = start_user(go, users);
+	ok(user > 0 && read(users[0], &byte, 1) == 1 && byte == '-', "a child is another user");
 	usleep(300000);
 	end_service("processes-process");
 	ok(kill(stranger, SIGTERM) == -1 && errno == ESRCH, "kill finds no process then");
@@ -313,6 +358,7 @@ static void processes(void)
 	ok(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7,
 	   "and wait");
 	ok(kill(self, 0) == 0 && getpgrp() > 0, "the process is there for others");
+	check_user(user, go, users);
 	if (said != (void *)-1)
 		check_system_v(said, segment);
 }
