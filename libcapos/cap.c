@@ -14,6 +14,10 @@
 
 #include "ring.h"
 
+/* Releases that wait for the next entry of the kernel: enough for an entry to cost little beside
+ * them, few enough to leave the ring room for what is submitted with them. */
+#define RELEASES_LATER_MAX (CAPOS_SQ_ENTRIES / 4)
+
 #define USER_DATA_QUIET 1ull
 
 static uint64_t deadline_of(uint64_t timeout_ns)
@@ -284,6 +288,18 @@ int cap_release_both(cap_t first, cap_t second)
 	if (second == CAP_NULL || first == CAP_NULL || cap_submit_quiet(&sqe))
 		(void)cap_release(first);
 	return cap_release(second);
+}
+
+void cap_release_later(cap_t cap)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_RELEASE, .cap = cap};
+
+	if (cap == CAP_NULL)
+		return;
+	if (cap_submit_quiet(&sqe))
+		(void)cap_release(cap);
+	else if (submissions_queued(cap_ring()) >= RELEASES_LATER_MAX)
+		(void)cap_poll(false, 0);
 }
 
 /* Operations that complete with a value. */

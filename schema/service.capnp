@@ -159,6 +159,8 @@ struct MountedVolume {
 const keepOwner :UInt32 = 0xffffffff;
 const changesCounters :UInt32 = 4096;
 const changesMoved :UInt32 = 0;  # the counter of names of directories and symlinks: a path may lead elsewhere
+const changesWatchers :UInt32 = 1;  # not a counter of changes: how many Watchers there are
+const changesFirst :UInt32 = 2;  # the first that FileStat.counter names
 const fifoBytes :UInt64 = 69632;
 
 interface LockOwner {

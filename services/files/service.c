@@ -221,6 +221,8 @@ static void make_changes(void)
 	files.tree.changes = memory;
 	for (uint32_t i = 0; i < CHANGES_COUNTERS; i++)
 		files.tree.changes[i] = 1;
+	files.tree.changes[CHANGES_WATCHERS] = 0;
+	files.tree.watchers.shown = &files.tree.changes[CHANGES_WATCHERS];
 }
 
 int main(int argc, char **argv)

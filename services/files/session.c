@@ -14,11 +14,18 @@ void session_start(struct sessions *sessions, cap_t account)
 	slab_init(&own->slab, &own->store.source);
 }
 
-int session_find(const struct sessions *sessions, uint64_t word)
+int session_find(struct sessions *sessions, uint64_t word)
 {
-	for (int i = 0; i < (int)HANDLE_SESSIONS_MAX; i++)
-		if (word && sessions->of[i].word == word)
-			return i;
+	if (!word)
+		return -1;
+	if (sessions->of[sessions->found].word == word)
+		return (int)sessions->found;
+	for (uint32_t i = 0; i < HANDLE_SESSIONS_MAX; i++) {
+		if (sessions->of[i].word == word) {
+			sessions->found = i;
+			return (int)i;
+		}
+	}
 	return -1;
 }
 

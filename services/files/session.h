@@ -24,6 +24,7 @@ struct session {
 
 struct sessions {
 	struct session of[HANDLE_SESSIONS_MAX];
+	uint32_t found; /* last: most calls come in one session */
 };
 
 /* Opens the service's own, which draws on this account. */
@@ -32,7 +33,7 @@ void session_start(struct sessions *sessions, cap_t account);
 int session_open(struct sessions *sessions, const struct handle_table *handles, uint64_t word,
                  cap_t account);
 /* The session whose root Directory has this word; -1: none. */
-int session_find(const struct sessions *sessions, uint64_t word);
+int session_find(struct sessions *sessions, uint64_t word);
 /* Its last capability is gone.  It goes on until its last handle is closed. */
 void session_close(struct sessions *sessions, const struct handle_table *handles, uint32_t index);
 /* A handle of it was closed. */

@@ -31,7 +31,7 @@ static size_t name_size(uint32_t length)
 
 static uint16_t counter_of(const struct inode *inode)
 {
-	return (uint16_t)(CHANGES_MOVED + 1 + inode->number % (CHANGES_COUNTERS - 1));
+	return (uint16_t)(CHANGES_FIRST + inode->number % (CHANGES_COUNTERS - CHANGES_FIRST));
 }
 
 static void count_up(struct tree *tree, uint32_t counter)

@@ -234,6 +234,13 @@ void watch_end_all(struct watchers *all, struct inode *inode)
 
 /* ---- Watchers ---- */
 
+static void count(struct watchers *all, int change)
+{
+	if (all->shown)
+		__atomic_store_n(all->shown, *all->shown + (uint64_t)(int64_t)change,
+		                 __ATOMIC_RELEASE);
+}
+
 int watcher_make(struct watchers *all, struct slab *slab, uint32_t session, uint64_t key,
                  struct watcher **out)
 {
@@ -254,6 +261,7 @@ int watcher_make(struct watchers *all, struct slab *slab, uint32_t session, uint
 	watcher->next = all->first;
 	all->first = watcher;
 	all->of_session[session]++;
+	count(all, 1);
 	*out = watcher;
 	return STATUS_OK;
 }
@@ -270,6 +278,7 @@ void watcher_free(struct watchers *all, struct watcher *watcher)
 		link = &(*link)->next;
 	*link = watcher->next;
 	all->of_session[watcher->session]--;
+	count(all, -1);
 	slab_put(watcher->slab, watcher, sizeof(*watcher));
 }
 

@@ -61,6 +61,7 @@ struct watchers {
 	struct watcher *first;
 	uint64_t last_serial;
 	uint32_t of_session[32]; /* as many as there are sessions */
+	uint64_t *shown;         /* how many there are, for clients to see; NULL: it is not */
 	/* Tells the owner. */
 	void (*signal)(uint64_t event, uint64_t bits);
 };

@@ -6,12 +6,15 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -360,6 +363,54 @@ static void removed(void)
 	queue = before;
 }
 
+/* Who closes a file and then calls nothing has closed it all the same: for who watches it, and for
+ * who wants the lock that went with it. */
+static void computing(void)
+{
+	atomic_int *stop = mmap(NULL, sizeof(*stop), PROT_READ | PROT_WRITE,
+	                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int said[2], before = queue, fd;
+	pid_t child;
+	char byte;
+
+	touch("quiet");
+	touch("locked");
+	queue = inotify_init1(IN_NONBLOCK);
+	child = pipe(said) ? -1 : fork();
+	if (!child) {
+		for (int i = 0; i < 20; i++)
+			close(open("quiet", O_RDONLY));
+		fd = open("locked", O_RDONLY);
+		flock(fd, LOCK_EX);
+		read(said[0], &byte, 1);
+		close(open("quiet", O_RDONLY));
+		while (!atomic_load(stop))
+			;
+		close(fd);
+		while (atomic_load(stop) == 1)
+			;
+		_exit(0);
+	}
+	usleep(300000);
+	watch("quiet", IN_CLOSE);
+	write(said[1], "x", 1);
+	for (int i = 0; i < 100 && strcmp(events(), "1:close"); i++)
+		;
+	ok(!strcmp(seen, "1:close"), "who computes has closed what it closed before");
+	fd = open("locked", O_RDONLY);
+	ok(flock(fd, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK, "it has a lock");
+	atomic_store(stop, 1);
+	usleep(100000);
+	ok(flock(fd, LOCK_EX | LOCK_NB) == 0, "that is gone with the next");
+	atomic_store(stop, 2);
+	ok(waitpid(child, NULL, 0) == child, "it ends");
+	close(fd);
+	close(said[0]);
+	close(said[1]);
+	close(queue);
+	queue = before;
+}
+
 int main(int argc, char **argv)
 {
 	char directory[] = "/tmp/inotify-XXXXXX", self[4096];
@@ -381,5 +432,6 @@ int main(int argc, char **argv)
 	processes(self);
 	full();
 	removed();
+	computing();
 	return tap_finish();
 }

@@ -204,10 +204,13 @@ static void test_without_memory_events_are_lost_and_that_is_told(void **state)
 static void test_limits_are_each_session_own(void **state)
 {
 	struct watcher *watcher;
+	uint64_t shown = 0;
 
 	(void)state;
+	all.shown = &shown;
 	for (uint32_t i = 0; i < WATCHERS_PER_SESSION; i++)
 		make(i);
+	assert_int_equal(shown, WATCHERS_PER_SESSION);
 	assert_int_equal(watcher_make(&all, &slab, 3, 5, &watcher), STATUS_EXISTS);
 	assert_int_equal(watcher_make(&all, &slab, 3, 1000, &watcher), STATUS_NO_BUFFERS);
 	assert_int_equal(watcher_make(&all, &slab, 4, 5, &watcher), STATUS_OK);
@@ -215,7 +218,9 @@ static void test_limits_are_each_session_own(void **state)
 	assert_ptr_equal(watcher_by_serial(&all, watcher->serial), watcher);
 	assert_null(watcher_by_key(&all, 4, 6));
 	watcher_free(&all, watcher_by_key(&all, 3, 5));
+	assert_int_equal(shown, WATCHERS_PER_SESSION);
 	assert_int_equal(watcher_make(&all, &slab, 3, 1000, &watcher), STATUS_OK);
+	all.shown = NULL;
 }
 
 static void test_as_many_watches_as_the_limit(void **state)

@@ -50,10 +50,15 @@ int contents_object(struct contents *c, cap_t *object)
 	return errno_of(cap_copy(c->object, CAP_RIGHTS_ALL, object));
 }
 
-void contents_release(struct contents *c)
+void contents_release(struct contents *c, bool quietly)
 {
 	window_close(&c->window);
-	cap_release_both(c->object, c->file);
+	if (quietly) {
+		cap_release_later(c->object);
+		cap_release_later(c->file);
+	} else {
+		cap_release_both(c->object, c->file);
+	}
 }
 
 static int load(struct contents *c, void *to, size_t length, uint64_t offset, size_t *loaded)

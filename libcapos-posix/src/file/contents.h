@@ -25,6 +25,7 @@ struct contents {
 	struct window window;
 	struct file_stat stat; /* what the service said last */
 	bool marked;           /* the last load or store found that somebody watches */
+	bool locked;           /* by its description, perhaps */
 };
 
 /* It is going to be read in memory, of which the service does not learn: its access time shows
@@ -39,6 +40,7 @@ ssize_t contents_write(struct contents *c, bool append, const struct iovec *iov,
 int contents_size(struct contents *c, uint64_t *size);
 /* The object, for a shared mapping: a capability of the caller's.  0 or -errno. */
 int contents_object(struct contents *c, cap_t *object);
-void contents_release(struct contents *c);
+/* quietly: nobody waits for it to be closed. */
+void contents_release(struct contents *c, bool quietly);
 
 #endif

@@ -256,9 +256,19 @@ static int regular_carry(struct file *f, struct carried *out)
 	return 0;
 }
 
+/* That such a description is closed shows in nothing but what it held: no other process has it, no
+ * lock goes with it, nobody watches files, and it cannot keep one from being executed. */
+static bool closes_quietly(struct file *f)
+{
+	const struct contents *c = contents_of(f);
+
+	return (f->flags & O_ACCMODE) == O_RDONLY && !f->shared.at && !c->locked && c->object &&
+	       threads_alone() && remembered_unwatched();
+}
+
 static void regular_close(struct file *f)
 {
-	contents_release(contents_of(f));
+	contents_release(contents_of(f), closes_quietly(f));
 	posix_free(contents_of(f));
 }
 
@@ -338,6 +348,12 @@ int file_open_regular(const struct contents *contents, int flags, struct file **
 cap_t file_object(const struct file *f)
 {
 	return f->ops == &regular_ops ? object_of(f) : CAP_NULL;
+}
+
+void file_note_lock(struct file *f)
+{
+	if (f->ops == &regular_ops)
+		contents_of(f)->locked = true;
 }
 
 static bool allows(int mode, int wanted)

@@ -99,6 +99,8 @@ int file_make_socket(const char *path);
 int file_open_socket(const char *path, cap_t *file, cap_t *memory);
 /* The File of a regular file; CAP_NULL: it is none. */
 cap_t file_object(const struct file *f);
+/* From now on the description may have a lock. */
+void file_note_lock(struct file *f);
 /* The Directory behind a descriptor's description; CAP_NULL: it is no directory. */
 cap_t file_directory(const struct file *f);
 

@@ -213,6 +213,8 @@ long file_record_lock(struct file *f, int command, long argument)
 		return -EFAULT;
 	if (of_description && lock.l_pid != 0)
 		return -EINVAL;
+	if (of_description)
+		file_note_lock(f);
 	r.params.kind = of_description ? LOCK_KIND_DESCRIPTION : LOCK_KIND_PROCESS;
 	result = type_of(f, lock.l_type, !finds, &r.params.type);
 	if (!result)
@@ -255,6 +257,7 @@ long sys_flock(long fd, long operation)
 		return absent(ABSENT_LOCK_OF_KIND);
 	if (!r.is_directory)
 		r.file = file_of(f);
+	file_note_lock(f);
 	return change(&r, !(operation & LOCK_NB) && r.params.type != LOCK_TYPE_UNLOCK);
 }
 

@@ -44,21 +44,38 @@ static bool is_below_proc(void)
 	return strlen(made_directory) > sizeof("/proc") - 1;
 }
 
+/* What the process was given by that name, looked for once: each path asks. */
+struct given {
+	const char *name;
+	cap_t cap;
+	bool looked;
+};
+
+static struct given given_files = {.name = "files"}, given_directory = {.name = "directory"};
+
+static cap_t given(struct given *g)
+{
+	if (!g->looked)
+		g->cap = start_cap(g->name);
+	g->looked = true;
+	return g->cap;
+}
+
 cap_t path_root(void)
 {
-	return root_directory ? root_directory : start_cap("files");
+	return root_directory ? root_directory : given(&given_files);
 }
 
 cap_t path_files(void)
 {
-	cap_t files = start_cap("files");
+	cap_t files = given(&given_files);
 
 	return files ? files : path_root();
 }
 
 cap_t path_cwd(void)
 {
-	cap_t start = working_directory ? working_directory : start_cap("directory");
+	cap_t start = working_directory ? working_directory : given(&given_directory);
 
 	return start ? start : path_root();
 }

@@ -248,13 +248,25 @@ bool remembered_stat(cap_t base, const char *path, bool follow, struct file_stat
 
 /* ---- Open files ---- */
 
+/* Asks for the counters when they would have spared enough calls. */
+static bool counters_are_worth_it(void)
+{
+	return counters || (++missed >= WORTH_IT && have_counters());
+}
+
+bool remembered_unwatched(void)
+{
+	return counters_are_worth_it() &&
+	       !__atomic_load_n(&counters[CHANGES_WATCHERS], __ATOMIC_ACQUIRE);
+}
+
 bool remembered_open_stat(const struct file_stat *stat, cap_t file, cap_t contents)
 {
 	struct cap_memory_status now;
 
 	if (!stat->version || !stat->open || !contents)
 		return false;
-	if (!counters && (++missed < WORTH_IT || !have_counters()))
+	if (!counters_are_worth_it())
 		return false;
 	return says(stat->counter, stat->version) &&
 	       !cap_memory_status(contents, file, counters_era, &now) && now.size == stat->size &&

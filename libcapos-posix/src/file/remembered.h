@@ -22,6 +22,8 @@ void remembered_listed(cap_t directory, bool from_start,
                        const struct directory_list_results *results);
 /* What Directory.stat would answer; false: it is to be asked. */
 bool remembered_stat(cap_t base, const char *path, bool follow, struct file_stat *out);
+/* Whether a file of that service is closed without anyone to be told of it. */
+bool remembered_unwatched(void);
 /* Whether what was said of an open file is still so; false: its File is to be asked. */
 bool remembered_open_stat(const struct file_stat *stat, cap_t file, cap_t contents);
 
