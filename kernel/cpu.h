@@ -15,12 +15,10 @@
 #include <stdint.h>
 #include "kernel.h"
 #include "list.h"
+#include "share.h"
 #include <capos/abi.h>
 
 struct thread;
-
-/* Services run before programs: what they do is what programs wait for. */
-enum sched_rank { RANK_SERVICE, RANK_PROGRAM, RANK_COUNT };
 
 /* How long a thread may go on after a thread of a better class became runnable: time to hand it a
  * whole batch of work, since a switch of address spaces costs as much as copying 30 KB. */
@@ -41,11 +39,16 @@ struct entry {
 struct cpu {
 	struct thread *current; /* runs, or ran last; NULL: none */
 	struct thread *loaded;  /* whose FPU registers and segment bases are in the processor */
-	/* Runnable threads: first those that woke with time left in their slice, then those that
-	 * used it up. */
-	struct list woken[RANK_COUNT], expired[RANK_COUNT];
+	uint32_t runnable;      /* threads, without current */
+	struct share services;
+	struct share *turn; /* one of the others: whose turn it is, or was last; NULL: it is gone */
+	/* Other shares that wait for their turn: first those that woke with time left in their
+	 * slice, then those that used it up. */
+	struct list woken, expired;
 	uint64_t switched_at; /* when current was switched to */
+	uint64_t stopped_at;  /* when a thread stopped in this entry into the kernel; 0: none did */
 	uint64_t slice_end;   /* of current */
+	uint64_t turn_end;    /* of its share */
 	uint64_t preempt_at;  /* when a better class takes over; UINT64_MAX: none waits */
 	uint64_t timer_at;    /* what the hardware timer is set to */
 	bool locked;
@@ -79,12 +82,14 @@ void sched_account(void);
 void kernel_enter(enum entry_kind kind); /* first thing in every entry from the architecture */
 /* Makes a waiting or new thread runnable. */
 void sched_wake(struct thread *t);
-/* Makes a runnable thread the next of its class: a call was handed to it. */
+/* Makes a runnable thread the next of its share: a call was handed to it. */
 void sched_hand_over(struct thread *t);
-/* Lets the others of its rank that are ready run before the current thread. */
+/* Lets the others of its share that are ready run before the current thread; when there are none,
+ * its share's turn is over. */
 void sched_pass(struct thread *t);
 /* Takes a thread out of scheduling: it waits, or it ended. */
 void sched_block(struct thread *t);
+void sched_end(struct thread *t);
 /* Ends every entry: resumes the current thread or another, or goes idle. */
 _Noreturn void sched_leave(void);
 

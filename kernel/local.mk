@@ -62,7 +62,7 @@ kernel_capos_elf_SOURCES += \
 	kernel/process/robust.c kernel/process/robust.h \
 	kernel/object/kcall.c kernel/object/kcall.h \
 	kernel/list.h \
-	kernel/logbuffer.c kernel/logbuffer.h \
+	kernel/logbuffer.c kernel/logbuffer.h kernel/share.h \
 	kernel/object/log.c \
 	kernel/main.c \
 	kernel/process/log.c kernel/process/log.h \

@@ -33,6 +33,7 @@ struct account *account_create(const struct account_limits *limits, bool program
 		return NULL;
 	*a = (struct account){
 	        .header = {.refs = 1, .kind = KIND_ACCOUNT}, .program = program, .limits = *limits};
+	share_init(&a->share);
 	for (unsigned i = 0; i < ACCOUNT_ITEMS; i++) {
 		if (a->limits.items[i] == 0)
 			a->limits.items[i] = most[i] * limit_times();

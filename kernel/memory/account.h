@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include "memory/page.h"
 #include "object_header.h"
+#include "share.h"
 
 struct slab;
 
@@ -67,6 +68,7 @@ struct account {
 	uint64_t byte_pages; /* pages that these fill, rounded up, and at most one more */
 	uint32_t items[ACCOUNT_ITEMS];
 	struct log_budget log;
+	struct share share; /* of the processor, of its processes that are no services */
 };
 
 DEFINE_HEADER_ACCESS(account, KIND_ACCOUNT)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler: a better class always runs first, though a running thread of a worse class may
- * finish its batch; within a class those that woke with time left in their slice go before those
- * that used theirs up.
+ * The scheduler: the share of the services always runs first, though a running thread of another
+ * may finish its batch; the other shares take turns, and within a share its threads.  Both levels
+ * go by one rule: who woke with time left in its slice goes before those that used theirs up.
  *
  * The hardware timer is set only for a deadline that matters: the queue's first, and the end of a
- * slice or batch when a thread waits for it.  A timer that was set for something no longer wanted
- * is left to fire once, but for an idle processor, which it would only disturb.
+ * slice, turn or batch when a thread waits for it.  A timer that was set for something no longer
+ * wanted is left to fire once, but for an idle processor, which it would only disturb.
  */
 #include "cpu.h"
 #include "arch.h"
@@ -18,18 +18,23 @@
 struct cpu the_cpu;
 
 /* Does the work that entries into the kernel left over.  It has neither process nor registers: its
- * turn in the queue is a turn of the kernel's, so that work gets its share beside programs that
- * run, and all of the processor when none does. */
-static struct thread worker = {.rank = RANK_PROGRAM, .slice_left = CAPOS_SLICE_NS};
+ * turn is a turn of the kernel's, so that work gets its share beside programs that run, and all of
+ * the processor when none does. */
+/* The services' turn takes longer than any machine runs. */
+#define NO_END_NS (1ull << 62)
+
+static struct share kernels;
+static struct thread worker = {.share = &kernels, .slice_left = CAPOS_SLICE_NS};
 
 void sched_init(void)
 {
 	struct cpu *cpu = this_cpu();
 	list_init(&worker.run);
-	for (int rank = 0; rank < RANK_COUNT; rank++) {
-		list_init(&cpu->woken[rank]);
-		list_init(&cpu->expired[rank]);
-	}
+	share_init(&kernels);
+	share_init(&cpu->services);
+	cpu->services.slice_left = NO_END_NS;
+	list_init(&cpu->woken);
+	list_init(&cpu->expired);
 	cpu->preempt_at = cpu->timer_at = UINT64_MAX;
 	cpu->locked = true;
 }
@@ -52,6 +57,7 @@ void kernel_enter(enum entry_kind kind)
 static void leave_kernel(struct cpu *cpu)
 {
 	cpu->locked = false;
+	cpu->stopped_at = 0;
 	if (!cpu->measures || cpu->entered_at == 0)
 		return;
 	uint64_t passed = arch_clock_ns() - cpu->entered_at;
@@ -67,34 +73,124 @@ static _Noreturn void let_interrupts_in(struct cpu *cpu)
 	arch_let_interrupts_in();
 }
 
-/* ---- Queues ---- */
+/* ---- The threads of a share ---- */
 
-static bool rank_waits(const struct cpu *cpu, int rank)
+static bool share_waits(const struct share *s)
 {
-	return !list_empty(&cpu->woken[rank]) || !list_empty(&cpu->expired[rank]);
+	return s->waits != 0;
 }
 
-/* slice_left 0: begins a new slice behind those that have time left. */
-static void enqueue(struct cpu *cpu, struct thread *t, bool front)
+static inline void insert(struct thread *t, bool front)
 {
-	struct list *queue = &cpu->woken[t->rank];
-	if (t->slice_left == 0) {
-		t->slice_left = CAPOS_SLICE_NS;
-		queue = &cpu->expired[t->rank];
-	}
+	struct share *s = t->share;
+	struct list *queue = &s->level[t->level];
+	this_cpu()->runnable++;
+	s->waits |= 1ull << t->level;
 	if (front)
 		list_prepend(queue, &t->run);
 	else
 		list_append(queue, &t->run);
 }
 
+static void take_out(struct thread *t)
+{
+	struct share *s = t->share;
+	this_cpu()->runnable--;
+	list_remove(&t->run);
+	if (list_empty(&s->level[t->level]))
+		s->waits &= ~(1ull << t->level);
+}
+
+/* slice_left 0: begins a new slice behind those that have time left. */
+static void enqueue(struct thread *t, bool front)
+{
+	t->level = LEVEL_WOKEN;
+	if (t->slice_left == 0) {
+		t->slice_left = CAPOS_SLICE_NS;
+		t->level = LEVEL_EXPIRED;
+	}
+	insert(t, front);
+}
+
+static struct thread *first_thread(const struct share *s)
+{
+	unsigned top = 63u - (unsigned)__builtin_clzll(s->waits);
+	return list_entry(list_first(&s->level[top]), struct thread, run);
+}
+
+/* ---- Turns of shares ---- */
+
+static bool is_service(const struct cpu *cpu, const struct thread *t)
+{
+	return t->share == &cpu->services;
+}
+
+static bool turns_wait(const struct cpu *cpu)
+{
+	return !list_empty(&cpu->woken) || !list_empty(&cpu->expired);
+}
+
+/* front: its turn is not over yet. */
+static void line_up(struct cpu *cpu, struct share *s, bool front)
+{
+	if (s->slice_left == 0) {
+		s->slice_left = CAPOS_SLICE_NS;
+		list_append(&cpu->expired, &s->turn);
+	} else if (front) {
+		list_prepend(&cpu->woken, &s->turn);
+	} else {
+		list_append(&cpu->woken, &s->turn);
+	}
+}
+
+/* The share goes next, but for one that waits for a slice: else those that are handed much would
+ * get more than their turns. */
+static void take_turn(struct cpu *cpu, struct share *s)
+{
+	struct share *last = cpu->turn;
+	if (last == s || s->slice_left == CAPOS_SLICE_NS)
+		return;
+	list_remove(&s->turn);
+	cpu->turn = s;
+	if (last && share_waits(last))
+		line_up(cpu, last, true);
+}
+
+/* Whose thread goes on; NULL: nobody's. */
+static struct share *pick_share(struct cpu *cpu)
+{
+	struct share *last = cpu->turn;
+	if (share_waits(&cpu->services))
+		return &cpu->services;
+	if (last && share_waits(last)) {
+		if (last->slice_left > 0)
+			return last;
+		line_up(cpu, last, false);
+	}
+	struct list *node = list_first(&cpu->woken);
+	if (!node)
+		node = list_first(&cpu->expired);
+	if (!node)
+		return NULL;
+	list_remove(node);
+	cpu->turn = list_entry(node, struct share, turn);
+	return cpu->turn;
+}
+
+/* ---- Waking, waiting, yielding ---- */
+
 void sched_wake(struct thread *t)
 {
 	struct cpu *cpu = this_cpu();
 	assert(kernel_locked() && t->state == THREAD_WAITING);
 	thread_become(t, THREAD_RUNNABLE);
-	enqueue(cpu, t, false);
-	if (!cpu->current || t->rank >= cpu->current->rank || cpu->preempt_at != UINT64_MAX)
+	enqueue(t, false);
+	if (!is_service(cpu, t)) {
+		if (t->share != cpu->turn && list_empty(&t->share->turn))
+			line_up(cpu, t->share, false);
+		return;
+	}
+	if (!cpu->current || is_service(cpu, cpu->current) || cpu->preempt_at != UINT64_MAX)
 		return;
 	cpu->preempt_at = arch_clock_ns();
 	if (cpu->preempt_at - t->slept_at < QUIET_NS)
@@ -103,9 +199,18 @@ void sched_wake(struct thread *t)
 
 void sched_hand_over(struct thread *t)
 {
+	struct cpu *cpu = this_cpu();
 	assert(kernel_locked() && t->state == THREAD_RUNNABLE);
-	list_remove(&t->run);
-	list_prepend(&this_cpu()->woken[t->rank], &t->run);
+	take_out(t);
+	t->level = LEVEL_WOKEN;
+	insert(t, true);
+	if (!is_service(cpu, t) && (!cpu->current || is_service(cpu, cpu->current)))
+		take_turn(cpu, t->share);
+}
+
+static uint64_t left_until(uint64_t end, uint64_t now)
+{
+	return now >= end ? 0 : end - now;
 }
 
 /* Charges the time since it was switched to. */
@@ -117,7 +222,8 @@ static void account_time(struct cpu *cpu, struct thread *t, uint64_t now)
 		t->cpu_ns += used;
 		thread_runs_since(t, now);
 	}
-	t->slice_left = now >= cpu->slice_end ? 0 : cpu->slice_end - now;
+	t->slice_left = left_until(cpu->slice_end, now);
+	t->share->slice_left = left_until(cpu->turn_end, now);
 	cpu->switched_at = now;
 }
 
@@ -135,66 +241,88 @@ void sched_block(struct thread *t)
 	assert(kernel_locked());
 	if (cpu->current == t) {
 		account_time(cpu, t, arch_clock_ns());
-		t->slept_at = cpu->switched_at;
+		t->slept_at = cpu->stopped_at = cpu->switched_at;
 		cpu->current = NULL;
+	} else if (!list_empty(&t->run)) {
+		take_out(t);
+		if (!share_waits(t->share))
+			list_remove(&t->share->turn);
 	}
-	list_remove(&t->run);
 }
 
-static struct thread *pick(struct cpu *cpu)
+void sched_end(struct thread *t)
 {
-	for (int rank = 0; rank < RANK_COUNT; rank++) {
-		struct list *node = list_first(&cpu->woken[rank]);
-		if (!node)
-			node = list_first(&cpu->expired[rank]);
-		if (node)
-			return list_entry(node, struct thread, run);
-	}
-	return NULL;
+	struct cpu *cpu = this_cpu();
+	sched_block(t);
+	/* The account may go with its last thread. */
+	if (cpu->turn == t->share && !share_waits(t->share))
+		cpu->turn = NULL;
 }
 
-/* Puts the current thread back into its queue when another's turn has come. */
+/* When the current thread has to stop for another that waits; UINT64_MAX: none does. */
+static inline uint64_t stop_at(const struct cpu *cpu)
+{
+	uint64_t at = cpu->preempt_at;
+	if (cpu->runnable == 0)
+		return UINT64_MAX;
+	if (cpu->slice_end < at && share_waits(cpu->current->share))
+		at = cpu->slice_end;
+	if (cpu->turn_end < at && turns_wait(cpu))
+		at = cpu->turn_end;
+	return at;
+}
+
+/* Puts the current thread back into its queue, with what is left of its slice. */
+static void put_back(struct cpu *cpu, struct thread *t, bool front)
+{
+	thread_become(t, THREAD_RUNNABLE);
+	enqueue(t, front);
+	cpu->stopped_at = cpu->switched_at;
+	cpu->current = NULL;
+}
+
+/* Lets another run when its time has come. */
 static void yield_if_due(struct cpu *cpu)
 {
 	struct thread *t = cpu->current;
-	bool better = t->rank == RANK_PROGRAM && rank_waits(cpu, RANK_SERVICE);
-	bool equal = rank_waits(cpu, t->rank);
-	if (!better && !equal)
+	uint64_t at = stop_at(cpu);
+	if (at == UINT64_MAX)
 		return;
 	uint64_t now = arch_clock_ns();
-	bool preempted = better && now >= cpu->preempt_at;
-	if (!preempted && !(equal && now >= cpu->slice_end))
+	if (now < at)
 		return;
+	bool slice_over = now >= cpu->slice_end && share_waits(t->share);
 	account_time(cpu, t, now);
-	thread_become(t, THREAD_RUNNABLE);
-	enqueue(cpu, t, preempted);
-	cpu->current = NULL;
+	put_back(cpu, t, !slice_over);
 }
 
 void sched_pass(struct thread *t)
 {
 	struct cpu *cpu = this_cpu();
 	assert(kernel_locked() && cpu->current == t);
-	if (!rank_waits(cpu, t->rank))
+	bool within = share_waits(t->share);
+	if (!within && (is_service(cpu, t) || !turns_wait(cpu)))
 		return;
 	account_time(cpu, t, arch_clock_ns());
-	t->slice_left = 0;
-	thread_become(t, THREAD_RUNNABLE);
-	enqueue(cpu, t, false);
-	cpu->current = NULL;
+	if (within)
+		t->slice_left = 0;
+	else
+		t->share->slice_left = 0;
+	put_back(cpu, t, false);
 }
 
 static void switch_to(struct cpu *cpu, struct thread *t)
 {
-	list_remove(&t->run);
+	take_out(t);
 	thread_become(t, THREAD_RUNNING);
 	cpu->current = t;
-	cpu->switched_at = arch_clock_ns();
+	cpu->switched_at = cpu->stopped_at ? cpu->stopped_at : arch_clock_ns();
 	if (t->process)
 		thread_runs_since(t, cpu->switched_at);
 	cpu->slice_end = cpu->switched_at + t->slice_left;
+	cpu->turn_end = cpu->switched_at + t->share->slice_left;
 	cpu->preempt_at = UINT64_MAX;
-	if (t->rank != RANK_SERVICE && rank_waits(cpu, RANK_SERVICE))
+	if (!is_service(cpu, t) && share_waits(&cpu->services))
 		cpu->preempt_at = cpu->switched_at;
 	cpu->context_switches++;
 	if (cpu->loaded == t || t == &worker)
@@ -210,10 +338,9 @@ static void set_timer(struct cpu *cpu)
 	uint64_t deadline = timeout_first();
 	const struct thread *t = cpu->current;
 	if (t) {
-		if (cpu->preempt_at < deadline)
-			deadline = cpu->preempt_at;
-		if (rank_waits(cpu, t->rank) && cpu->slice_end < deadline)
-			deadline = cpu->slice_end;
+		uint64_t at = stop_at(cpu);
+		if (at < deadline)
+			deadline = at;
 	}
 	if (deadline < cpu->timer_at || (!t && deadline != cpu->timer_at)) {
 		cpu->timer_at = deadline;
@@ -252,9 +379,9 @@ static _Noreturn void leave(void)
 	if (cpu->current)
 		yield_if_due(cpu);
 	if (!cpu->current) {
-		struct thread *next = pick(cpu);
+		const struct share *next = pick_share(cpu);
 		if (next)
-			switch_to(cpu, next);
+			switch_to(cpu, first_thread(next));
 	}
 	set_timer(cpu);
 	struct thread *t = cpu->current;

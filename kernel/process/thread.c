@@ -70,7 +70,7 @@ int thread_create(struct process *p, uint64_t entry, uint64_t stack, uint64_t ar
 	list_init(&t->ops);
 	list_append(&p->threads, &t->of_process);
 	p->nthreads++;
-	t->rank = p->service ? RANK_SERVICE : RANK_PROGRAM;
+	t->share = p->service ? &this_cpu()->services : &p->account->share;
 	t->slice_left = CAPOS_SLICE_NS;
 	t->timeout.fire = wait_is_over;
 	arch_thread_init(&t->arch, entry, stack, argument, fs_base, t->ring_address);
@@ -82,7 +82,7 @@ void thread_stop(struct thread *t)
 {
 	struct cpu *cpu = this_cpu();
 	assert(kernel_locked());
-	sched_block(t);
+	sched_end(t);
 	thread_become(t, THREAD_DEAD);
 	timeout_cancel(&t->timeout);
 	if (cpu->loaded == t)

@@ -38,11 +38,12 @@ struct thread {
 	struct arch_thread arch;
 	struct process *process; /* outlives it */
 	struct list of_process;  /* process->threads */
-	struct list run;         /* a queue of struct cpu */
+	struct list run;         /* a level of its share */
 	struct list ops;         /* operations in flight, struct op.of_thread */
 	uint64_t id;
 	enum thread_state state;
-	uint8_t rank;        /* enum sched_rank */
+	struct share *share;
+	uint8_t level;       /* enum sched_level: while it waits in its share */
 	uint64_t slice_left; /* nanoseconds */
 	uint64_t slept_at;   /* when it last began to wait */
 	uint64_t cpu_ns;     /* without its present run */

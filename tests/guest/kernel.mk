@@ -11,7 +11,7 @@ CLEANFILES += tests/guest/kernel.image tests/guest/kernel.log
 
 tests_guest_kernel_test_SOURCES = tests/guest/kernel_test.c tests/guest/kernel_test.h \
 	tests/guest/kernel_test_account.c tests/guest/kernel_test_code.c tests/guest/kernel_test_depth.c tests/guest/kernel_test_fork.c tests/guest/kernel_test_ipc.c tests/guest/kernel_test_label.c tests/guest/kernel_test_memory.c \
-	tests/guest/kernel_test_process.c tests/guest/kernel_test_ring.c \
+	tests/guest/kernel_test_process.c tests/guest/kernel_test_ring.c tests/guest/kernel_test_share.c \
 	tests/guest/kernel_test_time.c tests/guest/tap.c tests/guest/tap.h
 tests_guest_kernel_test_CPPFLAGS = $(NATIVE_CPPFLAGS)
 tests_guest_kernel_test_CFLAGS = $(NATIVE_CFLAGS)

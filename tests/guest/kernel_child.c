@@ -206,6 +206,28 @@ static void many_threads(void)
 	cap_exit(CAPOS_EXIT_STATUS(3, 0));
 }
 
+static void busy_threads(void)
+{
+	static uint8_t stacks[20][4096];
+	for (unsigned i = 0; i < 20; i++) {
+		struct process_create_thread_params params = {
+		        .entry = (uint64_t)spin, .stack_pointer = (uint64_t)stacks[i] + 4096 - 8};
+		process_create_thread(CAP_SELF, &params, NULL, NULL);
+	}
+	wait_for_ever();
+}
+
+/* 3 ms of every 6 at most. */
+static void busy_now_and_then(void)
+{
+	for (;;) {
+		uint64_t end = cap_now() + 3000000;
+		while (cap_now() < end)
+			;
+		cap_sleep(3000000);
+	}
+}
+
 static void serve_and_crash(void)
 {
 	static uint64_t buffer[32];
@@ -275,6 +297,12 @@ int main(int argc, char **argv)
 		return small();
 	if (strcmp(what, "threads") == 0)
 		many_threads();
+	if (strcmp(what, "busy") == 0)
+		spin();
+	if (strcmp(what, "busy threads") == 0)
+		busy_threads();
+	if (strcmp(what, "busy now and then") == 0)
+		busy_now_and_then();
 	if (strcmp(what, "server") == 0)
 		serve_and_crash();
 	if (strcmp(what, "client") == 0)

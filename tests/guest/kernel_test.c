@@ -141,6 +141,7 @@ static void run_all(void)
 	test_account();
 	test_depth();
 	test_labels();
+	test_share();
 }
 
 int main(void)

@@ -55,5 +55,6 @@ void test_devices(void);
 void test_account(void);
 void test_depth(void);
 void test_labels(void);
+void test_share(void);
 
 #endif

@@ -250,11 +250,11 @@ static void make_current(struct thread *t)
 	cpu->locked = true;
 	if (cpu->current) {
 		struct thread *other = cpu->current;
-		cpu->current = NULL;
+		sched_block(other);
 		other->state = THREAD_WAITING;
 		sched_wake(other);
 	}
-	list_remove(&t->run);
+	sched_block(t);
 	t->state = THREAD_RUNNING;
 	cpu->current = t;
 	thread_before_user(t);

@@ -49,3 +49,10 @@ nodist_tests_unit_test_kcall_SOURCES = gen/schema/kernel.c
 tests_unit_test_kcall_CPPFLAGS = $(KERNEL_UNIT_CPPFLAGS)
 tests_unit_test_kcall_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_kcall_LDADD = $(UNIT_LIBS)
+
+UNIT_TESTS += tests/unit/test_sched
+tests_unit_test_sched_SOURCES = tests/unit/test_sched.c $(KERNEL_UNIT_CORE) $(KERNEL_MEMORY_SOURCES)
+nodist_tests_unit_test_sched_SOURCES = gen/schema/kernel.c
+tests_unit_test_sched_CPPFLAGS = $(KERNEL_UNIT_CPPFLAGS)
+tests_unit_test_sched_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_sched_LDADD = $(UNIT_LIBS)
