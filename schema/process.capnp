@@ -192,6 +192,13 @@ interface ProcessMember {
   # caller has opened stays open.
   users @49 (number :UInt32) -> (identity :Data);
   # number 0: the caller.
+
+  askNotice @50 (key :UInt64, signal :UInt32, value :UInt64) -> ();
+  # Whoever names the caller and this key may from now on have this signal sent to it, once, whatever users they are of:
+  # the key says that the caller wants it, so it is at random.  signal 0: the caller wants it no more.
+  # exists: it has asked with this key; noBuffers: for 256 already; noMemory; noEntry: signal 0, and it has not.
+  giveNotice @51 (number :UInt32, key :UInt64) -> ();
+  # The signal comes with the code SI_MESGQ and the caller for its sender.  noEntry: that process has not asked for it.
 }
 
 enum IpcKind { segment @0; set @1; queue @2; }

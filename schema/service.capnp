@@ -99,6 +99,11 @@ interface Directory {
   # As File.lock of kind whole, of a directory that open gave; notSupported of others, and by a Directory of a volume.
   stopWaiting @26 () -> ();
   # As File.stopWaiting of kind whole.
+  makeQueue @27 (path :Text, mode :UInt32, size :UInt64, head :Data) -> ();
+  # A file of the type queue: so many bytes (at most queueBytesMax), zeroes behind the head, which stay so many.  Who
+  # opens it to read or to write shares them and may store to them, as those of a FIFO, and agrees with the others in
+  # what they mean; they stay when nobody has it open.  It keeps its one name: rename and link of it are notPermitted.
+  # invalidArgument: the head is longer, or the size is 0 or too large.  notSupported by a Directory of a volume.
 }
 
 interface Watcher {
@@ -162,6 +167,7 @@ const changesMoved :UInt32 = 0;  # the counter of names of directories and symli
 const changesWatchers :UInt32 = 1;  # not a counter of changes: how many Watchers there are
 const changesFirst :UInt32 = 2;  # the first that FileStat.counter names
 const fifoBytes :UInt64 = 69632;
+const queueBytesMax :UInt64 = 1048576;
 
 interface LockOwner {
   # While it exists, record locks of the process that asked for it are kept; they go with it.
@@ -185,7 +191,8 @@ const openExecute :UInt32 = 1024;   # also the permission to execute is needed; 
 const openAnonymous :UInt32 = 256;  # path names a directory: a new file that has no name in it; with openExclusive it
                                     # never gets one
 
-enum FileType { unknown @0; regular @1; directory @2; symlink @3; fifo @4; characterDevice @5; blockDevice @6; socket @7; }
+enum FileType { unknown @0; regular @1; directory @2; symlink @3; fifo @4; characterDevice @5; blockDevice @6; socket @7;
+                queue @8; }
 
 struct FileStat {
   inode @0 :UInt64;

@@ -193,7 +193,8 @@ static int open_anonymous(struct msg_call *call, const struct place *place,
 	return STATUS_OK;
 }
 
-/* Rights on the bytes of what is opened.  A FIFO's are changed by those who read, too. */
+/* Rights on the bytes of what is opened.  A FIFO's or a queue's are changed by those who read,
+ * too. */
 static uint32_t rights_of(const struct inode *inode, uint32_t flags)
 {
 	uint32_t rights = flags & (OPEN_READ | OPEN_WRITE);
@@ -376,6 +377,19 @@ static int directory_make_fifo(void *object, struct msg_call *call,
 	                     WATCH_CREATE, &place);
 }
 
+static int directory_make_queue(void *object, struct msg_call *call,
+                                const struct directory_make_queue_params *in)
+{
+	struct place place;
+	int status = resolve_new(object, in->path, false, &place);
+
+	(void)call;
+	return status ? status
+	              : told(tree_make_queue(&files.tree, place.directory, place.text, place.length,
+	                                     in->mode, in->size, in->head.ptr, in->head.len),
+	                     WATCH_CREATE, &place);
+}
+
 static int directory_make_node(void *object, struct msg_call *call,
                                const struct directory_make_node_params *in)
 {
@@ -503,6 +517,10 @@ static int rename_told(const struct place *from, const struct place *to)
 static int rename_allowed(const struct place *from, const struct place *to, bool exchange)
 {
 	int status = allowed_move(from, to->directory);
+
+	if (from->inode->type == FILE_TYPE_QUEUE ||
+	    (exchange && to->inode && to->inode->type == FILE_TYPE_QUEUE))
+		return STATUS_NOT_PERMITTED;
 
 	if (!status && exchange && to->inode)
 		status = allowed_move(to, from->directory);
@@ -879,4 +897,5 @@ const struct directory_ops directory_ops = {
         .changes = directory_changes,
         .lock_whole = directory_lock_whole,
         .stop_waiting = directory_stop_waiting,
+        .make_queue = directory_make_queue,
 };

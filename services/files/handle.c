@@ -75,7 +75,7 @@ static void leave_file(struct handle *handle)
 		inode->data.writers--;
 	if (inode->held > 1)
 		return;
-	if (inode_is_shared(inode))
+	if (inode_is_shared(inode) && inode->type != FILE_TYPE_QUEUE)
 		data_free(&inode->data); /* what was not read goes with the last that had it open */
 	else if (inode->links)
 		data_settle(&inode->data);

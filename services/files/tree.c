@@ -164,7 +164,9 @@ void inode_stat(struct inode *inode, struct file_stat *out)
 	        .user = inode->user,
 	        .group = inode->group,
 	};
-	if (inode->type == FILE_TYPE_REGULAR) {
+	if (inode->type == FILE_TYPE_QUEUE) {
+		out->size = inode->data.size;
+	} else if (inode->type == FILE_TYPE_REGULAR) {
 		out->size = inode->data.size;
 		out->blocks = data_blocks(&inode->data);
 	} else if (inode->type == FILE_TYPE_SYMLINK) {
@@ -375,6 +377,34 @@ int tree_make_fifo(struct tree *tree, struct inode *directory, const char *text,
 	return enter_new(tree, directory, text, length, inode, NULL);
 }
 
+int tree_make_queue(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
+                    uint32_t mode, uint64_t size, const void *head, uint32_t head_length)
+{
+	struct inode *inode;
+	uint32_t written = 0;
+	int status = enter_check(directory, length);
+
+	if (status)
+		return status;
+	if (!size || size > QUEUE_BYTES_MAX || head_length > size)
+		return STATUS_INVALID_ARGUMENT;
+	inode = inode_create(tree, FILE_TYPE_QUEUE, mode);
+	if (!inode)
+		return STATUS_NO_SPACE;
+	status = data_truncate(&inode->data, tree->slab->source, size);
+	if (!status && head_length)
+		status = data_write(&inode->data, tree->slab->source, false, 0, head, head_length,
+		                    &written);
+	if (!status && written < head_length)
+		status = STATUS_NO_SPACE;
+	if (status) {
+		inode_destroy(tree, inode);
+		return status;
+	}
+	data_settle(&inode->data);
+	return enter_new(tree, directory, text, length, inode, NULL);
+}
+
 int tree_make_node(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
                    uint16_t type, uint32_t mode, uint64_t device)
 {
@@ -456,7 +486,7 @@ int tree_link(struct tree *tree, struct inode *inode, struct inode *directory, c
 
 	if (status)
 		return status;
-	if (inode->type == FILE_TYPE_DIRECTORY)
+	if (inode->type == FILE_TYPE_DIRECTORY || inode->type == FILE_TYPE_QUEUE)
 		return STATUS_NOT_PERMITTED;
 	if (!inode->links && !inode->nameless)
 		return STATUS_NO_ENTRY;

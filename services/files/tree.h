@@ -88,10 +88,12 @@ static inline bool inode_is_mount(const struct inode *inode)
 	return inode->type == FILE_TYPE_DIRECTORY && inode->directory.volume;
 }
 
-/* Its contents are the business of those who have it open. */
+/* Its contents are the business of those who have it open, and stay as long as they are: no store
+ * of theirs to its pages ever fails because another has cut it. */
 static inline bool inode_is_shared(const struct inode *inode)
 {
-	return inode->type == FILE_TYPE_FIFO || inode->type == FILE_TYPE_SOCKET;
+	return inode->type == FILE_TYPE_FIFO || inode->type == FILE_TYPE_SOCKET ||
+	       inode->type == FILE_TYPE_QUEUE;
 }
 
 static inline bool inode_has_data(const struct inode *inode)
@@ -150,6 +152,9 @@ int tree_make_node(struct tree *tree, struct inode *directory, const char *text,
                    uint16_t type, uint32_t mode, uint64_t device);
 int tree_make_fifo(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
                    uint32_t mode);
+/* A queue of that many bytes, of which the head is given; they stay so many. */
+int tree_make_queue(struct tree *tree, struct inode *directory, const char *text, uint32_t length,
+                    uint32_t mode, uint64_t size, const void *head, uint32_t head_length);
 /* Gives a FIFO its data when nobody has had it open before. */
 int tree_open_fifo(struct tree *tree, struct inode *fifo);
 /* One without a name, made for that directory, which lives while it is held; the caller holds it.

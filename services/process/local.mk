@@ -2,7 +2,7 @@
 # The process service.
 
 PROCESS_PURE = services/process/group.c services/process/limits.c services/process/load.c \
-	services/process/priority.c services/process/signals.c \
+	services/process/notices.c services/process/priority.c services/process/signals.c \
 	services/process/sysv.c services/process/sysv.h services/process/sysv_queue.c services/process/sysv_set.c \
 	services/process/sysv_access.c services/process/users.c services/process/wait.c services/process/world.c services/process/world.h \
 	services/files/slab.c services/files/pages.h

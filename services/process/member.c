@@ -453,6 +453,26 @@ static int get_policy(void *object, struct msg_call *msg,
 	return STATUS_OK;
 }
 
+/* ---- Notices ---- */
+
+static int ask_notice(void *object, struct msg_call *msg,
+                      const struct process_member_ask_notice_params *in)
+{
+	(void)msg;
+	if (in->signal > WORLD_SIGNAL_MAX)
+		return STATUS_INVALID_ARGUMENT;
+	return world_ask_notice(object, in->key, in->signal, in->value);
+}
+
+static int give_notice(void *object, struct msg_call *msg,
+                       const struct process_member_give_notice_params *in)
+{
+	struct member *m = find(object, in->number);
+
+	(void)msg;
+	return m ? world_give_notice(object, m, in->key) : STATUS_NO_ENTRY;
+}
+
 /* ---- Ends ---- */
 
 static int open_ends(void *object, struct msg_call *msg,
@@ -552,4 +572,6 @@ const struct process_member_ops member_ops = {.prepare_fork = prepare_fork,
                                               .set_policy = set_policy,
                                               .policy = get_policy,
                                               .set_users = set_users,
-                                              .users = users};
+                                              .users = users,
+                                              .ask_notice = ask_notice,
+                                              .give_notice = give_notice};

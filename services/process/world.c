@@ -144,6 +144,7 @@ static void destroy(struct member *m)
 		unlink_child(m->child);
 	world_drop_queue(m);
 	world_drop_waiters(m);
+	world_drop_notices(m);
 	sysv_drop_member(m);
 	drop_command(m);
 	unlink_child(m);
@@ -299,6 +300,7 @@ void world_ended(struct member *m, uint32_t status, uint64_t cpu_ns, uint64_t pa
 	m->continued = false;
 	world_drop_queue(m);
 	world_drop_waiters(m);
+	world_drop_notices(m);
 	sysv_drop_member(m);
 	m->heir = m->child ? reaper_of(m) : NULL;
 	world_orphan_groups(m);

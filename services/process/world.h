@@ -75,6 +75,14 @@ struct queued_signal {
 	struct signal_note note;
 };
 
+/* Signals that a member wants when another gives it the notice. */
+#define WORLD_NOTICES_MAX 256u
+struct notice {
+	struct notice *next;
+	uint64_t key, value;
+	uint32_t signal;
+};
+
 enum wait_which { WAIT_ANY, WAIT_PROCESS, WAIT_GROUP };
 struct waiter {
 	struct waiter *next;
@@ -119,6 +127,7 @@ struct member {
 	uint64_t queued_bits;
 	struct waiter *waiters;
 	uint32_t nwaiters;
+	struct notice *notices;
 	bool stop_wanted;    /* a stop signal was sent, and no SIGCONT since */
 	uint32_t stopped_by; /* 0: it is not to be waited for as stopped */
 	bool continued;      /* it is to be waited for as continued */
@@ -260,6 +269,14 @@ void world_drop_queue(struct member *m);
 bool world_stopped(struct member *m, uint32_t signal, bool own);
 /* Its parent hears of an end, a stop or a continuation: first those that wait, then SIGCHLD. */
 void world_tell_parent(struct member *m);
+
+/* ---- notices.c ---- */
+/* m wants it, once, from whoever knows the key; signal 0: no more.  Status: exists, noBuffers,
+ * noMemory, noEntry. */
+int world_ask_notice(struct member *m, uint64_t key, uint32_t signal, uint64_t value);
+/* Status: noEntry. */
+int world_give_notice(const struct member *sender, struct member *m, uint64_t key);
+void world_drop_notices(struct member *m);
 
 /* ---- users.c ---- */
 /* Status: notPermitted.  The label is the caller's to set. */

@@ -564,6 +564,37 @@ static void test_a_fifo_has_memory_while_it_is_open(void **state)
 	assert_int_equal(remove_path("/f", false), STATUS_OK);
 }
 
+static void test_a_queue_keeps_its_size_and_its_name(void **state)
+{
+	static struct handle places[HANDLES_MAX];
+	static struct handle_table table = {.handles = places, .most = HANDLES_MAX};
+	struct file_stat stat;
+	struct inode *queue;
+	uint64_t handle;
+
+	(void)state;
+	assert_int_equal(tree_make_queue(&tree, tree.top, "q", 1, 0600, 0, "", 0),
+	                 STATUS_INVALID_ARGUMENT);
+	assert_int_equal(tree_make_queue(&tree, tree.top, "q", 1, 0600, QUEUE_BYTES_MAX + 1, "", 0),
+	                 STATUS_INVALID_ARGUMENT);
+	assert_int_equal(tree_make_queue(&tree, tree.top, "q", 1, 0600, 3, "head", 4),
+	                 STATUS_INVALID_ARGUMENT);
+	assert_int_equal(tree_make_queue(&tree, tree.top, "q", 1, 0600, 9000, "head", 4),
+	                 STATUS_OK);
+	queue = at("/q");
+	assert_true(inode_is_shared(queue));
+	assert_int_equal(handle_open(&table, queue, NULL, 3, 0, &handle), STATUS_OK);
+	assert_int_equal(tree_open_fifo(&tree, queue), STATUS_OK);
+	inode_stat(queue, &stat);
+	assert_int_equal(stat.type, FILE_TYPE_QUEUE);
+	assert_int_equal(stat.size, 9000);
+	assert_int_equal(tree_link(&tree, queue, tree.top, "other", 5), STATUS_NOT_PERMITTED);
+	handle_close(&table, &tree, handle);
+	inode_stat(queue, &stat);
+	assert_int_equal(stat.size, 9000);
+	assert_int_equal(remove_path("/q", false), STATUS_OK);
+}
+
 static void test_each_client_pays_for_what_it_makes(void **state)
 {
 	static struct test_pages other_pages = {.limit = 100};
@@ -828,6 +859,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_listing_survives_changes, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_handles, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_a_fifo_has_memory_while_it_is_open, setup,
+	                                        teardown),
+	        cmocka_unit_test_setup_teardown(test_a_queue_keeps_its_size_and_its_name, setup,
 	                                        teardown),
 	        cmocka_unit_test_setup_teardown(test_a_device_is_a_name_with_a_number_and_an_owner,
 	                                        setup, teardown),

@@ -487,6 +487,36 @@ static void who_may_signal_whom(void **state)
 	assert_true(world_may_change(a, c) && world_may_look(a, c) && world_may_look(b, b));
 }
 
+/* Whoever knows the key gives it, once. */
+static void a_notice_comes_from_any_user(void **state)
+{
+	struct member *a = first(), *b = child_of(a), *c = child_of(a);
+	const struct cap_identity one = users(1, 1, 1), two = users(2, 2, 2);
+	struct signal_note note;
+	(void)state;
+
+	assert_int_equal(world_set_users(b, &one), STATUS_OK);
+	assert_int_equal(world_set_users(c, &two), STATUS_OK);
+	assert_int_equal(world_give_notice(b, c, 7), STATUS_NO_ENTRY);
+	assert_int_equal(world_ask_notice(c, 7, 0, 0), STATUS_NO_ENTRY);
+	assert_int_equal(world_ask_notice(c, 7, 10, 99), STATUS_OK);
+	assert_int_equal(world_ask_notice(c, 7, 10, 99), STATUS_EXISTS);
+	assert_int_equal(world_give_notice(b, a, 7), STATUS_NO_ENTRY);
+	assert_int_equal(world_give_notice(b, c, 8), STATUS_NO_ENTRY);
+	assert_int_equal(world_give_notice(b, c, 7), STATUS_OK);
+	assert_true(world_take_signal(c, WORLD_SIGNAL_BIT(10), &note));
+	assert_true(note.code == -3 && note.number == b->number && note.user == 1 &&
+	            note.value == 99);
+	assert_int_equal(world_give_notice(b, c, 7), STATUS_NO_ENTRY);
+	assert_int_equal(world_ask_notice(c, 7, 10, 0), STATUS_OK);
+	assert_int_equal(world_ask_notice(c, 7, 0, 0), STATUS_OK);
+	for (uint64_t key = 0; key < WORLD_NOTICES_MAX; key++)
+		assert_int_equal(world_ask_notice(c, key, 12, 0), STATUS_OK);
+	assert_int_equal(world_ask_notice(c, WORLD_NOTICES_MAX, 12, 0), STATUS_NO_BUFFERS);
+	world_ended(c, 0, 0, 0); /* nothing of it stays: finish() counts the pages */
+	assert_null(c->notices);
+}
+
 static void a_child_is_its_parents_users(void **state)
 {
 	struct member *a = first(), *b;
@@ -741,6 +771,7 @@ int main(void)
 	        TEST(stopping_and_going_on),
 	        TEST(users_change_within_what_they_have),
 	        TEST(who_may_signal_whom),
+	        TEST(a_notice_comes_from_any_user),
 	        TEST(a_child_is_its_parents_users),
 	        TEST(an_end_of_the_parent_is_signalled_to_who_asked),
 	        TEST(limits_go_down_and_are_inherited),
