@@ -54,7 +54,8 @@ struct carried {
 	/* of a message queue: its pages; of a socket with names: the File and pages of its peer */
 	cap_t more[2];
 	/* of devices: the minor number; of files: record locks were used; of terminals: theirs; of
-	 * pipes: their places among the opens; of a pair of sockets: which end */
+	 * pipes: their places among the opens; of a pair of sockets: which end; of message queues:
+	 * bytes of their pages */
 	uint32_t detail;
 	uint64_t signals;       /* of signalfd: its set; of inotify: its key */
 	struct chan_state chan; /* of streams and sockets */

@@ -40,9 +40,12 @@ static void await_patiently(struct cap_op *op, uint64_t until)
 		__atomic_fetch_or(&ring->upcall_bits, signals, __ATOMIC_ACQ_REL);
 }
 
-/* 0, when it is worth looking again, or -EINTR. */
-static int sleep_on(_Atomic uint32_t *word, uint32_t seen, uint64_t patient_until)
+/* 0, when it is worth looking again, -EINTR or -ETIMEDOUT. */
+static int sleep_on(_Atomic uint32_t *word, uint32_t seen, uint64_t patient_until,
+                    uint64_t deadline)
 {
+	int result;
+
 	struct capos_sqe sqe = {.op = CAP_OP_FUTEX_WAIT, .send_addr = (uintptr_t)word, .arg = seen};
 	struct cap_op op = {0};
 	bool left;
@@ -54,10 +57,16 @@ static int sleep_on(_Atomic uint32_t *word, uint32_t seen, uint64_t patient_unti
 	left = library_leave();
 	await_patiently(&op, patient_until);
 	library_return(left);
-	return op.done || wait_for_op(&op, UINT64_MAX) != -EINTR ? 0 : -EINTR;
+	result = op.done ? 0 : wait_for_op(&op, deadline);
+	return result == -EINTR || result == -ETIMEDOUT ? result : 0;
 }
 
 int shared_lock(_Atomic uint32_t *word)
+{
+	return shared_lock_until(word, UINT64_MAX);
+}
+
+int shared_lock_until(_Atomic uint32_t *word, uint64_t deadline)
 {
 	uint32_t mine = (uint32_t)cap_ring()->thread_id & CAPOS_LOCK_OWNER, seen = 0;
 	uint64_t patient_until = 0;
@@ -66,15 +75,19 @@ int shared_lock(_Atomic uint32_t *word)
 	atomic_signal_fence(memory_order_seq_cst);
 	while (!atomic_compare_exchange_strong(word, &seen, mine | (seen & CAPOS_LOCK_WAITED))) {
 		uint32_t waited = seen | CAPOS_LOCK_WAITED;
+		int result = 0;
 
 		if (!(seen & CAPOS_LOCK_OWNER))
 			continue; /* its holder has ended: it is taken as it is now */
 		if (!patient_until)
 			patient_until = cap_now() + PATIENCE_NS;
-		if ((seen == waited || atomic_compare_exchange_strong(word, &seen, waited)) &&
-		    sleep_on(word, waited, patient_until)) {
+		if (seen == waited || atomic_compare_exchange_strong(word, &seen, waited))
+			result = sleep_on(word, waited, patient_until, deadline);
+		if (!result && cap_now() >= deadline)
+			result = -ETIMEDOUT;
+		if (result) {
 			*registered(word) = 0;
-			return -EINTR;
+			return result;
 		}
 		/* Others may wait besides this one. */
 		mine |= CAPOS_LOCK_WAITED;

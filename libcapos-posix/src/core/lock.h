@@ -19,6 +19,9 @@
 /* 0; SHARED_LOCK_DIED: its last holder ended with it, and what it protects may be half changed;
  * -EINTR: it was not taken.  The caller has a reference of what the lock is in. */
 __attribute__((warn_unused_result)) int shared_lock(_Atomic uint32_t *word);
+/* Also -ETIMEDOUT: for what processes share that have nothing to do with each other. */
+__attribute__((warn_unused_result)) int shared_lock_until(_Atomic uint32_t *word,
+                                                          uint64_t deadline);
 void shared_unlock(_Atomic uint32_t *word);
 
 #endif

@@ -39,6 +39,10 @@ struct core_hooks {
 	/* process: see ends.h */
 	int (*ends_open)(struct shared_ends *out);
 	bool (*ends_held)(uint64_t word);
+	/* process: this process wants that signal, once, from who gives it the notice of that key
+	 * (signal 0: no more); gives one: 0 or -errno */
+	int (*notice_ask)(uint64_t key, int signal, uint64_t value);
+	int (*notice_give)(int pid, uint64_t key);
 	/* terminal: what was written must arrive, also when the console has ended meanwhile and the
 	 * program does nothing more with its streams.  Called when a sleep was ended and when the
 	 * process ends. */
@@ -55,7 +59,7 @@ struct core_hooks {
 	size_t (*terminal_path)(const struct file *f, char *out, size_t size);
 };
 void core_set_hooks(const struct core_hooks *hooks);
-/* For core, for file those of terminal, and for socket those of file. */
+/* For core, for file those of process and terminal, and for socket those of file. */
 extern struct core_hooks core_hooks;
 
 #endif

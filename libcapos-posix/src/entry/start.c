@@ -89,6 +89,8 @@ static void connect_rooms(void)
 	                                        .thread_release = signal_thread_release,
 	                                        .ends_open = world_ends_open,
 	                                        .ends_held = world_ends_held,
+	                                        .notice_ask = world_notice_ask,
+	                                        .notice_give = world_notice_give,
 	                                        .streams_settle = streams_settle,
 	                                        .leaving = leave,
 	                                        .socket_make = file_make_socket,

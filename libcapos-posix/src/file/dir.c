@@ -77,6 +77,7 @@ static int directory_utimens(struct file *f, const struct file_times *times)
 static unsigned char entry_type(uint16_t type)
 {
 	return type == FILE_TYPE_REGULAR            ? DT_REG
+	       : type == FILE_TYPE_QUEUE            ? DT_REG
 	       : type == FILE_TYPE_DIRECTORY        ? DT_DIR
 	       : type == FILE_TYPE_SYMLINK          ? DT_LNK
 	       : type == FILE_TYPE_FIFO             ? DT_FIFO

@@ -17,6 +17,7 @@
 #include "file/contents.h"
 #include "file/file.h"
 #include "file/made.h"
+#include "file/mqueue.h"
 #include "file/remembered.h"
 #include "signal/signal.h"
 
@@ -97,6 +98,22 @@ static int open_fifo(const struct directory_open_results *results, const struct 
 	return result ? result : fifo_open(file, memory, flags, out);
 }
 
+/* Its pages came with the File, whichever way it was opened. */
+static int open_queue(const struct directory_open_results *results, const struct capos_call *call,
+                      int flags, struct file **out)
+{
+	struct file *file;
+	int result = results->has_contents && call->ncaps == 2
+	                     ? open_regular(results, call, O_RDWR, &file)
+	                     : -ENOMEM;
+
+	if (!result)
+		return mqueue_describe(file, (size_t)results->stat.size, flags, out);
+	for (uint32_t i = 0; i < call->ncaps; i++)
+		cap_release(call->caps[i]);
+	return result;
+}
+
 /* Whether a symlink at the path's end is followed. */
 static bool open_follows(uint32_t flags)
 {
@@ -133,6 +150,8 @@ static int open_from(struct path_walk w, int flags, unsigned mode, struct file *
 	}
 	if (results.stat.type == FILE_TYPE_FIFO && !(flags & O_PATH))
 		return open_fifo(&results, &call, flags & KEPT_FLAGS, out);
+	if (results.stat.type == FILE_TYPE_QUEUE && !(flags & O_PATH))
+		return open_queue(&results, &call, flags & KEPT_FLAGS, out);
 	if (results.stat.type == FILE_TYPE_DIRECTORY)
 		result = file_open_directory(call.caps[0], flags & KEPT_FLAGS, out);
 	else

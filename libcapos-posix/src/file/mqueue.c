@@ -8,9 +8,12 @@
 #include <mqueue.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <capos/cap.h>
+#include <capos/format.h>
 
 #include "core/core.h"
 #include "file/file.h"
@@ -30,11 +33,11 @@ static struct mqueue_slot *slot_at(const struct message_queue *q, uint32_t i)
 /* A holder that ended may have changed a slot and not the count. */
 int mqueue_lock(const struct message_queue *q)
 {
-	int result = shared_lock(&q->shared->lock);
+	int result = shared_lock_until(&q->shared->lock, cap_now() + MQUEUE_LOCK_NS);
 	uint32_t n = 0;
 
 	if (result != SHARED_LOCK_DIED)
-		return result;
+		return result == -ETIMEDOUT ? -EIO : result;
 	for (uint32_t i = 0; i < q->messages; i++)
 		n += slot_at(q, i)->order != 0;
 	atomic_store(&q->shared->count, n);
@@ -93,23 +96,59 @@ static bool has_notice(const struct mqueue_notice *n)
 	return n->pid && ends_held(n->word) && sys_kill(n->pid, 0) != -ESRCH;
 }
 
-static void send_notice(const struct mqueue_notice *n)
+/* A process that wants a signal of its own gets it before the call returns. */
+static void give_notice(struct message_queue *q, const struct mqueue_notice *n)
 {
-	siginfo_t info = {.si_signo = n->signal, .si_code = SI_MESGQ};
+	siginfo_t info = {.si_signo = q->asked.signal, .si_code = SI_MESGQ};
 
-	if (!n->pid || n->method != SIGEV_SIGNAL || !n->signal)
+	if (!n->pid || !n->key)
 		return;
+	if (q->asked.pid != process_id() || q->asked.key != n->key) {
+		(void)core_hooks.notice_give(n->pid, n->key);
+		return;
+	}
+	(void)core_hooks.notice_ask(q->asked.key, 0, 0);
 	info.si_pid = (pid_t)process_id();
 	info.si_uid = (uid_t)sys_getuid();
-	info.si_value.sival_ptr = (void *)n->value;
-	(void)sys_rt_sigqueueinfo(n->pid, n->signal, (long)&info);
+	info.si_value.sival_ptr = (void *)q->asked.value;
+	q->asked.pid = 0;
+	(void)sys_rt_sigqueueinfo((long)process_id(), info.si_signo, (long)&info);
 }
 
-static void forget_own_notice(const struct message_queue *q)
+static int ask_notice(const struct sigevent *e, struct mqueue_asked *out)
+{
+	long got;
+	int result;
+
+	*out = (struct mqueue_asked){.pid = 0};
+	if (e->sigev_notify != SIGEV_SIGNAL || !e->sigev_signo)
+		return 0;
+	got = sys_getrandom((long)&out->key, sizeof(out->key), 0);
+	if (got < 0)
+		return (int)got;
+	out->key |= 1; /* 0 is no key */
+	out->signal = e->sigev_signo;
+	out->value = (uint64_t)e->sigev_value.sival_ptr;
+	result = core_hooks.notice_ask(out->key, out->signal, out->value);
+	if (!result)
+		out->pid = process_id();
+	return result == -EAGAIN ? -ENOMEM : result;
+}
+
+/* It was given, or is not wanted any more. */
+static void take_back(struct mqueue_asked *asked)
+{
+	if (asked->pid == process_id())
+		(void)core_hooks.notice_ask(asked->key, 0, 0);
+	asked->pid = 0;
+}
+
+static void forget_own_notice(struct message_queue *q)
 {
 	struct mqueue_notice *n = &q->shared->notice;
 	bool own;
 
+	take_back(&q->asked);
 	if (mqueue_lock(q))
 		return; /* with the description's end it counts no more */
 	own = n->pid == (int32_t)process_id();
@@ -253,7 +292,7 @@ long sys_mq_timedsend(long fd, long message, long length, long priority, long ti
 	result = wait_for(&w);
 	file_put(f);
 	if (!result)
-		send_notice(&m.notice);
+		give_notice(m.queue, &m.notice);
 	return result;
 }
 
@@ -282,6 +321,14 @@ long sys_mq_timedreceive(long fd, long message, long length, long priority, long
 
 /* ---- Attributes and notices ---- */
 
+/* How many are there, which more than places are not. */
+static uint32_t waiting_messages(const struct message_queue *q)
+{
+	uint32_t count = atomic_load(&q->shared->count);
+
+	return count < q->messages ? count : q->messages;
+}
+
 long sys_mq_getsetattr(long fd, long attributes, long before)
 {
 	struct mq_attr new, old = {0};
@@ -298,13 +345,13 @@ long sys_mq_getsetattr(long fd, long attributes, long before)
 	old.mq_flags = file_flags(f) & O_NONBLOCK;
 	old.mq_maxmsg = mqueue_of(f)->messages;
 	old.mq_msgsize = mqueue_of(f)->bytes;
-	old.mq_curmsgs = atomic_load(&mqueue_of(f)->shared->count);
+	old.mq_curmsgs = waiting_messages(mqueue_of(f));
 	if (attributes)
 		file_set_flags(f, O_NONBLOCK, (int)new.mq_flags);
 	return before && user_put(before, &old) ? -EFAULT : 0;
 }
 
-int mqueue_register(const struct message_queue *q, const struct sigevent *event)
+int mqueue_register(const struct message_queue *q, const struct sigevent *event, uint64_t key)
 {
 	struct mqueue_notice *n = &q->shared->notice;
 
@@ -313,9 +360,29 @@ int mqueue_register(const struct message_queue *q, const struct sigevent *event)
 	*n = (struct mqueue_notice){.pid = (int32_t)process_id(),
 	                            .method = event->sigev_notify,
 	                            .signal = event->sigev_signo,
-	                            .value = (uint64_t)event->sigev_value.sival_ptr,
+	                            .key = key,
 	                            .word = q->held.word,
 	                            .number = ++q->shared->asked};
+	return 0;
+}
+
+static int ask(struct message_queue *q, const struct sigevent *event)
+{
+	struct mqueue_asked asked;
+	int result = ask_notice(event, &asked);
+
+	if (!result)
+		result = mqueue_lock(q);
+	if (!result) {
+		result = mqueue_register(q, event, asked.key);
+		mqueue_unlock(q, false);
+	}
+	if (result) {
+		take_back(&asked);
+		return result;
+	}
+	take_back(&q->asked);
+	q->asked = asked;
 	return 0;
 }
 
@@ -339,15 +406,10 @@ long sys_mq_notify(long fd, long event)
 	if (result)
 		return result;
 	file_get(f);
-	if (!event) {
+	if (event)
+		result = ask(mqueue_of(f), &e);
+	else
 		forget_own_notice(mqueue_of(f));
-	} else {
-		result = mqueue_lock(mqueue_of(f));
-		if (!result) {
-			result = mqueue_register(mqueue_of(f), &e);
-			mqueue_unlock(mqueue_of(f), false);
-		}
-	}
 	file_put(f);
 	return result;
 }
@@ -362,8 +424,63 @@ static unsigned mqueue_poll(struct file *f, unsigned wanted, bool arm)
 	(void)wanted;
 	if (arm)
 		atomic_store(&q->shared->wants, 1);
-	count = atomic_load(&q->shared->count);
+	count = waiting_messages(q);
 	return (count ? POLLIN | POLLRDNORM : 0) | (count < q->messages ? POLLOUT | POLLWRNORM : 0);
+}
+
+/* What Linux says of a queue; bytes. */
+static size_t describe(const struct message_queue *q, char out[MQUEUE_TEXT_BYTES])
+{
+	const struct mqueue_notice n = q->shared->notice;
+	const bool registered = has_notice(&n);
+	unsigned long bytes = 0;
+
+	for (uint32_t i = 0; i < q->messages; i++) {
+		const volatile struct mqueue_slot *slot = slot_at(q, i);
+		uint32_t length = slot->order ? slot->length : 0;
+
+		bytes += length < q->bytes ? length : q->bytes;
+	}
+	fmt_snprintf(out, MQUEUE_TEXT_BYTES,
+	             "QSIZE:%-10lu NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n", bytes,
+	             registered ? n.method : 0,
+	             registered && n.method == SIGEV_SIGNAL ? n.signal : 0, registered ? n.pid : 0);
+	return strlen(out);
+}
+
+static ssize_t mqueue_pread(struct file *f, const struct iovec *iov, int n, off_t offset)
+{
+	char text[MQUEUE_TEXT_BYTES];
+	size_t length = describe(mqueue_of(f), text);
+
+	if (offset < 0)
+		return -EINVAL;
+	return (size_t)offset < length
+	               ? vector_scatter(iov, n, text + offset, length - (size_t)offset)
+	               : 0;
+}
+
+static ssize_t mqueue_read(struct file *f, const struct iovec *iov, int n)
+{
+	ssize_t done = mqueue_pread(f, iov, n, *file_offset(f));
+
+	if (done > 0)
+		*file_offset(f) += done;
+	return done;
+}
+
+static off_t mqueue_seek(struct file *f, off_t offset, int whence)
+{
+	off_t from = whence == SEEK_CUR ? *file_offset(f) : MQUEUE_TEXT_BYTES;
+
+	if (whence != SEEK_SET && whence != SEEK_CUR && whence != SEEK_END)
+		return -EINVAL;
+	if (whence != SEEK_SET && __builtin_add_overflow(from, offset, &offset))
+		return -EOVERFLOW;
+	if (offset < 0)
+		return -EINVAL;
+	*file_offset(f) = offset;
+	return offset;
 }
 
 static int mqueue_stat(struct file *f, struct stat *st)
@@ -378,6 +495,20 @@ static int mqueue_chmod(struct file *f, unsigned mode)
 	struct file *file = mqueue_of(f)->file;
 
 	return file->ops->chmod(file, mode);
+}
+
+static int mqueue_chown(struct file *f, unsigned user, unsigned group)
+{
+	struct file *file = mqueue_of(f)->file;
+
+	return file->ops->chown(file, user, group);
+}
+
+static int mqueue_utimens(struct file *f, const struct file_times *times)
+{
+	struct file *file = mqueue_of(f)->file;
+
+	return file->ops->utimens(file, times);
 }
 
 static void mqueue_leave(struct file *f)
@@ -399,13 +530,19 @@ static int mqueue_carry(struct file *f, struct carried *out)
 	out->kind = CARRY_QUEUE;
 	out->end = q->held.ends[0];
 	out->more[0] = q->memory;
+	out->detail = (uint32_t)q->size;
 	return result;
 }
 
 const struct file_ops mqueue_ops = {
+        .read = mqueue_read,
+        .pread = mqueue_pread,
+        .seek = mqueue_seek,
         .poll = mqueue_poll,
         .stat = mqueue_stat,
         .chmod = mqueue_chmod,
+        .chown = mqueue_chown,
+        .utimens = mqueue_utimens,
         .closing = mqueue_leave,
         .leave = mqueue_leave,
         .close = mqueue_close,

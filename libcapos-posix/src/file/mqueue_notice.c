@@ -34,15 +34,16 @@ void mqueue_withdrawn(const struct mqueue_notice *n)
 	}
 }
 
-/* Whether it still waits; if so, it is told of what changes. */
-static bool is_registered(const struct notice *notice)
+/* Whether it still waits (1); if so, it is told of what changes.  0, 1, or -EIO. */
+static int is_registered(const struct notice *notice)
 {
 	const struct message_queue *q = mqueue_of(notice->queue);
 	const struct mqueue_notice *n = &q->shared->notice;
+	int result = mqueue_lock(q);
 	bool registered;
 
-	if (mqueue_lock(q))
-		return true; /* a signal came first */
+	if (result)
+		return result == -EINTR ? 1 : result; /* a signal came first */
 	registered = n->pid && n->word == notice->word && n->number == notice->number;
 	if (registered)
 		atomic_store(&q->shared->wants, 1);
@@ -53,10 +54,11 @@ static bool is_registered(const struct notice *notice)
 static ssize_t attempt(void *context)
 {
 	const struct notice *notice = context;
+	int registered = notice->withdrawn ? 0 : is_registered(notice);
 
-	if (notice->withdrawn)
-		return 0;
-	return is_registered(notice) ? WAIT_NOTHING : 1;
+	if (notice->withdrawn || registered < 0)
+		return registered;
+	return registered ? WAIT_NOTHING : 1;
 }
 
 static ssize_t notice_read(struct file *f, const struct iovec *iov, int n)
@@ -74,7 +76,7 @@ static unsigned notice_poll(struct file *f, unsigned wanted, bool arm)
 	const struct notice *notice = f->data;
 
 	(void)wanted, (void)arm; /* it always is */
-	return notice->withdrawn || !is_registered(notice) ? POLLIN | POLLRDNORM : 0;
+	return notice->withdrawn || is_registered(notice) <= 0 ? POLLIN | POLLRDNORM : 0;
 }
 
 static void unregister(const struct notice *notice)
@@ -165,7 +167,7 @@ static int ask(struct file *queue, struct file **out)
 	file_get(queue);
 	result = mqueue_lock(q);
 	if (!result) {
-		result = mqueue_register(q, &event);
+		result = mqueue_register(q, &event, 0);
 		notice->word = q->held.word;
 		notice->number = q->shared->notice.number;
 		mqueue_unlock(q, false);

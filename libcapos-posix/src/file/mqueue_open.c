@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making, opening and unlinking message queues.  A queue gets its name when it is whole, so no
- * other process ever opens one that is half made.
+ * Making, opening and unlinking message queues.  The files service makes a queue whole, so no other
+ * process ever opens one that is half made.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -11,13 +11,11 @@
 #include <string.h>
 
 #include <capos/cap.h>
-#include <capos/format.h>
+#include <capos/schema/service_client.h>
 
 #include "core/core.h"
 #include "file/file.h"
 #include "file/mqueue.h"
-
-#define NO_REPLACE 1 /* RENAME_NOREPLACE of Linux; musl 1.2.5 does not name it */
 
 struct mqueue_path {
 	char text[sizeof(MQUEUE_DIRECTORY) + NAME_MAX];
@@ -105,9 +103,7 @@ static int check(struct message_queue *q)
 	               : -EINVAL;
 }
 
-/* A description of an open file below the directory; takes the reference over, also when it
- * fails. */
-static int describe(struct file *file, size_t size, int flags, struct file **out)
+int mqueue_describe(struct file *file, size_t size, int flags, struct file **out)
 {
 	struct message_queue *q = posix_alloc(sizeof(*q));
 	int result;
@@ -127,9 +123,10 @@ static int describe(struct file *file, size_t size, int flags, struct file **out
 		return result;
 	}
 	cap_release(q->held.ends[1]);
-	if (mqueue_lock(q)) {
+	result = mqueue_lock(q);
+	if (result) {
 		mqueue_drop(q);
-		return -EINTR;
+		return result;
 	}
 	q->place = find_place(q->shared, q->held.word);
 	shared_unlock(&q->shared->lock);
@@ -140,21 +137,15 @@ static int describe(struct file *file, size_t size, int flags, struct file **out
 	return -ENOMEM;
 }
 
+/* What is no queue its owner may cut, so it is none. */
 static int open_existing(const char *path, int flags, struct file **out)
 {
-	struct file *file;
-	struct stat st;
-	int result = file_open_path(path, O_RDWR, &file);
+	int result = file_open_path(path, flags & (O_ACCMODE | O_NONBLOCK), out);
 
-	if (result)
-		return result;
-	result = file->ops->stat(file, &st);
-	if (!result && st.st_size < (off_t)sizeof(struct mqueue_shared))
-		result = -EINVAL;
-	if (!result)
-		return describe(file, (size_t)st.st_size, flags, out);
-	file_put(file);
-	return result;
+	if (result || mqueue_of(*out))
+		return result == -EISDIR ? -EACCES : result;
+	file_put(*out);
+	return -EACCES;
 }
 
 /* It is opened anew, by the File that it has. */
@@ -162,66 +153,38 @@ int mqueue_restore(const struct carried *in, struct file **out)
 {
 	struct carried base = *in;
 	struct file *file;
-	struct stat st;
 	int result;
 
 	base.flags = O_RDWR;
+	base.detail = 0;
 	cap_release(in->end);
 	cap_release(in->more[0]);
 	result = file_restore_regular(&base, &file);
 	if (result)
 		return result;
-	result = file->ops->stat(file, &st);
-	if (!result)
-		return describe(file, (size_t)st.st_size, in->flags, out);
-	file_put(file);
-	return result;
+	return mqueue_describe(file, in->detail, in->flags, out);
 }
 
 /* ---- Making ---- */
 
-static int write_head(struct file *file, const struct mq_attr *attributes)
-{
-	const struct mqueue_shared head = {.messages = (uint32_t)attributes->mq_maxmsg,
-	                                   .bytes = (uint32_t)attributes->mq_msgsize};
-	const struct iovec iov = {.iov_base = (void *)&head, .iov_len = sizeof(head)};
-	size_t size = mqueue_size(head.messages, head.bytes);
-	int result = file->ops->truncate(file, (off_t)size);
-
-	if (result)
-		return result;
-	return file->ops->pwrite(file, &iov, 1, 0) == sizeof(head) ? 0 : -ENOSPC;
-}
-
-/* A whole queue under a name of its own first. */
-static int make(const struct mq_attr *attributes, unsigned mode, struct mqueue_path *out)
-{
-	static uint32_t number;
-	long fd, result;
-
-	fmt_snprintf(out->text, sizeof(out->text), "%s.%lu.%u", MQUEUE_DIRECTORY,
-	             (unsigned long)process_id(), ++number);
-	fd = sys_open((long)out->text, O_CREAT | O_EXCL | O_RDWR, mode & 0777);
-	if (fd < 0)
-		return (int)fd;
-	result = write_head(fd_file((int)fd), attributes);
-	sys_close(fd);
-	if (result)
-		sys_unlink((long)out->text);
-	return (int)result;
-}
-
 /* 0, -EEXIST, or -errno. */
 static int create(const char *path, const struct mq_attr *attributes, unsigned mode)
 {
-	struct mqueue_path made;
-	int result = make(attributes, mode, &made);
+	const struct mqueue_shared head = {.messages = (uint32_t)attributes->mq_maxmsg,
+	                                   .bytes = (uint32_t)attributes->mq_msgsize};
+	struct directory_make_queue_params params = {.mode = path_umask(mode & 0777),
+	                                             .size = mqueue_size(head.messages, head.bytes),
+	                                             .head = MSG_DATA(&head, sizeof(head))};
+	struct path_walk w;
+	int result = path_start(&w, AT_FDCWD, path);
 
 	if (result)
 		return result;
-	result = (int)sys_renameat2(AT_FDCWD, (long)made.text, AT_FDCWD, (long)path, NO_REPLACE);
-	if (result)
-		sys_unlink((long)made.text);
+	do {
+		struct capos_call call = FILES_CALL();
+		params.path = w.path;
+		result = directory_make_queue(w.base, &params, &call);
+	} while (path_goes_on(&w, false, &result));
 	return result;
 }
 

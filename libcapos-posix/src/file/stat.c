@@ -12,14 +12,15 @@
 
 #include "core/core.h"
 #include "file/file.h"
+#include "file/mqueue.h"
 #include "file/remembered.h"
 
 #define STATX_RESERVED 0x80000000l /* of the mask; not in musl's header */
 
 void stat_from(const struct file_stat *in, struct stat *st)
 {
-	static const mode_t types[] = {0,       S_IFREG, S_IFDIR, S_IFLNK,
-	                               S_IFIFO, S_IFCHR, S_IFBLK, S_IFSOCK};
+	static const mode_t types[] = {0,       S_IFREG, S_IFDIR,  S_IFLNK, S_IFIFO,
+	                               S_IFCHR, S_IFBLK, S_IFSOCK, S_IFREG};
 
 	*st = (struct stat){
 	        .st_dev = in->volume ? VOLUME_DEVICES + in->volume : FILES_DEVICE,
@@ -30,7 +31,7 @@ void stat_from(const struct file_stat *in, struct stat *st)
 	        .st_uid = in->user,
 	        .st_gid = in->group,
 	        .st_rdev = in->device,
-	        .st_size = (off_t)in->size,
+	        .st_size = in->type == FILE_TYPE_QUEUE ? MQUEUE_TEXT_BYTES : (off_t)in->size,
 	        .st_blksize = FILES_BLOCKSIZE,
 	        .st_blocks = (blkcnt_t)in->blocks,
 	};

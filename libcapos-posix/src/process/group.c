@@ -120,6 +120,34 @@ static long send(long target, int signal, int code, uint64_t value)
 	return world_errno(result, -ESRCH);
 }
 
+int world_notice_ask(uint64_t key, int signal, uint64_t value)
+{
+	const struct process_member_ask_notice_params params = {
+	        .key = key, .signal = (uint32_t)signal, .value = value};
+	int result;
+
+	if (!world_exists())
+		return 0;
+	do {
+		result = process_member_ask_notice(world_member(), &params, NULL);
+	} while (world_again(result));
+	return (int)world_errno(result, -ESRCH);
+}
+
+int world_notice_give(int pid, uint64_t key)
+{
+	const struct process_member_give_notice_params params = {.number = (uint32_t)pid,
+	                                                         .key = key};
+	int result;
+
+	if (!world_exists())
+		return -ESRCH;
+	do {
+		result = process_member_give_notice(world_member(), &params, NULL);
+	} while (world_again(result));
+	return (int)world_errno(result, -ESRCH);
+}
+
 long world_set_death_signal(uint32_t signal)
 {
 	const struct process_member_set_death_signal_params params = {.signal = signal};

@@ -56,6 +56,10 @@ void world_start_terminals(void);
 int world_ends_open(struct shared_ends *out);
 bool world_ends_held(uint64_t word);
 
+/* Of the hooks in core/self.h; without a world there is none to give a notice. */
+int world_notice_ask(uint64_t key, int signal, uint64_t value);
+int world_notice_give(int pid, uint64_t key);
+
 /* By every process that executes a program or ends: if it is a child of vfork, its parent goes
  * on. */
 void vfork_leave(void);
