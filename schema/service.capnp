@@ -87,8 +87,8 @@ interface Directory {
   linkFile @23 (key :UInt64, path :Text) -> ();
   # The file whose File was offered with this key in this session (File.offer) has this name too from now on; the offer is
   # taken.  noEntry: there is no such offer; or the file lost its last name, or was made never to have one.
-  # notPermitted: it is not open to write, and was opened outside of this Directory's root.
-  # notSupported by a Directory of a volume.
+  # notPermitted: it is not open to write, and was opened outside of this Directory's root.  A Directory of a volume
+  # answers crossVolume where there is no such offer.
   changes @24 () -> (memoryIndex :UInt16);
   # A MemoryObject (rights READ and COPY) of changesCounters counters of 64 bits, by which a client knows whether what it
   # was told of a file or directory (FileStat.counter) is still so: the counter is increased by each change that the
@@ -96,7 +96,7 @@ interface Directory {
   # what or to which; only a Directory whose root is that of all files answers, whose holder may ask about each of them
   # anyway: else notPermitted.  notSupported by a Directory of a volume.
   lockWhole @25 (type :LockType, wait :Bool, wakeIndex :UInt16, wakeBits :UInt64) -> ();
-  # As File.lock of kind whole, of a directory that open gave; notSupported of others, and by a Directory of a volume.
+  # As File.lock of kind whole, of a directory that open gave; notSupported of others.
   stopWaiting @26 () -> ();
   # As File.stopWaiting of kind whole.
   makeQueue @27 (path :Text, mode :UInt32, size :UInt64, head :Data) -> ();
@@ -104,6 +104,9 @@ interface Directory {
   # opens it to read or to write shares them and may store to them, as those of a FIFO, and agrees with the others in
   # what they mean; they stay when nobody has it open.  It keeps its one name: rename and link of it are notPermitted.
   # invalidArgument: the head is longer, or the size is 0 or too large.  notSupported by a Directory of a volume.
+  sync @28 () -> ();
+  # Of a volume: answers when what was written to files that are open there is on the host's disk.  notSupported by the
+  # files service, which has no disk.
 }
 
 interface Watcher {
@@ -155,8 +158,8 @@ enum FollowEnd {
 struct MountedVolume {
   # A directory of the host, served by a process of its own, which answers Directory and File as the files service does
   # but for what its device cannot: File.memory, contents and grow (notSupported; the bytes go by messages, or by
-  # share), nodes of devices (notPermitted), files without a name, exchanging names.  The methods that take a path answer
-  # `elsewhere` where it leads into a volume or out of one.
+  # share), nodes of devices (notPermitted), holes (File.allocate).  The methods that take a path answer `elsewhere`
+  # where it leads into a volume or out of one.
   path @0 :Text;      # where it is mounted
   number @1 :UInt32;  # from 1; FileStat.volume of its files
 }
@@ -262,7 +265,7 @@ interface File {
   allocate @14 (offset :UInt64, length :UInt64, keepSize :Bool, punch :Bool) -> ();
   # Makes the file as long as the range; the client gives it memory (MemoryObject.prepare).  keepSize: it does not become
   # longer; notSupported for memory behind its end.  punch: the range reads as zeroes and its whole pages go back;
-  # notSupported for a file of the boot archive.
+  # notSupported for a file of the boot archive, or of a volume, which writes to the holes of the range itself.
   setOwner @15 (user :UInt32, group :UInt32) -> ();  # as Directory.setOwner
   sync @16 (dataOnly :Bool) -> ();
   # Answers when what was written is on the host's disk; at once where there is none.
@@ -275,7 +278,6 @@ interface File {
   offer @19 (key :UInt64) -> ();
   # Before Directory.linkFile: the key says there which file is meant, since a server does not see whether a capability
   # that it receives is one of its own.  Of the caller's choice and nobody else's business, so at random, and not 0.
-  # notSupported by a File of a volume.
   share @20 (memoryIndex :UInt16) -> (memoryIndex :UInt16);
   # Of a volume's File: memory that all share who have the file open.  Of a regular file its bytes, which are the file
   # from then on: read and write see them, its size is the file's, and what is stored there goes to the host by

@@ -53,6 +53,18 @@ int allowed_add(struct volume *v, uint32_t directory)
 	return result || !v->who.user ? result : error_of(access_check_add(&v->who, &v->made_in));
 }
 
+#define MODE_SET_GROUP 02000u
+
+/* The host's mkdir hands on the bit, and its server sets the mode then that was asked for. */
+int inherited_mode(struct volume *v, uint32_t directory, uint32_t *mode)
+{
+	int result = v->who.user ? 0 : permissions_of(&v->p9, directory, &v->made_in);
+
+	if (!result)
+		*mode |= v->made_in.mode & MODE_SET_GROUP;
+	return result;
+}
+
 int allowed_remove(struct volume *v, uint32_t directory, uint32_t fid)
 {
 	struct permissions from, file;
@@ -133,8 +145,6 @@ int allowed_change_open(struct volume *v, const struct volume_handle *file,
 		return change_of(&v->who, &last, change);
 	return allowed_change(v, file->fid, change);
 }
-
-#define MODE_SET_GROUP 02000u
 
 void give_to_caller(struct volume *v, uint32_t fid)
 {

@@ -4,12 +4,15 @@
 
 noinst_PROGRAMS += drivers/virtio-9p/virtio-9p
 VOLUME_SOURCES = \
+	drivers/virtio-9p/allocate.c \
 	drivers/virtio-9p/allowed.c \
 	drivers/virtio-9p/locks.c \
 	drivers/virtio-9p/nameless.c \
+	drivers/virtio-9p/nodes.c \
 	drivers/virtio-9p/p9.c \
 	drivers/virtio-9p/p9.h \
 	drivers/virtio-9p/shares.c \
+	drivers/virtio-9p/unnamed.c \
 	drivers/virtio-9p/volume.c \
 	drivers/virtio-9p/volume.h \
 	drivers/virtio-9p/volume_inside.h \

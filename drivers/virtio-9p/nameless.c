@@ -20,6 +20,7 @@ void volume_removing(struct volume *v, uint32_t fid, struct p9_qid qid, struct v
 
 		r->open = h->used && !h->directory && !h->nameless && h->qid.path == qid.path;
 	}
+	r->open |= node_type(v, qid.path, FILE_TYPE_REGULAR) != FILE_TYPE_REGULAR;
 	if (r->open && volume_get(v, fid, &r->stat))
 		r->open = false;
 }
@@ -41,8 +42,10 @@ void volume_removed(struct volume *v, const struct volume_removal *r)
 		h->nameless = last;
 		h->stored = r->stat.size;
 	}
-	if (last)
+	if (last) {
 		volume_shares_nameless(v, r->path);
+		node_forget(v, r->path);
+	}
 }
 
 /* The same in all handles of the file. */

@@ -36,6 +36,7 @@ enum {
 #define P9_TAG_POST    2u /* and the slot's number */
 #define P9_NO_TAG      0xffffu
 #define P9_GET_BASIC   0x7ffull
+#define P9_ANY_GROUP   UINT32_MAX /* of what is made: the host says, by the directory's mode */
 #define P9_REMOVE_DIR  0x200u
 #define P9_MESSAGE_MIN 8192u /* less than that would cut every message in pieces */
 #define P9_ERROR_MAX   4095u
@@ -470,7 +471,7 @@ int p9_create(struct p9 *p, uint32_t fid, struct p9_text name, uint32_t flags, u
 	put_text(&o, name);
 	put32(&o, flags);
 	put32(&o, mode);
-	put32(&o, 0);
+	put32(&o, P9_ANY_GROUP);
 	result = call(p, &o, P9_SMALL_REPLY, &in);
 	if (result)
 		return result;
@@ -573,7 +574,7 @@ int p9_make_directory(struct p9 *p, uint32_t fid, struct p9_text name, uint32_t 
 	put32(&o, fid);
 	put_text(&o, name);
 	put32(&o, mode);
-	put32(&o, 0);
+	put32(&o, P9_ANY_GROUP);
 	return call_simple(p, &o);
 }
 
@@ -586,7 +587,7 @@ int p9_make_node(struct p9 *p, uint32_t fid, struct p9_text name, uint32_t mode)
 	put32(&o, mode);
 	put32(&o, 0); /* device */
 	put32(&o, 0);
-	put32(&o, 0);
+	put32(&o, P9_ANY_GROUP);
 	return call_simple(p, &o);
 }
 
@@ -597,7 +598,7 @@ int p9_make_symlink(struct p9 *p, uint32_t fid, struct p9_text name, struct p9_t
 	put32(&o, fid);
 	put_text(&o, name);
 	put_text(&o, target);
-	put32(&o, 0);
+	put32(&o, P9_ANY_GROUP);
 	return call_simple(p, &o);
 }
 

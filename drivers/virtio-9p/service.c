@@ -317,6 +317,13 @@ static int serve_link(void *object, struct msg_call *call, const struct director
 	return volume_link(&volume, from(object), in->from, in->to);
 }
 
+static int serve_link_file(void *object, struct msg_call *call,
+                           const struct directory_link_file_params *in)
+{
+	(void)call;
+	return volume_link_file(&volume, from(object), in->key, in->path);
+}
+
 static int serve_symlink(void *object, struct msg_call *call,
                          const struct directory_symlink_params *in)
 {
@@ -423,6 +430,35 @@ static int serve_lock_owner(void *object, struct msg_call *call,
 	return locking_owner(call, 0, out);
 }
 
+static int serve_sync_all(void *object, struct msg_call *call)
+{
+	(void)object;
+	(void)call;
+	return volume_sync_all(&volume);
+}
+
+/* Of a directory that was opened: its locks go with its handle. */
+static int serve_lock_whole(void *object, struct msg_call *call,
+                            const struct directory_lock_whole_params *in)
+{
+	const struct file_lock_params lock = {.kind = LOCK_KIND_WHOLE,
+	                                      .type = in->type,
+	                                      .wait = in->wait,
+	                                      .wake_index = in->wake_index,
+	                                      .wake_bits = in->wake_bits};
+
+	return object ? locking_lock(volume_locks(&volume, object), call, &lock)
+	              : STATUS_NOT_SUPPORTED;
+}
+
+static int serve_stop_waiting_whole(void *object, struct msg_call *call)
+{
+	static const struct file_stop_waiting_params stop = {.kind = LOCK_KIND_WHOLE};
+
+	return object ? locking_stop_waiting(volume_locks(&volume, object), call, &stop)
+	              : STATUS_NOT_SUPPORTED;
+}
+
 static const struct directory_ops directory_ops = {
         .open = serve_open,
         .stat = serve_stat,
@@ -443,6 +479,10 @@ static const struct directory_ops directory_ops = {
         .path = serve_path,
         .follow = serve_follow,
         .lock_owner = serve_lock_owner,
+        .link_file = serve_link_file,
+        .lock_whole = serve_lock_whole,
+        .stop_waiting = serve_stop_waiting_whole,
+        .sync = serve_sync_all,
 };
 
 /* ---- File ---- */
@@ -523,6 +563,27 @@ static int serve_sync(void *object, struct msg_call *call, const struct file_syn
 	return volume_sync(&volume, object, in->data_only);
 }
 
+static int serve_offer(void *object, struct msg_call *call, const struct file_offer_params *in)
+{
+	struct volume_handle *handle = object;
+
+	(void)call;
+	if (!in->key)
+		return STATUS_INVALID_ARGUMENT;
+	handle->offered = in->key;
+	return STATUS_OK;
+}
+
+static int serve_allocate(void *object, struct msg_call *call,
+                          const struct file_allocate_params *in)
+{
+	(void)call;
+	/* As Linux has it where the protocol says nothing of holes. */
+	if (in->punch)
+		return STATUS_NOT_SUPPORTED;
+	return volume_allocate(&volume, object, in->offset, in->length, in->keep_size);
+}
+
 /* What may be anybody's object is called when it is the kernel's alone: another may never
  * answer. */
 static int serve_share(void *object, struct msg_call *call, const struct file_share_params *in,
@@ -589,6 +650,8 @@ static const struct file_ops file_ops = {
         .set_owner = serve_file_owner,
         .set_times = serve_file_times,
         .sync = serve_sync,
+        .offer = serve_offer,
+        .allocate = serve_allocate,
         .share = serve_share,
         .write_back = serve_write_back,
         .lock = serve_lock,
@@ -675,6 +738,8 @@ int main(int argc, char **argv)
 	                        .request = shared + CAPOS_PAGE_SIZE,
 	                        .reply = reply};
 	volume.memory = &memory_ops;
+	volume.next_hidden =
+	        (uint32_t)cap_realtime(); /* other machines may have the directory too */
 	result = volume_start(&volume);
 	if (result)
 		give_up("the device does not speak 9P2000.L");

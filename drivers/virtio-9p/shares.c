@@ -117,7 +117,7 @@ static uint32_t differing(const uint8_t *mine, uint32_t length, const uint8_t *t
 	return end;
 }
 
-static int write_range(struct volume *v, const struct volume_handle *file, uint64_t offset,
+static int write_range(struct volume *v, struct volume_handle *file, uint64_t offset,
                        const uint8_t *bytes, uint32_t length)
 {
 	while (length) {
@@ -127,6 +127,7 @@ static int write_range(struct volume *v, const struct volume_handle *file, uint6
 
 		if (status || !put)
 			return status ? status : STATUS_IO_ERROR;
+		file->dirty = true;
 		offset += put;
 		bytes += put;
 		length -= put;
@@ -135,7 +136,7 @@ static int write_range(struct volume *v, const struct volume_handle *file, uint6
 }
 
 /* Fewer bytes at once than a message may hold, so that pages are compared where they begin. */
-static int write_piece(struct volume *v, const struct volume_handle *file, uint64_t offset,
+static int write_piece(struct volume *v, struct volume_handle *file, uint64_t offset,
                        uint32_t length)
 {
 	const struct volume_share *s = volume_shared(v, file);

@@ -86,6 +86,9 @@ int volume_get(struct volume *v, uint32_t fid, struct file_stat *out)
 	                          .user = a.user,
 	                          .group = a.group,
 	                          .volume = v->number};
+	if (out->size)
+		node_forget(v, out->inode); /* the host has made it anew */
+	out->type = node_type(v, out->inode, out->type);
 	return 0;
 }
 
@@ -142,7 +145,10 @@ void volume_close(struct volume *v, uint64_t word)
 		return;
 	volume_locks_close(v, h, word);
 	volume_shares_close(v, h);
+	unnamed_close(v, h);
 	p9_clunk(&v->p9, h->fid);
+	if (h->list)
+		p9_clunk(&v->p9, h->list - 1);
 	if (h->contained)
 		p9_clunk(&v->p9, h->root_fid);
 	volume_give_back(v, h);
@@ -233,6 +239,8 @@ int volume_file_stat(struct volume *v, struct volume_handle *file, struct file_s
 		remember(v, file, out);
 		return STATUS_OK;
 	}
+	if (!result && file->unnamed)
+		out->links = 0;
 	if (!result)
 		file->stat = *out;
 	return volume_status(result);
@@ -277,6 +285,7 @@ int volume_write(struct volume *v, struct volume_handle *file, bool append, uint
 		volume_wrote_nameless(v, file, offset + *written);
 	if (!status && offset + *written > file->stat.size)
 		file->stat.size = offset + *written;
+	file->dirty |= *written;
 	*size = append ? offset + *written : file->stat.size;
 	return status;
 }
@@ -298,6 +307,7 @@ int volume_file_change(struct volume *v, struct volume_handle *file, const struc
 		status = volume_change_nameless(v, file, change);
 	else
 		status = volume_status(p9_set(&v->p9, file->fid, change));
+	file->dirty |= !status;
 	if (status || !(change->what & P9_SET_SIZE))
 		return status;
 	file->stat.size = change->size;
@@ -306,5 +316,28 @@ int volume_file_change(struct volume *v, struct volume_handle *file, const struc
 
 int volume_sync(struct volume *v, struct volume_handle *file, bool data_only)
 {
-	return volume_status(p9_sync(&v->p9, file->fid, data_only));
+	int result = p9_sync(&v->p9, file->fid, data_only);
+
+	if (!result)
+		file->dirty = false;
+	return volume_status(result);
+}
+
+/* What was closed is the host's business: it has it, and no request of the protocol names it. */
+int volume_sync_all(struct volume *v)
+{
+	int status = STATUS_OK;
+
+	for (uint32_t i = 0; i < v->used; i++) {
+		struct volume_handle *h = &v->handles[i];
+		int result = STATUS_OK;
+
+		if (h->used && h->opened)
+			result = volume_write_back(v, h, 0, UINT64_MAX);
+		if (!result && h->used && h->opened && h->dirty)
+			result = volume_sync(v, h, false);
+		if (!status)
+			status = result;
+	}
+	return status;
 }

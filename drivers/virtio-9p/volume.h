@@ -20,8 +20,10 @@
 
 /* For all clients together; each open file is one of QEMU's descriptors, too. */
 #define VOLUME_HANDLES 1024u
-#define VOLUME_LIST    1500u /* entries of one list reply */
-#define VOLUME_SHARES  64u   /* files with shared memory, as schema/service.capnp has it */
+#define VOLUME_LIST    1500u  /* entries of one list reply */
+#define VOLUME_LISTING 32768u /* bytes of entries, as the protocol has them, asked for at once */
+#define VOLUME_NODES   128u   /* FIFOs and sockets for which regular files stand */
+#define VOLUME_SHARES  64u    /* files with shared memory, as schema/service.capnp has it */
 
 struct volume_handle {
 	uint32_t generation;
@@ -41,6 +43,14 @@ struct volume_handle {
 	 * size. */
 	bool nameless;
 	uint64_t stored;
+	/* unnamed.c: the host has it under a name that nobody here sees, in the directory `home`;
+	 * until it is given one. */
+	bool unnamed;
+	uint32_t home, hidden;
+	uint64_t home_path;
+	uint64_t offered; /* the key of File.offer; 0: none */
+	bool dirty;       /* written since it was last on the host's disk */
+	uint32_t list;    /* directories: the fid that is open for lists, + 1; 0: none */
 };
 
 /* What a volume does with a client's MemoryObject; Statuses. */
@@ -57,6 +67,18 @@ struct volume_share {
 	bool buffer;    /* of a FIFO or a socket, else the bytes of a regular file */
 	uint32_t users; /* handles that asked for it; 0: free */
 	uint64_t memory, size;
+};
+
+struct volume_node {
+	uint64_t path; /* the file's, as its qid has it */
+	uint16_t type;
+};
+
+/* What is left of the entries that the host gave last. */
+struct volume_listing {
+	uint64_t word, position; /* of the handle; where the first of them is */
+	uint32_t at, left;
+	uint8_t bytes[VOLUME_LISTING];
 };
 
 struct volume_file_locks {
@@ -80,7 +102,11 @@ struct volume {
 	struct volume_file_locks file_locks[VOLUME_HANDLES];
 	struct volume_share shares[VOLUME_SHARES];
 	uint32_t shares_used;
+	struct volume_node nodes[VOLUME_NODES];
+	uint32_t nodes_used;
+	uint32_t unnamed, next_hidden; /* files without a name; where their numbers go on */
 	struct walk walk, second;
+	struct volume_listing listing;
 	char path[P9_TEXT_MAX + 1];
 	struct directory_entry entries[VOLUME_LIST];
 };
@@ -121,6 +147,10 @@ int volume_rename(struct volume *v, struct volume_from from, struct msg_text old
                   struct msg_text new, uint32_t flags);
 int volume_link(struct volume *v, struct volume_from from, struct msg_text old,
                 struct msg_text new);
+/* Of the file that was offered with that key. */
+int volume_link_file(struct volume *v, struct volume_from from, uint64_t key, struct msg_text path);
+/* What is open and was written goes to the host's disk. */
+int volume_sync_all(struct volume *v);
 int volume_symlink(struct volume *v, struct volume_from from, struct msg_text target,
                    struct msg_text path);
 /* *target: until the next request. */
@@ -153,5 +183,7 @@ int volume_sync(struct volume *v, struct volume_handle *file, bool data_only);
 int volume_share(struct volume *v, struct volume_handle *file, uint64_t *memory, bool *write);
 int volume_write_back(struct volume *v, struct volume_handle *file, uint64_t offset,
                       uint64_t length);
+int volume_allocate(struct volume *v, struct volume_handle *file, uint64_t offset, uint64_t length,
+                    bool keep_size);
 
 #endif

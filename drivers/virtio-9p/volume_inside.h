@@ -43,9 +43,40 @@ int volume_write_nameless(struct volume *v, struct volume_handle *file, uint64_t
 /* Notes that the file is so long, at least. */
 void volume_wrote_nameless(struct volume *v, struct volume_handle *file, uint64_t end);
 
+/* ---- unnamed.c ---- */
+/* Makes a file without a name in the directory that the walk found, as the handle's.  As p9_*. */
+int unnamed_make(struct volume *v, struct volume_handle *h, uint32_t flags, uint32_t mode);
+/* Gives it this name, which must not be there. */
+int unnamed_link(struct volume *v, struct volume_handle *h, uint32_t directory,
+                 struct p9_text name);
+/* Its handle is closed. */
+void unnamed_close(struct volume *v, struct volume_handle *h);
+/* Those that were made in this directory, which is to go, are never named any more.  Whether there
+ * were any. */
+bool unnamed_leave(struct volume *v, uint64_t directory);
+bool unnamed_hides(const struct volume *v, const struct p9_entry *e);
+/* Both are there.  As p9_*. */
+int names_exchange(struct volume *v, const struct walk *a, const struct walk *b);
+
+/* ---- nodes.c ---- */
+/* Makes a file that stands for a FIFO or a socket.  As p9_*. */
+int node_stand_in(struct volume *v, uint32_t directory, struct p9_text name, uint16_t type,
+                  uint32_t mode);
+/* The type of what the host says to be of that type. */
+uint16_t node_type(struct volume *v, uint64_t path, uint16_t type);
+void node_forget(struct volume *v, uint64_t path);
+
+/* A fid of its own for what `fid` is. */
+int volume_copy_fid(struct volume *v, uint32_t fid, uint32_t *out);
+/* Walks to a name that is to be made.  A slash behind it will do for a directory. */
+int walk_new(struct volume *v, struct walk *w, const struct volume_from *from, struct msg_text path,
+             bool directory);
+
 /* ---- allowed.c: 0 or a negative error number ---- */
 int allowed_access(struct volume *v, uint32_t fid, uint32_t wanted); /* ACCESS_*, or-ed */
 int allowed_add(struct volume *v, uint32_t directory);
+/* The mode of a directory that is made in this one, which allowed_add was asked about. */
+int inherited_mode(struct volume *v, uint32_t directory, uint32_t *mode);
 int allowed_remove(struct volume *v, uint32_t directory, uint32_t fid);
 int allowed_move(struct volume *v, const struct walk *from, const struct walk *to);
 int allowed_link(struct volume *v, uint32_t fid);

@@ -10,7 +10,7 @@
 /* A file that others make and remove all the time is tried so often to be opened or made. */
 #define OPEN_TRIES 4u
 /* Bytes of entries that one request asks for. */
-#define LIST_BYTES     32768u
+#define LIST_BYTES     VOLUME_LISTING
 #define LEVELS_MAX     2048u /* of a directory's path, which has 4095 bytes */
 #define READ_BY_ALL    0444u
 #define MODE_OF_DIR    040000u
@@ -109,7 +109,7 @@ static int open_file(struct volume *v, struct volume_handle *h, uint32_t flags)
 	return result;
 }
 
-static int copy_fid(struct volume *v, uint32_t fid, uint32_t *out)
+int volume_copy_fid(struct volume *v, uint32_t fid, uint32_t *out)
 {
 	uint32_t walked;
 	int result;
@@ -123,17 +123,17 @@ static int copy_fid(struct volume *v, uint32_t fid, uint32_t *out)
 	return result;
 }
 
-/* The directory that `fid` is, opened as FID_LIST: its own fid stays one that paths start from. */
-static int open_list(struct volume *v, uint32_t fid)
+/* The directory that `fid` is, opened as `list`: its own fid stays one that paths start from. */
+static int open_list(struct volume *v, uint32_t fid, uint32_t list)
 {
 	uint32_t walked;
-	int result = p9_walk(&v->p9, fid, FID_LIST, NULL, 0, NULL, &walked);
+	int result = p9_walk(&v->p9, fid, list, NULL, 0, NULL, &walked);
 
 	if (result)
 		return result;
-	result = p9_open(&v->p9, FID_LIST, P9_OPEN_READ | P9_OPEN_DIRECTORY);
+	result = p9_open(&v->p9, list, P9_OPEN_READ | P9_OPEN_DIRECTORY);
 	if (result)
-		p9_clunk(&v->p9, FID_LIST);
+		p9_clunk(&v->p9, list);
 	return result;
 }
 
@@ -145,7 +145,7 @@ static int check_readable(struct volume *v, const struct volume_handle *h)
 
 	if ((h->stat.mode & READ_BY_ALL) == READ_BY_ALL)
 		return 0;
-	result = open_list(v, h->fid);
+	result = open_list(v, h->fid, FID_LIST);
 	if (!result)
 		p9_clunk(&v->p9, FID_LIST);
 	return result;
@@ -162,10 +162,9 @@ static int open_directory(struct volume *v, struct volume_handle *h, const struc
 	result = volume_get(v, h->fid, &h->stat);
 	if (!result && h->flags & OPEN_READ)
 		result = check_readable(v, h);
-	if (!result && from->contained) {
-		h->root_qid = from->root_qid;
-		result = copy_fid(v, from->root, &h->root_fid);
-	}
+	h->root_qid = from->root_qid;
+	if (!result && from->contained)
+		result = volume_copy_fid(v, from->root, &h->root_fid);
 	if (result)
 		p9_clunk(&v->p9, h->fid);
 	h->contained = !result && from->contained;
@@ -229,18 +228,33 @@ static int try_open(struct volume *v, const struct volume_from *from, struct msg
 	return result == -P9_ENOENT && flags & OPEN_CREATE ? -P9_EAGAIN : result;
 }
 
+static int open_unnamed(struct volume *v, const struct volume_from *from, struct msg_text path,
+                        uint32_t flags, uint32_t mode, struct volume_handle *h)
+{
+	int result = walk_path(&v->walk, &from->walk, path.ptr, path.len, WALK_END_FOLLOW, false);
+
+	if (!result && !p9_is_directory(v->walk.qid))
+		result = -P9_ENOTDIR;
+	if (!result)
+		result = allowed_add(v, v->walk.fid);
+	if (!result)
+		result = unnamed_make(v, h, flags, mode);
+	walk_finish(&v->walk);
+	return result;
+}
+
 int volume_open(struct volume *v, struct volume_from from, struct msg_text path, uint32_t flags,
                 uint32_t mode, uint64_t *word, struct file_stat *stat)
 {
-	struct volume_handle *h;
+	struct volume_handle *h = volume_take(v);
 	int result = -P9_EAGAIN;
 
-	if (flags & OPEN_ANONYMOUS)
-		return STATUS_NOT_SUPPORTED;
-	h = volume_take(v);
 	if (!h)
 		return STATUS_NO_BUFFERS;
 	h->flags = flags & (OPEN_READ | OPEN_WRITE);
+	h->root_qid = from.walk.root_qid;
+	if (flags & OPEN_ANONYMOUS)
+		result = open_unnamed(v, &from, path, flags, mode, h);
 	for (uint32_t i = 0; i < OPEN_TRIES && result == -P9_EAGAIN; i++) {
 		result = try_open(v, &from, path, flags, mode, h);
 		walk_finish(&v->walk);
@@ -357,54 +371,91 @@ static uint16_t type_of_entry(uint8_t type)
 	return type < sizeof(types) / sizeof(types[0]) ? types[type] : FILE_TYPE_UNKNOWN;
 }
 
-/* As many as fit `words` words of a message; names point into the reply. */
+/* As many as fit `words` words of a message; names point into what is left of the listing. */
 static int take_entries(struct volume *v, struct p9_entries *list, uint32_t words, uint32_t *count,
                         uint64_t *next)
 {
+	struct p9_entries at = *list;
 	struct p9_entry e;
 	int more;
 
-	while (*count < VOLUME_LIST && (more = p9_next_entry(list, &e))) {
+	for (; *count < VOLUME_LIST && (more = p9_next_entry(&at, &e)); *list = at) {
 		/* Its data (4 words with the name's pointer), and the name. */
 		uint32_t needs = 4 + e.name.len / 8 + 1;
 
 		if (more < 0)
 			return more;
-		if (needs > words)
-			return *count ? 0 : -P9_EINVAL;
-		words -= needs;
-		v->entries[(*count)++] = (struct directory_entry){.inode = e.qid.path,
-		                                                  .type = type_of_entry(e.type),
-		                                                  .name = {e.name.ptr, e.name.len},
-		                                                  .position = e.next};
+		if (!unnamed_hides(v, &e)) {
+			if (needs > words)
+				return *count ? 0 : -P9_EINVAL;
+			words -= needs;
+			v->entries[(*count)++] = (struct directory_entry){
+			        .inode = e.qid.path,
+			        .type = node_type(v, e.qid.path, type_of_entry(e.type)),
+			        .name = {e.name.ptr, e.name.len},
+			        .position = e.next};
+		}
 		*next = e.next;
 	}
 	return 0;
 }
 
+/* Asks for entries from position on, into v->listing.  The handle's fid stays open until the
+ * directory's end, since a program that reads it asks again. */
+static int ask_entries(struct volume *v, const struct volume_from *from, uint64_t position)
+{
+	struct volume_handle *h = from->handle ? &v->handles[from->handle - v->handles] : NULL;
+	struct volume_listing *l = &v->listing;
+	uint32_t fid = h && h->list ? h->list - 1 : h ? p9_take_fid(&v->p9, FID_OTHERS) : FID_LIST;
+	struct p9_entries list;
+	int result = fid == P9_NO_FID ? -P9_EMFILE
+	             : h && h->list   ? 0
+	                              : open_list(v, from->walk.start, fid);
+
+	l->left = 0;
+	if (result) {
+		if (h && fid != P9_NO_FID)
+			p9_free_fid(&v->p9, fid);
+		return result;
+	}
+	result = p9_list(&v->p9, fid, position, LIST_BYTES, &list);
+	if (!result) {
+		memcpy(l->bytes, list.at, list.left);
+		l->left = list.left;
+		l->at = 0;
+	}
+	if (h)
+		h->list = l->left ? fid + 1 : 0;
+	if (!h || !h->list)
+		p9_clunk(&v->p9, fid);
+	return result;
+}
+
 int volume_list(struct volume *v, struct volume_from from, uint64_t position, uint32_t words,
                 uint32_t *count, uint64_t *next)
 {
-	struct p9_entries list;
 	const bool readable = from.handle && from.handle->flags & OPEN_READ;
+	const uint64_t word = from.handle ? volume_word(v, from.handle) : 0;
+	struct volume_listing *l = &v->listing;
 	int result = readable ? 0 : allowed_access(v, from.walk.start, ACCESS_READ);
+	struct p9_entries list;
 
-	if (!result)
-		result = open_list(v, from.walk.start);
 	*count = 0;
 	*next = position;
-	if (result)
-		return volume_status(result);
-	result = p9_list(&v->p9, FID_LIST, position, LIST_BYTES, &list);
-	if (!result && list.left) { /* the reply is used again by what gives the fid back */
-		static uint8_t kept[LIST_BYTES];
-
-		memcpy(kept, list.at, list.left);
-		list.at = kept;
-	}
-	p9_clunk(&v->p9, FID_LIST);
-	if (!result)
+	/* What is left of the last answer, or a new one; again when all of it is hidden. */
+	do {
+		if (!result &&
+		    (!word || l->word != word || l->position != *next || !*next || !l->left))
+			result = ask_entries(v, &from, *next);
+		if (result || !l->left)
+			break;
+		list = (struct p9_entries){.at = l->bytes + l->at, .left = l->left};
 		result = take_entries(v, &list, words, count, next);
+		l->at += l->left - list.left;
+		l->left = result ? 0 : list.left;
+		l->position = *next;
+		l->word = word;
+	} while (!result && !*count);
 	return volume_status(result);
 }
 
@@ -459,7 +510,7 @@ static int rise(struct volume *v, uint32_t at, uint32_t above, struct p9_qid *qi
 	if (qid->path == child.path)
 		result = -P9_ENOENT; /* the volume's root, which is not above its own */
 	if (!result)
-		result = open_list(v, above);
+		result = open_list(v, above, FID_LIST);
 	if (!result) {
 		result = find_name(v, child, start);
 		p9_clunk(&v->p9, FID_LIST);
@@ -500,9 +551,8 @@ int volume_path(struct volume *v, struct volume_from from, struct msg_text *path
 
 /* ---- Changing names ---- */
 
-/* Walks to a name that is to be made.  A slash behind it will do for a directory. */
-static int walk_new(struct volume *v, struct walk *w, const struct volume_from *from,
-                    struct msg_text path, bool directory)
+int walk_new(struct volume *v, struct walk *w, const struct volume_from *from, struct msg_text path,
+             bool directory)
 {
 	int result = walk_path(w, &from->walk, path.ptr, path.len, WALK_END_NEW, true);
 
@@ -533,6 +583,8 @@ int volume_make_directory(struct volume *v, struct volume_from from, struct msg_
 	int result = walk_new(v, &v->walk, &from, path, true);
 
 	if (!result)
+		result = inherited_mode(v, v->walk.parent, &mode);
+	if (!result)
 		result = why_refused(v, &from, path,
 		                     p9_make_directory(&v->p9, v->walk.parent, v->walk.name,
 		                                       MODE_OF_DIR | (mode & 07777)));
@@ -553,9 +605,8 @@ int volume_make_node(struct volume *v, struct volume_from from, struct msg_text 
 		result = p9_make_node(&v->p9, v->walk.parent, v->walk.name,
 		                      (type == FILE_TYPE_FIFO ? MODE_OF_FIFO : MODE_OF_SOCKET) |
 		                              (mode & 07777));
-	/* Some versions of QEMU, which open no special files, refuse to make them as well. */
 	if (result == -P9_ENXIO)
-		result = -P9_EPERM;
+		result = node_stand_in(v, v->walk.parent, v->walk.name, type, mode & 07777);
 	result = why_refused(v, &from, path, result);
 	if (!result)
 		give_name_to_caller(v, v->walk.parent, v->walk.name);
@@ -606,6 +657,8 @@ int volume_remove(struct volume *v, struct volume_from from, struct msg_text pat
 	if (!result) {
 		volume_removing(v, w->fid, w->qid, &removal);
 		result = p9_remove(&v->p9, w->parent, w->name, directory);
+		if (result == -P9_ENOTEMPTY && directory && unnamed_leave(v, w->qid.path))
+			result = p9_remove(&v->p9, w->parent, w->name, directory);
 		if (!result)
 			volume_removed(v, &removal);
 	}
@@ -618,24 +671,28 @@ int volume_rename(struct volume *v, struct volume_from from, struct msg_text old
 {
 	struct walk *a = &v->walk, *b = &v->second;
 	struct volume_removal removal = {.open = false};
-	int result = flags && flags != MOVE_NO_REPLACE ? -P9_EINVAL : walk_name(a, &from, old);
+	const bool exchange = flags == MOVE_EXCHANGE;
+	int result = walk_name(a, &from, old);
 
-	if (flags && flags != MOVE_NO_REPLACE)
-		return volume_status(result);
 	if (!result)
 		result = walk_path(b, &from.walk, new.ptr, new.len, WALK_END_NAME, true);
 	if (!result && (a->parent == P9_NO_FID || b->parent == P9_NO_FID))
 		result = -P9_EBUSY;
-	if (!result && flags && b->fid != P9_NO_FID)
+	if (!result && flags == MOVE_NO_REPLACE && b->fid != P9_NO_FID)
 		result = -P9_EEXIST;
-	if (!result && b->slash && !p9_is_directory(a->qid))
+	if (!result && exchange && b->fid == P9_NO_FID)
+		result = -P9_ENOENT;
+	if (!result && b->slash && !p9_is_directory(exchange ? b->qid : a->qid))
 		result = -P9_ENOTDIR;
-	if (!result && b->fid != P9_NO_FID && a->qid.path != b->qid.path)
+	if (!result && !exchange && b->fid != P9_NO_FID && a->qid.path != b->qid.path)
 		volume_removing(v, b->fid, b->qid, &removal);
 	if (!result)
 		result = allowed_move(v, a, b);
+	if (!result && exchange)
+		result = allowed_move(v, b, a);
 	if (!result)
-		result = p9_rename(&v->p9, a->parent, a->name, b->parent, b->name);
+		result = exchange ? names_exchange(v, a, b)
+		                  : p9_rename(&v->p9, a->parent, a->name, b->parent, b->name);
 	if (!result)
 		volume_removed(v, &removal);
 	walk_finish(b);
@@ -657,6 +714,39 @@ int volume_link(struct volume *v, struct volume_from from, struct msg_text old, 
 		result = p9_link(&v->p9, v->second.parent, v->walk.fid, v->second.name);
 	walk_finish(&v->second);
 	walk_finish(&v->walk);
+	return volume_status(result);
+}
+
+static struct volume_handle *find_offered(struct volume *v, uint64_t key)
+{
+	for (uint32_t i = 0; i < v->used; i++)
+		if (v->handles[i].used && key && v->handles[i].offered == key)
+			return &v->handles[i];
+	return NULL;
+}
+
+int volume_link_file(struct volume *v, struct volume_from from, uint64_t key, struct msg_text path)
+{
+	struct volume_handle *h;
+	int result = walk_new(v, &v->second, &from, path, false);
+
+	h = result ? NULL : find_offered(v, key);
+	if (!result && !h)
+		result = -P9_EXDEV; /* it is in no volume, or in another */
+	if (h)
+		h->offered = 0;
+	if (!result && h->nameless)
+		result = -P9_ENOENT;
+	/* Who has a name may open it to write: as services/files has it. */
+	if (!result && !(h->flags & OPEN_WRITE) && from.walk.contained &&
+	    h->root_qid.path != from.walk.root_qid.path)
+		result = -P9_EPERM;
+	if (!result)
+		result = allowed_link(v, h->fid);
+	if (!result)
+		result = h->unnamed ? unnamed_link(v, h, v->second.parent, v->second.name)
+		                    : p9_link(&v->p9, v->second.parent, h->fid, v->second.name);
+	walk_finish(&v->second);
 	return volume_status(result);
 }
 

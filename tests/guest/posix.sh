@@ -44,6 +44,7 @@ for name in \
 	memory \
 	mqueue \
 	nameless \
+	places \
 	pointers \
 	priority \
 	proc \

@@ -34,8 +34,14 @@ tests_unit_test_virtio_console_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_virtio_console_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_virtio_console_LDADD = $(UNIT_LIBS)
 
-UNIT_TESTS += tests/unit/test-volume
-tests_unit_test_volume_SOURCES = tests/unit/test_volume.c $(VOLUME_SOURCES)
+VOLUME_TEST_SOURCES = tests/unit/volume_server.c tests/unit/volume_server.h $(VOLUME_SOURCES)
+UNIT_TESTS += tests/unit/test-volume tests/unit/test-volume-hostile
+tests_unit_test_volume_SOURCES = tests/unit/test_volume.c $(VOLUME_TEST_SOURCES)
 tests_unit_test_volume_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_volume_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_volume_LDADD = $(UNIT_LIBS)
+
+tests_unit_test_volume_hostile_SOURCES = tests/unit/test_volume_hostile.c $(VOLUME_TEST_SOURCES)
+tests_unit_test_volume_hostile_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_volume_hostile_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_volume_hostile_LDADD = $(UNIT_LIBS)

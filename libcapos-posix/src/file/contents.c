@@ -43,6 +43,11 @@ static bool has_object(struct contents *c)
 	return c->object;
 }
 
+bool contents_is_memory(struct contents *c)
+{
+	return has_object(c);
+}
+
 int contents_object(struct contents *c, cap_t *object)
 {
 	if (!has_object(c))
@@ -160,6 +165,9 @@ static ssize_t read_pieces(struct contents *c, const struct iovec *iov, int n, u
 
 			if (result || !got)
 				return done ? (ssize_t)done : result;
+			/* A message with fewer bytes than it could bring is the file's last. */
+			if (!c->object && got < FILES_CHUNK && got < iov[i].iov_len - at)
+				return (ssize_t)(done + got);
 		}
 	}
 	return (ssize_t)done;

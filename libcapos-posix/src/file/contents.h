@@ -39,6 +39,8 @@ ssize_t contents_write(struct contents *c, bool append, const struct iovec *iov,
 /* 0 or -errno: -EOPNOTSUPP where there is no object. */
 int contents_size(struct contents *c, uint64_t *size);
 /* The object, for a shared mapping: a capability of the caller's.  0 or -errno. */
+/* Whether there is one: not of a volume's file. */
+bool contents_is_memory(struct contents *c);
 int contents_object(struct contents *c, cap_t *object);
 /* quietly: nobody waits for it to be closed. */
 void contents_release(struct contents *c, bool quietly);

@@ -401,16 +401,38 @@ long sys_fdatasync(long fd)
 	return sync_file(fd, true);
 }
 
+static int sync_volume(uint32_t number)
+{
+	cap_t directory;
+	int result = volume_directory(number, &directory);
+
+	if (result)
+		return result;
+	result = errno_of(directory_sync(directory, NULL));
+	cap_release(directory);
+	return result;
+}
+
 long sys_sync(void)
 {
+	char path[PATH_BYTES];
+	uint32_t number;
+
+	for (uint32_t i = 0; !volume_at(i, path, &number); i++)
+		(void)sync_volume(number);
 	return 0;
 }
 
 long sys_syncfs(long fd)
 {
-	const struct file *f = fd_file((int)fd);
+	struct file *f = fd_file((int)fd);
+	struct stat st;
 
-	return f && !(f->flags & O_PATH) ? 0 : -EBADF;
+	if (!f || f->flags & O_PATH)
+		return -EBADF;
+	if (!f->ops->stat || f->ops->stat(f, &st) || st.st_dev <= VOLUME_DEVICES)
+		return 0;
+	return sync_volume((uint32_t)st.st_dev - VOLUME_DEVICES);
 }
 
 #define SYNC_FLAGS \

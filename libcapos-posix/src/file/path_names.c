@@ -322,15 +322,26 @@ static int offer(cap_t file, uint64_t *key)
 	struct file_offer_params params;
 	struct capos_call call = FILES_CALL();
 	long got = sys_getrandom((long)key, sizeof(*key), 0);
-	int result;
 
 	if (got < 0)
 		return (int)got;
 	*key |= 1; /* 0 is no key */
 	params.key = *key;
-	result = file_offer(file, &params, &call);
-	return result == STATUS_NOT_SUPPORTED ? (int)absent(ABSENT_LINK_IN_VOLUME)
-	                                      : errno_of(result);
+	return errno_of(file_offer(file, &params, &call));
+}
+
+/* Whether the file and the path are in different volumes, or one of them in none. */
+static bool is_far(struct file *f, int to_fd, long to)
+{
+	struct path_walk w;
+	struct stat st;
+	uint32_t volume;
+
+	if (f->ops->stat(f, &st) || path_start(&w, to_fd, (const char *)to) ||
+	    path_locate(&w, false, &volume))
+		return false;
+	path_end(&w);
+	return st.st_dev != (volume ? VOLUME_DEVICES + volume : FILES_DEVICE);
 }
 
 /* Names what is open, with or without a name. */
@@ -357,7 +368,7 @@ static int link_open_file(int fd, long to_fd, long to)
 		params.path = w.path;
 		result = directory_link_file(w.base, &params, &call);
 	} while (path_goes_on(&w, false, &result));
-	return result == -EOPNOTSUPP ? -EXDEV : result; /* to a volume */
+	return result == -ENOENT && is_far(f, to_fd, to) ? -EXDEV : result;
 }
 
 /* A path without links in it: 1 when it is none of the library's own, which may be a descriptor. */

@@ -18,8 +18,8 @@
 #include "file/file.h"
 #include "signal/signal.h"
 
-/* The service gives up so much at a time, between which it serves others. */
-#define PUNCH_PIECE (16u << 20)
+/* The service does so much at a time, between which it serves others. */
+#define PIECE (16u << 20)
 
 static bool is_regular(const struct file *f)
 {
@@ -36,12 +36,12 @@ static int allocate_message(const struct contents *c, uint64_t offset, uint64_t 
 	return errno_of(file_allocate(c->file, &params, NULL));
 }
 
-static int punch(const struct contents *c, uint64_t offset, uint64_t length, long mode)
+static int allocate_pieces(const struct contents *c, uint64_t offset, uint64_t length, long mode)
 {
 	int result = 0;
 
 	while (length && !result) {
-		uint64_t piece = length < PUNCH_PIECE ? length : PUNCH_PIECE;
+		uint64_t piece = length < PIECE ? length : PIECE;
 
 		result = allocate_message(c, offset, piece, mode);
 		offset += piece;
@@ -56,7 +56,7 @@ static int reserve(struct contents *c, uint64_t offset, uint64_t length)
 	int result = contents_object(c, &object);
 
 	if (result)
-		return -EOPNOTSUPP;
+		return result;
 	result = errno_of(cap_memory_prepare(object, offset, length));
 	cap_release(object);
 	return result == -ENOMEM ? -ENOSPC : result;
@@ -81,8 +81,9 @@ long sys_fallocate(long fd, long mode, long offset, long length)
 		return f->ops->pipe_size ? -ESPIPE : -ENODEV;
 	if (offset > INT64_MAX - length)
 		return -EFBIG;
-	if (mode & FALLOC_FL_PUNCH_HOLE)
-		return punch(f->data, (uint64_t)offset, (uint64_t)length, mode);
+	/* In a volume there is no memory to give: its server writes the file's holes. */
+	if (mode & FALLOC_FL_PUNCH_HOLE || !contents_is_memory(f->data))
+		return allocate_pieces(f->data, (uint64_t)offset, (uint64_t)length, mode);
 	result = allocate_message(f->data, (uint64_t)offset, (uint64_t)length, mode);
 	return result ? result : reserve(f->data, (uint64_t)offset, (uint64_t)length);
 }
