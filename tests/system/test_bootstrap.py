@@ -57,6 +57,18 @@ def test_an_interrupt_is_said_on_a_line_of_its_own(checkout, number):
     assert err == "\nbootstrap: interrupted; the same command goes on from here\n"
 
 
+def test_the_tools_of_capos_do_not_build_capos(checkout):
+    """`eval "$(capos sdk env)"; ./bootstrap cxx` in one shell, as doc/porting.md has it."""
+    directory = checkout()
+    tools = directory.parent / "tools"
+    (tools / "autoreconf").write_text("#!/bin/sh\nenv >environment\nexit 1\n")
+    status, _, err = finish(start(directory, "build", CC="x86_64-capos-linux-musl-gcc -O2", CXX="the-users-own",
+                                  PKG_CONFIG="/sysroot/bin/x86_64-capos-linux-musl-pkg-config"))
+    assert status == 1 and "make configure failed" in err
+    names = [line.partition("=")[0] for line in (directory / "environment").read_text().splitlines()]
+    assert "CXX" in names and "CC" not in names and "PKG_CONFIG" not in names
+
+
 @pytest.mark.parametrize("name", ["with space", "with$dollar", "with'quote"])
 def test_a_path_that_make_cannot_take_is_named_at_once(checkout, name):
     directory = checkout(name)
