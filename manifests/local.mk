@@ -34,9 +34,11 @@ image/sbin/.stamp: $(IMAGE_SBIN)
 	done
 	$(AM_V_at)touch $@
 
-image/base: tools/mkarchive/mkarchive image/manifest image/sbin/.stamp $(IMAGE_ETC) $(IMAGE_DEPENDS)
+image/base: tools/mkarchive/mkarchive image/manifest image/sbin/.stamp $(srcdir)/manifests/local.mk \
+		$(IMAGE_ETC) $(IMAGE_DEPENDS)
 	$(say_image)tools/mkarchive/mkarchive $@.new \
-		dir:tmp:1777 dir:root:0755 dir:dev:0755 \
+		dir:tmp:1777 dir:root:0700 dir:dev:0755 dir:home:0755 dir:run:0755 dir:var/log:0755 \
+		dir:var/run:0755 dir:var/tmp:1777 \
 		file:etc/manifest:0644:image/manifest \
 		link:etc/ssl/cert.pem:/etc/ssl/certs/ca-certificates.crt \
 		`for name in $(IMAGE_ETC); do \

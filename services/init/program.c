@@ -34,7 +34,7 @@ static const char *variable(const char *const *env, const char *name)
 static const char *const *program_environment(void)
 {
 	static const char *const defaults[][2] = {
-	        {"PATH", "PATH=" DEFAULT_PATH}, {"HOME", "HOME=/"},         {"TERM", "TERM=dumb"},
+	        {"PATH", "PATH=" DEFAULT_PATH}, {"HOME", "HOME=/root"},     {"TERM", "TERM=dumb"},
 	        {"USER", "USER=root"},          {"SHELL", "SHELL=/bin/sh"},
 	};
 	enum { DEFAULTS = sizeof(defaults) / sizeof(defaults[0]) };
