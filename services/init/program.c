@@ -248,6 +248,10 @@ static int give_directory(struct given *given)
 		directory = call.caps[0];
 	else if (result == STATUS_ELSEWHERE)
 		result = open_in_volume(root, &directory);
+	if (result == STATUS_NO_ENTRY)
+		init_refuse(EXIT_SYSTEM,
+		            "the working directory %s: the guest has none of that name",
+		            init.request.directory);
 	if (result)
 		init_refuse(EXIT_SYSTEM, "the working directory %s: %s", init.request.directory,
 		            cap_error_text(result));

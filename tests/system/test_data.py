@@ -348,7 +348,7 @@ def test_short_names(capos, tmp_path):
 def test_working_directory_that_does_not_exist(capos):
     run = capos("busybox", "pwd", options=["--workdir", "/no/such"])
     assert run.returncode == 125
-    assert run.stderr == b"capos: the working directory /no/such: no such entry\n"
+    assert run.stderr == b"capos: the working directory /no/such: the guest has none of that name\n"
 
 
 def test_what_nobody_made_has_the_time_of_the_boot(capos):
@@ -416,6 +416,21 @@ def test_static_program_of_another_libc(capos, tmp_path):
     assert run.returncode == 159
     assert len(run.stderr.splitlines()) == 1
     assert b"system call" in run.stderr
+
+
+def test_a_host_file_that_cannot_start_is_named_as_it_was(capos, tmp_path):
+    for name, content in (("script", b"#!/no/such\n"), ("text", b"puts\n")):
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o755)
+    run = capos(tmp_path / "script")
+    assert (run.returncode, run.stderr.decode()) == \
+        (127, f"capos: {tmp_path}/script is a script; its interpreter /no/such is not in the image\n")
+    run = capos(tmp_path / "text")
+    assert (run.returncode, run.stderr.decode()) == \
+        (126, f"capos: {tmp_path}/text: not an executable for this machine\n")
+    run = capos(capos.command)
+    assert run.returncode == 127
+    assert run.stderr.decode().startswith(f"capos: {capos.command} is a dynamic program; "), run.stderr
 
 
 def test_host_file_without_its_path(capos, tmp_path):

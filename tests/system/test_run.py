@@ -168,6 +168,7 @@ def test_host_file_that_is_no_program(capos, tmp_path):
 
 @pytest.mark.parametrize("program, said", [
     ("/", "/: it is no program but a directory"), (".", ".: it is no program but a directory"),
+    ("/tmp", "/tmp: it is no program but a directory"),
     ("..", "..: it is no program but a directory"), ("/dev/null", "/dev/null: it is no program but a special file"),
     (__file__, "it is not executable (chmod +x makes it so)"),
 ])
@@ -225,6 +226,11 @@ def test_network_cards(capos, machine):
     (["run", "-it", "--", "sh"], "-t needs a terminal on stdin"),
     (["run", "--detach", "--", "x"], "there is no option --detach: the machine ends with this command"),
     (["run", "--network=host", "--", "x"], "there is no option --network: use --net"),
+    (["run", "--user", "nobody", "--", "x"], "there is no option --user: a program starts as user 0; `chpst -u"),
+    (["run", "-u", "nobody", "--", "x"], "there is no option -u: a program starts as user 0"),
+    (["run", "--privileged", "--", "x"], "there is no option --privileged: user 0 has no rights but"),
+    (["run", "--mount", "x", "--", "x"], "there is no option --mount: use --volume HOST:GUEST"),
+    (["shell"], "capos shell needs a terminal on stdin"),
     (["run", "--smp", "2", "--", "x"], "there is no option --smp: a machine has one processor"),
     (["run", "-p", "0.0.0.0:80:80", "--", "x"], "the address on the host is always 127.0.0.1"),
     (["rnu", "--", "x"], "rnu; did you mean run?"),
@@ -253,6 +259,7 @@ def test_network_cards(capos, machine):
     (["image", "-p", "1:2", "x"], "capos image takes no --publish; capos run does"),
     (["caps", "--file=a:/b"], "capos caps takes no --file; capos run does"),
     (["run", "--file", f"{__file__}:/etc", "--", "p"], "/etc of the guest would be a file or a link"),
+    (["run", "--file", f"{__file__}:/proc/x", "--", "p"], "nothing can be put into /proc"),
     (["run", "--forward", "tcp:80:0", "--", "p"], "with ports of 1 to 65535"),
     (["run", "--", ""], "the program's name is empty"),
     (["run", "--kernel", "/etc/passwd", "--", "p"], "--kernel /etc/passwd: it is no kernel (an ELF file for x86-64)"),

@@ -430,11 +430,15 @@ def test_more_open_files_than_the_emulator_may_have(capos, volume):
 
 @pytest.mark.parametrize(("value", "words"), [
     ("/no/such/directory:/mnt", "No such file or directory"),
-    ("/etc/passwd:/mnt", "Not a directory"),
+    ("/etc/passwd:/mnt", "Not a directory (--file puts"),
     ("/tmp", "HOST:GUEST"),
     ("/tmp:mnt", "HOST:GUEST"),
     ("/tmp:/", "not its root"),
     ("/tmp:/a/../b", "without . and .."),
+    ("/tmp:/proc", "cannot be in /proc or /dev"),
+    ("/tmp:/dev/null", "cannot be in /proc or /dev"),
+    ("/tmp:/bin/ls", "/bin/ls of the guest is no directory"),
+    ("/tmp:/etc/passwd/x", "/etc/passwd of the guest is no directory"),
     ("/tmp:/mnt:rx", ":ro"),
     ("/tmp:/" + "x" * 255, "255"),
 ])
@@ -447,7 +451,7 @@ def test_a_wrong_volume_is_one_line(capos, value, words):
 def test_a_volume_where_no_directory_can_be(capos, volume):
     run = capos("true", options=["-v", f"{volume}:/bin/busybox/x"])
     assert run.returncode == 125
-    assert b"/bin/busybox is no directory" in run.stderr
+    assert b"/bin/busybox of the guest is no directory" in run.stderr
     for second in ("/mnt", "/mnt/below", "/mnt/"):
         run = capos("true", options=["-v", f"{volume}:/mnt", "-v", f"{volume}:{second}"])
         assert run.returncode == 125 and b"another volume" in run.stderr

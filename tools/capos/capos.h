@@ -19,6 +19,9 @@
 #define EXIT_MISSING    127 /* no such program */
 #define EXIT_SIGNAL     128 /* plus the signal's number */
 
+/* Where the guest has a program that is a file of the host, under its own name. */
+#define GUEST_PROGRAMS "/run"
+
 #define LIST_MAX 256 /* of each repeatable option: no command line needs more */
 
 struct string_list {

@@ -8,9 +8,10 @@
 
 #define BACKGROUND "the machine ends with this command: run the command in the background (&)"
 #define PUBLISH    "use --publish HOSTPORT:GUESTPORT"
-#define COPIES     "use --file HOST:GUEST, and --output GUEST:HOST for results"
+#define MOUNT      "use --volume HOST:GUEST for a directory, and --file HOST:GUEST for a copy"
 #define PROCESSORS "a machine has one processor"
-#define RIGHTS     "there are no users: --allow names the network rights of the program"
+#define RIGHTS     "user 0 has no rights but the program's: --allow names those to the network"
+#define USER       "a program starts as user 0; `chpst -u USER PROGRAM` runs one as another user"
 #define SILENT     "capos writes nothing but errors unless --verbose is given: leave it out"
 
 static const struct {
@@ -23,11 +24,11 @@ static const struct {
         {"network", 0, "use --net for the network card, and --allow for the program's rights"},
         {"port", 0, PUBLISH},
         {"expose", 0, PUBLISH},
-        {"mount", 0, COPIES},
+        {"mount", 0, MOUNT},
         {"tmpfs", 0, "all files are in the machine's memory, and all directories are writable"},
         {"cpus", 0, PROCESSORS},
         {"smp", 0, PROCESSORS},
-        {"user", 'u', RIGHTS},
+        {"user", 'u', USER},
         {"privileged", 0, RIGHTS},
         {"cap-add", 0, RIGHTS},
         {"cap-drop", 0, RIGHTS},

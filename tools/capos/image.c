@@ -117,6 +117,8 @@ static void add_base(struct archive_writer *writer, const struct settings *setti
 		die("%s is no good boot archive: %s", path, problem);
 }
 
+#define IS_DIRECTORY "it is no program but a directory"
+
 static void check_program(const char *program, const char *host_path)
 {
 	struct stat st;
@@ -127,7 +129,7 @@ static void check_program(const char *program, const char *host_path)
 	}
 	if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0) {
 		complain("%s: %s", program,
-		         S_ISDIR(st.st_mode)    ? "it is no program but a directory"
+		         S_ISDIR(st.st_mode)    ? IS_DIRECTORY
 		         : !S_ISREG(st.st_mode) ? "it is no program but a special file"
 		                                : "it is not executable (chmod +x makes it so)");
 		exit(EXIT_NO_PROGRAM);
@@ -160,13 +162,19 @@ static char *path_in_volume(const struct settings *settings, const char *program
 static const char *place_program(struct archive_writer *writer, const struct settings *settings,
                                  const char *program)
 {
+	const struct archive_writer_item *item;
 	char *host_path;
 
 	if (program[0] == '\0')
 		die("the program's name is empty");
 	if (!strchr(program, '/') && strcmp(program, ".") != 0 && strcmp(program, "..") != 0)
 		return program;
-	if (program[0] == '/' && archive_writer_find(writer, program + 1))
+	item = program[0] == '/' ? archive_writer_find(writer, program + 1) : NULL;
+	if (item && item->entry.type == CAPOS_ARCHIVE_DIRECTORY) {
+		complain("%s: " IS_DIRECTORY, program);
+		exit(EXIT_NO_PROGRAM);
+	}
+	if (item)
 		return program;
 	host_path = path_in_volume(settings, program);
 	if (host_path) {
@@ -176,7 +184,7 @@ static const char *place_program(struct archive_writer *writer, const struct set
 		return program;
 	}
 	check_program(program, program);
-	char *guest_path = must_format("/run/%s", strrchr(program, '/') + 1);
+	char *guest_path = must_format(GUEST_PROGRAMS "/%s", strrchr(program, '/') + 1);
 	put_into_guest(writer, program, guest_path);
 	return guest_path;
 }
@@ -208,6 +216,27 @@ static void add_volume_driver(struct archive_writer *writer, const struct settin
 	                                              driver, (uint64_t)st.st_size);
 	if (error != 0)
 		die("cannot put %s into the guest: %s", driver, strerror(error));
+}
+
+/* As init checks it (plan.c), before a machine is started. */
+static void check_mounts(const struct archive_writer *writer, const struct settings *settings)
+{
+	for (size_t i = 0; i < settings->nvolumes; i++) {
+		const struct volume *v = &settings->volumes[i];
+		size_t length = strlen(v->guest_path);
+
+		for (size_t at = 1; at <= length; at++) {
+			if (v->guest_path[at] != '/' && v->guest_path[at] != '\0')
+				continue;
+			char *prefix = must_format("%.*s", (int)(at - 1), v->guest_path + 1);
+			const struct archive_writer_item *item =
+			        archive_writer_find(writer, prefix);
+			if (item && item->entry.type != CAPOS_ARCHIVE_DIRECTORY)
+				die("--volume %s:%s: /%s of the guest is no directory",
+				    v->host_path, v->guest_path, prefix);
+			free(prefix);
+		}
+	}
 }
 
 static void fill_seed(struct archive_writer *writer)
@@ -304,6 +333,7 @@ void image_write(const struct settings *settings, int fd)
 	if (obstacle)
 		die("/%s of the guest would be a file or a link, and there are files below it too",
 		    obstacle);
+	check_mounts(&writer, settings);
 	check_memory(settings, archive_writer_size(&writer));
 
 	clock_gettime(CLOCK_MONOTONIC, &progress.begin);

@@ -128,16 +128,35 @@ static bool is_host_file(const struct session *s)
 	return !strchr(program, '/') && access(program, X_OK) == 0;
 }
 
+/* What the line says of the program, by the name that was asked for: a file of the host has another
+ * in the guest (place_program).  Else NULL. */
+static const char *said_of_host_file(const struct session *s, const char *line)
+{
+	const char *program = s->settings->program ? s->settings->program[0] : "";
+	const char *slash = strrchr(program, '/');
+	size_t directory = strlen(GUEST_PROGRAMS), length = slash ? strlen(slash) : 0;
+
+	if (!slash || strncmp(line, GUEST_PROGRAMS, directory) != 0 ||
+	    strncmp(line + directory, slash, length) != 0)
+		return NULL;
+	line += directory + length;
+	return *line == ' ' || *line == ':' ? line : NULL;
+}
+
 /* explained: the line says all, and the log no more. */
 static void program_failed(struct session *s, char *line, bool explained)
 {
+	const char *said;
 	long code;
 
 	if (!take_number(&line, 255, &code))
 		code = EXIT_MACHINE;
+	said = said_of_host_file(s, line);
 	if (code == EXIT_MISSING && is_host_file(s))
 		complain("%s; the host's file of that name is run by ./%s", line,
 		         s->settings->program[0]);
+	else if (said)
+		complain("%s%s", s->settings->program[0], said);
 	else
 		complain("%s", line);
 	if (code == EXIT_MACHINE && !explained)

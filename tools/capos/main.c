@@ -74,7 +74,8 @@ int main(int argc, char **argv)
 	static struct settings settings;
 
 	fill_standard_descriptors();
-	switch (options_parse(argc, argv, &settings)) {
+	enum command command = options_parse(argc, argv, &settings);
+	switch (command) {
 	case COMMAND_IMAGE:
 		return write_image(&settings);
 	case COMMAND_SDK:
@@ -89,7 +90,12 @@ int main(int argc, char **argv)
 		return 0; /* options_parse has ended the process */
 	}
 	if (settings.terminal)
-		terminal_check();
+		terminal_check(
+		        command == COMMAND_SHELL
+		                ? "capos shell needs a terminal on stdin (capos run -- sh takes "
+		                  "pipes and files)"
+		                : "-t needs a terminal on stdin (leave it out for pipes and "
+		                  "files)");
 	preflight(&settings);
 	return session_run(&settings);
 }

@@ -107,6 +107,13 @@ static bool is_guest_path(const char *path)
 	return true;
 }
 
+static bool is_below(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+
+	return strncmp(path, directory, length) == 0 && (path[length] == '/' || !path[length]);
+}
+
 static const char *set_file(struct settings *s, const char *value)
 {
 	const char *colon = strrchr(value, ':');
@@ -117,6 +124,8 @@ static const char *set_file(struct settings *s, const char *value)
 		return "must be HOST:GUEST, with GUEST an absolute path";
 	if (!is_guest_path(colon + 1))
 		return "the path in the guest must have no . and no .. in it";
+	if (is_below(colon + 1, "/proc"))
+		return "nothing can be put into /proc, which the system makes";
 	char *host = must_format("%.*s", (int)(colon - value), value);
 	s->files[s->nfiles++] = (struct host_file){.host_path = host, .guest_path = colon + 1};
 	return NULL;
@@ -137,13 +146,6 @@ static const char *set_output(struct settings *s, const char *value)
 	return NULL;
 }
 
-static bool is_below(const char *path, const char *directory)
-{
-	size_t length = strlen(directory);
-
-	return strncmp(path, directory, length) == 0 && (path[length] == '/' || !path[length]);
-}
-
 /* Whether another volume can be mounted there; takes slashes at its end away. */
 static const char *check_mount(const struct settings *s, char *guest)
 {
@@ -154,6 +156,8 @@ static const char *check_mount(const struct settings *s, char *guest)
 	if (!is_guest_path(guest) || length < 2 || length > GUEST_MOUNT_MAX || strstr(guest, "//"))
 		return "must have a path of at most 255 bytes without . and .. in the guest, and "
 		       "not its root";
+	if (is_below(guest, "/proc") || is_below(guest, "/dev"))
+		return "cannot be in /proc or /dev, which the system makes";
 	for (size_t i = 0; i < s->nvolumes; i++)
 		if (is_below(guest, s->volumes[i].guest_path) ||
 		    is_below(s->volumes[i].guest_path, guest))
@@ -326,8 +330,8 @@ const struct option_entry option_table[] = {
         {"allow", 0, "GRANT", RUN | IMAGE | CAPS, "connect= listen= udp icmp resolve none",
          set_allow,
          "what the program may do to the network: connect=HOST:PORT (PORT * is any), "
-         "listen=PORT, udp, icmp, resolve, none. Repeatable. Without it: everything; with it: "
-         "exactly what is named."},
+         "listen=PORT, udp, icmp, resolve (looking up names), none. Repeatable. Without it: "
+         "everything; with it: exactly what is named."},
         {"publish", 'p', "HOSTPORT:GUESTPORT[/udp]", RUN, NULL, set_publish,
          "a port of the host's loopback address that leads to the guest's. Where --allow is "
          "given, it includes the right to listen on that TCP port; UDP needs --allow udp. "

@@ -137,7 +137,8 @@ static void check_volumes(const struct settings *s)
 		if (stat(path, &st) != 0)
 			die("--volume %s: %s", path, strerror(errno));
 		if (!S_ISDIR(st.st_mode))
-			die("--volume %s: %s", path, strerror(ENOTDIR));
+			die("--volume %s: %s (--file puts a file into the guest)", path,
+			    strerror(ENOTDIR));
 		if (access(path, R_OK | X_OK) != 0)
 			die("--volume %s: %s", path, strerror(errno));
 	}

@@ -26,10 +26,10 @@ static struct {
 	int pipe;
 } terminal;
 
-void terminal_check(void)
+void terminal_check(const char *otherwise)
 {
 	if (isatty(STDIN_FILENO) != 1)
-		die("-t needs a terminal on stdin (leave it out for pipes and files)");
+		die("%s", otherwise);
 }
 
 void terminal_size(uint16_t *columns, uint16_t *rows)

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Ends the process with a line when stdin is no terminal. */
-void terminal_check(void);
+/* Ends the process with the line `otherwise` when stdin is no terminal. */
+void terminal_check(const char *otherwise);
 /* Of stdin; 0 when it does not say. */
 void terminal_size(uint16_t *columns, uint16_t *rows);
 /* Stdin is our terminal and this is a background job: a read would stop all of it. */
