@@ -6,6 +6,8 @@
  */
 #include "drivers/virtio-9p/volume_inside.h"
 
+#define MODE_SET_GROUP 02000u
+
 static int permissions_of(struct p9 *p, uint32_t fid, struct permissions *out)
 {
 	struct p9_attributes a;
@@ -51,18 +53,6 @@ int allowed_add(struct volume *v, uint32_t directory)
 	int result = v->who.user ? permissions_of(&v->p9, directory, &v->made_in) : 0;
 
 	return result || !v->who.user ? result : error_of(access_check_add(&v->who, &v->made_in));
-}
-
-#define MODE_SET_GROUP 02000u
-
-/* The host's mkdir hands on the bit, and its server sets the mode then that was asked for. */
-int inherited_mode(struct volume *v, uint32_t directory, uint32_t *mode)
-{
-	int result = v->who.user ? 0 : permissions_of(&v->p9, directory, &v->made_in);
-
-	if (!result)
-		*mode |= v->made_in.mode & MODE_SET_GROUP;
-	return result;
 }
 
 int allowed_remove(struct volume *v, uint32_t directory, uint32_t fid)
@@ -167,5 +157,22 @@ void give_name_to_caller(struct volume *v, uint32_t directory, struct p9_text na
 	    !walked)
 		return;
 	give_to_caller(v, FID_ABOVE);
+	p9_clunk(&v->p9, FID_ABOVE);
+}
+
+/* The host's mkdir hands on the bit, and its server sets the mode then that was asked for.  The
+ * directory above is asked about only now, since most who make one look whether it is there so. */
+void hand_on_group(struct volume *v, uint32_t directory, struct p9_text name, uint32_t mode)
+{
+	const struct p9_change change = {.what = P9_SET_MODE, .mode = mode | MODE_SET_GROUP};
+	struct p9_qid qid;
+	uint32_t walked;
+
+	if (!v->who.user && permissions_of(&v->p9, directory, &v->made_in))
+		return;
+	if (!(v->made_in.mode & MODE_SET_GROUP) ||
+	    p9_walk(&v->p9, directory, FID_ABOVE, &name, 1, &qid, &walked) || !walked)
+		return;
+	(void)p9_set(&v->p9, FID_ABOVE, &change);
 	p9_clunk(&v->p9, FID_ABOVE);
 }

@@ -11,6 +11,8 @@ VOLUME_SOURCES = \
 	drivers/virtio-9p/nodes.c \
 	drivers/virtio-9p/p9.c \
 	drivers/virtio-9p/p9.h \
+	drivers/virtio-9p/places.c \
+	drivers/virtio-9p/places.h \
 	drivers/virtio-9p/shares.c \
 	drivers/virtio-9p/unnamed.c \
 	drivers/virtio-9p/volume.c \

@@ -179,6 +179,7 @@ int volume_start(struct volume *v)
 	v->walk.p = v->second.p = &v->p9;
 	v->walk.mounted_at = v->second.mounted_at = v->mounted_at;
 	v->walk.who = v->second.who = &v->who;
+	v->walk.places = v->second.places = &v->places;
 	v->walk.first_fid = v->second.first_fid = FID_OTHERS;
 	return volume_status(p9_start(&v->p9, FID_ROOT, &v->root));
 }

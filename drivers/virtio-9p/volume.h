@@ -107,6 +107,7 @@ struct volume {
 	uint32_t unnamed, next_hidden; /* files without a name; where their numbers go on */
 	struct walk walk, second;
 	struct volume_listing listing;
+	struct places places;
 	char path[P9_TEXT_MAX + 1];
 	struct directory_entry entries[VOLUME_LIST];
 };

@@ -75,8 +75,6 @@ int walk_new(struct volume *v, struct walk *w, const struct volume_from *from, s
 /* ---- allowed.c: 0 or a negative error number ---- */
 int allowed_access(struct volume *v, uint32_t fid, uint32_t wanted); /* ACCESS_*, or-ed */
 int allowed_add(struct volume *v, uint32_t directory);
-/* The mode of a directory that is made in this one, which allowed_add was asked about. */
-int inherited_mode(struct volume *v, uint32_t directory, uint32_t *mode);
 int allowed_remove(struct volume *v, uint32_t directory, uint32_t fid);
 int allowed_move(struct volume *v, const struct walk *from, const struct walk *to);
 int allowed_link(struct volume *v, uint32_t fid);
@@ -86,6 +84,8 @@ int allowed_change_open(struct volume *v, const struct volume_handle *file,
 /* What was made is the caller's, if the host lets it be. */
 void give_to_caller(struct volume *v, uint32_t fid);
 void give_name_to_caller(struct volume *v, uint32_t directory, struct p9_text name);
+/* A directory was made in this one, which allowed_add was asked about. */
+void hand_on_group(struct volume *v, uint32_t directory, struct p9_text name, uint32_t mode);
 
 /* Of what p9 and the walks answer. */
 int volume_status(int result);

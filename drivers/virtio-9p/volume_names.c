@@ -463,7 +463,7 @@ int volume_list(struct volume *v, struct volume_from from, uint64_t position, ui
 
 /* The name of the directory `child` in the one that is open as FID_LIST; written in front of *start
  * in v->path. */
-static int find_name(struct volume *v, struct p9_qid child, uint32_t *start)
+static int find_name(struct volume *v, struct p9_qid above, struct p9_qid child, uint32_t *start)
 {
 	uint64_t position = 0;
 	bool any = true;
@@ -486,6 +486,7 @@ static int find_name(struct volume *v, struct p9_qid child, uint32_t *start)
 				continue;
 			if (e.name.len + 1 > *start)
 				return -P9_ENAMETOOLONG;
+			places_note(&v->places, above, e.name, child);
 			*start -= e.name.len;
 			memcpy(v->path + *start, e.name.ptr, e.name.len);
 			v->path[--*start] = '/';
@@ -512,7 +513,7 @@ static int rise(struct volume *v, uint32_t at, uint32_t above, struct p9_qid *qi
 	if (!result)
 		result = open_list(v, above, FID_LIST);
 	if (!result) {
-		result = find_name(v, child, start);
+		result = find_name(v, *qid, child, start);
 		p9_clunk(&v->p9, FID_LIST);
 	}
 	if (result)
@@ -520,14 +521,72 @@ static int rise(struct volume *v, uint32_t at, uint32_t above, struct p9_qid *qi
 	return result;
 }
 
+/* Walks from the root by the names that lead there, as far as they are remembered, the last first.
+ * Whether they still do. */
+static bool leads_there(struct volume *v, const struct volume_from *from,
+                        const struct place *const *places, uint32_t count)
+{
+	uint32_t at = from->walk.root, turn = 0, walked;
+	bool fine = true;
+
+	while (fine && count) {
+		const uint32_t n = count < P9_WALK_MAX ? count : P9_WALK_MAX;
+		const uint32_t fid = FID_ABOVE + turn++ % 2;
+		struct p9_text names[P9_WALK_MAX];
+		struct p9_qid qids[P9_WALK_MAX];
+
+		for (uint32_t i = 0; i < n; i++)
+			names[i] = (struct p9_text){places[count - 1 - i]->name,
+			                            places[count - 1 - i]->length};
+		fine = !p9_walk(&v->p9, at, fid, names, n, qids, &walked);
+		if (at != from->walk.root)
+			p9_clunk(&v->p9, at);
+		at = fine && walked == n ? fid : from->walk.root;
+		fine = fine && walked == n;
+		for (uint32_t i = 0; fine && i < n; i++)
+			fine = p9_is_directory(qids[i]) &&
+			       qids[i].path == places[count - 1 - i]->path;
+		count -= n;
+	}
+	if (at != from->walk.root)
+		p9_clunk(&v->p9, at);
+	return fine;
+}
+
+/* The path as it is remembered, in front of *start in v->path, if it is still so.  To look it up
+ * costs the host a listing of each directory above. */
+static bool path_remembered(struct volume *v, const struct volume_from *from, uint32_t *start)
+{
+	static const struct place *places[LEVELS_MAX];
+	uint32_t count = 0, length = 0;
+
+	for (uint64_t path = from->walk.start_qid.path; path != from->walk.root_qid.path; count++) {
+		const struct place *p = count < LEVELS_MAX ? places_find(&v->places, path) : NULL;
+
+		if (!p || (length += p->length + 1) > *start)
+			return false;
+		places[count] = p;
+		path = p->above;
+	}
+	if (!leads_there(v, from, places, count))
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		*start -= places[i]->length;
+		memcpy(v->path + *start, places[i]->name, places[i]->length);
+		v->path[--*start] = '/';
+	}
+	return true;
+}
+
 int volume_path(struct volume *v, struct volume_from from, struct msg_text *path)
 {
 	uint32_t start = sizeof(v->path) - 1, at = from.walk.start, level = 0;
 	uint32_t before = from.walk.contained ? 0 : (uint32_t)strlen(v->mounted_at);
+	const bool remembered = path_remembered(v, &from, &start);
 	struct p9_qid qid = from.walk.start_qid;
 	int result = 0;
 
-	while (!result && qid.path != from.walk.root_qid.path) {
+	while (!remembered && !result && qid.path != from.walk.root_qid.path) {
 		uint32_t above = FID_ABOVE + level++ % 2;
 
 		result = level > LEVELS_MAX ? -P9_ENAMETOOLONG : rise(v, at, above, &qid, &start);
@@ -583,11 +642,11 @@ int volume_make_directory(struct volume *v, struct volume_from from, struct msg_
 	int result = walk_new(v, &v->walk, &from, path, true);
 
 	if (!result)
-		result = inherited_mode(v, v->walk.parent, &mode);
-	if (!result)
 		result = why_refused(v, &from, path,
 		                     p9_make_directory(&v->p9, v->walk.parent, v->walk.name,
 		                                       MODE_OF_DIR | (mode & 07777)));
+	if (!result)
+		hand_on_group(v, v->walk.parent, v->walk.name, mode & 07777);
 	if (!result)
 		give_name_to_caller(v, v->walk.parent, v->walk.name);
 	walk_finish(&v->walk);
@@ -640,12 +699,41 @@ static int refuse_removal(const struct walk *w, bool directory)
 	return w->qid.path == w->from->root_qid.path ? -P9_EBUSY : -P9_EINVAL;
 }
 
+/* Whether the host alone says what becomes of a removal: nothing is known here of any file that may
+ * be meant, and user 0 may remove all. */
+static bool removes_unseen(const struct volume *v)
+{
+	if (v->who.user || v->nodes_used || v->unnamed)
+		return false;
+	for (uint32_t i = 0; i < v->used; i++)
+		if (v->handles[i].used && !v->handles[i].directory)
+			return false;
+	return true;
+}
+
+static int walk_removal(struct volume *v, const struct volume_from *from, struct msg_text path)
+{
+	struct walk *w = &v->walk;
+	int result;
+
+	if (!removes_unseen(v))
+		return walk_name(w, from, path);
+	result = walk_path(w, &from->walk, path.ptr, path.len, WALK_END_NEW, true);
+	return !result && w->fid != P9_NO_FID && w->slash && !p9_is_directory(w->qid) ? -P9_ENOTDIR
+	                                                                              : result;
+}
+
 int volume_remove(struct volume *v, struct volume_from from, struct msg_text path, bool directory)
 {
 	struct walk *w = &v->walk;
 	struct volume_removal removal;
-	int result = walk_name(w, &from, path);
+	int result = walk_removal(v, &from, path);
 
+	if (!result && w->fid == P9_NO_FID) {
+		result = p9_remove(&v->p9, w->parent, w->name, directory);
+		walk_finish(w);
+		return volume_status(result);
+	}
 	if (!result && w->parent == P9_NO_FID)
 		result = refuse_removal(w, directory);
 	else if (!result && !directory && p9_is_directory(w->qid))
@@ -695,6 +783,10 @@ int volume_rename(struct volume *v, struct volume_from from, struct msg_text old
 		                  : p9_rename(&v->p9, a->parent, a->name, b->parent, b->name);
 	if (!result)
 		volume_removed(v, &removal);
+	if (!result)
+		places_note(&v->places, b->parent_qid, b->name, a->qid);
+	if (!result && exchange)
+		places_note(&v->places, a->parent_qid, a->name, b->qid);
 	walk_finish(b);
 	walk_finish(a);
 	return volume_status(result);

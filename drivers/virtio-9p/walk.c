@@ -354,6 +354,7 @@ static int look_at(struct walk *w, struct batch *b, bool *over)
 		}
 		if (!p9_is_directory(b->qids[i]) && !(b->ends && i == b->count - 1))
 			return -P9_ENOTDIR;
+		places_note(w->places, before, b->names[i], b->qids[i]);
 	}
 	*over = false;
 	return 0;
@@ -419,6 +420,8 @@ static int last_step(struct walk *w, bool *done)
 		return expand(w, &name);
 	}
 	*done = true;
+	if (!result)
+		places_note(w->places, w->at_qid, name, qid);
 	w->qid = qid;
 	w->parent = w->at;
 	w->parent_qid = w->at_qid;

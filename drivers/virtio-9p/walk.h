@@ -8,6 +8,7 @@
 #define VIRTIO_9P_WALK_H
 
 #include "drivers/virtio-9p/p9.h"
+#include "drivers/virtio-9p/places.h"
 #include "services/files/access.h"
 
 #define WALK_SYMLINKS_MAX 40u /* followed in one walk, as on Linux */
@@ -40,6 +41,7 @@ struct walk {
 	const char *mounted_at; /* the volume's place in the tree of files, from its root */
 	const struct who *who;  /* whose walk it is */
 	uint32_t first_fid;     /* of those that it may take */
+	struct places *places;  /* takes note of the directories that it goes by */
 	/* Results. */
 	uint32_t fid; /* what is there; P9_NO_FID: nothing, but it could be made in parent */
 	struct p9_qid qid;

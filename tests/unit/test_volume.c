@@ -129,9 +129,16 @@ static void test_the_path_of_a_directory(void **state)
 	assert_int_equal(
 	        volume_open(v, volume_root(v), text_of("l/deep"), OPEN_DIRECTORY, 0, &word, &st),
 	        STATUS_OK);
+	server.asked = 0;
 	assert_int_equal(volume_path(v, volume_from(v, volume_find(v, word)), &path), STATUS_OK);
+	assert_int_equal(server.asked, 2); /* the way that the open went, and its end */
 	assert_int_equal(path.len, strlen("/a/mnt/d/deep"));
 	assert_memory_equal(path.ptr, "/a/mnt/d/deep", path.len);
+	/* The host has moved it. */
+	server.nodes[8].parent = 0;
+	assert_int_equal(volume_path(v, volume_from(v, volume_find(v, word)), &path), STATUS_OK);
+	assert_int_equal(path.len, strlen("/a/mnt/deep"));
+	assert_memory_equal(path.ptr, "/a/mnt/deep", path.len);
 	volume_close(v, word);
 	assert_int_equal(server.live, 1);
 }
@@ -325,6 +332,25 @@ static void test_files_stand_for_fifos_that_the_server_refuses(void **state)
 	assert_int_equal(server.live, 1);
 }
 
+static void test_what_nobody_has_open_is_removed_by_one_request(void **state)
+{
+	uint64_t word;
+
+	(void)state;
+	server.asked = 0;
+	assert_int_equal(remove_name("f"), STATUS_OK);
+	assert_int_equal(server.asked, 1);
+	assert_int_equal(remove_name("f"), STATUS_NO_ENTRY);
+	assert_int_equal(remove_name("none/"), STATUS_NO_ENTRY);
+	assert_int_equal(remove_name("d/g/"), STATUS_NOT_DIRECTORY);
+	assert_int_equal(remove_name("."), STATUS_IS_DIRECTORY);
+	assert_int_equal(make_file("new", 0, &word), STATUS_OK);
+	assert_int_equal(remove_name("new"), STATUS_OK);
+	assert_true(volume_find(v, word)->nameless);
+	volume_close(v, word);
+	assert_int_equal(server.live, 1);
+}
+
 static void test_files_without_a_name(void **state)
 {
 	struct file_stat st;
@@ -397,6 +423,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_a_directory_that_may_not_be_read_does_not_open,
 	                                        server_start, server_stop),
 	        cmocka_unit_test_setup_teardown(test_files_stand_for_fifos_that_the_server_refuses,
+	                                        server_start, server_stop),
+	        cmocka_unit_test_setup_teardown(test_what_nobody_has_open_is_removed_by_one_request,
 	                                        server_start, server_stop),
 	        cmocka_unit_test_setup_teardown(test_files_without_a_name, server_start,
 	                                        server_stop),

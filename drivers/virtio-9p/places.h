@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where directories were seen last: in which directory, by which name.  The host may have moved
+ * them since, so whoever uses it has to look whether it is still so.
+ */
+#ifndef VIRTIO_9P_PLACES_H
+#define VIRTIO_9P_PLACES_H
+
+#include "drivers/virtio-9p/p9.h"
+
+#define PLACES     1024u /* a power of two */
+#define PLACE_NAME 47u   /* longer names are not noted */
+
+struct place {
+	uint64_t path, above; /* the directory's number, and that of the one it is in */
+	uint8_t length;       /* 0: free */
+	char name[PLACE_NAME];
+};
+
+struct places {
+	struct place slots[PLACES];
+	uint32_t turn;
+};
+
+void places_note(struct places *places, struct p9_qid above, struct p9_text name,
+                 struct p9_qid directory);
+/* NULL: nothing is known. */
+const struct place *places_find(const struct places *places, uint64_t path);
+
+#endif
