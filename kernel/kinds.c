@@ -34,6 +34,7 @@ static const struct method process_methods[] = {
         [PROCESS_ACCOUNT] = {.rights = MANAGE, .words = 1, .caps = 1},
         [PROCESS_DISCARD] = {.rights = MANAGE},
         [PROCESS_REMAP] = {.rights = MANAGE, .words = 1},
+        [PROCESS_MAP_ZEROES] = {.rights = MANAGE, .words = 1},
         [PROCESS_MAPPINGS] = {.rights = MANAGE, .words = 1, .more = true},
         [PROCESS_CALLER_LABEL] = {.rights = MANAGE, .more = true},
 };

@@ -162,6 +162,18 @@ int cap_memory_map_near(cap_t memory, uint64_t offset, uint64_t size, uint32_t a
 	return result;
 }
 
+int cap_memory_map_zeroes(uint64_t size, uint32_t access, uint64_t *address)
+{
+	const struct process_map_zeroes_params params = {
+	        .size = size, .address = *address, .access = access};
+	struct process_map_zeroes_results results;
+	int result = process_map_zeroes(CAP_SELF, &params, &results, NULL);
+
+	if (!result)
+		*address = results.address;
+	return result;
+}
+
 int cap_memory_protect(uint64_t address, uint64_t size, uint32_t access)
 {
 	const struct process_protect_params params = {

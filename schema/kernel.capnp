@@ -100,6 +100,9 @@ interface Process {
   callerLabel @20 (call :UInt64) -> (label :Data);
   # The label (Labeller) of the process that made this call, which the calling process was given and has not answered.
   # Of the calling process alone, else CAP_ETYPE.  CAP_ENOENT: there is no such call, or its caller has given up.
+
+  mapZeroes @21 (size :UInt64, address :UInt64, access :UInt32) -> (address :UInt64);
+  # A private mapping of all of a new object, as createMemory and map make it, without a capability on the object.
 }
 
 struct MappingEntry {

@@ -25,7 +25,7 @@ interface Directory {
   open @0 (path :Text, flags :UInt32, mode :UInt32) -> (fileIndex :UInt16, stat :FileStat, contentsIndex :UInt16,
            hasContents :Bool, moved :UInt64);
   # A File or (stat.type) a Directory, which keeps this one's root.  flags: OpenFlags, or-ed.  hasContents: with
-  # openContents, of a File: what File.contents gives came too.  moved: the counter changesMoved then.
+  # openContents, of a File: what File.contents gives came too; with openExecute also, what File.memory gives.  moved: the counter changesMoved then.
   stat @1 (path :Text, followLink :Bool) -> (stat :FileStat);
   list @2 (position :UInt64, attributes :Bool)
       -> (entries :List(DirectoryEntry), next :UInt64, stats :List(FileStat), counter :UInt16, version :UInt64);

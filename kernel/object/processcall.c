@@ -92,6 +92,28 @@ static int map(void *object, struct msg_call *msg, const struct process_map_para
 	                 &results->address);
 }
 
+static int map_zeroes(void *object, struct msg_call *msg,
+                      const struct process_map_zeroes_params *params,
+                      struct process_map_zeroes_results *results)
+{
+	struct process *p;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	if (!access_valid(params->access) || params->size == 0 || params->size > CAPOS_USER_MAX ||
+	    params->address % PAGE_SIZE != 0)
+		return CAP_EINVAL;
+	struct memobj *m =
+	        memobj_create((params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1), p->account);
+	if (!m)
+		return CAP_ENOMEM;
+	results->address = params->address;
+	error = space_map_copy(&p->space, false, m, params->access, &results->address);
+	if (error)
+		memobj_put(m);
+	return error;
+}
+
 static int unmap(void *object, struct msg_call *msg, const struct process_unmap_params *params)
 {
 	struct process *p;
@@ -478,6 +500,7 @@ int process_call(struct object_header *header, struct msg_call *msg)
 	        .account = account_method,
 	        .discard = discard,
 	        .remap = remap,
+	        .map_zeroes = map_zeroes,
 	        .mappings = mappings,
 	        .caller_label = caller_label,
 	};

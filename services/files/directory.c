@@ -263,8 +263,10 @@ static int directory_open(void *object, struct msg_call *call,
 		handle->of_top = directory->from.root == files.tree.top;
 	}
 	/* Without them the client asks for what it needs. */
-	out->has_contents =
-	        (in->flags & OPEN_CONTENTS) && !give_contents(call, handle, &out->contents_index);
+	if (in->flags & OPEN_CONTENTS)
+		out->has_contents = in->flags & OPEN_EXECUTE
+		                            ? !give_image(call, handle, &out->contents_index)
+		                            : !give_contents(call, handle, &out->contents_index);
 	return STATUS_OK;
 }
 

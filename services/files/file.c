@@ -185,15 +185,12 @@ static int grant(cap_t contents, cap_t *memory)
 	return STATUS_OK;
 }
 
-static int file_memory(void *object, struct msg_call *call, struct file_memory_results *out)
+int give_image(struct msg_call *call, struct handle *file, uint16_t *index)
 {
-	struct handle *file = object;
 	struct data *data = &file->inode->data;
 	cap_t memory;
-	int status = check_readable(file);
+	int status;
 
-	if (status)
-		return status;
 	inode_refresh(file->inode);
 	if (!data->size)
 		return STATUS_INVALID_ARGUMENT;
@@ -204,8 +201,18 @@ static int file_memory(void *object, struct msg_call *call, struct file_memory_r
 		status = grant(data->object, &memory);
 	if (status)
 		return status;
-	out->size = data->size;
-	return give_memory(call, memory, CAP_RIGHTS_ALL, true, &out->memory_index);
+	return give_memory(call, memory, CAP_RIGHTS_ALL, true, index);
+}
+
+static int file_memory(void *object, struct msg_call *call, struct file_memory_results *out)
+{
+	struct handle *file = object;
+	int status = check_readable(file);
+
+	if (!status)
+		status = give_image(call, file, &out->memory_index);
+	out->size = file->inode->data.size;
+	return status;
 }
 
 int give_contents(struct msg_call *call, struct handle *file, uint16_t *index)

@@ -64,6 +64,8 @@ int allowed_times(const struct inode *inode, bool now);
 
 /* The file's contents for the reply, as File.contents has them: Status, and the position. */
 int give_contents(struct msg_call *call, struct handle *file, uint16_t *index);
+/* The same of what File.memory has. */
+int give_image(struct msg_call *call, struct handle *file, uint16_t *index);
 
 /* What setting these times is for those who watch: a time alone is as if by use.  0: nothing. */
 static inline uint32_t times_event(int64_t access_ns, int64_t modify_ns)

@@ -10,22 +10,44 @@
 
 #include "process.h"
 
-static bool is_living_process(cap_t cap)
-{
-	struct cap_process status;
+struct candidate {
+	cap_t process, signals;
+	cap_t member; /* its capability on itself */
+	struct cap_identity identity;
+};
 
-	return cap_is_kernels(cap) && !cap_process_status_of(cap, &status) && status.alive;
+/* In one entry of the kernel; the label is given of a process of the kernel's that lives, and of
+ * nothing else.  Without one that is known nobody knows what it may do. */
+static int examine(struct candidate *c, struct member *m)
+{
+	struct capos_sqe event = {.op = CAP_OP_NOP, .cap = c->signals};
+	struct capos_sqe mint = {.op = CAP_OP_MINT,
+	                         .cap = server.endpoint,
+	                         .interface = PROCESS_MEMBER_INTERFACE,
+	                         .arg = word_of(m, WORD_MEMBER)};
+	struct cap_op tested = {.done = false}, minted = {.done = false};
+	int label, kernels, member;
+
+	if (cap_submit(&event, &tested))
+		return STATUS_NO_MEMORY;
+	if (cap_submit(&mint, &minted)) {
+		(void)cap_await_uninterruptible(&tested);
+		return STATUS_NO_MEMORY;
+	}
+	label = cap_identity_get(start_cap("labels"), c->process, &c->identity);
+	kernels = cap_await_uninterruptible(&tested);
+	member = cap_await_uninterruptible(&minted);
+	c->member = member ? CAP_NULL : minted.cqe.value;
+	if (label || kernels || tested.cqe.value)
+		return STATUS_INVALID_ARGUMENT;
+	return member ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
 /* A member that has it can give it up, and no child inherits it. */
-static int give_member(struct member *m, struct server_call *call, uint16_t *member)
+static int give_member(const struct candidate *c, struct server_call *call, uint16_t *member)
 {
-	cap_t object;
-	int position;
+	int position = server_give(call, c->member, CAP_RIGHT_CALL, true);
 
-	if (cap_mint(server.endpoint, PROCESS_MEMBER_INTERFACE, word_of(m, WORD_MEMBER), &object))
-		return STATUS_NO_MEMORY;
-	position = server_give(call, object, CAP_RIGHT_CALL, true);
 	if (position < 0)
 		return STATUS_NO_BUFFERS;
 	*member = (uint16_t)position;
@@ -35,25 +57,22 @@ static int give_member(struct member *m, struct server_call *call, uint16_t *mem
 int member_begin(struct member *m, struct server_call *call, uint16_t process, uint16_t signals,
                  uint16_t *member)
 {
-	cap_t of_process = server_take(call, process), event = server_take(call, signals);
-	struct cap_identity identity;
-	int status = is_living_process(of_process) && cap_is_kernels(event)
-	                     ? STATUS_OK
-	                     : STATUS_INVALID_ARGUMENT;
+	struct candidate c = {.process = server_take(call, process),
+	                      .signals = server_take(call, signals)};
+	int status = c.process && c.signals ? examine(&c, m) : STATUS_INVALID_ARGUMENT;
 
-	/* Without a label that is known nobody knows what it may do. */
-	if (!status && cap_identity_get(start_cap("labels"), of_process, &identity))
-		status = STATUS_INVALID_ARGUMENT;
-	if (!status)
-		status = give_member(m, call, member);
+	if (status)
+		cap_release(c.member);
+	else
+		status = give_member(&c, call, member);
 	if (status) {
-		cap_release(of_process);
-		cap_release(event);
+		cap_release(c.process);
+		cap_release(c.signals);
 		return status;
 	}
-	m->process = of_process;
-	m->signals = event;
-	m->identity = identity;
+	m->process = c.process;
+	m->signals = c.signals;
+	m->identity = c.identity;
 	m->start_ns = cap_now();
 	return STATUS_OK;
 }

@@ -119,6 +119,39 @@ static void test_mappings(void)
 	cap_release(memory);
 }
 
+static int map_zeroes(uint64_t size, uint32_t access, uint64_t address)
+{
+	return cap_memory_map_zeroes(size, access, &address);
+}
+
+static void test_zeroes(void)
+{
+	uint64_t at = 0, other = 0;
+	uint8_t *a;
+
+	tap_equal(cap_memory_map_zeroes(PAGE + 1, RW, &at), CAP_OK, "zeroes are mapped");
+	a = (uint8_t *)at;
+	tap_ok(a[0] == 0 && a[2 * PAGE - 1] == 0 && reachable(a + PAGE, true),
+	       "in whole pages, to be written");
+	tap_equal(map_zeroes(PAGE, RW, at), CAP_EEXIST, "not where something is");
+	tap_equal(map_zeroes(PAGE, RW, at + 1), CAP_EINVAL, "nor between pages");
+	tap_equal(map_zeroes(PAGE, RW, 0xffff800000000000ull), CAP_EINVAL, "nor in the kernel");
+	tap_equal(map_zeroes(0, RW, 0), CAP_EINVAL, "not none");
+	tap_equal(map_zeroes(UINT64_MAX, RW, 0), CAP_EINVAL, "nor more than there is");
+	tap_equal(map_zeroes(PAGE, CAP_RIGHT_WRITE | CAP_RIGHT_EXEC, 0), CAP_EINVAL,
+	          "not as data and code");
+	tap_equal(map_zeroes(PAGE, CAP_RIGHT_READ | CAP_RIGHT_EXEC, 0), CAP_ERIGHTS, "nor as code");
+	tap_equal(protect(a, 2 * PAGE, CAP_RIGHT_READ | CAP_RIGHT_EXEC), CAP_ERIGHTS,
+	          "which they never become");
+	cap_memory_unmap(a, PAGE);
+	tap_equal(cap_memory_map_zeroes(PAGE, 0, &at), CAP_OK, "a place may be asked for");
+	tap_ok(at == (uint64_t)a && !reachable(a, false), "and access may be none");
+	tap_ok(cap_memory_map_zeroes(1ull << 40, RW, &other) == CAP_OK && *(uint8_t *)other == 0,
+	       "they take no memory until they are touched");
+	cap_memory_unmap((void *)other, 1ull << 40);
+	cap_memory_unmap(a, 2 * PAGE);
+}
+
 static void test_copies(void)
 {
 	cap_t memory, slice = CAP_NULL, weak;
@@ -416,6 +449,7 @@ static void test_limits(void)
 void test_memory(void)
 {
 	test_mappings();
+	test_zeroes();
 	test_replies_without_room();
 	test_copies();
 	test_resize();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory for the library's own tables: blocks of a few sizes on free lists, cut from chunks that
- * are never given back; what is larger than the largest block has pages of its own.  Pure over
- * pages.h.  Runs with upcalls masked.
+ * Memory for the library's own tables: blocks of a few sizes, cut from chunks that are never given
+ * back when first needed, and kept on free lists; what is larger than the largest block has pages
+ * of its own.  Pure over pages.h.  Runs with upcalls masked.
  */
 #include <stdint.h>
 #include <string.h>
@@ -29,21 +29,31 @@ struct free_block {
 
 static struct free_block *free_blocks[BLOCK_SIZES];
 
-static bool cut_chunk(uint32_t size_class)
+/* What is left of the chunk that blocks are cut from, zeroes.  The first is enough for most
+ * programs, whose start it spares a mapping. */
+static _Alignas(16) char first_chunk[CHUNK_SIZE];
+static char *uncut = first_chunk;
+static uint32_t uncut_size = CHUNK_SIZE;
+
+/* What the old chunk lacks for this block, less than half a page, stays unused. */
+static struct free_block *cut_block(uint32_t size_class)
 {
-	uint32_t size = 1u << (BLOCK_MIN_SHIFT + size_class);
-	char *chunk = pages_map(CHUNK_SIZE);
+	const uint32_t size = 1u << (BLOCK_MIN_SHIFT + size_class);
+	struct free_block *b;
 
-	if (!chunk)
-		return false;
-	for (uint32_t at = 0; at < CHUNK_SIZE; at += size) {
-		struct free_block *b = (struct free_block *)(chunk + at);
+	if (uncut_size < size) {
+		char *chunk = pages_map(CHUNK_SIZE);
 
-		b->header = (struct header){.bytes = size, .size_class = size_class};
-		b->next = free_blocks[size_class];
-		free_blocks[size_class] = b;
+		if (!chunk)
+			return NULL;
+		uncut = chunk;
+		uncut_size = CHUNK_SIZE;
 	}
-	return true;
+	b = (struct free_block *)uncut;
+	uncut += size;
+	uncut_size -= size;
+	b->header = (struct header){.bytes = size, .size_class = size_class};
+	return b;
 }
 
 static void *alloc_pages(size_t bytes)
@@ -68,9 +78,11 @@ void *posix_alloc(size_t size)
 		return alloc_pages(size);
 	while (size > 1u << (BLOCK_MIN_SHIFT + size_class))
 		size_class++;
-	if (!free_blocks[size_class] && !cut_chunk(size_class))
-		return NULL;
 	b = free_blocks[size_class];
+	if (!b) {
+		b = cut_block(size_class);
+		return b ? &b->header + 1 : NULL;
+	}
 	free_blocks[size_class] = b->next;
 	memset(&b->header + 1, 0, b->header.bytes - sizeof(struct header));
 	return &b->header + 1;

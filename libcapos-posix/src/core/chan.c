@@ -23,21 +23,25 @@ static cap_t take_cap(struct capos_call *reply, uint16_t index)
 	return cap;
 }
 
-static int map_memory(struct chan *c)
+static int map_memory(struct chan *c, uint64_t size)
 {
-	struct memory_object_size_results size;
-	int result = memory_object_size(c->object, &size, NULL);
+	int result =
+	        cap_memory_map(c->object, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &c->memory);
 
-	if (result)
-		return result;
-	result = cap_memory_map(c->object, 0, size.size, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
-	                        &c->memory);
 	if (result) {
 		c->memory = NULL;
 		return result;
 	}
-	c->mapped = size.size;
-	return channel_open(&c->channel, c->memory, size.size);
+	c->mapped = size;
+	return channel_open(&c->channel, c->memory, size);
+}
+
+static int map_whole(struct chan *c)
+{
+	struct memory_object_size_results size;
+	int result = memory_object_size(c->object, &size, NULL);
+
+	return result ? result : map_memory(c, size.size);
 }
 
 int chan_open(struct chan *c, const struct channel_ref *ref, struct capos_call *reply)
@@ -47,7 +51,7 @@ int chan_open(struct chan *c, const struct channel_ref *ref, struct capos_call *
 	*c = (struct chan){.object = take_cap(reply, ref->memory_index),
 	                   .event = take_cap(reply, ref->event_index),
 	                   .event_bits = ref->event_bits};
-	result = c->object && c->event ? map_memory(c) : CAP_EMESSAGE;
+	result = c->object && c->event ? map_whole(c) : CAP_EMESSAGE;
 	if (result)
 		chan_close(c);
 	return result;
@@ -132,7 +136,8 @@ struct chan_state chan_save(struct chan *c)
 	                           .event_bits = c->event_bits,
 	                           .errors_taken = c->errors_taken,
 	                           .common = c->common,
-	                           .era = c->era};
+	                           .era = c->era,
+	                           .size = c->mapped};
 }
 
 int chan_restore(struct chan *c, const struct chan_state *state)
@@ -145,7 +150,7 @@ int chan_restore(struct chan *c, const struct chan_state *state)
 	                   .errors_taken = (uint32_t)state->errors_taken,
 	                   .common = true,
 	                   .era = state->era};
-	result = map_memory(c);
+	result = map_memory(c, state->size);
 	if (result)
 		return result;
 	chan_look(c); /* where the last image stopped */

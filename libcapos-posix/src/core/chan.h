@@ -83,7 +83,7 @@ void chan_resend(struct chan *to, struct chan *from);
 /* For fork and exec. */
 void chan_make_common(struct chan *c);
 struct chan_state { /* of 8 bytes each: travels as words */
-	uint64_t object, event, event_bits, errors_taken, common, era;
+	uint64_t object, event, event_bits, errors_taken, common, era, size;
 };
 struct chan_state chan_save(struct chan *c);
 int chan_restore(struct chan *c, const struct chan_state *state); /* CAP_OK or enum cap_error */

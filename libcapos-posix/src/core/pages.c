@@ -12,15 +12,10 @@
 void *pages_map(size_t size)
 {
 	uint64_t address = 0;
-	cap_t memory;
-	int result;
 
-	if (cap_memory_create(size, &memory))
-		return NULL;
-	result = cap_memory_map_near(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, true,
-	                             &address);
-	cap_release(memory); /* the mapping keeps it */
-	return result ? NULL : (void *)address;
+	return cap_memory_map_zeroes(size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &address)
+	               ? NULL
+	               : (void *)address;
 }
 
 void pages_unmap(void *pages, size_t size)

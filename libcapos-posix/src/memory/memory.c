@@ -45,6 +45,14 @@ static long check_protection(long protection)
 	return 0;
 }
 
+/* CAP_NULL: private zeroes. */
+static int map_near(cap_t memory, uint64_t offset, size_t length, uint32_t access,
+                    bool private_copy, uint64_t *where)
+{
+	return memory ? cap_memory_map_near(memory, offset, length, access, private_copy, where)
+	              : cap_memory_map_zeroes(length, access, where);
+}
+
 /* Maps the object (whose capability it consumes) where the flags say; without them the address is
  * a wish, which the dynamic linker relies on for programs that cannot be moved.  Address or
  * -errno. */
@@ -66,10 +74,10 @@ static long map_object(cap_t memory, long address, size_t length, long protectio
 		/* Also if nothing comes there: the library's own pages may then. */
 		window_forget(where, where + PAGES_SIZE(length));
 	}
-	result = cap_memory_map_near(memory, offset, length, access, private_copy, &where);
+	result = map_near(memory, offset, length, access, private_copy, &where);
 	if (result && where && !fixed) {
 		where = 0;
-		result = cap_memory_map_near(memory, offset, length, access, private_copy, &where);
+		result = map_near(memory, offset, length, access, private_copy, &where);
 	}
 	cap_release(memory);
 	return result ? errno_of(result) : (long)where;
@@ -225,7 +233,9 @@ long sys_mmap(long address, long length, long protection, long flags, long fd, l
 	if (flags & MAP_ANONYMOUS || is_zeroes(fd)) {
 		if (exceeds_memory(size, protection, flags))
 			return -ENOMEM;
-		result = errno_of(cap_memory_create(size, &memory));
+		memory = CAP_NULL;
+		if (type == MAP_SHARED)
+			result = errno_of(cap_memory_create(size, &memory));
 		offset = 0;
 	} else {
 		result = file_object(fd, protection, flags, &memory, &kept.file);

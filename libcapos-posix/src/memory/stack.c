@@ -35,15 +35,11 @@ static bool find_stack(void)
 
 void memory_set_stack_limit(uint64_t bytes)
 {
-	uint64_t wanted = PAGES_SIZE(bytes < STACK_MAX ? bytes : STACK_MAX), size;
-	cap_t memory;
+	uint64_t wanted = PAGES_SIZE(bytes < STACK_MAX ? bytes : STACK_MAX), place;
 
 	if (!find_stack() || wanted <= top - low)
 		return;
-	size = wanted - (top - low);
-	if (cap_memory_create(size, &memory))
-		return; /* it stays as it is, as where something is in the way */
-	if (!cap_memory_map_at(memory, 0, size, CAP_RIGHT_READ | CAP_RIGHT_WRITE, true, low - size))
-		low -= size;
-	cap_release(memory);
+	place = top - wanted;
+	if (!cap_memory_map_zeroes(low - place, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &place))
+		low = place; /* else it stays as it is, as where something is in the way */
 }

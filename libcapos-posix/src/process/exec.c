@@ -39,11 +39,13 @@ struct image {
 	uint64_t size;
 	struct start_place place;
 	struct start_image facts;
+	uint64_t random[3]; /* two for the start block, one that was used for the place */
 };
 
-static int open_program(const char *path, cap_t *file)
+/* *memory: CAP_NULL when the file is to be asked for its bytes. */
+static int open_program(const char *path, cap_t *file, cap_t *memory, uint64_t *size)
 {
-	struct directory_open_params params = {.flags = OPEN_READ | OPEN_EXECUTE};
+	struct directory_open_params params = {.flags = OPEN_READ | OPEN_EXECUTE | OPEN_CONTENTS};
 	struct directory_open_results results;
 	struct capos_call call;
 	struct path_walk w;
@@ -61,12 +63,14 @@ static int open_program(const char *path, cap_t *file)
 	if (!call.ncaps)
 		return -EIO;
 	*file = call.caps[0];
+	*memory = results.has_contents && call.ncaps == 2 ? call.caps[1] : CAP_NULL;
+	*size = results.stat.size;
 	if (results.stat.type != FILE_TYPE_REGULAR || !(results.stat.mode & ANY_EXECUTE))
 		result = -EACCES;
 	else if (!results.stat.size) /* it has no memory that could be asked for */
 		result = -ENOEXEC;
 	if (result)
-		cap_release(*file);
+		cap_release_both(*memory, *file);
 	return result;
 }
 
@@ -180,7 +184,8 @@ static int read_facts(struct image *image, struct script_line *line, char linker
 	result = script_read(bytes, image->size, line);
 	if (!result && find_linker(bytes, image->size, linker))
 		result = DYNAMIC;
-	random_bytes(random, 1);
+	random_bytes(image->random, 3);
+	random[0] = image->random[2];
 	random[1] = image_random(bytes, image->size);
 	start_choose_place(bytes, image->size, random, &image->place);
 	if (!result && start_image_facts(bytes, image->size, image->place.load_bias, &image->facts))
@@ -194,12 +199,13 @@ static int load_image(const char *path, struct image *image, struct script_line 
                       char linker[LINKER_MAX])
 {
 	cap_t file = CAP_NULL;
-	int result = open_program(path, &file);
+	int result = open_program(path, &file, &image->memory, &image->size);
 
 	if (result)
 		return result;
-	result = volume_memory(file, &image->memory, &image->size);
-	cap_release(file);
+	if (!image->memory)
+		result = volume_memory(file, &image->memory, &image->size);
+	cap_release_later(file); /* the kernel is entered soon */
 	if (result)
 		return result;
 	result = image->size ? read_facts(image, line, linker) : -ENOEXEC;
@@ -263,10 +269,9 @@ static int build_block(const struct start *s, cap_t state, void *block, uint32_t
 	                              .image = s->image.facts,
 	                              .ids = own_ids(),
 	                              .stack_top = s->image.place.stack_top};
-	uint64_t random[2];
 
-	random_bytes(random, 2);
-	memcpy(params.random, random, sizeof(params.random));
+	_Static_assert(sizeof(params.random) == 2 * sizeof(s->image.random[0]), "two words");
+	memcpy(params.random, s->image.random, sizeof(params.random));
 	return start_block_build(&params, block, BLOCK_SIZE, length) ? -E2BIG : 0;
 }
 

@@ -129,8 +129,8 @@ long fork_with_event(cap_t ended)
 		give_up(&birth);
 		return fork_error(result);
 	}
-	cap_release(birth.process);
-	cap_release(birth.signals);
+	cap_release_later(birth.process); /* with the next */
+	cap_release_later(birth.signals);
 	world_made(&birth.world);
 	return (long)birth.world.number;
 }

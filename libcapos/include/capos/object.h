@@ -54,6 +54,8 @@ int cap_threads_end(void);            /* all but the calling one */
  * process's own, and a child's copy after fork. */
 int cap_memory_map_near(cap_t memory, uint64_t offset, uint64_t size, uint32_t access,
                         bool private_copy, uint64_t *address);
+/* Process.mapZeroes: private pages; *address: where, or 0, and where they are then. */
+int cap_memory_map_zeroes(uint64_t size, uint32_t access, uint64_t *address);
 /* MemoryObject.showSize: what is mapped of it says the size of memory at any time. */
 int cap_memory_show_size(cap_t memory, cap_t *shown);
 int cap_memory_protect(uint64_t address, uint64_t size, uint32_t access);
