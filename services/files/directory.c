@@ -75,7 +75,7 @@ static int resolve_own(void *object, struct msg_text path, bool follow, struct p
 }
 
 /* Tells those who watch the place's directory of what worked. */
-static int told(int status, uint32_t event, const struct place *place)
+static int announce(int status, uint32_t event, const struct place *place)
 {
 	struct name *name;
 
@@ -110,7 +110,7 @@ static int open_create(struct place *place, uint32_t flags, uint32_t mode)
 		status = tree_make_file(&files.tree, place->directory, place->text, place->length,
 		                        mode, &place->inode);
 
-	return told(status, WATCH_CREATE, place);
+	return announce(status, WATCH_CREATE, place);
 }
 
 /* Whether what was found may be opened this way. */
@@ -361,9 +361,9 @@ static int directory_make_directory(void *object, struct msg_call *call,
 
 	(void)call;
 	return status ? status
-	              : told(tree_make_directory(&files.tree, place.directory, place.text,
-	                                         place.length, in->mode, NULL),
-	                     WATCH_CREATE, &place);
+	              : announce(tree_make_directory(&files.tree, place.directory, place.text,
+	                                             place.length, in->mode, NULL),
+	                         WATCH_CREATE, &place);
 }
 
 static int directory_make_fifo(void *object, struct msg_call *call,
@@ -374,9 +374,9 @@ static int directory_make_fifo(void *object, struct msg_call *call,
 
 	(void)call;
 	return status ? status
-	              : told(tree_make_fifo(&files.tree, place.directory, place.text, place.length,
-	                                    in->mode),
-	                     WATCH_CREATE, &place);
+	              : announce(tree_make_fifo(&files.tree, place.directory, place.text,
+	                                        place.length, in->mode),
+	                         WATCH_CREATE, &place);
 }
 
 static int directory_make_queue(void *object, struct msg_call *call,
@@ -387,9 +387,10 @@ static int directory_make_queue(void *object, struct msg_call *call,
 
 	(void)call;
 	return status ? status
-	              : told(tree_make_queue(&files.tree, place.directory, place.text, place.length,
-	                                     in->mode, in->size, in->head.ptr, in->head.len),
-	                     WATCH_CREATE, &place);
+	              : announce(tree_make_queue(&files.tree, place.directory, place.text,
+	                                         place.length, in->mode, in->size, in->head.ptr,
+	                                         in->head.len),
+	                         WATCH_CREATE, &place);
 }
 
 static int directory_make_node(void *object, struct msg_call *call,
@@ -406,13 +407,13 @@ static int directory_make_node(void *object, struct msg_call *call,
 		return STATUS_INVALID_ARGUMENT;
 	if (in->type != FILE_TYPE_SOCKET && files.tree.who.user)
 		return STATUS_NOT_PERMITTED;
-	return told(tree_make_node(&files.tree, place.directory, place.text, place.length,
-	                           (uint16_t)in->type, in->mode, in->device),
-	            WATCH_CREATE, &place);
+	return announce(tree_make_node(&files.tree, place.directory, place.text, place.length,
+	                               (uint16_t)in->type, in->mode, in->device),
+	                WATCH_CREATE, &place);
 }
 
-/* What goes is held until all who watch were told of it. */
-static int remove_told(const struct place *place, bool directory)
+/* What goes is held until all watchers have their event. */
+static int remove_and_notify(const struct place *place, bool directory)
 {
 	struct inode *inode = place->inode;
 	int status;
@@ -446,7 +447,7 @@ static int directory_remove(void *object, struct msg_call *call,
 		return STATUS_BUSY;
 	if (place.name) {
 		status = allowed_remove(&place);
-		return status ? status : remove_told(&place, in->directory);
+		return status ? status : remove_and_notify(&place, in->directory);
 	}
 	if (!in->directory)
 		return STATUS_IS_DIRECTORY;
@@ -479,7 +480,7 @@ static void moved(const struct place *from, const struct place *to, struct inode
 	watching_moved(inode, from->directory, to->directory);
 }
 
-static int exchange_told(const struct place *from, const struct place *to)
+static int exchange_and_notify(const struct place *from, const struct place *to)
 {
 	int status = tree_exchange(&files.tree, from->name, to->name);
 
@@ -492,8 +493,8 @@ static int exchange_told(const struct place *from, const struct place *to)
 	return STATUS_OK;
 }
 
-/* What is replaced goes when all were told. */
-static int rename_told(const struct place *from, const struct place *to)
+/* What is replaced goes when all watchers have their event. */
+static int rename_and_notify(const struct place *from, const struct place *to)
 {
 	struct inode *old = to->inode;
 	int status;
@@ -553,13 +554,13 @@ static int directory_rename(void *object, struct msg_call *call,
 	if (status)
 		return status;
 	if (in->flags == MOVE_EXCHANGE)
-		return to.name ? exchange_told(&from, &to)
+		return to.name ? exchange_and_notify(&from, &to)
 		               : (to.inode ? STATUS_BUSY : STATUS_NO_ENTRY);
 	if (in->flags & MOVE_NO_REPLACE && to.inode)
 		return STATUS_EXISTS;
 	if (to.directory_wanted && from.inode->type != FILE_TYPE_DIRECTORY)
 		return STATUS_NOT_DIRECTORY;
-	return rename_told(&from, &to);
+	return rename_and_notify(&from, &to);
 }
 
 static int directory_link(void *object, struct msg_call *call,
@@ -577,7 +578,7 @@ static int directory_link(void *object, struct msg_call *call,
 		status = tree_link(&files.tree, from.inode, to.directory, to.text, to.length);
 	if (!status)
 		watching_self(WATCH_ATTRIBUTES, from.inode);
-	return told(status, WATCH_CREATE, &to);
+	return announce(status, WATCH_CREATE, &to);
 }
 
 /* Who has a name of a file may store to it, so a File that was opened to be read alone gets one
@@ -609,7 +610,7 @@ static int directory_link_file(void *object, struct msg_call *call,
 		status = tree_link(&files.tree, file->inode, to.directory, to.text, to.length);
 	if (!status)
 		watching_self(WATCH_ATTRIBUTES, file->inode);
-	return told(status, WATCH_CREATE, &to);
+	return announce(status, WATCH_CREATE, &to);
 }
 
 static int directory_symlink(void *object, struct msg_call *call,
@@ -620,9 +621,10 @@ static int directory_symlink(void *object, struct msg_call *call,
 
 	(void)call;
 	return status ? status
-	              : told(tree_make_symlink(&files.tree, place.directory, place.text,
-	                                       place.length, in->target.ptr, in->target.len, NULL),
-	                     WATCH_CREATE, &place);
+	              : announce(tree_make_symlink(&files.tree, place.directory, place.text,
+	                                           place.length, in->target.ptr, in->target.len,
+	                                           NULL),
+	                         WATCH_CREATE, &place);
 }
 
 static int directory_read_link(void *object, struct msg_call *call,

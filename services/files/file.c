@@ -223,7 +223,7 @@ int give_contents(struct msg_call *call, struct handle *file, uint16_t *index)
 	int status = data_own(data, files.tree.slab->source);
 
 	if (!status && stores && !file->stores) {
-		/* Who stores from now on is to be told from what was before. */
+		/* What is stored from now on must be known from what was stored before. */
 		(void)data_refresh(data, true);
 		data->writers++;
 		data->kept = true;

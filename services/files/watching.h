@@ -30,7 +30,7 @@ void watching_release(struct watcher *watcher);
 void watching_entry(uint32_t event, uint32_t cookie, struct inode *directory, const char *name,
                     uint32_t length, struct inode *inode);
 void watching_self(uint32_t event, struct inode *inode);
-/* It is there no more: those who watch it are told so, and do not any longer. */
+/* It is gone: its watches end with that event. */
 void watching_end(struct inode *inode);
 void watching_both(uint32_t event, struct inode *directory, const char *name, uint32_t length,
                    struct inode *inode);
@@ -45,7 +45,7 @@ void watching_moved(struct inode *inode, struct inode *from, struct inode *to);
 void watching_removed(struct inode *inode, struct inode *from, const char *name, uint32_t length);
 /* File.used. */
 int watching_used(struct handle *handle, const struct file_used_params *in);
-/* Loads and stores of the file are told of, if somebody wants to hear of them. */
+/* Loads and stores of the file are reported by clients if a watch wants them. */
 void watching_contents(struct handle *handle);
 
 #endif
