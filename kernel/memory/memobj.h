@@ -48,7 +48,8 @@ struct memobj {
 	struct account *account; /* pays for frames, tree and this */
 	uint64_t limit;          /* bytes: memobj_store may make it so long */
 	uint64_t present;        /* frames of its own */
-	uint64_t changed_ns;     /* when memobj_store or a new size last changed it */
+	uint64_t changed_ns;     /* when a store or a new size last changed it: memobj_store, or the
+	                          * first store to a page of a mapping (sparse objects) */
 	uint64_t loaded_ns;      /* when memobj_load last copied of it */
 	/* Code, which has none itself; one reference.  Its pages from backing_first on stand behind
 	 * the first backing_count pages. */
@@ -58,6 +59,7 @@ struct memobj {
 	struct memobj *shown_size;
 	struct mapping *mappings; /* every mapping of it, linked by mapping.next_of_object */
 	uint32_t nmappings;       /* of them; OBJECT_MAPPINGS_MAX, if frames may change */
+	uint32_t nstoring;        /* of them, through which it may be stored to */
 	paddr_t device_base;      /* MEMOBJ_DEVICE: physical address of page 0 */
 	void *frames;             /* private: radix tree of paddr_t */
 	unsigned height;          /* private: of that tree */
@@ -122,6 +124,8 @@ static inline bool memobj_range_valid(uint64_t offset, uint64_t size)
 	return offset % PAGE_SIZE == 0 && offset <= CAPOS_USER_MAX && size != 0 &&
 	       size <= CAPOS_USER_MAX;
 }
+/* What a private mapping of that range has pages for, in bytes: up to where the object ends now. */
+uint64_t memobj_covers(const struct memobj *m, uint64_t offset, uint64_t size);
 /* False: no memory, or the object is committed (or a device's) and has the size it has. */
 bool memobj_resize(struct memobj *m, uint64_t size);
 /* The same in pieces: CAP_OK, WORK_AGAIN, CAP_ENOMEM.  While it shrinks, its last pages go

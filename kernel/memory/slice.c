@@ -111,6 +111,15 @@ bool slice_begin(struct slice *s, struct memobj *m, uint64_t offset, uint64_t si
 	return true;
 }
 
+uint64_t memobj_covers(const struct memobj *m, uint64_t offset, uint64_t size)
+{
+	uint64_t first = offset / PAGE_SIZE, count = size / PAGE_SIZE + (size % PAGE_SIZE != 0);
+
+	if (first >= m->npages)
+		return 0;
+	return (count < m->npages - first ? count : m->npages - first) * PAGE_SIZE;
+}
+
 int slice_go_on(struct slice *s)
 {
 	while (s->index < s->end) {

@@ -97,6 +97,8 @@ void mapping_insert(struct space *s, struct mapping *m)
 		m->next_of_object->link_of_object = &m->next_of_object;
 	m->object->mappings = m;
 	m->object->nmappings++;
+	m->stores = !m->private_copy && (m->limit & CAP_RIGHT_WRITE) != 0;
+	m->object->nstoring += m->stores;
 	s->count++;
 	s->mapped += m->end - m->start;
 }
@@ -109,6 +111,7 @@ void mapping_drop(struct space *s, struct mapping *m)
 	if (m->next_of_object)
 		m->next_of_object->link_of_object = m->link_of_object;
 	m->object->nmappings--;
+	m->object->nstoring -= m->stores;
 	if (s->last_hit == m)
 		s->last_hit = NULL;
 	s->count--;
@@ -252,7 +255,7 @@ int mapping_place(struct space *s, const struct mapping *filled, uint64_t size, 
 	return CAP_OK;
 }
 
-int space_map_copy(struct space *s, bool code, struct memobj *copy, uint32_t access,
+int space_map_copy(struct space *s, bool code, struct memobj *copy, uint64_t size, uint32_t access,
                    uint64_t *address)
 {
 	uint32_t asked = (access >> 8) & ACCESS_MASK;
@@ -262,10 +265,11 @@ int space_map_copy(struct space *s, bool code, struct memobj *copy, uint32_t acc
 	                          .access = access,
 	                          .limit = limit_of(code, asked, access, true),
 	                          .private_copy = true,
-	                          .anonymous = !copy->backing && copy->present == 0};
+	                          .anonymous =
+	                                  !copy->backing && !copy->sparse && copy->present == 0};
 	if ((access & ~m.limit) != 0)
 		return CAP_ERIGHTS;
-	return mapping_place(s, &m, copy->size, address);
+	return mapping_place(s, &m, size, address);
 }
 
 int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t size,
@@ -275,10 +279,11 @@ int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t 
 	if (error)
 		return error;
 	if (private_copy) {
-		struct memobj *copy = memobj_slice(object, offset, size, s->account);
+		struct memobj *copy = memobj_slice(object, offset,
+		                                   memobj_covers(object, offset, size), s->account);
 		if (!copy)
 			return CAP_ENOMEM;
-		error = space_map_copy(s, object->code, copy, access, address);
+		error = space_map_copy(s, object->code, copy, size, access, address);
 		if (error)
 			memobj_put(copy);
 		return error;
@@ -329,8 +334,9 @@ static int fork_mapping(struct space_fork *f, const struct mapping *m)
 	if (m->private_copy) {
 		f->copied = *m;
 		f->copied.limit = limit_of_copy(m->limit);
-		if (!slice_begin(&f->slice, m->object, m->offset, m->end - m->start, f->to->account,
-		                 false))
+		if (!slice_begin(&f->slice, m->object, m->offset,
+		                 memobj_covers(m->object, m->offset, m->end - m->start),
+		                 f->to->account, false))
 			f->at = m->start; /* may be tried again */
 		return f->slice.copy ? CAP_OK : CAP_ENOMEM;
 	}

@@ -24,6 +24,7 @@ struct mapping {
 	                    * had either */
 	bool private_copy; /* object belongs to this mapping alone (a slice made for it) */
 	bool anonymous;    /* private: what it was made from had nothing in it but zeroes */
+	bool stores;       /* counted in object->nstoring */
 	bool kernel_owned; /* ring, clock page: user cannot unmap, protect or replace it */
 	uint64_t held_by;  /* the remap that moves it, during which it gives no access; or 0 */
 	paddr_t root;      /* of the space's page tables */
@@ -62,12 +63,12 @@ bool space_destroy(struct space *s);
 #define SPACE_LIMIT(rights) (((rights)&7u) << 8)
 int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t size,
               uint32_t access, bool private_copy, bool kernel_owned, uint64_t *address);
-/* For a slice that takes long: what space_map would check of it; and then to map the slice, whose
- * reference passes to the mapping on success.  code: the object that it is made from is, or the
+/* For a slice that takes long: what space_map would check of it; and then to map the slice, which is
+ * of what memobj_covers says of the size, and whose reference passes to the mapping on success.  code: the object that it is made from is, or the
  * capability on it makes code of its slices. */
 int space_check_map(const struct memobj *object, uint64_t offset, uint64_t size, uint32_t access,
                     bool private_copy, bool code);
-int space_map_copy(struct space *s, bool code, struct memobj *copy, uint32_t access,
+int space_map_copy(struct space *s, bool code, struct memobj *copy, uint64_t size, uint32_t access,
                    uint64_t *address);
 /* An empty space that is being filled with the mappings of another but the kernel's: private copies
  * as copies of their own, all others of the same objects. */

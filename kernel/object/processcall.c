@@ -46,21 +46,22 @@ static int create_memory(void *object, struct msg_call *msg,
 static int map_private(struct kcall *call, struct space *space, struct cap memory,
                        const struct process_map_params *params, uint64_t *address)
 {
+	uint64_t size = (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 	struct memobj *m = memobj_of(memory.object);
 	bool code = m->code || (memory.rights & CAP_RIGHT_EXEC) != 0;
 	struct slice_request what = {.from = m,
 	                             .makes_code = code,
 	                             .offset = params->offset,
-	                             .size = (params->size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1),
+	                             .size = memobj_covers(m, params->offset, params->size),
 	                             .account = space->account};
-	int error = call->caller->job ? CAP_OK
-	                              : space_check_map(m, what.offset, what.size, params->access,
-	                                                true, code);
+	int error = call->caller->job
+	                    ? CAP_OK
+	                    : space_check_map(m, what.offset, size, params->access, true, code);
 	if (!error)
 		error = kcall_slice(call, &what);
 	if (error)
 		return error;
-	error = space_map_copy(space, what.code, what.copy, params->access, address);
+	error = space_map_copy(space, what.code, what.copy, size, params->access, address);
 	if (error)
 		memobj_put(what.copy);
 	return error;

@@ -107,7 +107,8 @@ static int map_slice(struct elf *elf, struct space *space, const struct elf_segm
 		return CAP_OK;
 	int error = elf->slice.from ? slice_go_on(&elf->slice) : CAP_OK;
 	if (!error)
-		error = space_map_copy(space, true, elf->slice.copy, access_of(s), &address);
+		error = space_map_copy(space, true, elf->slice.copy, elf->slice.copy->size,
+		                       access_of(s), &address);
 	if (!error)
 		elf->slice.copy = NULL;
 	return error;
