@@ -49,7 +49,7 @@ static const struct method memory_methods[] = {
         [MEMORY_OBJECT_SLICE] = {.rights = READ, .words = 1, .caps = 1},
         [MEMORY_OBJECT_RESIZE] = {.rights = CAP_RIGHT_WRITE | MANAGE},
         [MEMORY_OBJECT_SET_LIMIT] = {.rights = CAP_RIGHT_WRITE | MANAGE},
-        [MEMORY_OBJECT_STATUS] = {.rights = READ, .words = 4},
+        [MEMORY_OBJECT_STATUS] = {.rights = READ, .words = 5},
         [MEMORY_OBJECT_PREPARE] = {.rights = CAP_RIGHT_WRITE},
         [MEMORY_OBJECT_DISCARD] = {.rights = CAP_RIGHT_WRITE | MANAGE},
         [MEMORY_OBJECT_SHOW_SIZE] = {.rights = READ, .words = 1, .caps = 1},

@@ -18,7 +18,8 @@ interface Process {
   # Maps pages of the MemoryObject into the process.  offset, address: multiples of the page size;
   # address 0: the kernel chooses.  size: rounded up to pages.  access: CAP_RIGHT_READ|WRITE|EXEC, within
   # the capability's rights unless private (then READ suffices); WRITE with EXEC is CAP_EINVAL.
-  # private: stores go to a copy of this mapping alone.  CAP_EEXIST: the range is taken.
+  # private: stores go to a copy of this mapping alone, as the object is now; pages that it does not have now are a fault
+  # when they are touched.  CAP_EEXIST: the range is taken.
   # CAP_ERIGHTS: EXEC of an object that is not code, or a shared mapping with WRITE of one that is.
 
   unmap @2 (address :UInt64, size :UInt64) -> ();
@@ -176,9 +177,11 @@ interface MemoryObject {
   # Bytes are copied by the ring's operations CAP_OP_LOAD and CAP_OP_STORE.
   setLimit @3 (size :UInt64) -> ();
   # How long CAP_OP_STORE may make the object (rights WRITE and MANAGE); 0 at first: not longer than it is.
-  status @4 () -> (size :UInt64, pages :UInt64, changedNs :UInt64, loadedNs :UInt64);
+  status @4 () -> (size :UInt64, pages :UInt64, changedNs :UInt64, loadedNs :UInt64, mappings :UInt32);
   # pages: that have memory of their own.  changedNs: when CAP_OP_STORE or resize last changed it, loadedNs: when
-  # CAP_OP_LOAD last gave bytes of it, of the monotonic clock; 0: never.
+  # CAP_OP_LOAD last gave bytes of it, of the monotonic clock; 0: never.  A store to a mapping of what createSparse made
+  # counts as a change, too, when it is the first to its page since the mapping was made or protected.  mappings: that
+  # are not private and may be stored to.
   prepare @5 (offset :UInt64, length :UInt64) -> ();
   # Gives the pages of the range, which must lie within the object, memory of their own, so that storing to them does not
   # fail as long as they are not shared.  CAP_ENOMEM: some may have it.

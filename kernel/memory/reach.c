@@ -15,12 +15,20 @@
  * bytes. */
 #define AROUND_SIZE (16 * PAGE_SIZE)
 
+/* Whether the first store to a page says when its object was changed: a file's pages, as others see
+ * them.  So they are writable in the tables only after a store. */
+static bool notes_stores(const struct mapping *m)
+{
+	return m->object->sparse && !m->private_copy;
+}
+
 /* What the page tables are to allow, of a frame that was not asked for to be written: nothing that
  * others share is written there. */
 static uint32_t access_shared(const struct mapping *m, uint64_t address, paddr_t frame)
 {
 	if (m->access & CAP_RIGHT_WRITE && m->object->kind == MEMOBJ_ANON &&
-	    (page_refs(frame) > 1 || memobj_borrows(m->object, mapping_page(m, address))))
+	    (page_refs(frame) > 1 || notes_stores(m) ||
+	     memobj_borrows(m->object, mapping_page(m, address))))
 		return m->access & ~CAP_RIGHT_WRITE;
 	return m->access;
 }
@@ -79,6 +87,8 @@ static paddr_t resolve(struct space *s, uint64_t address, uint32_t access, bool 
 		*no_memory = true;
 		return PADDR_NONE;
 	}
+	if (write && notes_stores(m))
+		m->object->changed_ns = arch_clock_ns();
 	steps_spend(STEPS_PAGE_COPY);
 	*of = m;
 	return frame;

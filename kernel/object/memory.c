@@ -115,7 +115,8 @@ static int memory_status(void *object, struct msg_call *msg,
 	*results = (struct memory_object_status_results){.size = m->size,
 	                                                 .pages = m->present,
 	                                                 .changed_ns = m->changed_ns,
-	                                                 .loaded_ns = m->loaded_ns};
+	                                                 .loaded_ns = m->loaded_ns,
+	                                                 .mappings = m->nstoring};
 	return CAP_OK;
 }
 

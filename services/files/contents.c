@@ -90,7 +90,8 @@ int contents_get_status(uint64_t object, struct contents_status *status)
 	*status = (struct contents_status){.size = out.size,
 	                                   .pages = out.pages,
 	                                   .changed = out.changed_ns,
-	                                   .loaded = out.loaded_ns};
+	                                   .loaded = out.loaded_ns,
+	                                   .mapped = out.mappings > 0};
 	return STATUS_OK;
 }
 

@@ -18,6 +18,7 @@ struct contents_status {
 	uint64_t pages;   /* that have memory */
 	uint64_t changed; /* when it was last stored to or cut: monotonic ns; 0: never */
 	uint64_t loaded;  /* when it was last read: the same */
+	bool mapped;      /* where it may be stored to */
 };
 /* Unix time, in ns, of such a time. */
 int64_t contents_time(uint64_t changed);

@@ -51,7 +51,7 @@ static void drop_object(struct data *data)
 	contents_drop(data->payer, data->object);
 	data->payer = NULL;
 	data->object = data->limit = data->pages = data->changed = data->loaded = 0;
-	data->stale = data->marked = false;
+	data->stale = data->marked = data->mapped = false;
 }
 
 void data_free(struct data *data)
@@ -79,7 +79,7 @@ static void refresh(struct data *data, bool open)
 {
 	struct contents_status status;
 
-	if (!data->payer || !(data->stale || open))
+	if (!data->payer || !(data->stale || data->mapped || open))
 		return;
 	if (contents_get_status(data->object, &status))
 		return;
@@ -91,6 +91,7 @@ static void refresh(struct data *data, bool open)
 	data->pages = status.pages;
 	data->changed = status.changed;
 	data->loaded = status.loaded;
+	data->mapped = status.mapped;
 	data->stale = false;
 }
 
@@ -109,7 +110,7 @@ void data_settle(struct data *data)
 	if (!data->payer)
 		return;
 	refresh(data, data->writers);
-	if ((data->base && !data->kept) || !data->size) {
+	if (!data->mapped && ((data->base && !data->kept) || !data->size)) {
 		drop_object(data);
 		return;
 	}

@@ -4,7 +4,8 @@
  * file; then an object (contents.h) that shows them; nothing, while it is empty.
  *
  * Always: without an object, size is exact, and 0 unless base is set.  With one, size, pages and
- * changed are as they were at the last data_refresh, and exact as long as no client may store.
+ * changed are as they were at the last data_refresh, and exact as long as no client may store: which
+ * one may that has it open to write, or mapped.
  */
 #ifndef FILES_DATA_H
 #define FILES_DATA_H
@@ -40,6 +41,7 @@ struct data {
 	uint32_t writers;      /* open files whose clients may store to it */
 	bool stale;            /* it was changed since the last data_refresh */
 	bool kept;             /* clients may have mapped it to store to it */
+	bool mapped;           /* they had, at the last refresh */
 	bool marked;           /* the object says to who loads and stores that somebody watches */
 };
 

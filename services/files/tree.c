@@ -59,9 +59,9 @@ void inode_remember(const struct tree *tree, const struct inode *inode, struct f
 	out->version = inode_version(tree, inode, &out->counter);
 	if (!inode_has_data(inode))
 		return;
-	/* Who has it open may load and store without the service, which does not look unless one
-	 * has. */
-	out->open = inode->held;
+	/* Who has it open or mapped may load and store without the service, which does not look
+	 * unless one has. */
+	out->open = inode->held || inode->data.mapped;
 	out->changed_ns = inode->data.changed;
 	out->loaded_ns = inode->data.loaded;
 	out->pages = inode->data.pages;

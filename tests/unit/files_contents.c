@@ -156,12 +156,17 @@ int contents_set_limit(uint64_t object, uint64_t size)
 	return STATUS_OK;
 }
 
+bool contents_mapped;
+
 int contents_get_status(uint64_t object, struct contents_status *status)
 {
 	const struct fake *f = fake_of(object);
 
-	*status = (struct contents_status){
-	        .size = f->size, .pages = f->npages, .changed = f->changed, .loaded = f->loaded};
+	*status = (struct contents_status){.size = f->size,
+	                                   .pages = f->npages,
+	                                   .changed = f->changed,
+	                                   .loaded = f->loaded,
+	                                   .mapped = contents_mapped};
 	return STATUS_OK;
 }
 

@@ -67,4 +67,7 @@ static inline struct page_source test_source(struct test_pages *pages)
 	                            .context = pages};
 }
 
+/* What contents_get_status says of all that there are. */
+extern bool contents_mapped;
+
 #endif

@@ -220,6 +220,41 @@ static void test_clients_store_by_themselves(void **state)
 	assert_int_equal(pages.out, 0);
 }
 
+/* Who has it mapped stores to it when it is closed, too. */
+static void test_a_mapped_file_is_looked_at(void **state)
+{
+	struct test_pages pages = {.limit = 1000, .most = 100};
+	struct page_source source = test_source(&pages);
+	struct data data;
+	uint32_t written, stored;
+
+	(void)state;
+	data_init(&data, NULL, 0, 0);
+	assert_int_equal(data_write(&data, &source, false, 0, "x", 1, &written), STATUS_OK);
+	contents_mapped = true;
+	(void)data_refresh(&data, true);
+	data_settle(&data);
+	assert_false(data_refresh(&data, false).changed);
+	contents_store(data.object, false, 0, "y", 1, &stored);
+	assert_true(data_refresh(&data, false).changed);
+	contents_store(data.object, false, 0, "z", 1, &stored);
+	contents_mapped = false; /* what came last is seen, and then nobody can store */
+	assert_true(data_refresh(&data, false).changed);
+	assert_false(data.mapped);
+	contents_mapped = true;
+	assert_int_equal(data_truncate(&data, &source, 0), STATUS_OK);
+	(void)data_refresh(&data, true);
+	data_settle(&data);
+	assert_true(data.payer != NULL); /* a mapping would show what it has again */
+	contents_mapped = false;
+	(void)data_refresh(&data, true);
+	data_settle(&data);
+	assert_null(data.payer);
+	data_free(&data);
+	assert_int_equal(pages.charged, 0);
+	assert_int_equal(pages.out, 0);
+}
+
 /* A file of the archive that was only read costs nothing once it is closed. */
 static void test_reading_leaves_nothing(void **state)
 {
@@ -309,6 +344,7 @@ int main(void)
 	        cmocka_unit_test(test_archive_is_used_in_place),
 	        cmocka_unit_test(test_sparse_and_bounds),
 	        cmocka_unit_test(test_clients_store_by_themselves),
+	        cmocka_unit_test(test_a_mapped_file_is_looked_at),
 	        cmocka_unit_test(test_reading_leaves_nothing),
 	        cmocka_unit_test(test_no_memory),
 	        cmocka_unit_test(test_slab),

@@ -77,6 +77,13 @@ static void destroy(struct space *s)
 static struct account payer;
 static struct space a, b;
 
+uint64_t arch_clock_ns(void)
+{
+	static uint64_t now;
+
+	return ++now;
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -653,6 +660,67 @@ static void borrowed_pages_are_replaced(void **state)
 	memobj_put(m);
 }
 
+/* A private mapping has the pages that its object had when it was made, in a child too. */
+static void private_mappings_end_with_their_object(void **state)
+{
+	(void)state;
+	struct memobj *m = memobj_create_sparse(PAGE_SIZE + 1, NULL, 0, &payer);
+	uint64_t at = 0x400000, behind = 0x800000, word = 7;
+	bool no_memory;
+
+	assert_int_equal(space_map(&a, m, 0, 4 * PAGE_SIZE, RW, true, false, &at), CAP_OK);
+	assert_int_equal(space_map(&a, m, 2 * PAGE_SIZE, PAGE_SIZE, RW, true, false, &behind),
+	                 CAP_OK);
+	assert_int_equal(space_copy_out(&a, at + PAGE_SIZE, &word, 8), CAP_OK);
+	assert_int_equal(fork_space(&b, &a), CAP_OK);
+	assert_true(memobj_resize(m, 4 * PAGE_SIZE));
+	for (struct space *s = &a; s; s = s == &a ? &b : NULL) {
+		assert_int_equal(s->mapped, 5 * PAGE_SIZE);
+		assert_int_equal(space_copy_out(s, at + PAGE_SIZE, &word, 8), CAP_OK);
+		assert_int_equal(space_copy_out(s, at + 2 * PAGE_SIZE, &word, 8), CAP_EFAULT);
+		assert_int_equal(space_resolve(s, at + 3 * PAGE_SIZE, R, &no_memory), PADDR_NONE);
+		assert_false(no_memory);
+		assert_int_equal(space_fault_cause(s, at + 3 * PAGE_SIZE, R), CAPOS_FAULT_BEYOND);
+		assert_int_equal(space_fault_cause(s, behind, R), CAPOS_FAULT_BEYOND);
+	}
+	memobj_put(m);
+}
+
+/* The first store to each page of a file's shared mapping, and after it was protected anew. */
+static void stores_to_files_are_noted(void **state)
+{
+	(void)state;
+	struct memobj *m = memobj_create_sparse(2 * PAGE_SIZE, NULL, 0, &payer);
+	uint64_t at = 0x400000, reader = 0x800000, own = 0xc00000, word = 7;
+	bool no_memory;
+
+	assert_int_equal(space_map(&a, m, 0, 2 * PAGE_SIZE, RW, false, false, &at), CAP_OK);
+	assert_int_equal(space_map(&a, m, 0, 2 * PAGE_SIZE, R, false, false, &reader), CAP_OK);
+	assert_int_equal(space_map(&a, m, 0, 2 * PAGE_SIZE, RW, true, false, &own), CAP_OK);
+	assert_int_equal(m->nstoring, 1);
+	assert_int_equal(space_copy_out(&a, own, &word, 8), CAP_OK);
+	assert_true(space_resolve(&a, at, R, &no_memory) != PADDR_NONE);
+	assert_int_equal(m->changed_ns, 0);
+	for (int round = 0; round < 2; round++) {
+		/* Reading a page that is the object's own does not make it writable. */
+		assert_true(space_resolve(&a, at + PAGE_SIZE, R, &no_memory) != PADDR_NONE);
+		assert_int_equal(arch_table_lookup(a.root, at + PAGE_SIZE, true), PADDR_NONE);
+		m->changed_ns = 0;
+		assert_true(space_resolve(&a, at + PAGE_SIZE, CAP_RIGHT_WRITE, &no_memory) !=
+		            PADDR_NONE);
+		assert_true(m->changed_ns > 0);
+		assert_true(arch_table_lookup(a.root, at + PAGE_SIZE, true) != PADDR_NONE);
+		assert_int_equal(protect(&a, at, 2 * PAGE_SIZE, RW), CAP_OK);
+	}
+	assert_int_equal(fork_space(&b, &a), CAP_OK);
+	assert_int_equal(m->nstoring, 2);
+	assert_int_equal(unmap(&a, at, PAGE_SIZE), CAP_OK);
+	assert_int_equal(m->nstoring, 2);
+	assert_int_equal(unmap(&a, at + PAGE_SIZE, PAGE_SIZE), CAP_OK);
+	assert_int_equal(m->nstoring, 1);
+	memobj_put(m);
+}
+
 /* Forgetting what was stored to private memory gives its pages back; not where it was a file's. */
 static void private_memory_is_discarded(void **state)
 {
@@ -780,6 +848,9 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(random_run_agrees_with_the_model, start, stop),
 	        cmocka_unit_test_setup_teardown(stores_grow_up_to_the_limit, start, stop),
 	        cmocka_unit_test_setup_teardown(borrowed_pages_are_replaced, start, stop),
+	        cmocka_unit_test_setup_teardown(private_mappings_end_with_their_object, start,
+	                                        stop),
+	        cmocka_unit_test_setup_teardown(stores_to_files_are_noted, start, stop),
 	        cmocka_unit_test_setup_teardown(private_memory_is_discarded, start, stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
