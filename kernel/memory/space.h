@@ -63,9 +63,9 @@ bool space_destroy(struct space *s);
 #define SPACE_LIMIT(rights) (((rights)&7u) << 8)
 int space_map(struct space *s, struct memobj *object, uint64_t offset, uint64_t size,
               uint32_t access, bool private_copy, bool kernel_owned, uint64_t *address);
-/* For a slice that takes long: what space_map would check of it; and then to map the slice, which is
- * of what memobj_covers says of the size, and whose reference passes to the mapping on success.  code: the object that it is made from is, or the
- * capability on it makes code of its slices. */
+/* For a slice that takes long: what space_map would check of it; and then to map the slice, whose
+ * reference passes to the mapping on success.  It has what memobj_covers says of the size.  code:
+ * the object that it is made from is, or the capability on it makes code of its slices. */
 int space_check_map(const struct memobj *object, uint64_t offset, uint64_t size, uint32_t access,
                     bool private_copy, bool code);
 int space_map_copy(struct space *s, bool code, struct memobj *copy, uint64_t size, uint32_t access,

@@ -4,8 +4,8 @@
  * file; then an object (contents.h) that shows them; nothing, while it is empty.
  *
  * Always: without an object, size is exact, and 0 unless base is set.  With one, size, pages and
- * changed are as they were at the last data_refresh, and exact as long as no client may store: which
- * one may that has it open to write, or mapped.
+ * changed are as they were at the last data_refresh, and exact as long as no client may store: one
+ * that has it open to write, or mapped.
  */
 #ifndef FILES_DATA_H
 #define FILES_DATA_H

@@ -21,7 +21,7 @@ POSIX_TESTS = \
 	tests/guest/posix_inotify \
 	tests/guest/posix_layout \
 	tests/guest/posix_links \
-	tests/guest/posix_locks tests/guest/posix_maps \
+	tests/guest/posix_locks tests/guest/posix_mapped tests/guest/posix_maps \
 	tests/guest/posix_memory \
 	tests/guest/posix_nameless \
 	tests/guest/posix_places \

@@ -40,6 +40,7 @@ for name in \
 	inotify \
 	links \
 	locks \
+	mapped \
 	maps \
 	memory \
 	mqueue \

@@ -438,6 +438,7 @@ long sys_msync(long address, long length, long flags)
 			return -ENOMEM;
 	if (flags & MS_INVALIDATE && locked_any((uint64_t)address, (uint64_t)address + size))
 		return -EBUSY;
+	shared_note_stores((uint64_t)address, (uint64_t)address + size);
 	return shared_write_back((uint64_t)address, (uint64_t)address + size, flags & MS_SYNC);
 }
 

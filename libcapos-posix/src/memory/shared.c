@@ -7,6 +7,7 @@
 #include "memory/shared.h"
 
 #include <capos/cap.h>
+#include <capos/object.h>
 #include <capos/schema/service_client.h>
 
 #include "core/core.h"
@@ -64,6 +65,33 @@ static int write_back(const struct range *r, uint64_t start, uint64_t end, bool 
 	if (!result && wait_for_disk)
 		result = errno_of(file_sync(r->file, &sync, NULL));
 	return result;
+}
+
+/* Protecting it anew as it is takes a mapping out of the page tables. */
+static void protect_anew(const struct cap_mapping *m, uint64_t start, uint64_t end)
+{
+	if (start < m->start)
+		start = m->start;
+	if (end > m->end)
+		end = m->end;
+	if (start < end && m->shared && m->access & CAP_RIGHT_WRITE)
+		(void)cap_memory_protect(start, end - start, m->access);
+}
+
+void shared_note_stores(uint64_t start, uint64_t end)
+{
+	struct cap_mapping list[CAP_MAPPINGS_MAX];
+	uint64_t next = start;
+	uint32_t count;
+
+	if (!memory_is_shared(start, end))
+		return;
+	do {
+		if (cap_process_mappings(next, list, &count, &next))
+			return;
+		for (uint32_t i = 0; i < count; i++)
+			protect_anew(&list[i], start, end);
+	} while (next && next < end);
 }
 
 int shared_write_back(uint64_t start, uint64_t end, bool wait_for_disk)

@@ -20,6 +20,8 @@ void shared_unmapped(uint64_t start, uint64_t end);
 void shared_moved(uint64_t from, uint64_t size, uint64_t to, uint64_t new_size);
 /* What is stored there goes to the host.  0 or -errno. */
 int shared_write_back(uint64_t start, uint64_t end, bool wait_for_disk);
+/* The next store to each page is one more that the kernel notes (MemoryObject.status). */
+void shared_note_stores(uint64_t start, uint64_t end);
 void shared_forked(void);
 
 #endif
