@@ -109,7 +109,7 @@ static int map_zeroes(void *object, struct msg_call *msg,
 	if (!m)
 		return CAP_ENOMEM;
 	results->address = params->address;
-	error = space_map_copy(&p->space, false, m, params->access, &results->address);
+	error = space_map_copy(&p->space, false, m, m->size, params->access, &results->address);
 	if (error)
 		memobj_put(m);
 	return error;
