@@ -69,6 +69,21 @@ def test_the_tools_of_capos_do_not_build_capos(checkout):
     assert "CXX" in names and "CC" not in names and "PKG_CONFIG" not in names
 
 
+@pytest.mark.parametrize("names, said", [
+    ("tests/unit/known bootstrap", ""), ("tests/unit/known nosuch", "bootstrap: there is no test nosuch in CAPOS_TESTS\n"),
+    ("tests/unit/know", "bootstrap: there is no test tests/unit/know in CAPOS_TESTS\n"),
+])
+def test_a_test_that_does_not_exist_is_named(checkout, names, said):
+    directory = checkout()
+    tools = directory.parent / "tools"
+    for path, content in ((tools / "autoreconf", "exit 0"), (tools / "make", "exit 0"),
+                          (directory / "configure", "touch config.status; echo tests/unit/known.log: >Makefile")):
+        path.write_text(f"#!/bin/sh\n{content}\n")
+        path.chmod(0o755)
+    status, _, err = finish(start(directory, "check", CAPOS_TESTS=names))
+    assert (status, err) == (1 if said else 0, said)
+
+
 @pytest.mark.parametrize("name", ["with space", "with$dollar", "with'quote"])
 def test_a_path_that_make_cannot_take_is_named_at_once(checkout, name):
     directory = checkout(name)

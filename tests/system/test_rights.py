@@ -40,6 +40,7 @@ def test_protections_are_on(capos):
     lines = capos(command="caps").stdout.decode().splitlines()
     start = [number for number, line in enumerate(lines) if line.startswith("PROTECTION")]
     assert len(start) == 1
+    assert not [line for line in lines if line != line.rstrip()]
     found = {line[:52].strip(): line[52:].split() for line in lines[start[0] + 1:]}
     assert len(found) >= 14, lines
     assert not [name for name, value in found.items() if value[0] != "on"]

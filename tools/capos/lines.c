@@ -170,7 +170,12 @@ static void control_line(struct session *s, char *line)
 		s->started = true;
 	} else if (strncmp(line, "caps ", 5) == 0 && s->settings->list_capabilities) {
 		clean_line(line);
-		printf("%s\n", line + 5);
+		line += 5;
+		size_t length = strlen(line);
+		/* The last column is empty in many lines of the table. */
+		while (length > 0 && line[length - 1] == ' ')
+			length--;
+		printf("%.*s\n", (int)length, line);
 	} else if (strncmp(line, "exit ", 5) == 0) {
 		program_ended(s, line + 5);
 	} else if (strncmp(line, "fail ", 5) == 0) {
