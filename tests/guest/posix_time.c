@@ -85,12 +85,12 @@ static void sleeping(void)
 	   "a past time is no wait");
 
 	handle(SA_RESTART);
-	ualarm(20000, 0);
+	ualarm(300000, 0);
 	request = (struct timespec){.tv_sec = 5};
 	fails(nanosleep(&request, &rest), EINTR, "SIGALRM interrupts nanosleep, SA_RESTART or not");
 	ok(alarms == 1, "its handler ran");
 	ok(rest.tv_sec == 4 && rest.tv_nsec > 0, "the rest is returned");
-	ualarm(20000, 0);
+	ualarm(300000, 0);
 	request.tv_sec = 1L << 40; /* beyond what 64 bits of nanoseconds hold */
 	ok(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &request, NULL) == EINTR,
 	   "a far time of day is waited for");
