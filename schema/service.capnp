@@ -78,12 +78,16 @@ interface Directory {
   # A Watcher of this Directory's session, which pays for its watches and events.  The Event sent (right SIGNAL) is
   # signalled when its queue was empty and is not any more.  key: by which watch names it, of the caller's choice and
   # nobody else's business, so at random.  exists: the session has one with this key; noBuffers: it has 128.
-  # notSupported by a Directory of a volume, and watch as well.
-  watch @22 (path :Text, followLink :Bool, directory :Bool, key :UInt64, mask :UInt32) -> (watch :UInt32);
+  # Of a Directory of a volume: the one with this key if there is one; its events and watches have 256 KiB of the
+  # driver's, for all who watch there.
+  watch @22 (path :Text, followLink :Bool, directory :Bool, key :UInt64, mask :UInt32, number :UInt32)
+      -> (watch :UInt32);
   # From now on the session's Watcher with this key is told of what the mask says (watchAccess and so on, or-ed) about
   # the file or directory, and for a directory about its entries.  It needs
   # the permission to read.  If the Watcher watches it already, its mask is changed; exists: with watchNew.  directory:
-  # notDirectory for anything else.  noSpace: it has 8192 watches, or the session's account has no more.
+  # notDirectory for anything else.  noSpace: it has 8192 watches, or the session's account has no more.  number: of the
+  # watch if it is new, 0: the Watcher's next.  A Directory of a volume answers notSupported to 0: who has a Watcher
+  # there as well gives all watches numbers of one Watcher (Watcher.number).  Here changes of the host are not told.
   linkFile @23 (key :UInt64, path :Text) -> ();
   # The file whose File was offered with this key in this session (File.offer) has this name too from now on; the offer is
   # taken.  noEntry: there is no such offer; or the file lost its last name, or was made never to have one.
@@ -122,6 +126,8 @@ interface Watcher {
   # That reading all of them would give.
   remove @2 (watch :UInt32) -> ();
   # Ends one; a last event, watchIgnored, says so, as when a watched file goes.  invalidArgument: it has no such watch.
+  number @3 (back :UInt32) -> (watch :UInt32);
+  # The number that the next watch would have, which no other gets; back: that one is not needed, and may be used again.
 }
 
 # What a Watcher tells.  The numbers are inotify's.

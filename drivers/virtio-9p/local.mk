@@ -21,12 +21,15 @@ VOLUME_SOURCES = \
 	drivers/virtio-9p/volume_names.c \
 	drivers/virtio-9p/walk.c \
 	drivers/virtio-9p/walk.h \
+	drivers/virtio-9p/watched.c \
 	services/files/access.c \
 	services/files/access.h \
 	services/files/locks.c \
 	services/files/locks.h \
 	services/files/pages.h \
-	services/files/slab.c
+	services/files/slab.c \
+	services/files/watch.c \
+	services/files/watch.h
 drivers_virtio_9p_virtio_9p_SOURCES = \
 	drivers/virtio-9p/service.c \
 	services/files/locking.c \

@@ -25,6 +25,9 @@
  * generation above. */
 #define ROOT_WORD 1u
 
+/* As in services/files/watching.h. */
+#define WATCHING_BIT (1ull << 61)
+
 #define QUEUE_REQUESTS  0u
 #define QUEUE_SIZE_MAX  128u /* so that its memory is a page */
 #define BIT_INTERRUPT   1u
@@ -430,6 +433,87 @@ static int serve_lock_owner(void *object, struct msg_call *call,
 	return locking_owner(call, 0, out);
 }
 
+static void signal_watcher(uint64_t event, uint64_t bits)
+{
+	cap_signal(event, bits);
+}
+
+static void release_watcher(struct watcher *watcher)
+{
+	if (--watcher->holders)
+		return;
+	cap_release(watcher->event);
+	watcher_free(&volume.watchers, watcher);
+}
+
+static int serve_make_watcher(void *object, struct msg_call *call,
+                              const struct directory_make_watcher_params *in,
+                              struct directory_make_watcher_results *out)
+{
+	struct server_call *c = server_call_of(call);
+	cap_t event = server_take(c, in->wake_index);
+	struct watcher *watcher;
+	int position, status = STATUS_INVALID_ARGUMENT;
+
+	(void)object;
+	if (event && in->wake_bits)
+		status = volume_make_watcher(&volume, in->key, &watcher);
+	if (status || watcher->holders) {
+		cap_release(event);
+	} else {
+		watcher->event = event;
+		watcher->bits = in->wake_bits;
+	}
+	if (status)
+		return status;
+	watcher->holders++;
+	position = server_give_object(c, WATCHER_INTERFACE, WATCHING_BIT | watcher->serial);
+	if (position < 0) {
+		release_watcher(watcher);
+		return STATUS_NO_BUFFERS;
+	}
+	out->watcher_index = (uint16_t)position;
+	return STATUS_OK;
+}
+
+static int serve_watch(void *object, struct msg_call *call, const struct directory_watch_params *in,
+                       struct directory_watch_results *out)
+{
+	(void)call;
+	return volume_watch(&volume, from(object), in, &out->watch);
+}
+
+static int watcher_do_read(void *object, struct msg_call *call,
+                           const struct watcher_read_params *in, struct watcher_read_results *out)
+{
+	static uint8_t events[P9_DATA_MAX];
+	int64_t bytes =
+	        watcher_read(object, events, in->length < P9_DATA_MAX ? in->length : P9_DATA_MAX);
+
+	(void)call;
+	if (bytes <= 0)
+		return bytes ? STATUS_INVALID_ARGUMENT : STATUS_WOULD_BLOCK;
+	out->data = MSG_DATA(events, (uint32_t)bytes);
+	return STATUS_OK;
+}
+
+static int watcher_ready(void *object, struct msg_call *call, struct watcher_ready_results *out)
+{
+	(void)call;
+	out->bytes = ((const struct watcher *)object)->bytes;
+	return STATUS_OK;
+}
+
+static int watcher_remove(void *object, struct msg_call *call,
+                          const struct watcher_remove_params *in)
+{
+	(void)call;
+	return watch_remove(&volume.watchers, object, in->watch);
+}
+
+static const struct watcher_ops watcher_ops = {
+        .read = watcher_do_read, .ready = watcher_ready, .remove = watcher_remove};
+
 static int serve_sync_all(void *object, struct msg_call *call)
 {
 	(void)object;
@@ -483,6 +567,8 @@ static const struct directory_ops directory_ops = {
         .lock_whole = serve_lock_whole,
         .stop_waiting = serve_stop_waiting_whole,
         .sync = serve_sync_all,
+        .make_watcher = serve_make_watcher,
+        .watch = serve_watch,
 };
 
 /* ---- File ---- */
@@ -678,6 +764,13 @@ static int serve_call(struct server *server, struct server_call *call)
 	                          .call_id = call->call_id};
 	if (call->interface == LOCK_OWNER_INTERFACE && call->object & LOCKING_OWNER_BIT)
 		return lock_owner_dispatch(&lock_owner_ops, &call->object, &call->msg);
+	if (call->interface == WATCHER_INTERFACE && call->object & WATCHING_BIT) {
+		struct watcher *watcher =
+		        watcher_by_serial(&volume.watchers, call->object & ~WATCHING_BIT);
+
+		return watcher ? watcher_dispatch(&watcher_ops, watcher, &call->msg)
+		               : STATUS_INVALID_ARGUMENT;
+	}
 	if (call->object != ROOT_WORD) {
 		handle = volume_find(&volume, call->object);
 		if (!handle)
@@ -691,11 +784,21 @@ static int serve_call(struct server *server, struct server_call *call)
 	                                         : STATUS_NOT_SUPPORTED;
 }
 
+static void serve_release_watcher(uint64_t serial)
+{
+	struct watcher *watcher = watcher_by_serial(&volume.watchers, serial);
+
+	if (watcher)
+		release_watcher(watcher);
+}
+
 static void serve_release(struct server *server, uint64_t object)
 {
 	(void)server;
 	if (object & LOCKING_OWNER_BIT)
 		locking_release(object);
+	else if (object & WATCHING_BIT)
+		serve_release_watcher(object & ~WATCHING_BIT);
 	else
 		volume_close(&volume, object);
 }
@@ -738,6 +841,7 @@ int main(int argc, char **argv)
 	                        .request = shared + CAPOS_PAGE_SIZE,
 	                        .reply = reply};
 	volume.memory = &memory_ops;
+	volume.watchers.signal = signal_watcher;
 	volume.next_hidden =
 	        (uint32_t)cap_realtime(); /* other machines may have the directory too */
 	result = volume_start(&volume);

@@ -9,9 +9,9 @@
 
 #include "drivers/virtio-9p/volume_inside.h"
 
-/* As in services/files/handle.c: bits 30 and 31 of a word's upper half stay clear, so that
- * no handle has LOCKING_OWNER_BIT. */
-#define GENERATION_MAX 0x3fffffffu
+/* As in services/files/handle.c: bits 29 to 31 of a word's upper half stay clear, so that no handle
+ * has LOCKING_OWNER_BIT, or the bit of Watchers. */
+#define GENERATION_MAX 0x1fffffffu
 
 /* ---- Statuses and attributes ---- */
 
@@ -143,6 +143,7 @@ void volume_close(struct volume *v, uint64_t word)
 
 	if (!h)
 		return;
+	watched_close(v, h);
 	volume_locks_close(v, h, word);
 	volume_shares_close(v, h);
 	unnamed_close(v, h);
@@ -176,6 +177,7 @@ struct volume_from volume_from(const struct volume *v, const struct volume_handl
 int volume_start(struct volume *v)
 {
 	volume_locks_start(v);
+	watched_start(v);
 	v->walk.p = v->second.p = &v->p9;
 	v->walk.mounted_at = v->second.mounted_at = v->mounted_at;
 	v->walk.who = v->second.who = &v->who;
@@ -198,6 +200,7 @@ int volume_read(struct volume *v, struct volume_handle *file, uint64_t offset, u
 {
 	static uint8_t loaded[P9_DATA_MAX];
 	const struct volume_share *s = volume_shared(v, file);
+	int status;
 
 	if (!(file->flags & OPEN_READ))
 		return STATUS_ACCESS_DENIED;
@@ -208,9 +211,11 @@ int volume_read(struct volume *v, struct volume_handle *file, uint64_t offset, u
 	if (file->nameless)
 		length = left_of(file->stat.size, offset, length);
 	*data = loaded;
-	if (s)
-		return v->memory->load(s->memory, offset, loaded, length, got);
-	return volume_status(p9_read(&v->p9, file->fid, offset, length, data, got));
+	status = s ? v->memory->load(s->memory, offset, loaded, length, got)
+	           : volume_status(p9_read(&v->p9, file->fid, offset, length, data, got));
+	if (!status && *got)
+		watched_open(v, WATCH_ACCESS, file);
+	return status;
 }
 
 /* What is known of a file that has no name any more: the most that any who have it open know. */
@@ -287,6 +292,8 @@ int volume_write(struct volume *v, struct volume_handle *file, bool append, uint
 	if (!status && offset + *written > file->stat.size)
 		file->stat.size = offset + *written;
 	file->dirty |= *written;
+	if (!status && *written)
+		watched_open(v, WATCH_MODIFY, file);
 	*size = append ? offset + *written : file->stat.size;
 	return status;
 }
@@ -309,6 +316,8 @@ int volume_file_change(struct volume *v, struct volume_handle *file, const struc
 	else
 		status = volume_status(p9_set(&v->p9, file->fid, change));
 	file->dirty |= !status;
+	if (!status)
+		watched_open(v, watched_change(change), file);
 	if (status || !(change->what & P9_SET_SIZE))
 		return status;
 	file->stat.size = change->size;

@@ -17,11 +17,13 @@
 #include "drivers/virtio-9p/walk.h"
 #include "services/files/access.h"
 #include "services/files/locks.h"
+#include "services/files/watch.h"
 
 /* For all clients together; each open file is one of QEMU's descriptors, too. */
 #define VOLUME_HANDLES 1024u
 #define VOLUME_LIST    1500u  /* entries of one list reply */
 #define VOLUME_LISTING 32768u /* bytes of entries, as the protocol has them, asked for at once */
+#define VOLUME_WATCHED 512u   /* files and directories that are watched */
 #define VOLUME_NODES   128u   /* FIFOs and sockets for which regular files stand */
 #define VOLUME_SHARES  64u    /* files with shared memory, as schema/service.capnp has it */
 
@@ -50,7 +52,15 @@ struct volume_handle {
 	uint64_t home_path;
 	uint64_t offered; /* the key of File.offer; 0: none */
 	bool dirty;       /* written since it was last on the host's disk */
-	uint32_t list;    /* directories: the fid that is open for lists, + 1; 0: none */
+	/* For those who watch: the flags of an opening that they were told of, the name that it was
+	 * by, and in which directory (none of a directory: length 0); the name, or the last one,
+	 * was taken away. */
+	uint8_t told;
+	bool gone, removed;
+	uint8_t entry_length;
+	char entry[P9_NAME_MAX];
+	uint64_t above;
+	uint32_t list; /* directories: the fid that is open for lists, + 1; 0: none */
 };
 
 /* What a volume does with a client's MemoryObject; Statuses. */
@@ -67,6 +77,11 @@ struct volume_share {
 	bool buffer;    /* of a FIFO or a socket, else the bytes of a regular file */
 	uint32_t users; /* handles that asked for it; 0: free */
 	uint64_t memory, size;
+};
+
+struct volume_watched {
+	uint64_t path;
+	struct watch *watches; /* NULL: free */
 };
 
 struct volume_node {
@@ -102,6 +117,10 @@ struct volume {
 	struct volume_file_locks file_locks[VOLUME_HANDLES];
 	struct volume_share shares[VOLUME_SHARES];
 	uint32_t shares_used;
+	struct watchers watchers;
+	struct slab watch_slab;
+	struct volume_watched watched[VOLUME_WATCHED];
+	uint32_t last_cookie;
 	struct volume_node nodes[VOLUME_NODES];
 	uint32_t nodes_used;
 	uint32_t unnamed, next_hidden; /* files without a name; where their numbers go on */
@@ -150,6 +169,10 @@ int volume_link(struct volume *v, struct volume_from from, struct msg_text old,
                 struct msg_text new);
 /* Of the file that was offered with that key. */
 int volume_link_file(struct volume *v, struct volume_from from, uint64_t key, struct msg_text path);
+/* The Watcher with that key, or a new one without an event. */
+int volume_make_watcher(struct volume *v, uint64_t key, struct watcher **out);
+int volume_watch(struct volume *v, struct volume_from from, const struct directory_watch_params *in,
+                 uint32_t *number);
 /* What is open and was written goes to the host's disk. */
 int volume_sync_all(struct volume *v);
 int volume_symlink(struct volume *v, struct volume_from from, struct msg_text target,

@@ -66,6 +66,31 @@ int node_stand_in(struct volume *v, uint32_t directory, struct p9_text name, uin
 uint16_t node_type(struct volume *v, uint64_t path, uint16_t type);
 void node_forget(struct volume *v, uint64_t path);
 
+/* ---- watched.c ---- */
+void watched_start(struct volume *v);
+/* What happened to what is open; to what a walk found, and to the name that it found it by. */
+void watched_open(struct volume *v, uint32_t event, const struct volume_handle *h);
+void watched_found(struct volume *v, uint32_t event, const struct walk *w);
+/* The walk's name was made; it was made for a file that was there. */
+void watched_made(struct volume *v, const struct walk *w, bool directory);
+void watched_linked(struct volume *v, struct p9_qid qid, const struct walk *to);
+uint32_t watched_change(const struct p9_change *change); /* the event; 0: none */
+/* The handle was opened by that name. */
+void watched_name(struct volume_handle *h, uint64_t directory, struct p9_text name);
+/* What a name leads to that is removed or replaced: asked in front of that, told after. */
+struct watched_fate {
+	struct p9_qid qid;
+	bool open, last; /* somebody has it open; it has no other name */
+};
+void watched_before(struct volume *v, uint32_t fid, struct p9_qid qid, struct watched_fate *fate);
+void watched_removed(struct volume *v, const struct walk *w, const struct watched_fate *fate);
+/* In this order. */
+void watched_replaced(struct volume *v, const struct walk *to, const struct watched_fate *fate);
+void watched_moved(struct volume *v, const struct walk *from, const struct walk *to);
+void watched_moved_self(struct volume *v, struct p9_qid qid);
+void watched_gone(struct volume *v, const struct watched_fate *fate);
+void watched_close(struct volume *v, const struct volume_handle *h);
+
 /* A fid of its own for what `fid` is. */
 int volume_copy_fid(struct volume *v, uint32_t fid, uint32_t *out);
 /* Walks to a name that is to be made.  A slash behind it will do for a directory. */

@@ -47,6 +47,9 @@ static int create(struct volume *v, struct volume_handle *h, uint32_t flags, uin
 	                   mode & 07777, &h->qid);
 	if (!result)
 		give_to_caller(v, h->fid);
+	if (!result)
+		watched_made(v, &v->walk, false);
+	watched_name(h, v->walk.above.path, v->walk.entry);
 	if (result)
 		p9_clunk(&v->p9, h->fid);
 	/* What it has besides is asked when somebody wants to know. */
@@ -78,6 +81,7 @@ static int truncated(struct volume *v, struct volume_handle *h)
 	struct volume_share *s = volume_shared(v, h);
 
 	h->stat.size = h->stat.blocks = 0;
+	watched_open(v, WATCH_MODIFY, h);
 	return s && volume_share_cut(v, s, 0) ? -P9_EIO : 0;
 }
 
@@ -91,6 +95,7 @@ static int open_file(struct volume *v, struct volume_handle *h, uint32_t flags)
 	if (result)
 		return result;
 	h->qid = v->walk.qid;
+	watched_name(h, v->walk.above.path, v->walk.entry);
 	result = volume_get(v, h->fid, &h->stat);
 	if (!result && is_device(&h->stat) && flags & (OPEN_READ | OPEN_WRITE))
 		result = -P9_ENXIO;
@@ -263,6 +268,9 @@ int volume_open(struct volume *v, struct volume_from from, struct msg_text path,
 		volume_give_back(v, h);
 		return volume_status(result);
 	}
+	h->told = flags & OPEN_UNTOLD ? 0 : (uint8_t)h->flags;
+	if (h->told && !(flags & OPEN_ANONYMOUS))
+		watched_open(v, WATCH_OPEN, h);
 	*word = volume_word(v, h);
 	*stat = h->stat;
 	return STATUS_OK;
@@ -456,6 +464,8 @@ int volume_list(struct volume *v, struct volume_from from, uint64_t position, ui
 		l->position = *next;
 		l->word = word;
 	} while (!result && !*count);
+	if (!result && from.handle)
+		watched_open(v, WATCH_ACCESS, from.handle);
 	return volume_status(result);
 }
 
@@ -649,6 +659,8 @@ int volume_make_directory(struct volume *v, struct volume_from from, struct msg_
 		hand_on_group(v, v->walk.parent, v->walk.name, mode & 07777);
 	if (!result)
 		give_name_to_caller(v, v->walk.parent, v->walk.name);
+	if (!result)
+		watched_made(v, &v->walk, true);
 	walk_finish(&v->walk);
 	return volume_status(result);
 }
@@ -669,6 +681,8 @@ int volume_make_node(struct volume *v, struct volume_from from, struct msg_text 
 	result = why_refused(v, &from, path, result);
 	if (!result)
 		give_name_to_caller(v, v->walk.parent, v->walk.name);
+	if (!result)
+		watched_made(v, &v->walk, false);
 	walk_finish(&v->walk);
 	return volume_status(result);
 }
@@ -687,6 +701,8 @@ int volume_symlink(struct volume *v, struct volume_from from, struct msg_text ta
 	result = why_refused(v, &from, path, result);
 	if (!result)
 		give_name_to_caller(v, v->walk.parent, v->walk.name);
+	if (!result)
+		watched_made(v, &v->walk, false);
 	walk_finish(&v->walk);
 	return volume_status(result);
 }
@@ -703,7 +719,7 @@ static int refuse_removal(const struct walk *w, bool directory)
  * be meant, and user 0 may remove all. */
 static bool removes_unseen(const struct volume *v)
 {
-	if (v->who.user || v->nodes_used || v->unnamed)
+	if (v->who.user || v->nodes_used || v->unnamed || v->watchers.first)
 		return false;
 	for (uint32_t i = 0; i < v->used; i++)
 		if (v->handles[i].used && !v->handles[i].directory)
@@ -727,6 +743,7 @@ int volume_remove(struct volume *v, struct volume_from from, struct msg_text pat
 {
 	struct walk *w = &v->walk;
 	struct volume_removal removal;
+	struct watched_fate fate;
 	int result = walk_removal(v, &from, path);
 
 	if (!result && w->fid == P9_NO_FID) {
@@ -744,14 +761,33 @@ int volume_remove(struct volume *v, struct volume_from from, struct msg_text pat
 		result = allowed_remove(v, w->parent, w->fid);
 	if (!result) {
 		volume_removing(v, w->fid, w->qid, &removal);
+		watched_before(v, w->fid, w->qid, &fate);
 		result = p9_remove(&v->p9, w->parent, w->name, directory);
 		if (result == -P9_ENOTEMPTY && directory && unnamed_leave(v, w->qid.path))
 			result = p9_remove(&v->p9, w->parent, w->name, directory);
 		if (!result)
 			volume_removed(v, &removal);
+		if (!result)
+			watched_removed(v, w, &fate);
 	}
 	walk_finish(w);
 	return volume_status(result);
+}
+
+/* fate: of what was replaced, or NULL. */
+static void tell_moved(struct volume *v, const struct walk *a, const struct walk *b,
+                       const struct watched_fate *fate, bool exchange)
+{
+	if (fate)
+		watched_replaced(v, b, fate);
+	watched_moved(v, a, b);
+	watched_moved_self(v, a->qid);
+	if (exchange) {
+		watched_moved(v, b, a);
+		watched_moved_self(v, b->qid);
+	}
+	if (fate)
+		watched_gone(v, fate);
 }
 
 int volume_rename(struct volume *v, struct volume_from from, struct msg_text old,
@@ -759,6 +795,8 @@ int volume_rename(struct volume *v, struct volume_from from, struct msg_text old
 {
 	struct walk *a = &v->walk, *b = &v->second;
 	struct volume_removal removal = {.open = false};
+	struct watched_fate fate;
+	bool replaces = false;
 	const bool exchange = flags == MOVE_EXCHANGE;
 	int result = walk_name(a, &from, old);
 
@@ -772,8 +810,11 @@ int volume_rename(struct volume *v, struct volume_from from, struct msg_text old
 		result = -P9_ENOENT;
 	if (!result && b->slash && !p9_is_directory(exchange ? b->qid : a->qid))
 		result = -P9_ENOTDIR;
-	if (!result && !exchange && b->fid != P9_NO_FID && a->qid.path != b->qid.path)
+	replaces = !result && !exchange && b->fid != P9_NO_FID && a->qid.path != b->qid.path;
+	if (replaces) {
 		volume_removing(v, b->fid, b->qid, &removal);
+		watched_before(v, b->fid, b->qid, &fate);
+	}
 	if (!result)
 		result = allowed_move(v, a, b);
 	if (!result && exchange)
@@ -787,6 +828,8 @@ int volume_rename(struct volume *v, struct volume_from from, struct msg_text old
 		places_note(&v->places, b->parent_qid, b->name, a->qid);
 	if (!result && exchange)
 		places_note(&v->places, a->parent_qid, a->name, b->qid);
+	if (!result && (b->fid == P9_NO_FID || a->qid.path != b->qid.path))
+		tell_moved(v, a, b, replaces ? &fate : NULL, exchange);
 	walk_finish(b);
 	walk_finish(a);
 	return volume_status(result);
@@ -804,6 +847,8 @@ int volume_link(struct volume *v, struct volume_from from, struct msg_text old, 
 		result = allowed_link(v, v->walk.fid);
 	if (!result)
 		result = p9_link(&v->p9, v->second.parent, v->walk.fid, v->second.name);
+	if (!result)
+		watched_linked(v, v->walk.qid, &v->second);
 	walk_finish(&v->second);
 	walk_finish(&v->walk);
 	return volume_status(result);
@@ -838,6 +883,8 @@ int volume_link_file(struct volume *v, struct volume_from from, uint64_t key, st
 	if (!result)
 		result = h->unnamed ? unnamed_link(v, h, v->second.parent, v->second.name)
 		                    : p9_link(&v->p9, v->second.parent, h->fid, v->second.name);
+	if (!result)
+		watched_linked(v, h->qid, &v->second);
 	walk_finish(&v->second);
 	return volume_status(result);
 }
@@ -854,6 +901,8 @@ int volume_change(struct volume *v, struct volume_from from, struct msg_text pat
 		result = allowed_change(v, v->walk.fid, change);
 	if (!result)
 		result = p9_set(&v->p9, v->walk.fid, change);
+	if (!result)
+		watched_found(v, watched_change(change), &v->walk);
 	walk_finish(&v->walk);
 	return volume_status(result);
 }

@@ -114,6 +114,7 @@ static void move_to(struct walk *w, uint32_t fid, struct p9_qid qid)
 static void move_to_root(struct walk *w)
 {
 	move_to(w, w->from->root, w->from->root_qid);
+	w->entry = (struct p9_text){"", 0};
 	w->below_root = true;
 }
 
@@ -355,6 +356,8 @@ static int look_at(struct walk *w, struct batch *b, bool *over)
 		if (!p9_is_directory(b->qids[i]) && !(b->ends && i == b->count - 1))
 			return -P9_ENOTDIR;
 		places_note(w->places, before, b->names[i], b->qids[i]);
+		w->above = before;
+		w->entry = is_dot_dot(b->names[i]) ? (struct p9_text){"", 0} : b->names[i];
 	}
 	*over = false;
 	return 0;
@@ -422,6 +425,8 @@ static int last_step(struct walk *w, bool *done)
 	*done = true;
 	if (!result)
 		places_note(w->places, w->at_qid, name, qid);
+	w->above = w->at_qid;
+	w->entry = name;
 	w->qid = qid;
 	w->parent = w->at;
 	w->parent_qid = w->at_qid;
@@ -475,7 +480,7 @@ int walk_path(struct walk *w, const struct walk_from *from, const char *path, ui
 	w->want_parent = parent || end == WALK_END_NAME || end == WALK_END_NEW;
 	w->symlinks = w->side = w->gone = 0;
 	w->fid = w->parent = P9_NO_FID;
-	w->name = (struct p9_text){"", 0};
+	w->name = w->entry = (struct p9_text){"", 0};
 	w->slash = w->below_root = false;
 	if (!length)
 		return -P9_ENOENT;

@@ -51,6 +51,9 @@ struct walk {
 	struct p9_qid parent_qid;
 	struct p9_text name;
 	bool slash; /* the path ended in one */
+	/* The last name that it went by, and the directory that has it; length 0: not known. */
+	struct p9_qid above;
+	struct p9_text entry;
 	/* After WALK_LEAVES: the path from the root of the tree of files. */
 	char leaves[P9_TEXT_MAX + 1];
 	uint32_t leaves_length;

@@ -98,9 +98,9 @@ static void inode_destroy(struct tree *tree, struct inode *inode)
 {
 	locks_free(&tree->locks, &inode->locks, tree->slab);
 	if (inode->watches) {
-		watch_tell(&tree->watchers, inode,
+		watch_tell(&tree->watchers, inode->watches,
 		           &(struct watch_news){.mask = WATCH_DELETE_SELF, .name = ""});
-		watch_end_all(&tree->watchers, inode);
+		watch_end_all(&tree->watchers, &inode->watches);
 	}
 	if (inode_has_data(inode))
 		data_free(&inode->data);

@@ -11,8 +11,6 @@
 #include <capos/schema/service.h>
 #include <capos/schema/status.h>
 
-#include "tree.h"
-
 /* ---- Events ---- */
 
 static uint32_t padded(uint32_t length)
@@ -127,7 +125,7 @@ int64_t watcher_read(struct watcher *watcher, uint8_t *buffer, uint32_t size)
 static void end(struct watchers *all, struct watch *watch)
 {
 	struct watcher *watcher = watch->watcher;
-	struct watch **link = &watch->inode->watches;
+	struct watch **link = watch->list;
 
 	while (*link != watch)
 		link = &(*link)->next_of_inode;
@@ -159,9 +157,23 @@ static uint32_t next_number(struct watcher *watcher)
 	return watcher->last_number;
 }
 
-int watch_add(struct watcher *watcher, struct inode *inode, uint32_t mask, uint32_t *number)
+uint32_t watch_number(struct watcher *watcher, uint32_t back)
 {
-	struct watch *watch = watch_on(inode->watches, watcher);
+	uint32_t number;
+
+	if (back) {
+		watcher->last_number -= watcher->last_number == back;
+		return 0;
+	}
+	do {
+		number = next_number(watcher);
+	} while (!number);
+	return number;
+}
+
+int watch_add(struct watcher *watcher, struct watch **list, uint32_t mask, uint32_t *number)
+{
+	struct watch *watch = watch_on(*list, watcher);
 	const uint32_t kept = WATCH_ALL | WATCH_ONCE | WATCH_NO_UNLINKED;
 
 	if (watch && mask & WATCH_NEW)
@@ -176,18 +188,17 @@ int watch_add(struct watcher *watcher, struct inode *inode, uint32_t mask, uint3
 	watch = slab_get(watcher->slab, sizeof(*watch));
 	if (!watch)
 		return STATUS_NO_SPACE;
-	do {
-		watch->number = next_number(watcher);
-	} while (!watch->number);
-	*number = watch->number;
+	if (!*number)
+		*number = watch_number(watcher, 0);
+	watch->number = *number;
 	watch->watcher = watcher;
-	watch->inode = inode;
+	watch->list = list;
 	watch->mask = mask & kept;
 	watch->next_of_watcher = watcher->watches;
 	watcher->watches = watch;
 	watcher->nwatches++;
-	watch->next_of_inode = inode->watches;
-	inode->watches = watch;
+	watch->next_of_inode = *list;
+	*list = watch;
 	return STATUS_OK;
 }
 
@@ -203,19 +214,19 @@ int watch_remove(struct watchers *all, struct watcher *watcher, uint32_t number)
 	return STATUS_OK;
 }
 
-bool watch_wants(const struct inode *inode, uint32_t mask)
+bool watch_wants(const struct watch *list, uint32_t mask)
 {
-	for (const struct watch *w = inode->watches; w; w = w->next_of_inode)
+	for (const struct watch *w = list; w; w = w->next_of_inode)
 		if (w->mask & mask)
 			return true;
 	return false;
 }
 
-void watch_tell(struct watchers *all, struct inode *inode, const struct watch_news *news)
+void watch_tell(struct watchers *all, struct watch *list, const struct watch_news *news)
 {
 	struct watch *next;
 
-	for (struct watch *w = inode->watches; w; w = next) {
+	for (struct watch *w = list; w; w = next) {
 		next = w->next_of_inode;
 		if (!(w->mask & news->mask & WATCH_ALL) ||
 		    (news->unlinked && w->mask & WATCH_NO_UNLINKED))
@@ -226,10 +237,10 @@ void watch_tell(struct watchers *all, struct inode *inode, const struct watch_ne
 	}
 }
 
-void watch_end_all(struct watchers *all, struct inode *inode)
+void watch_end_all(struct watchers *all, struct watch **list)
 {
-	while (inode->watches)
-		end(all, inode->watches);
+	while (*list)
+		end(all, *list);
 }
 
 /* ---- Watchers ---- */

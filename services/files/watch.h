@@ -15,8 +15,6 @@
 
 #include "pages.h"
 
-struct inode;
-
 #define WATCHERS_PER_SESSION 128u   /* as Linux's max_user_instances */
 #define WATCHES_PER_WATCHER  8192u  /* as Linux's max_user_watches once was */
 #define WATCH_EVENTS_MAX     16384u /* that a watcher was not asked for: max_queued_events */
@@ -28,7 +26,7 @@ struct inode;
 struct watch {
 	struct watch *next_of_inode, *next_of_watcher;
 	struct watcher *watcher;
-	struct inode *inode;
+	struct watch **list; /* of what is watched: where it begins */
 	uint32_t number;
 	uint32_t mask;
 };
@@ -46,7 +44,8 @@ struct watcher {
 	uint64_t key;    /* by which its owner names it */
 	uint64_t serial; /* by which its capability does */
 	uint32_t session;
-	uint64_t event; /* is signalled when there is something to read again */
+	uint32_t holders; /* capabilities that name it, where a service gives several */
+	uint64_t event;   /* is signalled when there is something to read again */
 	uint64_t bits;
 	struct watch *watches;
 	uint32_t nwatches, last_number;
@@ -83,16 +82,20 @@ void watcher_free(struct watchers *all, struct watcher *watcher);
 struct watcher *watcher_by_key(const struct watchers *all, uint32_t session, uint64_t key);
 struct watcher *watcher_by_serial(const struct watchers *all, uint64_t serial);
 
-/* Watches the inode, or changes the watch on it.  Status; exists; noSpace. */
-int watch_add(struct watcher *watcher, struct inode *inode, uint32_t mask, uint32_t *number);
+/* Watches what has the list, or changes the watch on it.  *number: of a new one, 0: the next; then
+ * that of the watch.  Status; exists; noSpace. */
+int watch_add(struct watcher *watcher, struct watch **list, uint32_t mask, uint32_t *number);
+/* Takes the number of a watch that is kept elsewhere; `back`: gives that one back, if it was the
+ * last. */
+uint32_t watch_number(struct watcher *watcher, uint32_t back);
 /* invalidArgument: it has no such watch. */
 int watch_remove(struct watchers *all, struct watcher *watcher, uint32_t number);
 /* Whether somebody who watches it wants one of these events. */
-bool watch_wants(const struct inode *inode, uint32_t mask);
+bool watch_wants(const struct watch *list, uint32_t mask);
 /* Tells those who watch it and want it. */
-void watch_tell(struct watchers *all, struct inode *inode, const struct watch_news *news);
-/* The inode goes: all its watches end. */
-void watch_end_all(struct watchers *all, struct inode *inode);
+void watch_tell(struct watchers *all, struct watch *list, const struct watch_news *news);
+/* What is watched goes: all its watches end. */
+void watch_end_all(struct watchers *all, struct watch **list);
 
 /* Takes as many events as fit: bytes, 0: none is there; -1: the first is longer than size. */
 int64_t watcher_read(struct watcher *watcher, uint8_t *buffer, uint32_t size);

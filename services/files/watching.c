@@ -50,20 +50,20 @@ void watching_entry(uint32_t event, uint32_t cookie, struct inode *directory, co
 	        .mask = with_kind(event, inode), .cookie = cookie, .name = name, .length = length};
 
 	if (directory->watches)
-		watch_tell(all(), directory, &news);
+		watch_tell(all(), directory->watches, &news);
 }
 
 void watching_self(uint32_t event, struct inode *inode)
 {
 	if (inode->watches)
-		watch_tell(all(), inode,
+		watch_tell(all(), inode->watches,
 		           &(struct watch_news){.mask = with_kind(event, inode), .name = ""});
 }
 
 void watching_end(struct inode *inode)
 {
 	watching_self(WATCH_DELETE_SELF, inode);
-	watch_end_all(all(), inode);
+	watch_end_all(all(), &inode->watches);
 }
 
 void watching_both(uint32_t event, struct inode *directory, const char *name, uint32_t length,
@@ -95,7 +95,7 @@ static void tell_home(uint32_t event, const struct handle *handle)
 	else if (handle->gone)
 		news.name = handle->gone, news.length = handle->gone_length;
 	if (news.name)
-		watch_tell(all(), handle->home, &news);
+		watch_tell(all(), handle->home->watches, &news);
 }
 
 void watching_open(uint32_t event, struct handle *handle)
@@ -106,7 +106,7 @@ void watching_open(uint32_t event, struct handle *handle)
 		watching_directory(event, handle->inode);
 		return;
 	}
-	if (handle->home && watch_wants(handle->home, event))
+	if (handle->home && watch_wants(handle->home->watches, event))
 		tell_home(event, handle);
 	watching_self(event, handle->inode);
 }
@@ -125,8 +125,8 @@ uint32_t watching_cookie(void)
 
 static bool is_wanted(const struct handle *handle)
 {
-	return watch_wants(handle->inode, BY_CLIENTS) ||
-	       (handle->home && watch_wants(handle->home, BY_CLIENTS));
+	return watch_wants(handle->inode->watches, BY_CLIENTS) ||
+	       (handle->home && watch_wants(handle->home->watches, BY_CLIENTS));
 }
 
 static void mark(struct data *data, bool marked)
@@ -256,7 +256,8 @@ int watching_add(struct inode *inode, const struct directory_watch_params *in,
 		return STATUS_NOT_PERMITTED;
 	if (!(in->mask & WATCH_ALL))
 		return STATUS_INVALID_ARGUMENT;
-	status = watch_add(watcher, inode, in->mask, &out->watch);
+	out->watch = in->number;
+	status = watch_add(watcher, &inode->watches, in->mask, &out->watch);
 	if (status || !(in->mask & BY_CLIENTS))
 		return status;
 	for (struct handle *h = NULL; (h = next_handle(h, NULL));)
@@ -290,5 +291,16 @@ static int watcher_remove(void *object, struct msg_call *call,
 	return watch_remove(all(), object, in->watch);
 }
 
-const struct watcher_ops watcher_ops = {
-        .read = watcher_do_read, .ready = watcher_ready, .remove = watcher_remove};
+static int watcher_number(void *object, struct msg_call *call,
+                          const struct watcher_number_params *in,
+                          struct watcher_number_results *out)
+{
+	(void)call;
+	out->watch = watch_number(object, in->back);
+	return STATUS_OK;
+}
+
+const struct watcher_ops watcher_ops = {.read = watcher_do_read,
+                                        .ready = watcher_ready,
+                                        .remove = watcher_remove,
+                                        .number = watcher_number};

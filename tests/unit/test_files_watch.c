@@ -63,14 +63,14 @@ static uint32_t add(struct watcher *watcher, struct inode *inode, uint32_t mask)
 {
 	uint32_t number = 0;
 
-	assert_int_equal(watch_add(watcher, inode, mask, &number), STATUS_OK);
+	assert_int_equal(watch_add(watcher, &inode->watches, mask, &number), STATUS_OK);
 	return number;
 }
 
 static void tell(struct inode *inode, uint32_t mask, const char *name)
 {
 	watch_tell(
-	        &all, inode,
+	        &all, inode->watches,
 	        &(struct watch_news){.mask = mask, .name = name, .length = (uint32_t)strlen(name)});
 }
 
@@ -92,8 +92,8 @@ static void test_those_who_want_it_are_told(void **state)
 	assert_int_equal(add(one, &inodes[0], WATCH_OPEN), 1);
 	assert_int_equal(add(one, &inodes[1], WATCH_ALL), 2);
 	assert_int_equal(add(two, &inodes[0], WATCH_CREATE), 1);
-	assert_true(watch_wants(&inodes[0], WATCH_CREATE));
-	assert_false(watch_wants(&inodes[0], WATCH_DELETE));
+	assert_true(watch_wants(inodes[0].watches, WATCH_CREATE));
+	assert_false(watch_wants(inodes[0].watches, WATCH_DELETE));
 	tell(&inodes[0], WATCH_OPEN, "");
 	tell(&inodes[1], WATCH_CREATE | WATCH_DIRECTORY, "name");
 	assert_int_equal(signals, 1); /* of an empty queue alone */
@@ -140,25 +140,26 @@ static void test_equal_events_are_one(void **state)
 static void test_masks(void **state)
 {
 	struct watcher *one = make(1);
-	uint32_t number;
+	uint32_t number = 0;
 
 	(void)state;
 	add(one, &inodes[0], WATCH_OPEN);
-	assert_int_equal(watch_add(one, &inodes[0], WATCH_NEW | WATCH_ALL, &number), STATUS_EXISTS);
+	assert_int_equal(watch_add(one, &inodes[0].watches, WATCH_NEW | WATCH_ALL, &number),
+	                 STATUS_EXISTS);
 	assert_int_equal(add(one, &inodes[0], WATCH_CREATE | WATCH_MORE), 1);
-	assert_true(watch_wants(&inodes[0], WATCH_OPEN));
+	assert_true(watch_wants(inodes[0].watches, WATCH_OPEN));
 	assert_int_equal(add(one, &inodes[0], WATCH_CREATE | WATCH_ONCE), 1);
-	assert_false(watch_wants(&inodes[0], WATCH_OPEN));
+	assert_false(watch_wants(inodes[0].watches, WATCH_OPEN));
 	tell(&inodes[0], WATCH_CREATE, "a");
 	tell(&inodes[0], WATCH_CREATE, "b");
 	assert_int_equal(watcher_read(one, buffer, sizeof(buffer)), 32 + 16);
 	check_record(32, 1, WATCH_IGNORED, 0);
 	assert_int_equal(watch_remove(&all, one, 1), STATUS_INVALID_ARGUMENT);
 	assert_int_equal(add(one, &inodes[0], WATCH_CREATE | WATCH_NO_UNLINKED), 2);
-	watch_tell(&all, &inodes[0],
+	watch_tell(&all, inodes[0].watches,
 	           &(struct watch_news){.mask = WATCH_CREATE, .name = "", .unlinked = true});
 	assert_int_equal(one->nevents, 0);
-	watch_end_all(&all, &inodes[0]);
+	watch_end_all(&all, &inodes[0].watches);
 	assert_int_equal(one->nevents, 1);
 	assert_int_equal(one->nwatches, 0);
 }
@@ -187,7 +188,7 @@ static void test_a_full_queue_says_so_once(void **state)
 static void test_without_memory_events_are_lost_and_that_is_told(void **state)
 {
 	struct watcher *one = make(1);
-	uint32_t number;
+	uint32_t number = 0;
 
 	(void)state;
 	add(one, &inodes[0], WATCH_ALL);
@@ -195,8 +196,8 @@ static void test_without_memory_events_are_lost_and_that_is_told(void **state)
 	for (uint32_t i = 0; i < 1000; i++)
 		tell(&inodes[0], i % 2 ? WATCH_OPEN : WATCH_CLOSE_WRITE, "a-name-of-some-length");
 	assert_true(one->overflowed);
-	while (watch_add(one, &inodes[1], WATCH_ALL, &number) == STATUS_OK)
-		watch_end_all(&all, &inodes[1]);
+	while (watch_add(one, &inodes[1].watches, WATCH_ALL, &number) == STATUS_OK)
+		watch_end_all(&all, &inodes[1].watches);
 	assert_true(watcher_read(one, buffer, sizeof(buffer)) > 0);
 	assert_false(one->overflowed);
 }
@@ -227,12 +228,12 @@ static void test_as_many_watches_as_the_limit(void **state)
 {
 	static struct inode many[WATCHES_PER_WATCHER + 1];
 	struct watcher *one = make(1);
-	uint32_t number;
+	uint32_t number = 0;
 
 	(void)state;
 	for (uint32_t i = 0; i < WATCHES_PER_WATCHER; i++)
 		assert_int_equal(add(one, &many[i], WATCH_ALL), i + 1);
-	assert_int_equal(watch_add(one, &many[WATCHES_PER_WATCHER], WATCH_ALL, &number),
+	assert_int_equal(watch_add(one, &many[WATCHES_PER_WATCHER].watches, WATCH_ALL, &number),
 	                 STATUS_NO_SPACE);
 	assert_int_equal(watch_remove(&all, one, 17), STATUS_OK);
 	assert_int_equal(add(one, &many[WATCHES_PER_WATCHER], WATCH_ALL), WATCHES_PER_WATCHER + 1);

@@ -58,6 +58,7 @@ struct carried {
 	 * bytes of their pages */
 	uint32_t detail;
 	uint64_t signals;       /* of signalfd: its set; of inotify: its key */
+	cap_t volumes[8];       /* of inotify: its Watchers there */
 	struct chan_state chan; /* of streams and sockets */
 	struct carried_socket socket;
 };
