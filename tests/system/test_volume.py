@@ -216,7 +216,8 @@ def test_a_chroot_into_a_volume_holds(shell, volume, tmp_path):
     os.symlink("/outside", volume / "root/absolute")
     out = shell("cp /bin/busybox root; mkdir root/bin; ln root/busybox root/bin/sh; chroot root /bin/sh -c 'cd /; pwd; for f in up absolute "
                 "../outside ../../outside /../mnt/outside /mnt/outside; do "
-                "if ./busybox cat $f 2>/dev/null; then ./busybox echo $f leads out; fi; done; ./busybox ls'")
+                "if ./busybox cat $f 2>/dev/null; then ./busybox echo $f leads out; fi; done; ./busybox ls; "
+                "./busybox sync -f /busybox && ./busybox sync -f / && ./busybox sync'")
     assert out.split() == ["/", "absolute", "bin", "busybox", "up"]
 
 

@@ -416,10 +416,14 @@ static int sync_volume(uint32_t number)
 long sys_sync(void)
 {
 	char path[PATH_BYTES];
-	uint32_t number;
+	uint32_t number, i;
+	int result;
 
-	for (uint32_t i = 0; !volume_at(i, path, &number); i++)
+	for (i = 0; !(result = volume_at(i, path, &number)); i++)
 		(void)sync_volume(number);
+	/* After chroot the root may be in a volume, and shows no other. */
+	if (!i && result == -EOPNOTSUPP)
+		(void)directory_sync(path_root(), NULL);
 	return 0;
 }
 
@@ -427,12 +431,17 @@ long sys_syncfs(long fd)
 {
 	struct file *f = fd_file((int)fd);
 	struct stat st;
+	int result;
 
 	if (!f || f->flags & O_PATH)
 		return -EBADF;
 	if (!f->ops->stat || f->ops->stat(f, &st) || st.st_dev <= VOLUME_DEVICES)
 		return 0;
-	return sync_volume((uint32_t)st.st_dev - VOLUME_DEVICES);
+	if (file_directory(f))
+		return errno_of(directory_sync(file_directory(f), NULL));
+	/* From a root in which the volume is not to be seen, the file alone. */
+	result = sync_volume((uint32_t)st.st_dev - VOLUME_DEVICES);
+	return result && f->ops->sync ? f->ops->sync(f, false) : result;
 }
 
 #define SYNC_FLAGS \
