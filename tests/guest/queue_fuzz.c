@@ -278,6 +278,35 @@ static void pages_stay(void)
 	mq_close(q);
 }
 
+/* FIFOs and sockets with names are shared between users in the same way. */
+static void pages_of_fifos_stay(void)
+{
+	static const char fifo[] = "/tmp/queue_fuzz.fifo";
+	char byte = 0;
+	int fd, status;
+	pid_t hostile;
+
+	unlink(fifo);
+	ok(!mkfifo(fifo, 0666) && !chmod(fifo, 0666), "a FIFO for all users");
+	fd = open(fifo, O_RDWR | O_NONBLOCK);
+	hostile = fork_user(USER);
+	if (!hostile) {
+		for (int other = 3; other < 100; other++)
+			close(other);
+		if (open(fifo, O_RDWR) < 0)
+			_exit(98);
+		if (!truncate(fifo, 0) || !fallocate(3, 0, 0, 1))
+			_exit(97);
+		take_pages();
+		kill(getpid(), SIGKILL);
+	}
+	waitpid(hostile, &status, 0);
+	ok(!WIFEXITED(status) && write(fd, "a", 1) == 1 && read(fd, &byte, 1) == 1 && byte == 'a',
+	   "has its pages whatever one of them does");
+	close(fd);
+	unlink(fifo);
+}
+
 static double now(void)
 {
 	struct timespec t;
@@ -407,6 +436,7 @@ int main(void)
 	notices_come_from_any_user();
 	a_forged_notice_sends_nothing();
 	pages_stay();
+	pages_of_fifos_stay();
 	a_kept_lock_is_an_error();
 	scribbled_words_harm_nobody();
 	return tap_finish();
