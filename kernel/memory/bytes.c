@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes of memory objects: read and written by the kernel, and copied from and to a program's
- * memory in pieces.
+ * The bytes of memory objects: read by the kernel, and copied from and to a program's memory in
+ * pieces.
  */
 #include "kernel.h"
 #include "arch.h"
@@ -14,36 +14,22 @@ static bool in_range(const struct memobj *m, uint64_t offset, uint64_t length)
 	return m->kind != MEMOBJ_DEVICE && offset <= m->size && length <= m->size - offset;
 }
 
-/* Copies between the object and the kernel's memory: out to the object, and that is only read then,
- * or in. */
-static bool copy_bytes(struct memobj *m, uint64_t offset, char *own, uint64_t length, bool out)
+bool memobj_read(struct memobj *m, uint64_t offset, void *to, uint64_t length)
 {
+	char *own = to;
+
 	if (!in_range(m, offset, length))
 		return false;
 	for (uint64_t done = 0, chunk; done < length; done += chunk) {
-		uint64_t index = (offset + done) / PAGE_SIZE, within = (offset + done) % PAGE_SIZE;
+		uint64_t within = (offset + done) % PAGE_SIZE;
 		chunk = length - done < PAGE_SIZE - within ? length - done : PAGE_SIZE - within;
-		paddr_t frame = out ? memobj_frame(m, index, true) : memobj_peek(m, index);
-		if (out && frame == PADDR_NONE)
-			return false;
-		if (out)
-			memcpy((char *)page_ptr(frame) + within, own + done, chunk);
-		else if (frame != PADDR_NONE)
+		paddr_t frame = memobj_peek(m, (offset + done) / PAGE_SIZE);
+		if (frame != PADDR_NONE)
 			memcpy(own + done, (char *)page_ptr(frame) + within, chunk);
 		else
 			memset(own + done, 0, chunk);
 	}
 	return true;
-}
-
-bool memobj_read(struct memobj *m, uint64_t offset, void *to, uint64_t length)
-{
-	return copy_bytes(m, offset, to, length, false);
-}
-
-bool memobj_write(struct memobj *m, uint64_t offset, const void *from, uint64_t length)
-{
-	return copy_bytes(m, offset, (char *)from, length, true);
 }
 
 /* ---- Copies from and to a program's memory ---- */

@@ -256,13 +256,6 @@ uint64_t memobj_discard_some(struct memobj *m, uint64_t index, uint64_t end)
 	return index < past ? index : end;
 }
 
-void memobj_discard(struct memobj *m, uint64_t index, uint64_t count)
-{
-	uint64_t end = count < UINT64_MAX - index ? index + count : UINT64_MAX;
-	while ((index = memobj_discard_some(m, index, end)) < end)
-		steps_renew();
-}
-
 /* Whether a page has nothing but zeroes from there on. */
 static bool is_zero(paddr_t frame, uint64_t within)
 {

@@ -146,13 +146,11 @@ void memobj_set_size(struct memobj *m, uint64_t size, uint64_t npages);
 void memobj_mark(struct memobj *m, bool marked);
 /* False: no memory for m->shown_size, which the account would pay. */
 bool memobj_show_size(struct memobj *m, struct account *account);
-/* Gives up the frames of a range of an anonymous object: they read as zeroes again. */
-void memobj_discard(struct memobj *m, uint64_t index, uint64_t count);
-/* The same, as far as the budget goes: the first page that may still be present. */
+/* Gives up the frames of a range of an anonymous object, which read as zeroes again, as far as the
+ * budget goes: the first page that may still be present. */
 uint64_t memobj_discard_some(struct memobj *m, uint64_t index, uint64_t end);
-/* Kernel access to an object's bytes; false when out of range or memory.  */
+/* The object's bytes, for the kernel; false when they are out of range. */
 bool memobj_read(struct memobj *m, uint64_t offset, void *to, uint64_t length);
-bool memobj_write(struct memobj *m, uint64_t offset, const void *from, uint64_t length);
 
 /* Copies between an object and a program's memory, as far as the budget goes: to be called again
  * with the same copy.  They stop at the object's end; memobj_store at m->limit, up to which it

@@ -209,6 +209,21 @@ void arch_random_seed(uint8_t *buffer, size_t size)
 		buffer[i] = (uint8_t)rand();
 }
 
+bool fake_write(struct memobj *m, uint64_t offset, const void *from, uint64_t length)
+{
+	if (m->kind == MEMOBJ_DEVICE || offset > m->size || length > m->size - offset)
+		return false;
+	for (uint64_t done = 0, chunk; done < length; done += chunk) {
+		uint64_t within = (offset + done) % PAGE_SIZE;
+		chunk = length - done < PAGE_SIZE - within ? length - done : PAGE_SIZE - within;
+		paddr_t frame = memobj_frame(m, (offset + done) / PAGE_SIZE, true);
+		if (frame == PADDR_NONE)
+			return false;
+		memcpy((char *)page_ptr(frame) + within, (const char *)from + done, chunk);
+	}
+	return true;
+}
+
 /* The tests that need more than memory have a clock of their own. */
 __attribute__((weak)) uint64_t arch_clock_ns(void)
 {

@@ -22,6 +22,9 @@ void fake_drain(void);           /* does all work that the kernel left for later
 extern bool *fake_lock;
 void fake_check_clean(void); /* every frame and kernel object that fake_start left is free again */
 uint64_t fake_table_entries(void);
+struct memobj;
+/* Stores to an object's bytes; false when they are out of range, or there is no memory for them. */
+bool fake_write(struct memobj *m, uint64_t offset, const void *from, uint64_t length);
 
 /* What went to the serial port. */
 #define FAKE_SERIAL_SIZE 65536u

@@ -42,7 +42,7 @@ static int spawn(uint64_t bias, uint64_t address, uint8_t *byte)
 	struct process *p = NULL;
 	the_cpu.locked = true;
 	struct memobj *image = memobj_create(IMAGE_SIZE, NULL);
-	memobj_write(image, 0, file.bytes, IMAGE_SIZE);
+	fake_write(image, 0, file.bytes, IMAGE_SIZE);
 	memobj_make_code(image);
 	struct account *account = account_create(&(struct account_limits){.pages = 0}, false);
 	assert_non_null(account);

@@ -180,7 +180,7 @@ static struct memobj *image_create(void)
 	                                      .filesz = sizeof(file),
 	                                      .memsz = sizeof(file)}};
 	struct memobj *m = memobj_create(sizeof(file), NULL);
-	memobj_write(m, 0, &file, sizeof(file));
+	fake_write(m, 0, &file, sizeof(file));
 	memobj_make_code(m);
 	return m;
 }

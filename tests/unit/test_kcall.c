@@ -195,7 +195,7 @@ static struct memobj *make_image(struct account *account)
 	                        IMAGE_PAGES * PAGE_SIZE, 4096}}};
 	struct memobj *m = memobj_create(IMAGE_PAGES * PAGE_SIZE, account);
 	for (uint32_t i = 0; i < IMAGE_PAGES; i++)
-		assert_true(memobj_write(m, i * PAGE_SIZE, &head, sizeof(head)));
+		assert_true(fake_write(m, i * PAGE_SIZE, &head, sizeof(head)));
 	return m;
 }
 

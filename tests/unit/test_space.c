@@ -740,7 +740,7 @@ static void private_memory_is_discarded(void **state)
 	assert_true(payer.pages >= before);
 	progress[0] = 0;
 	assert_int_equal(space_discard(&a, at, 5 * PAGE_SIZE, progress), CAP_EFAULT);
-	assert_true(memobj_write(zeroed, 0, &word, 8));
+	assert_true(fake_write(zeroed, 0, &word, 8));
 	at = 0x800000;
 	assert_int_equal(space_map(&a, zeroed, 0, PAGE_SIZE, RW, true, false, &at), CAP_OK);
 	progress[0] = 0;
