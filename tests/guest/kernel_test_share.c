@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Shares of the processor: programs that never wait, side by side.  Compared is the time that each
- * of them had, so it does not matter how much the host left to the machine.
+ * of them had.  When the host holds the machine up, that is charged to the one that runs, so there
+ * is some play; by threads instead of shares the parts would be one of twenty-one, or of six.
  */
 #include "kernel_test.h"
 
@@ -53,7 +54,7 @@ static unsigned part_of_first(const cap_t *processes, unsigned n)
 
 static bool is_half(unsigned part)
 {
-	return part >= 40 && part <= 60;
+	return part >= 28 && part <= 72;
 }
 
 static void test_threads(cap_t image)
@@ -86,7 +87,7 @@ static void test_sleeper(cap_t image)
 	const cap_t both[] = {start(image, "busy now and then"), start(image, "busy threads")};
 	unsigned part = part_of_first(both, 2);
 
-	tap_ok(part >= 15 && part <= 60, "one that waits in between has what it asks for");
+	tap_ok(part >= 10 && part <= 72, "one that waits in between has what it asks for");
 }
 
 void test_share(void)
