@@ -87,6 +87,9 @@ void sched_hand_over(struct thread *t);
 /* Lets the others of its share that are ready run before the current thread; when there are none,
  * its share's turn is over. */
 void sched_pass(struct thread *t);
+/* A level at which it waits at best, and a slice.  To a higher level it comes as the last, to a
+ * lower one as the first. */
+void sched_change(struct thread *t, uint8_t base, uint64_t slice);
 /* Takes a thread out of scheduling: it waits, or it ended. */
 void sched_block(struct thread *t);
 void sched_end(struct thread *t);

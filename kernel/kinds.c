@@ -37,6 +37,9 @@ static const struct method process_methods[] = {
         [PROCESS_MAP_ZEROES] = {.rights = MANAGE, .words = 1},
         [PROCESS_MAPPINGS] = {.rights = MANAGE, .words = 1, .more = true},
         [PROCESS_CALLER_LABEL] = {.rights = MANAGE, .more = true},
+        [PROCESS_SET_POLICY] = {.rights = CAP_RIGHT_KILL},
+        [PROCESS_SET_NICE] = {.rights = CAP_RIGHT_KILL},
+        [PROCESS_SCHEDULING] = {.rights = WATCH, .words = 2},
 };
 
 static const struct method spawner_methods[] = {

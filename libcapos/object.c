@@ -124,6 +124,36 @@ int cap_threads_end(void)
 	return process_end_threads(CAP_SELF, NULL);
 }
 
+int cap_thread_scheduling(uint64_t thread, struct capos_scheduling *out)
+{
+	const struct process_scheduling_params params = {.thread_id = thread};
+	struct process_scheduling_results results = {0};
+	int result = process_scheduling(CAP_SELF, &params, &results, NULL);
+
+	*out = (struct capos_scheduling){.policy = (uint8_t)results.policy,
+	                                 .priority = (uint8_t)results.priority,
+	                                 .nice = results.nice,
+	                                 .resets = results.resets};
+	return result;
+}
+
+int cap_thread_set_policy(uint64_t thread, const struct capos_scheduling *wanted)
+{
+	const struct process_set_policy_params params = {.thread_id = thread,
+	                                                 .policy = wanted->policy,
+	                                                 .priority = wanted->priority,
+	                                                 .resets = wanted->resets};
+
+	return process_set_policy(CAP_SELF, &params, NULL);
+}
+
+int cap_thread_set_nice(uint64_t thread, int nice)
+{
+	const struct process_set_nice_params params = {.thread_id = thread, .nice = nice};
+
+	return process_set_nice(CAP_SELF, &params, NULL);
+}
+
 int cap_process_exec(cap_t image, const struct start_place *place, const void *block,
                      uint32_t length, const char *name)
 {

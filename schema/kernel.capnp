@@ -104,6 +104,17 @@ interface Process {
 
   mapZeroes @21 (size :UInt64, address :UInt64, access :UInt32) -> (address :UInt64);
   # A private mapping of all of a new object, as createMemory and map make it, without a capability on the object.
+
+  setPolicy @22 (threadId :UInt64, policy :UInt16, priority :UInt16, resets :Bool) -> ();
+  # How a thread is scheduled among those of its share (abi.h, "Scheduling"; right KILL); threadId 0: the first one.  One
+  # that gets a higher priority goes to the end of that priority's line, one that gets a lower one to its head.
+  # CAP_EINVAL: no such policy, or the priority is not one of it; CAP_ENOENT: no such thread.
+
+  setNice @23 (threadId :UInt64, nice :Int32) -> ();
+  # CAP_EINVAL: not from -20 to 19.  Otherwise as above.
+
+  scheduling @24 (threadId :UInt64) -> (policy :UInt16, priority :UInt16, nice :Int32, resets :Bool);
+  # What was set, or inherited: by fork from the caller, by createThread of the own process from the caller, kept by exec.
 }
 
 struct MappingEntry {

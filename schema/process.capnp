@@ -173,16 +173,17 @@ interface ProcessMember {
   # Orphans below the caller become its children, not the world's.  A child does not inherit it.
   reaper @43 () -> (on :Bool);
 
-  # Priorities are kept and told; the kernel does not go by them.  A child begins with its parent's.
+  # How the first thread of a process is scheduled (Process.setPolicy).  A process sets its own threads itself.
   setNice @44 (which :Which, id :UInt32, nice :Int32) -> ();
   # Of all that match (any: all of the world); id 0 is the caller, or its group.  Taken as -20 or 19 beyond.
-  # notPermitted: of another user; accessDenied: lower than it was, and the effective user is not 0.
+  # notPermitted: of another user; accessDenied: lower than it was and than the limit on it allows, and the effective user
+  # is not 0.
   nice @45 (which :Which, id :UInt32) -> (nice :Int32);
   # The lowest of those that match.  noEntry: none.
-  setPolicy @46 (number :UInt32, policy :UInt32, forgets :Bool) -> ();
-  # Linux's number of a scheduling policy.  forgets: its children begin without a real-time policy and without a nice value
-  # below 0.
-  policy @47 (number :UInt32) -> (policy :UInt32, forgets :Bool);
+  setPolicy @46 (number :UInt32, policy :UInt32, forgets :Bool, priority :UInt32) -> ();
+  # Linux's number of a scheduling policy, and a priority of real time.  forgets: its children begin without a real-time
+  # policy and without a nice value below 0.  notPermitted: of another user, or not allowed by Linux's rules; invalidArgument.
+  policy @47 (number :UInt32) -> (policy :UInt32, forgets :Bool, priority :UInt32, nice :Int32);
 
   # Users and groups, as capos/identity.h has them.  A process whose effective user is not 0 may signal, limit, read of or
   # change only what Linux lets it; user 0 can do all that the capability can.
@@ -278,6 +279,8 @@ struct ProcessInfo {
   nice @13 :Int32;
   effectiveUser @14 :UInt32;
   effectiveGroup @15 :UInt32;
+  policy @16 :UInt32;
+  priority @17 :UInt32;
 
   enum State { running @0; stopped @1; ended @2; }
 }

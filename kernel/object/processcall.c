@@ -250,7 +250,80 @@ static int create_thread(void *object, struct msg_call *msg,
 		return error;
 	results->thread_id = t->id;
 	results->ring_address = t->ring_address;
+	if (kcall_of(msg)->caller->process == p)
+		thread_inherit(t, kcall_of(msg)->caller);
 	sched_wake(t);
+	return CAP_OK;
+}
+
+static int find_thread(void *object, struct msg_call *msg, uint64_t id, struct thread **out)
+{
+	struct process *p;
+	int error = managed(object, msg, &p);
+	if (error)
+		return error;
+	*out = thread_find(p, id);
+	return *out ? CAP_OK : CAP_ENOENT;
+}
+
+static bool policy_valid(uint16_t policy, uint16_t priority)
+{
+	switch (policy) {
+	case CAPOS_POLICY_OTHER:
+	case CAPOS_POLICY_BATCH:
+	case CAPOS_POLICY_IDLE:
+		return priority == 0;
+	case CAPOS_POLICY_FIFO:
+	case CAPOS_POLICY_ROUND_ROBIN:
+		return priority >= 1 && priority <= CAPOS_REALTIME_MAX;
+	default:
+		return false;
+	}
+}
+
+static int set_policy(void *object, struct msg_call *msg,
+                      const struct process_set_policy_params *params)
+{
+	struct thread *t;
+	int error = find_thread(object, msg, params->thread_id, &t);
+	if (error)
+		return error;
+	if (!policy_valid(params->policy, params->priority))
+		return CAP_EINVAL;
+	thread_schedule(t, (struct capos_scheduling){.policy = (uint8_t)params->policy,
+	                                             .priority = (uint8_t)params->priority,
+	                                             .nice = t->scheduling.nice,
+	                                             .resets = params->resets});
+	return CAP_OK;
+}
+
+static int set_nice(void *object, struct msg_call *msg,
+                    const struct process_set_nice_params *params)
+{
+	struct thread *t;
+	int error = find_thread(object, msg, params->thread_id, &t);
+	if (error)
+		return error;
+	if (params->nice < CAPOS_NICE_MIN || params->nice > CAPOS_NICE_MAX)
+		return CAP_EINVAL;
+	struct capos_scheduling scheduling = t->scheduling;
+	scheduling.nice = params->nice;
+	thread_schedule(t, scheduling);
+	return CAP_OK;
+}
+
+static int scheduling(void *object, struct msg_call *msg,
+                      const struct process_scheduling_params *params,
+                      struct process_scheduling_results *results)
+{
+	struct thread *t;
+	int error = find_thread(object, msg, params->thread_id, &t);
+	if (error)
+		return error;
+	*results = (struct process_scheduling_results){.policy = t->scheduling.policy,
+	                                               .priority = t->scheduling.priority,
+	                                               .nice = t->scheduling.nice,
+	                                               .resets = t->scheduling.resets};
 	return CAP_OK;
 }
 
@@ -504,6 +577,9 @@ int process_call(struct object_header *header, struct msg_call *msg)
 	        .map_zeroes = map_zeroes,
 	        .mappings = mappings,
 	        .caller_label = caller_label,
+	        .set_policy = set_policy,
+	        .set_nice = set_nice,
+	        .scheduling = scheduling,
 	};
 	return process_dispatch(&ops, process_of(header), msg);
 }

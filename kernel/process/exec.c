@@ -131,6 +131,7 @@ int process_exec(struct thread *caller, const struct exec *exec)
 	if (error)
 		return error;
 	caller->job = NULL;
+	thread_schedule(t, caller->scheduling);
 	robust_begin(&caller->robust, caller);
 	j->robust = caller->robust; /* its locks are given up with the old space, piece by piece */
 	caller->robust.stage = ROBUST_DONE;

@@ -91,6 +91,7 @@ int process_fork_start(struct thread *caller, const struct fork *fork, struct pr
 	if (error)
 		return error;
 	memcpy(t->arch.fpu, caller->arch.fpu, sizeof(caller->arch.fpu));
+	thread_inherit(t, caller);
 	struct process *child = j->child;
 	caller->job = NULL;
 	free_job(j);

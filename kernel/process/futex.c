@@ -13,7 +13,8 @@
 
 #define STEPS_WAKE 6u /* to take a waiter out of the tree and complete it */
 
-/* Every operation that waits, by object and offset; those of one word in order of arrival. */
+/* Every operation that waits, by object and offset; those of one word by their threads' priorities,
+ * and those of one priority in order of arrival. */
 static struct tree waiters;
 static uint64_t newest_place; /* of all that were given */
 
@@ -30,12 +31,18 @@ static void withdraw(struct op *op)
 	memobj_put(op->target);
 }
 
+/* Offsets are multiples of 4: there is room for a thread's place below. */
+#define KEY_OF(offset) ((offset) << 5)
+#define PLACES         128u
+_Static_assert(LEVEL_COUNT < PLACES, "places fit below an offset");
+
 static void wait_for_word(struct op *op, struct memobj *object, uint64_t offset)
 {
 	memobj_get(object);
 	op->target = object;
 	op->place = ++newest_place;
-	op->word.key = (struct tree_key){(uintptr_t)object, offset};
+	op->word.key =
+	        (struct tree_key){(uintptr_t)object, KEY_OF(offset) + thread_place(op->thread)};
 	tree_insert(&waiters, &op->word);
 }
 
@@ -65,11 +72,12 @@ int futex_wait(struct thread *t, const struct capos_sqe *sqe)
 	return OP_PENDING;
 }
 
-/* The operation that has waited longest for the word; NULL: none. */
-static struct op *first_waiter(const struct memobj *object, uint64_t offset)
+/* The operation that waits for the word, from that place on, and is woken first; NULL: none. */
+static struct op *first_waiter(const struct memobj *object, uint64_t offset, uint64_t place)
 {
-	struct tree_node *node = tree_at_least(&waiters, (uintptr_t)object, offset);
-	if (!node || node->key.high != (uintptr_t)object || node->key.low != offset)
+	struct tree_node *node = tree_at_least(&waiters, (uintptr_t)object, KEY_OF(offset) + place);
+	if (!node || node->key.high != (uintptr_t)object ||
+	    node->key.low >= KEY_OF(offset) + PLACES)
 		return NULL;
 	return container_of(node, struct op, word);
 }
@@ -82,8 +90,8 @@ struct moving {
 	uint64_t to_offset;
 };
 
-/* One waiter's turn.  Who stays goes to the end of the line; so do all others then, and the order
- * is the same when the last has been there. */
+/* One waiter's turn.  Who stays goes to the end of its priority's line; so do all others then, and
+ * the order is the same when the last has been there. */
 static void move_waiter(const struct moving *m, struct op *op, struct memobj *object,
                         uint64_t offset, uint64_t *count)
 {
@@ -98,22 +106,27 @@ static void move_waiter(const struct moving *m, struct op *op, struct memobj *ob
 	*count += takes_part;
 }
 
-/* The word's waiters, from the oldest on, as far as the budget goes and up to most.  progress: how
- * many were woken and moved, and the place behind which those that came since are left alone.
- * True: there may be more.  The caller holds a count of the object. */
+/* The word's waiters, by priority and from the oldest on, as far as the budget goes and up to most.
+ * progress: how many were woken and moved; the arrival behind which those that came since are left
+ * alone; the thread_place that it has come to.  True: there may be more.  The caller holds a count
+ * of the object. */
 static bool move_waiters(const struct moving *m, struct memobj *object, uint64_t offset,
-                         uint64_t progress[2])
+                         uint64_t progress[3])
 {
-	uint64_t *count = &progress[0], *last = &progress[1];
+	uint64_t *count = &progress[0], *last = &progress[1], *place = &progress[2];
 	struct op *op;
 	if (*last == 0)
 		*last = newest_place;
-	while ((*count < m->most || m->bits != UINT32_MAX) && (op = first_waiter(object, offset)) &&
-	       op->place <= *last) {
+	while ((*count < m->most || m->bits != UINT32_MAX) &&
+	       (op = first_waiter(object, offset, *place))) {
 		if (steps_over())
 			return true;
+		*place = op->word.key.low - KEY_OF(offset);
 		steps_spend(STEPS_WAKE);
-		move_waiter(m, op, object, offset, count);
+		if (op->place <= *last)
+			move_waiter(m, op, object, offset, count);
+		else
+			++*place; /* those that stayed, and came since */
 	}
 	return false;
 }
@@ -169,7 +182,7 @@ int futex_requeue(struct thread *t, const struct capos_sqe *sqe, uint64_t *moved
 
 void futex_wake_one(struct memobj *object, uint64_t offset)
 {
-	struct op *op = first_waiter(object, offset);
+	struct op *op = first_waiter(object, offset, 0);
 	if (!op)
 		return;
 	withdraw(op);

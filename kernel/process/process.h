@@ -49,6 +49,7 @@ struct process {
 	struct space space;
 	struct cap_table caps;
 	struct list threads; /* struct thread.of_process */
+	struct tree by_id;   /* the same */
 	uint32_t nthreads;
 	struct list endpoints; /* struct served: those it serves */
 	/* struct served: those it was given and has not answered, by id */

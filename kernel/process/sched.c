@@ -24,7 +24,10 @@ struct cpu the_cpu;
 #define NO_END_NS (1ull << 62)
 
 static struct share kernels;
-static struct thread worker = {.share = &kernels, .slice_left = CAPOS_SLICE_NS};
+static struct thread worker = {.share = &kernels,
+                               .base = LEVEL_WOKEN,
+                               .slice = CAPOS_SLICE_NS,
+                               .slice_left = CAPOS_SLICE_NS};
 
 void sched_init(void)
 {
@@ -85,37 +88,91 @@ static inline void insert(struct thread *t, bool front)
 	struct share *s = t->share;
 	struct list *queue = &s->level[t->level];
 	this_cpu()->runnable++;
-	s->waits |= 1ull << t->level;
+	if (t->level <= LEVEL_WOKEN) {
+		s->waits |= 1ull << t->level;
+	} else {
+		s->waits |= WAITS_ABOVE;
+		s->above[t->level / 64] |= 1ull << t->level % 64;
+	}
 	if (front)
 		list_prepend(queue, &t->run);
 	else
 		list_append(queue, &t->run);
 }
 
-static void take_out(struct thread *t)
+static void level_emptied(struct share *s, unsigned level)
 {
-	struct share *s = t->share;
+	s->above[level / 64] &= ~(1ull << level % 64);
+	if (!(s->above[0] | s->above[1]))
+		s->waits &= ~(uint64_t)WAITS_ABOVE;
+}
+
+static inline void take_out(struct thread *t)
+{
 	this_cpu()->runnable--;
 	list_remove(&t->run);
-	if (list_empty(&s->level[t->level]))
+	struct share *s = t->share;
+	if (!list_empty(&s->level[t->level]))
+		return;
+	if (t->level <= LEVEL_WOKEN)
 		s->waits &= ~(1ull << t->level);
+	else
+		level_emptied(s, t->level);
 }
 
 /* slice_left 0: begins a new slice behind those that have time left. */
-static void enqueue(struct thread *t, bool front)
+static inline void enqueue(struct thread *t, unsigned level, bool front)
 {
-	t->level = LEVEL_WOKEN;
+	t->level = (uint8_t)level;
 	if (t->slice_left == 0) {
-		t->slice_left = CAPOS_SLICE_NS;
-		t->level = LEVEL_EXPIRED;
+		t->slice_left = t->slice;
+		if (level == LEVEL_WOKEN)
+			t->level = LEVEL_EXPIRED;
 	}
 	insert(t, front);
 }
 
+/* Where threads wait in it. */
+static inline unsigned top_level(const struct share *s)
+{
+	if (s->waits < WAITS_ABOVE)
+		return s->waits == 1u << LEVEL_EXPIRED ? LEVEL_EXPIRED : LEVEL_WOKEN;
+	return s->above[1] ? 127u - (unsigned)__builtin_clzll(s->above[1])
+	                   : 63u - (unsigned)__builtin_clzll(s->above[0]);
+}
+
 static struct thread *first_thread(const struct share *s)
 {
-	unsigned top = 63u - (unsigned)__builtin_clzll(s->waits);
-	return list_entry(list_first(&s->level[top]), struct thread, run);
+	return list_entry(list_first(&s->level[top_level(s)]), struct thread, run);
+}
+
+/* Of one that runs.  Who holds what all threads of its process need goes before those that would
+ * only wait for it. */
+static unsigned level_of(const struct thread *t)
+{
+	bool urgent = t->process && __atomic_load_n(&t->ring.header->urgent, __ATOMIC_RELAXED);
+	return urgent ? LEVEL_URGENT : t->base;
+}
+
+/* What waits in its share for a thread that runs to stop. */
+enum rival { RIVAL_NONE, RIVAL_EQUAL, RIVAL_HIGHER };
+
+static enum rival rival_above(const struct thread *t)
+{
+	unsigned top = top_level(t->share), own = level_of(t);
+	if (top > own)
+		return RIVAL_HIGHER;
+	if (top > t->base)
+		t->ring.header->overdue = 1;
+	return top == own ? RIVAL_EQUAL : RIVAL_NONE;
+}
+
+static inline enum rival rival_of(const struct thread *t)
+{
+	uint64_t waits = t->share->waits;
+	if (waits >= WAITS_ABOVE)
+		return rival_above(t);
+	return waits != 0 && t->base == LEVEL_WOKEN ? RIVAL_EQUAL : RIVAL_NONE;
 }
 
 /* ---- Turns of shares ---- */
@@ -184,7 +241,7 @@ void sched_wake(struct thread *t)
 	struct cpu *cpu = this_cpu();
 	assert(kernel_locked() && t->state == THREAD_WAITING);
 	thread_become(t, THREAD_RUNNABLE);
-	enqueue(t, false);
+	enqueue(t, t->base, false);
 	if (!is_service(cpu, t)) {
 		if (t->share != cpu->turn && list_empty(&t->share->turn))
 			line_up(cpu, t->share, false);
@@ -201,9 +258,11 @@ void sched_hand_over(struct thread *t)
 {
 	struct cpu *cpu = this_cpu();
 	assert(kernel_locked() && t->state == THREAD_RUNNABLE);
-	take_out(t);
-	t->level = LEVEL_WOKEN;
-	insert(t, true);
+	if (t->level <= LEVEL_WOKEN) {
+		take_out(t);
+		t->level = LEVEL_WOKEN;
+		insert(t, true);
+	}
 	if (!is_service(cpu, t) && (!cpu->current || is_service(cpu, cpu->current)))
 		take_turn(cpu, t->share);
 }
@@ -265,7 +324,10 @@ static inline uint64_t stop_at(const struct cpu *cpu)
 	uint64_t at = cpu->preempt_at;
 	if (cpu->runnable == 0)
 		return UINT64_MAX;
-	if (cpu->slice_end < at && share_waits(cpu->current->share))
+	enum rival rival = rival_of(cpu->current);
+	if (rival == RIVAL_HIGHER)
+		return 0;
+	if (cpu->slice_end < at && rival == RIVAL_EQUAL)
 		at = cpu->slice_end;
 	if (cpu->turn_end < at && turns_wait(cpu))
 		at = cpu->turn_end;
@@ -276,9 +338,20 @@ static inline uint64_t stop_at(const struct cpu *cpu)
 static void put_back(struct cpu *cpu, struct thread *t, bool front)
 {
 	thread_become(t, THREAD_RUNNABLE);
-	enqueue(t, front);
+	enqueue(t, level_of(t), front);
 	cpu->stopped_at = cpu->switched_at;
 	cpu->current = NULL;
+}
+
+/* Whether its slice is over and it is left alone all the same: it has been told, and stops when it
+ * has given up what the others need. */
+static bool keeps_slice(struct cpu *cpu, const struct thread *t, uint64_t now)
+{
+	if (now < cpu->slice_end || level_of(t) != LEVEL_URGENT)
+		return false;
+	t->ring.header->overdue = 1;
+	cpu->slice_end = now + BATCH_NS;
+	return now < stop_at(cpu);
 }
 
 /* Lets another run when its time has come. */
@@ -289,9 +362,9 @@ static void yield_if_due(struct cpu *cpu)
 	if (at == UINT64_MAX)
 		return;
 	uint64_t now = arch_clock_ns();
-	if (now < at)
+	if (now < at || keeps_slice(cpu, t, now))
 		return;
-	bool slice_over = now >= cpu->slice_end && share_waits(t->share);
+	bool slice_over = now >= cpu->slice_end && rival_of(t) == RIVAL_EQUAL;
 	account_time(cpu, t, now);
 	put_back(cpu, t, !slice_over);
 }
@@ -300,8 +373,9 @@ void sched_pass(struct thread *t)
 {
 	struct cpu *cpu = this_cpu();
 	assert(kernel_locked() && cpu->current == t);
-	bool within = share_waits(t->share);
-	if (!within && (is_service(cpu, t) || !turns_wait(cpu)))
+	bool within = rival_of(t) != RIVAL_NONE;
+	bool alone = t->base > LEVEL_WOKEN || is_service(cpu, t) || !turns_wait(cpu);
+	if (!within && alone)
 		return;
 	account_time(cpu, t, arch_clock_ns());
 	if (within)
@@ -309,6 +383,26 @@ void sched_pass(struct thread *t)
 	else
 		t->share->slice_left = 0;
 	put_back(cpu, t, false);
+}
+
+void sched_change(struct thread *t, uint8_t base, uint64_t slice)
+{
+	struct cpu *cpu = this_cpu();
+	bool runs = cpu->current == t, moves = base != t->base, lower = base < t->base;
+	t->base = base;
+	t->slice = slice;
+	if (runs)
+		account_time(cpu, t, arch_clock_ns());
+	/* Nobody gains time by being changed, but for what real time needs. */
+	if (base > LEVEL_WOKEN || t->slice_left > slice)
+		t->slice_left = slice;
+	if (runs)
+		cpu->slice_end = cpu->switched_at + t->slice_left;
+	if (!moves || list_empty(&t->run))
+		return;
+	take_out(t);
+	t->level = base;
+	insert(t, lower);
 }
 
 static void switch_to(struct cpu *cpu, struct thread *t)

@@ -13,6 +13,70 @@
 static struct slab threads = SLAB_INIT(struct thread);
 static uint64_t last_thread_id;
 
+/* A slice is a fifth shorter for each step of niceness, within these bounds: one that is shorter
+ * than a batch would go for switching, and one that is longer than the eye forgives would make the
+ * others of the share look dead. */
+#define SLICE_SHORTEST_NS BATCH_NS
+#define SLICE_LONGEST_NS  (10 * CAPOS_SLICE_NS)
+/* A FIFO's ends when it waits: this is longer than any machine runs. */
+#define SLICE_NO_END_NS (1ull << 62)
+
+static uint64_t slice_of(const struct capos_scheduling *s)
+{
+	uint64_t slice = CAPOS_SLICE_NS;
+	if (s->policy == CAPOS_POLICY_FIFO)
+		return SLICE_NO_END_NS;
+	if (s->policy == CAPOS_POLICY_ROUND_ROBIN)
+		return CAPOS_SLICE_NS;
+	if (s->policy == CAPOS_POLICY_IDLE)
+		return SLICE_SHORTEST_NS;
+	for (int nice = s->nice; nice > 0; nice--)
+		slice = slice * 4 / 5;
+	for (int nice = s->nice; nice < 0; nice++)
+		slice = slice * 5 / 4;
+	if (slice < SLICE_SHORTEST_NS)
+		return SLICE_SHORTEST_NS;
+	return slice < SLICE_LONGEST_NS ? slice : SLICE_LONGEST_NS;
+}
+
+static bool is_realtime(const struct capos_scheduling *s)
+{
+	return s->policy == CAPOS_POLICY_FIFO || s->policy == CAPOS_POLICY_ROUND_ROBIN;
+}
+
+void thread_schedule(struct thread *t, struct capos_scheduling scheduling)
+{
+	uint8_t level = LEVEL_WOKEN;
+	if (is_realtime(&scheduling))
+		level = (uint8_t)(LEVEL_REALTIME + scheduling.priority - 1);
+	t->scheduling = t->ring.header->scheduling = scheduling;
+	sched_change(t, level, slice_of(&scheduling));
+}
+
+void thread_inherit(struct thread *t, const struct thread *maker)
+{
+	struct capos_scheduling s = maker->scheduling;
+	if (s.resets) {
+		s.resets = 0;
+		s.nice = s.nice < 0 ? 0 : s.nice;
+		if (is_realtime(&s)) {
+			s.policy = CAPOS_POLICY_OTHER;
+			s.priority = 0;
+		}
+	}
+	thread_schedule(t, s);
+}
+
+struct thread *thread_find(const struct process *p, uint64_t id)
+{
+	if (id == 0) {
+		struct list *first = list_first(&p->threads);
+		return first ? list_entry(first, struct thread, of_process) : NULL;
+	}
+	struct tree_node *node = tree_at_least(&p->by_id, id, 0);
+	return node && node->key.high == id ? container_of(node, struct thread, by_id) : NULL;
+}
+
 static void wait_is_over(struct timeout *timeout)
 {
 	struct thread *t = container_of(timeout, struct thread, timeout);
@@ -69,9 +133,12 @@ int thread_create(struct process *p, uint64_t entry, uint64_t stack, uint64_t ar
 	list_init(&t->run);
 	list_init(&t->ops);
 	list_append(&p->threads, &t->of_process);
+	t->by_id.key = (struct tree_key){.high = t->id};
+	tree_insert(&p->by_id, &t->by_id);
 	p->nthreads++;
 	t->share = p->service ? &this_cpu()->services : &p->account->share;
-	t->slice_left = CAPOS_SLICE_NS;
+	t->slice_left = UINT64_MAX; /* it begins with a whole one */
+	thread_schedule(t, (struct capos_scheduling){.policy = CAPOS_POLICY_OTHER});
 	t->timeout.fire = wait_is_over;
 	arch_thread_init(&t->arch, entry, stack, argument, fs_base, t->ring_address);
 	*out = t;
@@ -113,6 +180,7 @@ bool thread_free(struct thread *t)
 		t->unbind(t->upcall_event);
 	list_remove(&t->of_process);
 	struct process *p = t->process;
+	tree_remove(&p->by_id, &t->by_id);
 	p->nthreads--;
 	space_unmap_kernel(&p->space, t->ring_address);
 	memobj_put(t->ring_object);

@@ -42,11 +42,15 @@ struct thread {
 	struct list ops;         /* operations in flight, struct op.of_thread */
 	uint64_t id;
 	enum thread_state state;
+	struct tree_node by_id; /* process->by_id */
 	struct share *share;
-	uint8_t level;       /* enum sched_level: while it waits in its share */
-	uint64_t slice_left; /* nanoseconds */
-	uint64_t slept_at;   /* when it last began to wait */
-	uint64_t cpu_ns;     /* without its present run */
+	struct capos_scheduling scheduling; /* what was set; slice and base follow from it */
+	uint64_t slice;                     /* nanoseconds */
+	uint8_t base;                       /* enum sched_level: where it waits at best */
+	uint8_t level;                      /* enum sched_level: while it waits in its share */
+	uint64_t slice_left;                /* nanoseconds */
+	uint64_t slept_at;                  /* when it last began to wait */
+	uint64_t cpu_ns;                    /* without its present run */
 	struct ring ring;
 	struct memobj *ring_object; /* one count: its frames stay where the ring's pointers say */
 	uint64_t ring_address;
@@ -111,6 +115,17 @@ void thread_end(struct thread *t);
 bool thread_may_go_on(const struct thread *t);
 /* Goes on with cap_enter when enough has completed or a signal is pending. */
 void thread_check_wake(struct thread *t);
+/* The process's thread of that number, or (0) its first; NULL: none. */
+struct thread *thread_find(const struct process *process, uint64_t id);
+/* What is scheduled by policy and nice values from now on; all of it is valid. */
+void thread_schedule(struct thread *t, struct capos_scheduling scheduling);
+/* Of a new thread: as its maker is, or as that one's children are to be. */
+void thread_inherit(struct thread *t, const struct thread *maker);
+/* Where it stands among those that wait for the same word; lower is earlier. */
+static inline uint64_t thread_place(const struct thread *t)
+{
+	return LEVEL_COUNT - t->base;
+}
 /* Last thing before user mode: the result of cap_enter, and upcalls. */
 void thread_before_user(struct thread *t);
 /* Continues the current thread where it handles its faults, with this one (frame, entry and

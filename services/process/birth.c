@@ -71,6 +71,7 @@ int member_begin(struct member *m, struct server_call *call, uint16_t process, u
 		return status;
 	}
 	m->process = c.process;
+	world_apply_scheduling(m);
 	m->signals = c.signals;
 	m->identity = c.identity;
 	m->start_ns = cap_now();

@@ -97,6 +97,48 @@ static void forget(struct member *m)
 	m->process = m->signals = CAP_NULL;
 }
 
+/* ---- Scheduling, which the kernel does ---- */
+
+static bool scheduling(const struct member *m, struct world_scheduling *out)
+{
+	const struct process_scheduling_params params = {.thread_id = 0};
+	struct process_scheduling_results now;
+
+	if (m->process == CAP_NULL || process_scheduling(m->process, &params, &now, NULL))
+		return false;
+	*out = (struct world_scheduling){.nice = now.nice,
+	                                 .policy = now.policy,
+	                                 .priority = now.priority,
+	                                 .forgets = now.resets};
+	return true;
+}
+
+/* One that has just ended counts as one that has not begun. */
+static int status_of(int error)
+{
+	return !error ? STATUS_OK : error == CAP_EINVAL ? STATUS_INVALID_ARGUMENT : STATUS_NO_ENTRY;
+}
+
+static int set_nice(const struct member *m, int32_t nice)
+{
+	const struct process_set_nice_params params = {.nice = nice};
+
+	return m->process == CAP_NULL ? STATUS_NO_ENTRY
+	                              : status_of(process_set_nice(m->process, &params, NULL));
+}
+
+static int set_policy(const struct member *m, const struct world_scheduling *wanted)
+{
+	const struct process_set_policy_params params = {.policy = (uint16_t)wanted->policy,
+	                                                 .priority = (uint16_t)wanted->priority,
+	                                                 .resets = wanted->forgets};
+
+	if (wanted->policy > UINT16_MAX || wanted->priority > UINT16_MAX)
+		return STATUS_INVALID_ARGUMENT;
+	return m->process == CAP_NULL ? STATUS_NO_ENTRY
+	                              : status_of(process_set_policy(m->process, &params, NULL));
+}
+
 const struct world_ops world_effects = {.notify = notify,
                                         .kill = kill_member,
                                         .answer = answer,
@@ -105,7 +147,10 @@ const struct world_ops world_effects = {.notify = notify,
                                         .reply = ipc_reply,
                                         .make_memory = ipc_make_memory,
                                         .drop_memory = ipc_drop_memory,
-                                        .seconds = ipc_seconds};
+                                        .seconds = ipc_seconds,
+                                        .scheduling = scheduling,
+                                        .set_nice = set_nice,
+                                        .set_policy = set_policy};
 
 /* ---- Ends ---- */
 

@@ -21,6 +21,7 @@ void world_first_limits(struct member *m)
 		m->limits[i] = (struct limit){WORLD_NO_LIMIT, WORLD_NO_LIMIT};
 	m->limits[LIMIT_STACK] = (struct limit){STACK_BYTES, WORLD_NO_LIMIT};
 	m->limits[LIMIT_CORE] = (struct limit){0, 0}; /* no core is ever written */
+	m->limits[WORLD_LIMIT_NICE] = m->limits[WORLD_LIMIT_REALTIME] = (struct limit){0, 0};
 	m->limits[LIMIT_FILES] = (struct limit){DESCRIPTORS, DESCRIPTORS};
 	m->limits[WORLD_LIMIT_PROCESSES] = (struct limit){WORLD_MEMBERS_MAX, WORLD_MEMBERS_MAX};
 	m->limits[LIMIT_SIGNALS] = (struct limit){WORLD_QUEUE_MAX, WORLD_QUEUE_MAX};

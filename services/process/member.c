@@ -11,7 +11,7 @@
 #include "process.h"
 
 #define SIGNALS_PER_REPLY 64u
-#define INFOS_PER_REPLY   128u /* with a name each they fit 16 KiB */
+#define INFOS_PER_REPLY   120u /* with a name each they fit 16 KiB */
 
 /* number 0: the caller. */
 static struct member *find(struct member *caller, uint32_t number)
@@ -249,8 +249,10 @@ static int describe(void *object, struct msg_call *msg,
 static void fill_info(const struct member *m, struct process_info *out)
 {
 	struct member_status status;
+	struct world_scheduling scheduling;
 
 	member_status(m, &status);
+	world_scheduling_of(m, &scheduling);
 	*out = (struct process_info){
 	        .number = m->number,
 	        .parent = m->parent ? m->parent->number : WORLD_NUMBER,
@@ -267,7 +269,9 @@ static void fill_info(const struct member *m, struct process_info *out)
 	        .threads = status.threads,
 	        .pages = status.pages,
 	        .mapped_pages = status.mapped_pages,
-	        .nice = m->nice,
+	        .nice = scheduling.nice,
+	        .policy = scheduling.policy,
+	        .priority = scheduling.priority,
 	        .effective_user = m->identity.user.effective,
 	        .effective_group = m->identity.group.effective};
 }
@@ -277,8 +281,8 @@ static int list(void *object, struct msg_call *msg, const struct process_member_
 {
 	static struct process_info infos[INFOS_PER_REPLY];
 	const struct member *m = ((struct member *)object)->world->first;
-	/* What fits the caller's buffer: an entry takes 14 words, and its name 2. */
-	uint32_t most = msg->out_size / 160, n = 0;
+	/* What fits the caller's buffer: an entry takes 15 words, and its name 2. */
+	uint32_t most = msg->out_size / 168, n = 0;
 
 	if (most > INFOS_PER_REPLY)
 		most = INFOS_PER_REPLY;
@@ -427,16 +431,12 @@ static int get_nice(void *object, struct msg_call *msg, const struct process_mem
 static int set_policy(void *object, struct msg_call *msg,
                       const struct process_member_set_policy_params *in)
 {
+	const struct world_scheduling wanted = {
+	        .policy = in->policy, .priority = in->priority, .forgets = in->forgets};
 	struct member *m = find(object, in->number);
 
 	(void)msg;
-	if (!m)
-		return STATUS_NO_ENTRY;
-	if (!world_may_prefer(object, m))
-		return STATUS_NOT_PERMITTED;
-	m->policy = in->policy;
-	m->forgets_policy = in->forgets;
-	return STATUS_OK;
+	return m ? world_set_policy(object, m, &wanted) : STATUS_NO_ENTRY;
 }
 
 static int get_policy(void *object, struct msg_call *msg,
@@ -448,8 +448,13 @@ static int get_policy(void *object, struct msg_call *msg,
 	(void)msg;
 	if (!m)
 		return STATUS_NO_ENTRY;
-	out->policy = m->policy;
-	out->forgets = m->forgets_policy;
+	struct world_scheduling now;
+
+	world_scheduling_of(m, &now);
+	*out = (struct process_member_policy_results){.policy = now.policy,
+	                                              .forgets = now.forgets,
+	                                              .priority = now.priority,
+	                                              .nice = now.nice};
 	return STATUS_OK;
 }
 

@@ -209,7 +209,6 @@ int world_prepare(struct member *parent, struct member **out)
 	m->foreground = parent->foreground;
 	m->identity = parent->identity; /* until it joins and has a label */
 	memcpy(m->limits, parent->limits, sizeof(m->limits));
-	world_inherit_priority(parent, m);
 	memcpy(m->name, parent->name, sizeof(m->name));
 	*out = m;
 	/* Without its arguments a child is listed by its name. */

@@ -41,6 +41,8 @@
 /* Numbers of Linux: RLIMIT_CPU, RLIMIT_NPROC. */
 #define WORLD_LIMIT_CPU       0u
 #define WORLD_LIMIT_PROCESSES 6u
+#define WORLD_LIMIT_NICE      13u
+#define WORLD_LIMIT_REALTIME  14u
 
 enum member_state { MEMBER_PREPARED, MEMBER_RUNNING, MEMBER_STOPPED, MEMBER_ENDED };
 
@@ -110,6 +112,13 @@ struct group {
 	uint32_t seen;    /* world.ends when it was last looked at */
 };
 
+/* Of a process's first thread, which the kernel knows. */
+struct world_scheduling {
+	int32_t nice;
+	uint32_t policy, priority;
+	bool forgets; /* its children begin with the usual one */
+};
+
 struct member {
 	struct world *world;
 	uint32_t number, group, session;
@@ -138,9 +147,9 @@ struct member {
 	struct member *heir;   /* while it ends: who gets its children; NULL: the world */
 	uint32_t
 	        foreground; /* group of its session, the same for all of it; 0: the session's own */
-	int32_t nice;
-	uint32_t policy;
-	bool forgets_policy;          /* its children begin with the usual one */
+	/* To be set when it has joined. */
+	struct world_scheduling wanted;
+	bool wants_nice, wants_policy;
 	struct cap_identity identity; /* what its label says */
 	struct usage usage;
 	struct limit limits[WORLD_LIMITS];
@@ -178,6 +187,10 @@ struct world_ops {
 	int (*make_memory)(struct world *world, uint64_t size, uint64_t *memory);
 	void (*drop_memory)(uint64_t memory);
 	int64_t (*seconds)(void); /* Unix time */
+	/* How it is scheduled: false, or the Status noEntry, when it has no process. */
+	bool (*scheduling)(const struct member *m, struct world_scheduling *out);
+	int (*set_nice)(const struct member *m, int32_t nice);
+	int (*set_policy)(const struct member *m, const struct world_scheduling *wanted);
 };
 
 /* How many processors were in use, averaged over the last minute, five and fifteen: the last ones
@@ -284,7 +297,7 @@ int world_set_users(struct member *m, const struct cap_identity *wanted);
 bool world_may_signal(const struct member *sender, const struct member *m, uint32_t signal);
 /* Its limits and the like. */
 bool world_may_change(const struct member *caller, const struct member *m);
-/* Its nice value and policy. */
+/* How it is scheduled. */
 bool world_may_prefer(const struct member *caller, const struct member *m);
 /* At what it has open and where it is. */
 bool world_may_look(const struct member *caller, const struct member *m);
@@ -299,6 +312,10 @@ int world_set_limit(struct member *m, uint32_t resource, const struct limit *wan
 /* priority.c: of all that match; noEntry: none does.  id 0: m, or its group. */
 int world_set_nice(struct member *m, enum wait_which which, uint32_t id, int32_t nice);
 int world_nice(struct member *m, enum wait_which which, uint32_t id, int32_t *lowest);
-void world_inherit_priority(const struct member *parent, struct member *child);
+void world_scheduling_of(const struct member *m, struct world_scheduling *out);
+int world_set_policy(struct member *caller, struct member *m,
+                     const struct world_scheduling *wanted);
+/* It has a process now. */
+void world_apply_scheduling(struct member *m);
 
 #endif

@@ -90,6 +90,68 @@ static void test_sleeper(cap_t image)
 	tap_ok(part >= 10 && part <= 72, "one that waits in between has what it asks for");
 }
 
+/* ---- Policies and nice values ---- */
+
+static int set_policy(cap_t process, uint64_t thread, uint16_t policy, uint16_t priority)
+{
+	return process_set_policy(process,
+	                          &(struct process_set_policy_params){.thread_id = thread,
+	                                                              .policy = policy,
+	                                                              .priority = priority},
+	                          NULL);
+}
+
+static int set_nice(cap_t process, uint64_t thread, int nice)
+{
+	return process_set_nice(
+	        process, &(struct process_set_nice_params){.thread_id = thread, .nice = nice},
+	        NULL);
+}
+
+static void test_errors(cap_t image)
+{
+	const struct process_scheduling_params first = {.thread_id = 0};
+	struct process_scheduling_results now = {};
+	cap_t process = start(image, "wait"), less;
+
+	tap_equal(set_policy(process, 0, CAPOS_POLICY_FIFO, 7), CAP_OK, "a policy is set");
+	tap_equal(set_nice(process, 0, -20), CAP_OK, "and a nice value");
+	tap_equal(process_scheduling(process, &first, &now, NULL), CAP_OK, "both are told");
+	tap_ok(now.policy == CAPOS_POLICY_FIFO && now.priority == 7 && now.nice == -20,
+	       "as they were set");
+	tap_equal(set_policy(process, 0, 4, 0), CAP_EINVAL, "no such policy");
+	tap_equal(set_policy(process, 0, UINT16_MAX, 0), CAP_EINVAL, "nor such");
+	tap_equal(set_policy(process, 0, CAPOS_POLICY_FIFO, 0), CAP_EINVAL, "no priority 0");
+	tap_equal(set_policy(process, 0, CAPOS_POLICY_FIFO, 100), CAP_EINVAL, "nor 100");
+	tap_equal(set_policy(process, 0, CAPOS_POLICY_ROUND_ROBIN, 257), CAP_EINVAL, "nor 257");
+	tap_equal(set_policy(process, 0, CAPOS_POLICY_IDLE, 1), CAP_EINVAL, "none without it");
+	tap_equal(set_nice(process, 0, 20), CAP_EINVAL, "no nice value 20");
+	tap_equal(set_nice(process, 0, -276), CAP_EINVAL, "nor -276");
+	tap_equal(set_policy(process, UINT64_MAX, 0, 0), CAP_ENOENT, "no such thread");
+	tap_equal(set_policy(process, cap_ring()->thread_id, 0, 0), CAP_ENOENT,
+	          "a thread of another process is none of this one");
+	tap_equal(set_policy(CAP_SELF, cap_ring()->thread_id, 0, 0), CAP_OK, "the caller");
+	cap_copy(process, CAP_RIGHTS_ALL & ~CAP_RIGHT_KILL, &less);
+	tap_equal(set_policy(less, 0, 0, 0), CAP_ERIGHTS, "without the right to kill it");
+	tap_equal(set_nice(less, 0, 0), CAP_ERIGHTS, "nor that");
+	cap_release(less);
+	cap_copy(process, CAP_RIGHTS_ALL & ~CAP_RIGHT_WATCH, &less);
+	tap_equal(process_scheduling(less, &first, &now, NULL), CAP_ERIGHTS,
+	          "nor seen without the right to watch it");
+	cap_release(less);
+	process_kill(process, &(struct process_kill_params){.status = 9}, NULL);
+	wait_for(process, NULL, 0);
+}
+
+/* Real time of one program is nothing to another. */
+static void test_real_time(cap_t image)
+{
+	const cap_t both[] = {start(image, "busy"), start(image, "busy threads")};
+
+	tap_equal(set_policy(both[0], 0, CAPOS_POLICY_FIFO, 99), CAP_OK, "real time");
+	tap_ok(is_half(part_of_first(both, 2)), "has no more of the processor");
+}
+
 void test_share(void)
 {
 	cap_t image = find_file("sbin/kernel_child");
@@ -97,5 +159,7 @@ void test_share(void)
 	test_threads(image);
 	test_processes(image);
 	test_sleeper(image);
+	test_errors(image);
+	test_real_time(image);
 	cap_release(image);
 }

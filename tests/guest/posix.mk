@@ -27,6 +27,7 @@ POSIX_TESTS = \
 	tests/guest/posix_places \
 	tests/guest/posix_pointers \
 	tests/guest/posix_priority \
+	tests/guest/posix_scheduling \
 	tests/guest/posix_proc \
 	tests/guest/posix_processes \
 	tests/guest/posix_ptys \

@@ -48,6 +48,7 @@ for name in \
 	places \
 	pointers \
 	priority \
+	scheduling \
 	proc \
 	processes \
 	ptys \

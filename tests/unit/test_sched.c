@@ -96,6 +96,103 @@ static void services_go_first(void **state)
 	user_end(program);
 }
 
+/* ---- Within a share ---- */
+
+static void schedule(struct thread *t, uint8_t policy, uint8_t priority, int32_t nice)
+{
+	the_cpu.locked = true;
+	thread_schedule(
+	        t, (struct capos_scheduling){.policy = policy, .priority = priority, .nice = nice});
+	the_cpu.locked = false;
+	run_for(0);
+	core_timer();
+}
+
+static void real_time_goes_first(void **state)
+{
+	(void)state;
+	struct process *p = user_create("program"), *other = user_create("other");
+	struct thread *usual = thread_of(p), *low = user_thread(p), *high = user_thread(p);
+	schedule(low, CAPOS_POLICY_FIFO, 1, 0);
+	schedule(high, CAPOS_POLICY_FIFO, 99, 0);
+	run_for(1000);
+	/* But of its own share alone. */
+	assert_about(used(other), 500);
+	assert_about(high->cpu_ns, 500);
+	assert_int_equal(low->cpu_ns + usual->cpu_ns, 0);
+	schedule(high, CAPOS_POLICY_OTHER, 0, 0);
+	run_for(100);
+	assert_about(low->cpu_ns, 50);
+	schedule(low, CAPOS_POLICY_OTHER, 0, 0);
+	run_for(100);
+	assert_about(usual->cpu_ns, 20);
+	user_end(p);
+	user_end(other);
+}
+
+static void higher_one_runs_at_once(void **state)
+{
+	(void)state;
+	struct process *p = user_create("program");
+	struct thread *low = thread_of(p), *high = user_thread(p);
+	schedule(low, CAPOS_POLICY_FIFO, 1, 0);
+	assert_ptr_equal(the_cpu.current, low);
+	schedule(high, CAPOS_POLICY_FIFO, 2, 0);
+	assert_ptr_equal(the_cpu.current, high);
+	/* As long as one holds what all need it is left alone, and told. */
+	schedule(high, CAPOS_POLICY_OTHER, 0, 0);
+	assert_ptr_equal(the_cpu.current, low);
+	low->ring.header->urgent = 1;
+	schedule(high, CAPOS_POLICY_FIFO, 3, 0);
+	assert_ptr_equal(the_cpu.current, low);
+	assert_int_equal(low->ring.header->overdue, 1);
+	run_for(50);
+	assert_ptr_equal(the_cpu.current, low);
+	low->ring.header->urgent = 0;
+	core_timer();
+	assert_ptr_equal(the_cpu.current, high);
+	user_end(p);
+}
+
+static void round_robin_takes_turns(void **state)
+{
+	(void)state;
+	struct process *p = user_create("program");
+	struct thread *a = thread_of(p), *b = user_thread(p);
+	schedule(a, CAPOS_POLICY_ROUND_ROBIN, 5, 0);
+	schedule(b, CAPOS_POLICY_ROUND_ROBIN, 5, 0);
+	run_for(1000);
+	assert_about(a->cpu_ns, 500);
+	assert_about(b->cpu_ns, 500);
+	schedule(a, CAPOS_POLICY_FIFO, 5, 0);
+	schedule(b, CAPOS_POLICY_FIFO, 5, 0);
+	uint64_t before = the_cpu.current->cpu_ns;
+	struct thread *first = the_cpu.current;
+	run_for(1000);
+	assert_int_equal(first->cpu_ns, before + 1000 * MS);
+	user_end(p);
+}
+
+static void slices_go_by_nice_values(void **state)
+{
+	(void)state;
+	struct process *p = user_create("program");
+	struct thread *usual = thread_of(p), *nice = user_thread(p), *idle = user_thread(p);
+	schedule(nice, CAPOS_POLICY_OTHER, 0, 5);
+	schedule(idle, CAPOS_POLICY_IDLE, 0, 0);
+	assert_int_equal(usual->slice, CAPOS_SLICE_NS);
+	assert_in_range(nice->slice, CAPOS_SLICE_NS * 32 / 100, CAPOS_SLICE_NS * 33 / 100);
+	assert_int_equal(idle->slice, BATCH_NS);
+	schedule(nice, CAPOS_POLICY_BATCH, 0, -5);
+	assert_in_range(nice->slice, CAPOS_SLICE_NS * 3, CAPOS_SLICE_NS * 31 / 10);
+	run_for(2000);
+	/* 10, 30 and 1 of 41: the clock of this test goes by whole milliseconds. */
+	assert_in_range(usual->cpu_ns, 400 * MS, 600 * MS);
+	assert_in_range(nice->cpu_ns, 1300 * MS, 1550 * MS);
+	assert_in_range(idle->cpu_ns, 20 * MS, 80 * MS);
+	user_end(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +201,11 @@ int main(void)
 	                                        core_teardown),
 	        cmocka_unit_test_setup_teardown(sleeper_has_its_share, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(services_go_first, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(real_time_goes_first, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(higher_one_runs_at_once, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(round_robin_takes_turns, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(slices_go_by_nice_values, core_setup,
+	                                        core_teardown),
 	};
 	fake_start(FAKE_ARENA_PAGES);
 	core_start();

@@ -343,6 +343,31 @@ struct capos_fault {
 	struct capos_upcall_frame frame;
 };
 
+/* ---- Scheduling ----
+ *
+ * A thread's policy decides about the threads of its share alone (kernel/share.h); numbers and
+ * meaning are Linux's.  Threads of FIFO and ROUND_ROBIN run before all others of the share, by
+ * priority.  Among the others the slices go by the nice values; IDLE has the shortest. */
+enum capos_policy {
+	CAPOS_POLICY_OTHER = 0,
+	CAPOS_POLICY_FIFO = 1,
+	CAPOS_POLICY_ROUND_ROBIN = 2,
+	CAPOS_POLICY_BATCH = 3,
+	CAPOS_POLICY_IDLE = 5,
+};
+#define CAPOS_REALTIME_MAX 99 /* priorities from 1 on; of other policies 0 */
+#define CAPOS_NICE_MIN     (-20)
+#define CAPOS_NICE_MAX     19
+
+struct capos_scheduling {
+	uint8_t policy; /* enum capos_policy */
+	uint8_t priority;
+	uint8_t resets; /* its children and new threads begin without real time and with no nice
+	                 * value below 0 */
+	uint8_t reserved;
+	int32_t nice;
+};
+
 struct capos_ring {
 	uint64_t self; /* own address; written once by the kernel, never read back by it */
 	uint64_t thread_id;
@@ -360,7 +385,13 @@ struct capos_ring {
 	/* Processor time of the thread when it began to run last, and when that was, by the
 	 * monotonic clock; the kernel writes both and never reads them. */
 	uint64_t cpu_ns, runs_since_ns;
-	uint8_t fault_stack[CAPOS_PAGE_SIZE - 528];
+	struct capos_scheduling scheduling; /* the kernel writes it and never reads it */
+	/* Not 0 while the thread holds a lock that all threads of the process need: then no other
+	 * of its share runs before it.  Has one to wait for that, the kernel sets overdue, and the
+	 * thread yields when it has given the lock up (by real time: enters the kernel). */
+	uint32_t urgent;
+	uint32_t overdue;
+	uint8_t fault_stack[CAPOS_PAGE_SIZE - 544];
 	struct capos_sqe sq[CAPOS_SQ_ENTRIES];
 	struct capos_cqe cq[CAPOS_CQ_ENTRIES];
 };

@@ -80,8 +80,11 @@ static void fair_wake(uint32_t *at, bool all)
 	cap_enter(0, 0);
 }
 
+/* As long as it holds the lock no other thread of the process goes before it: one with a higher
+ * priority would soon wait for the lock, and one between the two keep both from running. */
 void library_lock_slowly(void)
 {
+	cap_ring()->urgent = 1;
 	fair_lock(&word, &turn);
 	thread_self()->locks = true;
 }
@@ -103,9 +106,19 @@ void library_unlock_slowly(void)
 
 void library_unlock_last(void)
 {
+	struct capos_ring *ring = cap_ring();
+	bool woken, overdue;
+
 	submit_all();
-	if (fair_unlock(&word, &turn))
+	woken = fair_unlock(&word, &turn);
+	__atomic_store_n(&ring->urgent, 0, __ATOMIC_SEQ_CST);
+	overdue = __atomic_exchange_n(&ring->overdue, 0, __ATOMIC_SEQ_CST);
+	if (thread_is_realtime()) {
+		if (overdue)
+			cap_enter(0, 1); /* no yield: those of a higher priority run */
+	} else if (woken || overdue) {
 		cap_enter(0, 0); /* else the lock may be taken again before the other has run */
+	}
 }
 
 bool library_leave(void)
@@ -130,6 +143,7 @@ void threads_begin(void)
 	if (threads_many)
 		return;
 	threads_many = true;
+	cap_ring()->urgent = 1;
 	__atomic_store_n(&word, FAIR_HELD, __ATOMIC_SEQ_CST);
 	thread_self()->locks = true;
 }
@@ -206,7 +220,7 @@ void threads_forked(struct posix_thread *self)
 	self->ring = cap_ring();
 	if (threads_many)
 		forget_others();
-	self->number = 0;
+	self->number = self->kernel_id = 0;
 	self->timer_slack_usual_ns = self->timer_slack_ns;
 	self->watching = false;
 	self->locks = false;

@@ -25,6 +25,7 @@
 struct posix_thread {
 	struct posix_thread *next, *previous; /* a ring of all */
 	uint64_t number;                      /* as gettid() says; 0: the process's */
+	uint64_t kernel_id;                   /* its number for the kernel; 0: the first's */
 	const struct capos_ring *ring;        /* of others read for its times alone */
 	bool locks;                           /* it holds the library's lock */
 	bool ended;                           /* the first thread, which outlives its own end */
@@ -47,6 +48,12 @@ static inline struct posix_thread *thread_self(void)
 	struct posix_thread *t = (struct posix_thread *)cap_ring()->user_word[0];
 
 	return t ? t : thread_first();
+}
+
+/* Whether the calling thread goes before the usual ones, and so yields to none of them. */
+static inline bool thread_is_realtime(void)
+{
+	return cap_ring()->scheduling.priority > 0;
 }
 
 uint64_t thread_number(const struct posix_thread *t);

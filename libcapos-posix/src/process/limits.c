@@ -118,6 +118,13 @@ static long get(long pid, long resource, struct rlimit *limit)
 	return result;
 }
 
+uint64_t limits_soft(long resource)
+{
+	struct rlimit limit;
+
+	return get(0, resource, &limit) ? 0 : limit.rlim_cur;
+}
+
 static long set(long pid, long resource, const struct rlimit *limit)
 {
 	long result;

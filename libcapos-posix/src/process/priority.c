@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Priorities, scheduling policies and the one processor.  All programs are of one priority: what
- * is set is kept by the process service, for others to read, and has no effect.
+ * Priorities, scheduling policies and the one processor.  The kernel schedules the threads of a
+ * program among each other, and takes from its own process whatever it says; what Linux would
+ * refuse is refused here.  Other processes are asked about by way of the process service.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include <capos/object.h>
 #include <capos/schema/process_client.h>
 
 #include "core/core.h"
@@ -16,33 +18,68 @@
 #include "process/world.h"
 #include "signal/signal.h"
 
-/* Of a process without a world. */
-static struct {
-	int nice;
-	uint32_t policy;
-	bool forgets;
-} alone;
+/* ---- Whom a call means ---- */
 
-/* Whether it names this process, or a thread of it. */
-static bool is_own_number(long pid)
+struct target {
+	bool own;
+	uint64_t thread; /* own: as the kernel knows it, 0: the first */
+	uint32_t process;
+};
+
+/* 0: the calling thread.  0, -EINVAL or -ESRCH. */
+static int find_target(long pid, struct target *out)
 {
-	return !(int)pid || (uint32_t)pid == process_id() || threads_find((uint32_t)pid);
+	const struct posix_thread *t;
+
+	pid = (int)pid;
+	if (pid < 0)
+		return -EINVAL;
+	t = pid ? threads_find((uint64_t)pid) : thread_self();
+	*out = (struct target){.own = t || pid == (long)process_id(),
+	                       .thread = t ? t->kernel_id : 0,
+	                       .process = (uint32_t)pid};
+	return out->own || world_exists() ? 0 : -ESRCH;
+}
+
+static int scheduling_of_own(uint64_t thread, struct capos_scheduling *out)
+{
+	return (int)errno_of(cap_thread_scheduling(thread, out));
+}
+
+/* Of either kind. */
+static int scheduling_of(const struct target *target, struct capos_scheduling *out)
+{
+	const struct process_member_policy_params params = {.number = target->process};
+	struct process_member_policy_results others = {.policy = 0};
+	int result;
+
+	if (target->own)
+		return scheduling_of_own(target->thread, out);
+	do {
+		result = process_member_policy(world_member(), &params, &others, NULL);
+	} while (world_again(result));
+	*out = (struct capos_scheduling){.policy = (uint8_t)others.policy,
+	                                 .priority = (uint8_t)others.priority,
+	                                 .nice = others.nice,
+	                                 .resets = others.forgets};
+	return (int)world_errno(result, -ESRCH);
+}
+
+/* What RLIMIT_NICE or RLIMIT_RTPRIO allows; the superuser everything. */
+static bool limit_allows(int resource, long value)
+{
+	return !process_identity()->user.effective || (uint64_t)value <= limits_soft(resource);
 }
 
 /* ---- Nice values ---- */
 
-#define NICE_MAX 19
-#define NICE_MIN (-20)
-
-/* Whom a call means.  There is one user, 0.  0, -EINVAL or -ESRCH. */
+/* Members of the world.  There is one user, 0.  0, -EINVAL or -ESRCH. */
 static int whom(long which, long who, uint16_t *kind, uint32_t *id)
 {
 	*id = (uint32_t)who;
 	switch (which) {
 	case PRIO_PROCESS:
 		*kind = PROCESS_MEMBER_WHICH_PROCESS;
-		if (is_own_number(who))
-			*id = 0;
 		break;
 	case PRIO_PGRP:
 		*kind = PROCESS_MEMBER_WHICH_GROUP;
@@ -53,40 +90,66 @@ static int whom(long which, long who, uint16_t *kind, uint32_t *id)
 	default:
 		return -EINVAL;
 	}
-	return (int)who < 0 || (!world_exists() && *id) ? -ESRCH : 0;
+	return (int)who < 0 ? -ESRCH : 0;
+}
+
+/* Whether it means one thread of this process: all that it can mean without a world. */
+static bool is_own_thread(long which, long who, struct target *target)
+{
+	if (which != PRIO_PROCESS && world_exists())
+		return false;
+	return !find_target(which == PRIO_PROCESS ? who : 0, target) && target->own;
 }
 
 long sys_getpriority(long which, long who)
 {
 	struct process_member_nice_params params;
-	struct process_member_nice_results results = {.nice = alone.nice};
+	struct process_member_nice_results results = {.nice = 0};
+	struct capos_scheduling now;
+	struct target target;
 	int result = whom(which, who, &params.which_, &params.id);
 
 	if (result)
 		return result;
+	if (is_own_thread(which, who, &target)) {
+		result = scheduling_of_own(target.thread, &now);
+		return result ? result : CAPOS_NICE_MAX + 1 - now.nice;
+	}
 	if (!world_exists())
-		return 20 - alone.nice;
+		return -ESRCH;
 	do {
 		result = process_member_nice(world_member(), &params, &results, NULL);
 	} while (world_again(result));
-	return result ? world_errno(result, -ESRCH) : 20 - results.nice;
+	return result ? world_errno(result, -ESRCH) : CAPOS_NICE_MAX + 1 - results.nice;
+}
+
+static long set_own_nice(uint64_t thread, int nice)
+{
+	struct capos_scheduling now;
+	int result = scheduling_of_own(thread, &now);
+
+	if (result)
+		return result;
+	if (nice < now.nice && !limit_allows(RLIMIT_NICE, CAPOS_NICE_MAX + 1 - nice))
+		return -EACCES;
+	return errno_of(cap_thread_set_nice(thread, nice));
 }
 
 long sys_setpriority(long which, long who, long value)
 {
-	struct process_member_set_nice_params params = {.nice = (int)value};
+	const int nice = (int)value < CAPOS_NICE_MIN   ? CAPOS_NICE_MIN
+	                 : (int)value > CAPOS_NICE_MAX ? CAPOS_NICE_MAX
+	                                               : (int)value;
+	struct process_member_set_nice_params params = {.nice = nice};
+	struct target target;
 	int result = whom(which, who, &params.which_, &params.id);
 
 	if (result)
 		return result;
-	if ((int)value)
-		(void)absent(ABSENT_NICE);
-	if (!world_exists()) {
-		alone.nice = (int)value < NICE_MIN   ? NICE_MIN
-		             : (int)value > NICE_MAX ? NICE_MAX
-		                                     : (int)value;
-		return 0;
-	}
+	if (is_own_thread(which, who, &target))
+		return set_own_nice(target.thread, nice);
+	if (!world_exists())
+		return -ESRCH;
 	do {
 		result = process_member_set_nice(world_member(), &params, NULL);
 	} while (world_again(result));
@@ -140,112 +203,136 @@ long sys_getcpu(long cpu, long node)
 	return 0;
 }
 
-/* ---- Policies: kept and told ---- */
+/* ---- Policies ---- */
 
-/* The number that the process service knows it by: a thread has its process's.  0: the caller. */
-static uint32_t process_of(long pid)
+static bool is_realtime(long policy)
 {
-	return is_own_number(pid) ? 0 : (uint32_t)pid;
+	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
-static int get_policy(long pid, struct process_member_policy_results *out)
+static bool is_valid(long policy, int priority)
 {
-	const struct process_member_policy_params params = {.number = process_of(pid)};
-	int result;
-
-	*out = (struct process_member_policy_results){.policy = alone.policy,
-	                                              .forgets = alone.forgets};
-	if (!world_exists())
-		return 0;
-	do {
-		result = process_member_policy(world_member(), &params, out, NULL);
-	} while (world_again(result));
-	return (int)world_errno(result, -ESRCH);
+	if (is_realtime(policy))
+		return priority >= 1 && priority <= CAPOS_REALTIME_MAX;
+	return (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE) &&
+	       !priority;
 }
 
-static int set_policy(long pid, uint32_t policy, bool forgets)
+/* By Linux's rules, of a user other than the superuser too. */
+static bool may_change(const struct capos_scheduling *now, long policy, int priority, bool resets)
 {
-	const struct process_member_set_policy_params params = {
-	        .number = process_of(pid), .policy = policy, .forgets = forgets};
+	if (!process_identity()->user.effective)
+		return true;
+	if (now->resets && !resets)
+		return false;
+	if (now->policy == SCHED_IDLE && policy != SCHED_IDLE)
+		return limit_allows(RLIMIT_NICE, CAPOS_NICE_MAX + 1 - now->nice);
+	if (!is_realtime(policy))
+		return true;
+	return (policy == now->policy || limit_allows(RLIMIT_RTPRIO, 1)) &&
+	       (priority <= now->priority || limit_allows(RLIMIT_RTPRIO, priority));
+}
+
+static long set_own_policy(uint64_t thread, long policy, int priority, bool resets)
+{
+	const struct capos_scheduling wanted = {
+	        .policy = (uint8_t)policy, .priority = (uint8_t)priority, .resets = resets};
+	struct capos_scheduling now;
+	int result = scheduling_of_own(thread, &now);
+
+	if (result)
+		return result;
+	return may_change(&now, policy, priority, resets)
+	               ? errno_of(cap_thread_set_policy(thread, &wanted))
+	               : -EPERM;
+}
+
+static long set_policy(const struct target *target, long policy, int priority, bool resets)
+{
+	const struct process_member_set_policy_params params = {.number = target->process,
+	                                                        .policy = (uint32_t)policy,
+	                                                        .priority = (uint32_t)priority,
+	                                                        .forgets = resets};
 	int result;
 
-	if (!world_exists()) {
-		alone.policy = policy;
-		alone.forgets = forgets;
-		return 0;
-	}
+	if (!is_valid(policy, priority))
+		return -EINVAL;
+	if (target->own)
+		return set_own_policy(target->thread, policy, priority, resets);
 	do {
 		result = process_member_set_policy(world_member(), &params, NULL);
 	} while (world_again(result));
-	return (int)world_errno(result, -ESRCH);
+	return world_errno(result, -ESRCH);
+}
+
+/* How what a call names is scheduled. */
+static int look(long pid, struct target *target, struct capos_scheduling *now)
+{
+	int result = find_target(pid, target);
+
+	return result ? result : scheduling_of(target, now);
 }
 
 long sys_sched_getscheduler(long pid)
 {
-	struct process_member_policy_results now;
-	int result = check_scheduled(pid);
+	struct capos_scheduling now;
+	struct target target;
+	int result = look(pid, &target, &now);
 
-	if (!result)
-		result = get_policy(pid, &now);
-	if (result)
-		return result;
-	return (long)now.policy | (now.forgets ? SCHED_RESET_ON_FORK : 0);
+	return result ? result : now.policy | (now.resets ? SCHED_RESET_ON_FORK : 0);
 }
 
 long sys_sched_rr_get_interval(long pid, long out)
 {
-	const struct timespec slice = {.tv_nsec = CAPOS_SLICE_NS};
-	int result = check_scheduled(pid);
+	struct capos_scheduling now;
+	struct target target;
+	struct timespec slice = {.tv_nsec = CAPOS_SLICE_NS};
+	int result = look(pid, &target, &now);
 
+	if (now.policy == SCHED_FIFO)
+		slice.tv_nsec = 0; /* it has none */
 	return result ? result : user_put(out, &slice);
 }
 
 long sys_sched_getparam(long pid, long out)
 {
-	const struct sched_param param = {.sched_priority = 0};
-	int result = check_scheduled(pid);
+	struct capos_scheduling now;
+	struct target target;
+	int result = look(pid, &target, &now);
+	struct sched_param param = {.sched_priority = 0};
 
 	if (result || !out)
 		return !out ? -EINVAL : result;
+	param.sched_priority = now.priority;
 	return user_write(out, &param.sched_priority, sizeof(param.sched_priority));
-}
-
-#define REALTIME_MAX 99 /* priorities of Linux's real-time policies */
-
-static int check_priority(long policy, int priority)
-{
-	if (policy == SCHED_FIFO || policy == SCHED_RR)
-		return priority < 1 || priority > REALTIME_MAX ? -EINVAL : -EPERM;
-	if (policy != SCHED_OTHER && policy != SCHED_BATCH && policy != SCHED_IDLE)
-		return -EINVAL;
-	return priority ? -EINVAL : 0;
 }
 
 long sys_sched_setscheduler(long pid, long policy, long in)
 {
-	const bool forgets = policy & SCHED_RESET_ON_FORK;
-	int priority, result = check_scheduled(pid);
+	const bool resets = policy & SCHED_RESET_ON_FORK;
+	struct capos_scheduling now;
+	struct target target;
+	int priority, result = look(pid, &target, &now);
 
-	if (result || !in)
-		return !in ? -EINVAL : result;
+	if (!in || (int)policy < 0 || (int)pid < 0)
+		return -EINVAL;
 	if (user_get(&priority, in))
 		return -EFAULT;
-	policy &= ~(long)SCHED_RESET_ON_FORK;
-	result = check_priority(policy, priority);
-	return result ? result : set_policy(pid, (uint32_t)policy, forgets);
+	policy = (int)policy & ~SCHED_RESET_ON_FORK;
+	return result ? result : set_policy(&target, policy, priority, resets);
 }
 
 long sys_sched_setparam(long pid, long in)
 {
-	struct process_member_policy_results now;
-	int priority, result = check_scheduled(pid);
+	struct capos_scheduling now;
+	struct target target;
+	int priority, result = look(pid, &target, &now);
 
-	if (result || !in)
-		return !in ? -EINVAL : result;
+	if (!in || (int)pid < 0)
+		return -EINVAL;
 	if (user_get(&priority, in))
 		return -EFAULT;
-	result = get_policy(pid, &now);
-	return result ? result : check_priority((long)now.policy, priority);
+	return result ? result : set_policy(&target, now.policy, priority, now.resets);
 }
 
 static long priority_of(long policy, long realtime)
@@ -265,7 +352,7 @@ static long priority_of(long policy, long realtime)
 
 long sys_sched_get_priority_max(long policy)
 {
-	return priority_of(policy, 99);
+	return priority_of(policy, CAPOS_REALTIME_MAX);
 }
 
 long sys_sched_get_priority_min(long policy)

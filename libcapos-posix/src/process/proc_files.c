@@ -139,16 +139,18 @@ static char state_of(const struct process_info *p)
 
 static void process_stat(const struct process_info *p, struct made_text *t)
 {
+	const int priority = p->priority ? -1 - (int)p->priority : 20 + p->nice;
+
 	made_print(t, "%u (%s) %c %u %u %u 0 -1 0 0 0 0 0 ", p->number, p->name.ptr, state_of(p),
 	           p->parent, p->group, p->session);
 	made_print(t, "%llu 0 %llu 0 %d %d %u 0 %llu ",
 	           (unsigned long long)(p->cpu_ns / NS_PER_TICK),
-	           (unsigned long long)(p->children_cpu_ns / NS_PER_TICK), 20 + p->nice, p->nice,
+	           (unsigned long long)(p->children_cpu_ns / NS_PER_TICK), priority, p->nice,
 	           p->threads, (unsigned long long)(p->start_ns / NS_PER_TICK));
 	made_print(t,
-	           "%lu 0 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 "
-	           "0 0\n",
-	           p->mapped_pages * PAGE_BYTES);
+	           "%lu 0 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 %u %u 0 0 0 0 0 0 0 0 "
+	           "0 0 0\n",
+	           p->mapped_pages * PAGE_BYTES, p->priority, p->policy);
 }
 
 static void signal_masks(struct made_text *t)

@@ -48,6 +48,7 @@ void users_executed(void);
 struct rlimit;
 void limits_save(struct rlimit *out);
 void limits_restore(const struct rlimit *kept);
+uint64_t limits_soft(long resource); /* of this process */
 
 /* What terminals ask of the process service goes there from now on. */
 void world_start_terminals(void);

@@ -83,10 +83,11 @@ static long wake_bits(long address, long most, uint32_t bits)
 	return futex_count(&sqe);
 }
 
-/* Else the waker would take its lock again before the other has run, for a whole slice. */
+/* Else the waker would take its lock again before the other has run, for a whole slice.  By real
+ * time the priorities decide. */
 static long let_run(long woken)
 {
-	if (woken > 0)
+	if (woken > 0 && !thread_is_realtime())
 		sys_sched_yield();
 	return woken;
 }

@@ -101,6 +101,7 @@ long thread_clone(long flags, long stack, long parent_tid, long child_tid, long 
 		return -EAGAIN;
 	}
 	t->number = number_of(id);
+	t->kernel_id = id;
 	threads_add(t);
 	put_number(t, t->tid_at[0]);
 	return (long)t->number;

@@ -49,6 +49,10 @@ int cap_thread_create(uint64_t entry, uint64_t stack, uint64_t argument, uint64_
                       uint64_t *id);
 _Noreturn void cap_thread_exit(void); /* the calling thread */
 int cap_threads_end(void);            /* all but the calling one */
+/* How a thread of this process is scheduled; 0: the first.  set_policy leaves its nice value. */
+int cap_thread_scheduling(uint64_t thread, struct capos_scheduling *out);
+int cap_thread_set_policy(uint64_t thread, const struct capos_scheduling *wanted);
+int cap_thread_set_nice(uint64_t thread, int nice);
 
 /* *address 0: the kernel chooses; set to where it is.  private_copy: what is written there is this
  * process's own, and a child's copy after fork. */
