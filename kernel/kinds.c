@@ -36,6 +36,7 @@ static const struct method process_methods[] = {
         [PROCESS_REMAP] = {.rights = MANAGE, .words = 1},
         [PROCESS_MAP_ZEROES] = {.rights = MANAGE, .words = 1},
         [PROCESS_MAPPINGS] = {.rights = MANAGE, .words = 1, .more = true},
+        [PROCESS_RESIDENT] = {.rights = WATCH, .words = 1},
         [PROCESS_CALLER_LABEL] = {.rights = MANAGE, .more = true},
         [PROCESS_SET_POLICY] = {.rights = CAP_RIGHT_KILL},
         [PROCESS_SET_NICE] = {.rights = CAP_RIGHT_KILL},

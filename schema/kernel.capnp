@@ -115,6 +115,11 @@ interface Process {
 
   scheduling @24 (threadId :UInt64) -> (policy :UInt16, priority :UInt16, nice :Int32, resets :Bool);
   # What was set, or inherited: by fork from the caller, by createThread of the own process from the caller, kept by exec.
+
+  resident @25 () -> (pages :UInt64);
+  # Right WATCH.  How many pages of what its mappings show are in memory: of each mapping at most what it spans, and what
+  # its object has.  Pages that several processes have mapped count for each; those of an executed file that were not
+  # written count for none.
 }
 
 struct MappingEntry {

@@ -281,6 +281,7 @@ struct ProcessInfo {
   effectiveGroup @15 :UInt32;
   policy @16 :UInt32;
   priority @17 :UInt32;
+  residentPages @18 :UInt64;  # Process.resident
 
   enum State { running @0; stopped @1; ended @2; }
 }

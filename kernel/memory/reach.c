@@ -113,7 +113,22 @@ uint32_t space_fault_cause(struct space *s, uint64_t address, uint32_t access)
 	return allowed && beyond ? CAPOS_FAULT_BEYOND : CAPOS_FAULT_ACCESS;
 }
 
-/* ---- When memory is out ---- */
+/* ---- How much a space has ---- */
+
+bool space_count_resident(const struct space *s, uint64_t *at, uint64_t *pages)
+{
+	struct tree_node *node = tree_at_least(&s->mappings, *at, 0);
+
+	for (; node; node = tree_next(node)) {
+		const struct mapping *m = container_of(node, struct mapping, node);
+		*pages += min(m->object->present, (m->end - m->start) / PAGE_SIZE);
+		*at = m->end;
+		steps_spend(1);
+		if (steps_over())
+			return false;
+	}
+	return true;
+}
 
 bool space_weigh(const struct space *s, uint64_t *at, uint64_t *pages)
 {

@@ -134,6 +134,8 @@ const struct mapping *space_mapping_from(const struct space *s, uint64_t address
  * among its mappings; *at, 0 at first: how far it came.  False: the budget is spent, but it came
  * further. */
 bool space_weigh(const struct space *s, uint64_t *at, uint64_t *pages);
+/* Adds up what is in memory of what the mappings show, in the same way. */
+bool space_count_resident(const struct space *s, uint64_t *at, uint64_t *pages);
 /* The account, if any, whose own limit leaves no memory for the page at address. */
 const struct account *space_limit_reached(struct space *s, uint64_t address);
 /* A user word for futexes: identity (object and offset) and value.  4-byte aligned. */

@@ -423,6 +423,16 @@ static int status(void *object, struct msg_call *msg, struct process_status_resu
 	return CAP_OK;
 }
 
+static int resident(void *object, struct msg_call *msg, struct process_resident_results *results)
+{
+	struct process *p = object;
+	uint64_t *progress = kcall_of(msg)->caller->progress;
+	if (!space_count_resident(&p->space, &progress[0], &progress[1]))
+		return WORK_AGAIN;
+	results->pages = progress[1];
+	return CAP_OK;
+}
+
 static int kill(void *object, struct msg_call *msg, const struct process_kill_params *params)
 {
 	struct process *p = object;
@@ -575,6 +585,7 @@ int process_call(struct object_header *header, struct msg_call *msg)
 	        .discard = discard,
 	        .remap = remap,
 	        .map_zeroes = map_zeroes,
+	        .resident = resident,
 	        .mappings = mappings,
 	        .caller_label = caller_label,
 	        .set_policy = set_policy,

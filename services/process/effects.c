@@ -170,6 +170,16 @@ void member_status(const struct member *m, struct member_status *out)
 	                              .threads = results.threads};
 }
 
+uint64_t member_resident(const struct member *m)
+{
+	struct process_resident_results results;
+
+	if (m->state == MEMBER_ENDED || m->process == CAP_NULL ||
+	    process_resident(m->process, &results, NULL))
+		return 0;
+	return results.pages;
+}
+
 /* Its end is under way as a rule, and takes no longer than the kernel needs to give its memory up.
  * One that only gave its object up is ended. */
 static uint32_t end_process(struct member *m, struct member_status *usage)

@@ -269,6 +269,7 @@ static void fill_info(const struct member *m, struct process_info *out)
 	        .threads = status.threads,
 	        .pages = status.pages,
 	        .mapped_pages = status.mapped_pages,
+	        .resident_pages = member_resident(m),
 	        .nice = scheduling.nice,
 	        .policy = scheduling.policy,
 	        .priority = scheduling.priority,

@@ -69,6 +69,7 @@ struct member_status {
 	uint32_t threads;
 };
 void member_status(const struct member *m, struct member_status *out);
+uint64_t member_resident(const struct member *m); /* pages in memory */
 /* Sends what limits on processor time ask for; how long until it is to be looked at again. */
 uint64_t watch_cpu_limits(void);
 

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -135,8 +136,59 @@ static void clocks(void)
 	fails(clock_getres(1000, &t), EINVAL, "a clock that does not exist");
 }
 
+/* ---- What ps and top read ---- */
+
+/* The number behind the name in a file of /proc: pages, or KiB. */
+static long number_in(const char *path, const char *name, int field)
+{
+	char text[4096], *at;
+	FILE *f = fopen(path, "r");
+	size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+
+	if (f)
+		fclose(f);
+	text[n] = 0;
+	at = name ? strstr(text, name) : text;
+	if (at && name)
+		at += strlen(name);
+	while (at && --field > 0)
+		at = strchr(at + 1, ' ');
+	return at ? strtol(at, NULL, 10) : -1;
+}
+
+#define TOUCHED (8l << 20)
+
+static void shown(void)
+{
+	long before = number_in("/proc/self/statm", NULL, 2), more, kib, pages;
+	char *a = mmap(NULL, TOUCHED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char parents[64];
+	pid_t child;
+	int status;
+
+	ok(before > 0 && number_in("/proc/self/statm", NULL, 2) - before < 256,
+	   "what is mapped and not touched is not in memory");
+	memset(a, 1, TOUCHED);
+	more = number_in("/proc/self/statm", NULL, 2);
+	ok(more - before >= TOUCHED / 4096 && more - before < TOUCHED / 4096 + 256,
+	   "what is touched is");
+	kib = number_in("/proc/self/status", "VmRSS:", 1);
+	ok(kib >= TOUCHED / 1024 && kib < more * 4 + 1024, "status says the same");
+	/* Behind the name, which may have blanks, the 22nd. */
+	pages = number_in("/proc/self/stat", ") ", 22);
+	ok(pages >= TOUCHED / 4096 && pages < more + 256, "and stat");
+	snprintf(parents, sizeof(parents), "/proc/%d/statm", (int)getpid());
+	child = fork();
+	if (!child)
+		_exit(number_in(parents, NULL, 2) < TOUCHED / 4096);
+	ok(waitpid(child, &status, 0) == child && status == 0, "another process sees it");
+	munmap(a, TOUCHED);
+	ok(number_in("/proc/self/statm", NULL, 2) - before < 256, "what is given back is not");
+}
+
 int main(void)
 {
+	shown();
 	locked();
 	counted();
 	barriers();

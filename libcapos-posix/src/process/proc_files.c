@@ -147,10 +147,11 @@ static void process_stat(const struct process_info *p, struct made_text *t)
 	           (unsigned long long)(p->cpu_ns / NS_PER_TICK),
 	           (unsigned long long)(p->children_cpu_ns / NS_PER_TICK), priority, p->nice,
 	           p->threads, (unsigned long long)(p->start_ns / NS_PER_TICK));
-	made_print(t,
-	           "%lu 0 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 %u %u 0 0 0 0 0 0 0 0 "
-	           "0 0 0\n",
-	           p->mapped_pages * PAGE_BYTES, p->priority, p->policy);
+	made_print(
+	        t,
+	        "%lu %lu 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 %u %u 0 0 0 0 0 0 0 0 "
+	        "0 0 0\n",
+	        p->mapped_pages * PAGE_BYTES, p->resident_pages, p->priority, p->policy);
 }
 
 static void signal_masks(struct made_text *t)
@@ -204,7 +205,8 @@ static void process_status_file(const struct process_info *p, struct made_text *
 	           p->number, p->number, p->parent);
 	made_print(t, "TracerPid:\t0\n");
 	users_lines(p, t);
-	made_print(t, "VmSize:\t%8lu kB\n", p->mapped_pages * PAGE_KIB);
+	made_print(t, "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\n", p->mapped_pages * PAGE_KIB,
+	           p->resident_pages * PAGE_KIB);
 	if (p->number == process_id())
 		made_print(t, "VmLck:\t%8llu kB\n",
 		           (unsigned long long)memory_locked_bytes() / 1024);
@@ -216,7 +218,7 @@ static void process_status_file(const struct process_info *p, struct made_text *
 
 static void statm(const struct process_info *p, struct made_text *t)
 {
-	made_print(t, "%llu 0 0 0 0 0 0\n", (unsigned long long)p->mapped_pages);
+	made_print(t, "%lu %lu 0 0 0 0 0\n", p->mapped_pages, p->resident_pages);
 }
 
 static void comm(const struct process_info *p, struct made_text *t)
