@@ -313,8 +313,9 @@ void sched_end(struct thread *t)
 {
 	struct cpu *cpu = this_cpu();
 	sched_block(t);
-	/* The account may go with its last thread. */
-	if (cpu->turn == t->share && !share_waits(t->share))
+	bool runs = cpu->current && cpu->current->share == t->share;
+	/* The account may go with its last thread; one that runs comes back to its turn. */
+	if (cpu->turn == t->share && !runs && !share_waits(t->share))
 		cpu->turn = NULL;
 }
 

@@ -96,6 +96,26 @@ static void services_go_first(void **state)
 	user_end(program);
 }
 
+/* A thread that runs ends the only one that waits beside it, and goes on: its share is found again
+ * when it has had its turn. */
+static void one_of_two_is_ended(void **state)
+{
+	(void)state;
+	struct process *p = user_create("program");
+	struct thread *ends = thread_of(p), *ended = user_thread(p);
+	core_timer();
+	assert_ptr_equal(the_cpu.current, ends);
+	the_cpu.locked = true;
+	thread_end(ended);
+	the_cpu.locked = false;
+	struct process *other = user_create("other");
+	run_for(1000);
+	assert_about(ends->cpu_ns, 500);
+	assert_about(used(other), 500);
+	user_end(p);
+	user_end(other);
+}
+
 /* ---- Within a share ---- */
 
 static void schedule(struct thread *t, uint8_t policy, uint8_t priority, int32_t nice)
@@ -201,6 +221,7 @@ int main(void)
 	                                        core_teardown),
 	        cmocka_unit_test_setup_teardown(sleeper_has_its_share, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(services_go_first, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(one_of_two_is_ended, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(real_time_goes_first, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(higher_one_runs_at_once, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(round_robin_takes_turns, core_setup, core_teardown),
