@@ -531,7 +531,9 @@ static int serve_lock_whole(void *object, struct msg_call *call,
 	                                      .wake_index = in->wake_index,
 	                                      .wake_bits = in->wake_bits};
 
-	return object ? locking_lock(volume_locks(&volume, object), call, &lock)
+	const struct volume_handle *directory = object;
+
+	return object ? locking_lock(volume_locks(&volume, object), directory->flags, call, &lock)
 	              : STATUS_NOT_SUPPORTED;
 }
 
@@ -705,7 +707,9 @@ static int serve_write_back(void *object, struct msg_call *call,
 
 static int serve_lock(void *object, struct msg_call *call, const struct file_lock_params *in)
 {
-	return locking_lock(volume_locks(&volume, object), call, in);
+	const struct volume_handle *file = object;
+
+	return locking_lock(volume_locks(&volume, object), file->flags, call, in);
 }
 
 static int serve_find_lock(void *object, struct msg_call *call,

@@ -818,12 +818,10 @@ static int directory_lock_owner(void *object, struct msg_call *call,
 	return locking_owner(call, files.session, out);
 }
 
-/* The locks of what was opened: they go with its handle.  NULL: this object has none. */
-static struct lock_list **locks_of(struct msg_call *call)
+/* The locks of what was opened go with its handle.  NULL: this object has none. */
+static struct handle *handle_of(struct msg_call *call)
 {
-	struct handle *handle = handle_find(&files.handles, server_call_of(call)->object);
-
-	return handle ? &handle->inode->locks : NULL;
+	return handle_find(&files.handles, server_call_of(call)->object);
 }
 
 static int directory_lock_whole(void *object, struct msg_call *call,
@@ -834,19 +832,21 @@ static int directory_lock_whole(void *object, struct msg_call *call,
 	                                      .wait = in->wait,
 	                                      .wake_index = in->wake_index,
 	                                      .wake_bits = in->wake_bits};
-	struct lock_list **locks = locks_of(call);
+	struct handle *handle = handle_of(call);
 
 	(void)object;
-	return locks ? locking_lock(locks, call, &lock) : STATUS_NOT_SUPPORTED;
+	return handle ? locking_lock(&handle->inode->locks, handle->flags, call, &lock)
+	              : STATUS_NOT_SUPPORTED;
 }
 
 static int directory_stop_waiting(void *object, struct msg_call *call)
 {
 	static const struct file_stop_waiting_params stop = {.kind = LOCK_KIND_WHOLE};
-	struct lock_list **locks = locks_of(call);
+	struct handle *handle = handle_of(call);
 
 	(void)object;
-	return locks ? locking_stop_waiting(locks, call, &stop) : STATUS_NOT_SUPPORTED;
+	return handle ? locking_stop_waiting(&handle->inode->locks, call, &stop)
+	              : STATUS_NOT_SUPPORTED;
 }
 
 static int directory_make_watcher(void *object, struct msg_call *call,

@@ -320,7 +320,7 @@ static struct lock_list **locks_of(void *object)
 
 static int file_lock(void *object, struct msg_call *call, const struct file_lock_params *in)
 {
-	return locking_lock(locks_of(object), call, in);
+	return locking_lock(locks_of(object), ((struct handle *)object)->flags, call, in);
 }
 
 static int file_find_lock(void *object, struct msg_call *call,

@@ -126,11 +126,24 @@ static int wait_for(struct msg_call *call, struct lock_list **file, const struct
 	return status ? status : STATUS_WOULD_BLOCK;
 }
 
-int locking_lock(struct lock_list **list, struct msg_call *call, const struct file_lock_params *in)
+/* What the handle must be open for: Linux's rules of fcntl and flock. */
+static bool is_open_for(uint32_t opened, const struct file_lock_params *in)
+{
+	if (in->type == LOCK_TYPE_UNLOCK)
+		return true;
+	if (in->kind == LOCK_KIND_WHOLE)
+		return opened & (OPEN_READ | OPEN_WRITE);
+	return opened & (in->type == LOCK_TYPE_READ ? OPEN_READ : OPEN_WRITE);
+}
+
+int locking_lock(struct lock_list **list, uint32_t opened, struct msg_call *call,
+                 const struct file_lock_params *in)
 {
 	struct lock_request what;
 	int status = request_of(call, in->kind, in->type, in->start, in->length, &what);
 
+	if (!status && !is_open_for(opened, in))
+		status = STATUS_ACCESS_DENIED;
 	if (status)
 		return status;
 	what.number = in->number;

@@ -24,7 +24,10 @@ int locking_owner(struct msg_call *call, uint32_t session,
 /* The LockOwner with this word is gone. */
 void locking_release(uint64_t word);
 
-int locking_lock(struct lock_list **list, struct msg_call *call, const struct file_lock_params *in);
+/* opened: OPEN_READ, OPEN_WRITE of the handle.  Who could not open a file so keeps nobody from it
+ * by a lock: accessDenied. */
+int locking_lock(struct lock_list **list, uint32_t opened, struct msg_call *call,
+                 const struct file_lock_params *in);
 int locking_find(const struct lock_list *list, struct msg_call *call,
                  const struct file_find_lock_params *in, struct file_find_lock_results *out);
 int locking_stop_waiting(struct lock_list **list, struct msg_call *call,

@@ -194,9 +194,10 @@ static void unmark(struct inode *inode)
 
 int watching_used(struct handle *handle, const struct file_used_params *in)
 {
-	if (in->read)
+	/* What it cannot have done is not told. */
+	if (in->read && handle->flags & OPEN_READ)
 		watching_open(WATCH_ACCESS, handle);
-	if (in->written)
+	if (in->written && handle->flags & OPEN_WRITE)
 		watching_open(WATCH_MODIFY, handle);
 	if (inode_has_data(handle->inode) && handle->inode->data.marked && !is_wanted(handle))
 		unmark(handle->inode);
