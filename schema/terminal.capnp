@@ -12,7 +12,8 @@ interface TerminalSession {
 
   open @0 (wakeIndex :UInt16, wakeBits :UInt64) -> (terminalIndex :UInt16, channel :ChannelRef, number :UInt32);
   # The same terminal, open.  All who have it open have one channel in common (libcapos/include/capos/terminal.h), each
-  # wakes by its own event.  number: 0 is the console.  wouldBlock: a pseudo-terminal that is locked.  ioError: hung up.
+  # wakes by its own event.  number: 0 is the console, which user 0 alone may open, unless by
+  # one that is open.  wouldBlock: a pseudo-terminal that is locked.  ioError: hung up.
 
   # What follows is of an open terminal (else notPermitted).
   setAttributes @1 (attributes :TerminalAttributes, when :When) -> ();
@@ -55,7 +56,7 @@ interface TerminalMaker {
                                                                             number :UInt32);
   # A new pseudo-terminal, locked, its memory drawn from the account.  noBuffers: as many as may be; noMemory.
   find @1 (number :UInt32) -> (terminalIndex :UInt16);
-  # noEntry.
+  # noEntry; accessDenied: the caller is neither user 0 nor the one who opened its master.
   list @2 () -> (numbers :List(UInt32));
 }
 

@@ -7,6 +7,7 @@
  * A call names an object by its word: the maker, the console, a terminal by number, an open one, or
  * a master.
  */
+#include <capos/identity.h>
 #include <capos/log.h>
 #include <capos/schema/kernel.h>
 #include <capos/schema/service.h>
@@ -78,8 +79,21 @@ static int give_channel(struct server_call *call, cap_t memory, struct channel_r
 	return STATUS_OK;
 }
 
-static int may_open(struct terminal *t)
+/* As with a terminal's file of mode 0620. */
+static bool is_owner(const struct server_call *call, const struct terminal *t)
 {
+	const uint32_t user = cap_label_user(call->caller_label);
+
+	return !user || user == t->owner;
+}
+
+static int may_open(struct terminal *t, const struct server_call *call)
+{
+	/* All programs hold the console, to whomever they belong now.  Of others the maker's find
+	 * has asked. */
+	if (call->object == WORD_CONSOLE && !is_owner(call, t))
+		return STATUS_ACCESS_DENIED;
+
 	if (t == &terminals[CONSOLE])
 		return console_open(t);
 	if (t->hung)
@@ -114,7 +128,7 @@ static int serve_open(void *object, struct msg_call *msg,
 	struct server_call *call = server_call_of(msg);
 	struct terminal *t = object;
 	struct open_terminal *o = opens;
-	int status = may_open(t);
+	int status = may_open(t, call);
 	cap_t wake;
 
 	while (o < opens + OPENS_MAX && o->terminal)
@@ -447,6 +461,7 @@ static int open_master(void *object, struct msg_call *msg,
 		return STATUS_NO_MEMORY;
 	}
 	out->master_index = (uint16_t)at;
+	t->owner = cap_label_user(call->caller_label);
 	out->number = t->number;
 	return STATUS_OK;
 }
@@ -459,6 +474,8 @@ static int find(void *object, struct msg_call *msg, const struct terminal_maker_
 	(void)object;
 	if (!t || t == &terminals[CONSOLE] || !t->used || !t->held)
 		return STATUS_NO_ENTRY;
+	if (!is_owner(server_call_of(msg), t))
+		return STATUS_ACCESS_DENIED;
 	return give_terminal(server_call_of(msg), t, &out->terminal_index);
 }
 
@@ -487,8 +504,11 @@ static int service_call(struct server *unused, struct server_call *call)
 
 	(void)unused;
 	if (t && call->interface == TERMINAL_SESSION_INTERFACE) {
-		int status = t->used ? STATUS_OK : terminal_begin(t, CAP_NULL); /* the console */
+		int status;
 
+		if (!o && call->msg.method != TERMINAL_SESSION_OPEN)
+			return STATUS_NOT_PERMITTED;
+		status = t->used ? STATUS_OK : terminal_begin(t, CAP_NULL); /* the console */
 		return status ? status : terminal_session_dispatch(&session_ops, t, &call->msg);
 	}
 	if (call->object == WORD_MAKER && call->interface == TERMINAL_MAKER_INTERFACE)

@@ -61,6 +61,7 @@ struct terminal {
 	uint64_t generation;
 	uint32_t number;
 	uint32_t opens; /* now */
+	uint32_t owner; /* user; of the console: 0 */
 	bool wake, wake_far;
 	struct far_end far;
 	struct channel channel, master; /* master: of a pseudo-terminal */
