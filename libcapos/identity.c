@@ -33,7 +33,7 @@ int cap_identity_set(cap_t labeller, cap_t process, const struct cap_identity *i
 	return labeller_set(labeller, &params, &call);
 }
 
-int cap_identity_get(cap_t labeller, cap_t process, struct cap_identity *out)
+int cap_identity_get(cap_t labeller, cap_t process, struct cap_identity *out, uint64_t *id)
 {
 	_Alignas(8) uint8_t buffer[IDENTITY_BUFFER];
 	const struct capos_send_cap send = {.cap = process, .rights = CAP_RIGHT_WATCH};
@@ -45,6 +45,7 @@ int cap_identity_get(cap_t labeller, cap_t process, struct cap_identity *out)
 
 	if (result)
 		return result;
+	*id = results.id;
 	return cap_identity_read(out, results.label.ptr, results.label.len) ? 0 : CAP_EINVAL;
 }
 

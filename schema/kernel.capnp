@@ -228,7 +228,8 @@ interface Labeller {
   # process makes (abi.h, caller_label); who serves the call may read all of it (Process.callerLabel).
   set @0 (processIndex :UInt16, label :Data) -> ();
   # Of the process sent (Process, right WATCH), from its next call on.  CAP_ETOOBIG: more than 192 bytes.
-  get @1 (processIndex :UInt16) -> (label :Data);
+  get @1 (processIndex :UInt16) -> (label :Data, id :UInt64);
+  # id: as Process.status has it, and abi.h the caller of a call.
 }
 
 interface Event {

@@ -16,16 +16,17 @@ interface ProcessWorld {
 
   enroll @1 (processIndex :UInt16, signalsIndex :UInt16, number :UInt32) -> (memberIndex :UInt16, number :UInt32,
                                                                                 identity :Data);
-  # Makes the process (a kernel's Process, rights WATCH, KILL, COPY) a member whose parent is the world, in a group and a
+  # Makes the caller (its own Process, rights WATCH, KILL, COPY) a member whose parent is the world, in a group and a
   # session of its own.  Signals come as bits of the event (right SIGNAL), bit N-1 for signal N.  number: that it had
   # with a service that has ended since, and gets again when it is free; 0: any.  The ProcessMember cannot be copied, so
   # no child holds its parent's; it is given up by the process's end, which the service learns so.  identity: whose
   # the process is, as ProcessMember.users answers it; its label keeps that (Labeller).
+  # invalidArgument: the Process is not the caller's.  exists: it is a member already.
   # noBuffers: as many members as a world may have; noMemory.
 
   signal @2 (signal :UInt32, foreground :Bool) -> ();
   # From outside (the host's keyboard): to the foreground group of the first process's session, or to the first
-  # process alone.  noEntry: there is none.
+  # process alone.  noEntry: there is none.  notPermitted: the caller is not user 0.
 }
 
 interface ProcessMember {
@@ -243,7 +244,7 @@ interface ProcessBirth {
   # A child that has not joined yet.
 
   join @0 (processIndex :UInt16, signalsIndex :UInt16) -> (memberIndex :UInt16);
-  # Makes the process the member, as ProcessWorld.enroll does.  noEntry: it has joined, or was abandoned.
+  # Makes the caller the member, as ProcessWorld.enroll does.  noEntry: it has joined, or was abandoned.
 }
 
 const waitExited :UInt32 = 1;

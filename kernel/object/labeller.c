@@ -41,6 +41,7 @@ static int get(void *object, struct msg_call *msg, const struct labeller_get_par
 	if (error)
 		return error;
 	results->label = MSG_DATA(p->label, p->label_length);
+	results->id = p->id;
 	return CAP_OK;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How a process becomes a member: what it hands over is checked to be the kernel's, so that asking
- * it never waits for another program.
+ * it never waits for another program, and to be its own, so that nobody is a member as another
+ * user's process.
  */
 #include <capos/object.h>
 #include <capos/schema/kernel.h>
@@ -14,6 +15,7 @@ struct candidate {
 	cap_t process, signals;
 	cap_t member; /* its capability on itself */
 	struct cap_identity identity;
+	uint64_t id; /* of the process */
 };
 
 /* In one entry of the kernel; the label is given of a process of the kernel's that lives, and of
@@ -34,7 +36,7 @@ static int examine(struct candidate *c, struct member *m)
 		(void)cap_await_uninterruptible(&tested);
 		return STATUS_NO_MEMORY;
 	}
-	label = cap_identity_get(start_cap("labels"), c->process, &c->identity);
+	label = cap_identity_get(start_cap("labels"), c->process, &c->identity, &c->id);
 	kernels = cap_await_uninterruptible(&tested);
 	member = cap_await_uninterruptible(&minted);
 	c->member = member ? CAP_NULL : minted.cqe.value;
@@ -61,6 +63,8 @@ int member_begin(struct member *m, struct server_call *call, uint16_t process, u
 	                      .signals = server_take(call, signals)};
 	int status = c.process && c.signals ? examine(&c, m) : STATUS_INVALID_ARGUMENT;
 
+	if (!status && c.id != call->caller)
+		status = STATUS_INVALID_ARGUMENT;
 	if (status)
 		cap_release(c.member);
 	else
@@ -74,6 +78,7 @@ int member_begin(struct member *m, struct server_call *call, uint16_t process, u
 	world_apply_scheduling(m);
 	m->signals = c.signals;
 	m->identity = c.identity;
+	m->process_id = c.id;
 	m->start_ns = cap_now();
 	return STATUS_OK;
 }

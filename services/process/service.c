@@ -134,6 +134,8 @@ static int enroll(void *object, struct msg_call *msg, const struct process_world
 
 	if (!s)
 		return STATUS_NOT_PERMITTED;
+	if (world_has_process(&s->world, server_call_of(msg)->caller))
+		return STATUS_EXISTS;
 	status = world_enroll(&s->world, in->number, &m);
 	if (status)
 		return status;
@@ -158,8 +160,8 @@ static int signal_world(void *object, struct msg_call *msg,
 	const struct signal_note note = {.signal = in->signal, .code = 0x80 /* SI_KERNEL */};
 	struct member *first = s ? world_find(&s->world, s->first) : NULL;
 
-	(void)msg;
-	if (!s)
+	/* Members hold the world, too. */
+	if (!s || cap_label_user(server_call_of(msg)->caller_label))
 		return STATUS_NOT_PERMITTED;
 	if (!in->signal || in->signal > WORLD_SIGNAL_MAX)
 		return STATUS_INVALID_ARGUMENT;

@@ -34,6 +34,14 @@ struct member *world_find(const struct world *world, uint32_t number)
 	return m;
 }
 
+bool world_has_process(const struct world *world, uint64_t id)
+{
+	for (const struct member *m = world->first; m; m = m->after)
+		if (m->process_id == id && m->state != MEMBER_ENDED)
+			return true;
+	return false;
+}
+
 /* ---- Numbers ---- */
 
 /* A number is in use, too, as long as a group or a session has it. */

@@ -161,6 +161,7 @@ struct member {
 	struct sysv_undo *undos;
 	/* The service's. */
 	uint64_t process, signals; /* capabilities; 0: it has none yet, or no more */
+	uint64_t process_id;       /* the kernel's, of the process; 0: it has not joined */
 	uint64_t stop_call[2];     /* [0] is 0: no stop call is open */
 	uint64_t terminal;         /* of the session that it leads: a capability, 0: none */
 	uint32_t terminal_number;
@@ -221,6 +222,8 @@ void world_close(struct world *world); /* all members are freed */
 
 /* NULL: none. */
 struct member *world_find(const struct world *world, uint32_t number);
+/* Whether the process of that id is a member and has not ended. */
+bool world_has_process(const struct world *world, uint64_t id);
 /* A process that came from outside the world.  number: wanted; 0: any.  Status. */
 int world_enroll(struct world *world, uint32_t number, struct member **out);
 /* A child that is being made.  Status: tryAgain (RLIMIT_NPROC), noBuffers, noMemory. */

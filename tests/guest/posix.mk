@@ -91,9 +91,9 @@ tests/guest/posix_pointers: libcapos-posix/src/core/syscalls.h
 $(POSIX_TESTS) $(SOCKETS_TESTS): %: %.c $(POSIX_TEST_DEPENDS)
 	$(AM_V_CCLD)$(POSIX_TEST_CC) -o $@ $(srcdir)/$@.c
 
-# Programs that attack a service with capabilities of their own.
-FUZZ_TESTS = tests/guest/process_fuzz tests/guest/queue_fuzz tests/guest/service_fuzz tests/guest/shared_fuzz \
-	tests/guest/terminal_fuzz
+# Programs that attack services with capabilities of their own.
+FUZZ_TESTS = tests/guest/border tests/guest/process_fuzz tests/guest/queue_fuzz tests/guest/service_fuzz \
+	tests/guest/shared_fuzz tests/guest/terminal_fuzz
 check_DATA += $(FUZZ_TESTS)
 CLEANFILES += $(FUZZ_TESTS)
 EXTRA_DIST += $(FUZZ_TESTS:=.c)

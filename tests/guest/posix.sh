@@ -81,7 +81,7 @@ do
 		;;
 	esac
 done
-for name in process_fuzz queue_fuzz service_fuzz shared_fuzz terminal_fuzz; do
+for name in border process_fuzz queue_fuzz service_fuzz shared_fuzz terminal_fuzz; do
 	echo "# $name"
 	machine -- "tests/guest/$name"
 	check "$name" 0 $?

@@ -130,6 +130,27 @@ static void call_something(void)
 		keep(call.caps[i], interface_of_result(kinds[kind].interface, method));
 }
 
+/* Members come of births alone, as a process enrolls once: one in good order, from time to time. */
+static void be_another_member(cap_t member)
+{
+	const struct process_birth_join_params params = {.signals_index = 1};
+	struct capos_send_cap send[2] = {{.cap = held[0], .rights = CAP_RIGHTS_ALL},
+	                                 {.cap = held[1], .rights = CAP_RIGHTS_ALL}};
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	struct process_member_prepare_fork_results made;
+	struct process_birth_join_results joined;
+	cap_t birth;
+
+	if (process_member_prepare_fork(member, &made, &call) || !call.ncaps)
+		return;
+	birth = call.caps[0];
+	keep(birth, PROCESS_BIRTH_INTERFACE);
+	call = (struct capos_call){
+	        .send_caps = send, .send_ncaps = 2, .buffer = buffer, .size = sizeof(buffer)};
+	if (!process_birth_join(birth, &params, &joined, &call) && call.ncaps)
+		keep(call.caps[0], PROCESS_MEMBER_INTERFACE);
+}
+
 /* ---- A relative that says anything of itself ---- */
 
 #define REPORT 8192u
@@ -232,6 +253,7 @@ static void a_relative_lies(void)
 int main(int argc, char **argv)
 {
 	uint64_t before = 0, after = 1;
+	cap_t member;
 	int status;
 	pid_t child;
 
@@ -245,8 +267,12 @@ int main(int argc, char **argv)
 	cap_event_create(&held[1]);
 	cap_copy(start_cap("world"), CAP_RIGHTS_ALL, &held[2]);
 	interfaces[2] = PROCESS_WORLD_INTERFACE;
-	for (int i = 0; i < ROUNDS; i++)
+	member = find_member();
+	for (int i = 0; i < ROUNDS; i++) {
+		if (i % 50 == 0)
+			be_another_member(member);
 		call_something();
+	}
 	printf("# %d of %d calls did something\n", answered, ROUNDS);
 	ok(answered > ROUNDS / 50, "the service does what it can");
 	ok(cap_test(start_cap("world"), &before) == CAP_OK, "the world is there");

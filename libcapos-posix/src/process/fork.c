@@ -107,6 +107,18 @@ static long make(struct birth *birth)
 	return result;
 }
 
+/* With what this thread does next, unless another may fork before: no child is to have what
+ * controls another one. */
+static void give_child_up(const struct birth *birth)
+{
+	if (threads_alone()) {
+		cap_release_later(birth->process);
+		cap_release_later(birth->signals);
+	} else {
+		cap_release_both(birth->process, birth->signals);
+	}
+}
+
 /* As Linux has it: memory is short, or there are as many of something as may be. */
 static long fork_error(long result)
 {
@@ -129,8 +141,7 @@ long fork_with_event(cap_t ended)
 		give_up(&birth);
 		return fork_error(result);
 	}
-	cap_release_later(birth.process); /* with the next */
-	cap_release_later(birth.signals);
+	give_child_up(&birth);
 	world_made(&birth.world);
 	return (long)birth.world.number;
 }

@@ -239,6 +239,8 @@ void signal_forked(cap_t own)
 {
 	cap_release(signal_here()->event);
 	signal_here()->event = CAP_NULL;
+	/* Who may become another user keeps nothing by which to signal its parent. */
+	cap_release_later(event);
 	event = own;
 	signal_forget_pending();
 	signal_catch_faults();

@@ -52,7 +52,8 @@ static inline size_t cap_identity_size(const struct cap_identity *identity)
 
 /* By a Labeller, of a Process.  CAP_OK, or what the kernel says. */
 int cap_identity_set(cap_t labeller, cap_t process, const struct cap_identity *identity);
-int cap_identity_get(cap_t labeller, cap_t process, struct cap_identity *out);
+/* id: of the process, as server_call.caller has it. */
+int cap_identity_get(cap_t labeller, cap_t process, struct cap_identity *out, uint64_t *id);
 /* Whether it is a supplementary group of the process that made this call, which the calling server
  * has not answered. */
 bool cap_caller_in_group(uint64_t call_id, uint32_t group);

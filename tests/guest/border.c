@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process that user 0 made and that has become another user calls services by the capabilities
+ * that it still has: it gets no more than by system calls.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <capos/cap.h>
+#include <capos/object.h>
+#include <capos/schema/process_client.h>
+#include <capos/schema/service_client.h>
+#include <capos/schema/status.h>
+#include <capos/schema/terminal_client.h>
+#include <capos/start.h>
+
+#include "posix_tap.h"
+
+#define USER   4242
+#define PLACE  "/tmp/border.d"
+#define SECRET PLACE "/secret"
+#define OTHERS PLACE "/others"
+
+static uint64_t buffer[256];
+#define CALL() ((struct capos_call){.buffer = buffer, .size = sizeof(buffer)})
+
+static volatile sig_atomic_t came; /* signals that this process was sent */
+
+static void note(int signal)
+{
+	(void)signal;
+	came++;
+}
+
+/* ---- Signals ---- */
+
+/* By whatever is an event of those among the first places. */
+static int signal_all_events(void)
+{
+	int signalled = 0;
+
+	for (uint32_t index = 1; index < 128; index++)
+		for (uint64_t generation = 1; generation < 64; generation++)
+			signalled += !cap_signal(CAP_ID(index, generation), 1u << (SIGUSR2 - 1));
+	return signalled;
+}
+
+static void signals_by_other_ways(void)
+{
+	const struct process_world_signal_params first = {.signal = SIGUSR1};
+	const struct process_world_signal_params front = {.signal = SIGUSR1, .foreground = true};
+	struct capos_call call = CALL();
+
+	ok(kill(getppid(), SIGUSR1) == -1 && errno == EPERM, "kill of another user's is refused");
+	ok(signal_all_events() > 0, "all events that it has are signalled");
+	ok(process_world_signal(start_cap("world"), &first, &call) == STATUS_NOT_PERMITTED,
+	   "the first process is signalled from outside alone");
+	call = CALL();
+	ok(process_world_signal(start_cap("world"), &front, &call) == STATUS_NOT_PERMITTED,
+	   "so is the foreground group");
+}
+
+/* ---- Members ---- */
+
+static int enroll_as(cap_t process)
+{
+	const struct process_world_enroll_params params = {.signals_index = 1};
+	struct process_world_enroll_results results;
+	struct capos_send_cap send[2] = {{.cap = process, .rights = CAP_RIGHTS_ALL}};
+	struct capos_call call = CALL();
+	cap_t event;
+	int result = cap_event_create(&event);
+
+	send[1] = (struct capos_send_cap){.cap = event, .rights = CAP_RIGHT_SIGNAL};
+	call.send_caps = send;
+	call.send_ncaps = 2;
+	if (!result)
+		result = process_world_enroll(start_cap("world"), &params, &results, &call);
+	cap_release(event);
+	return result;
+}
+
+static _Noreturn void idle(void)
+{
+	for (;;)
+		__asm__ volatile("pause");
+}
+
+static void members_once_and_as_oneself(void)
+{
+	static _Alignas(16) uint8_t stack[4096];
+	cap_t other = CAP_NULL;
+
+	ok(enroll_as(CAP_SELF) == STATUS_EXISTS, "a member does not become another one");
+	ok(!cap_process_fork((uint64_t)idle, (uint64_t)(stack + sizeof(stack)), CAP_NULL, 0,
+	                     &other),
+	   "it makes a process that nobody knows");
+	ok(enroll_as(other) != 0, "and is no member as that one");
+	cap_process_kill(other, 0);
+	cap_release(other);
+}
+
+/* ---- Files ---- */
+
+static cap_t open_file(const char *path, uint32_t flags)
+{
+	const struct directory_open_params params = {.path = MSG_TEXT(path), .flags = flags};
+	struct directory_open_results results;
+	struct capos_call call = CALL();
+
+	return directory_open(start_cap("files"), &params, &results, &call) || !call.ncaps
+	               ? CAP_NULL
+	               : call.caps[0];
+}
+
+static int lock(cap_t file, enum lock_kind kind, enum lock_type type)
+{
+	const struct file_lock_params params = {.kind = kind, .type = type};
+	struct capos_call call = CALL();
+
+	return file_lock(file, &params, &call);
+}
+
+static void locks_of_others(void)
+{
+	cap_t secret = open_file(SECRET, 0), others = open_file(OTHERS, OPEN_READ);
+
+	ok(secret && others, "a file is found, another one read");
+	ok(open_file(SECRET, OPEN_READ) == CAP_NULL, "the one is not to be read");
+	ok(lock(secret, LOCK_KIND_WHOLE, LOCK_TYPE_WRITE) == STATUS_ACCESS_DENIED &&
+	           lock(secret, LOCK_KIND_WHOLE, LOCK_TYPE_READ) == STATUS_ACCESS_DENIED,
+	   "who may not open a file does not lock it");
+	ok(lock(secret, LOCK_KIND_DESCRIPTION, LOCK_TYPE_READ) == STATUS_ACCESS_DENIED,
+	   "nor a range of it");
+	ok(lock(others, LOCK_KIND_DESCRIPTION, LOCK_TYPE_WRITE) == STATUS_ACCESS_DENIED,
+	   "who reads it keeps no reader out");
+	ok(!lock(others, LOCK_KIND_DESCRIPTION, LOCK_TYPE_READ) &&
+	           !lock(others, LOCK_KIND_WHOLE, LOCK_TYPE_WRITE),
+	   "but has the locks that fcntl and flock give");
+	cap_release(secret);
+	cap_release(others);
+}
+
+static void uses_that_were_none(void)
+{
+	const struct file_used_params used = {.read = true, .written = true};
+	cap_t secret = open_file(SECRET, OPEN_UNTOLD);
+	struct capos_call call = CALL();
+
+	file_used(secret, &used, &call);
+	cap_release(secret);
+}
+
+/* ---- Terminals ---- */
+
+static cap_t found; /* by user 0: not open */
+
+static int find_terminal(cap_t *out)
+{
+	const struct terminal_maker_find_params params = {.number = 1};
+	struct terminal_maker_find_results results;
+	struct capos_call call = CALL();
+	int result = terminal_maker_find(start_cap("terminals"), &params, &results, &call);
+
+	*out = !result && call.ncaps ? call.caps[0] : CAP_NULL;
+	return result;
+}
+
+static void terminals_of_others(void)
+{
+	const struct terminal_session_push_params push = {.byte = 'x'};
+	struct capos_call call = CALL();
+	cap_t terminal;
+
+	ok(open("/dev/pts/1", O_RDWR | O_NOCTTY) < 0 && errno == EACCES,
+	   "another user's terminal is not opened");
+	ok(find_terminal(&terminal) == STATUS_ACCESS_DENIED, "nor found");
+	ok(terminal_session_push(found, &push, &call) == STATUS_NOT_PERMITTED,
+	   "nothing is typed at one that is not open");
+}
+
+/* ---- Both sides ---- */
+
+static void make_files(void)
+{
+	mkdir(PLACE, 0755);
+	close(open(SECRET, O_CREAT | O_WRONLY, 0600));
+	close(open(OTHERS, O_CREAT | O_WRONLY, 0644));
+	chmod(OTHERS, 0644);
+}
+
+static _Noreturn void attack(void)
+{
+	for (int i = 1; i <= 64; i++) /* its own event is among those that it signals */
+		signal(i, SIG_IGN);
+	if (setgroups(0, NULL) || setgid(USER) || setuid(USER))
+		_exit(1);
+	signals_by_other_ways();
+	locks_of_others();
+	uses_that_were_none();
+	terminals_of_others();
+	members_once_and_as_oneself();
+	fflush(stdout);
+	_exit(tap_failed ? 255 : tap_count);
+}
+
+int main(int argc, char **argv)
+{
+	int watch = inotify_init1(IN_NONBLOCK), master = posix_openpt(O_RDWR | O_NOCTTY), status;
+	char event[256];
+	pid_t child;
+
+	(void)argc;
+	start_init((const uint64_t *)argv - 1);
+	make_files();
+	inotify_add_watch(watch, SECRET, IN_ACCESS | IN_MODIFY);
+	unlockpt(master);
+	find_terminal(&found);
+	signal(SIGUSR1, note);
+	signal(SIGUSR2, note);
+	child = fork();
+	if (!child)
+		attack();
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	tap_count = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	ok(tap_count && tap_count < 255, "the other user got nothing");
+	ok(!came, "user 0 was sent no signal");
+	ok(read(watch, event, sizeof(event)) < 0 && errno == EAGAIN,
+	   "and was told of no use of its file");
+	return tap_finish();
+}
