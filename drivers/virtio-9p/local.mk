@@ -36,6 +36,8 @@ drivers_virtio_9p_virtio_9p_SOURCES = \
 	services/files/locking.h \
 	services/files/owners.c \
 	services/files/owners.h \
+	services/files/watcher_calls.c \
+	services/files/watcher_calls.h \
 	$(VOLUME_SOURCES) \
 	$(VIRTIO_DEVICE_SOURCES)
 drivers_virtio_9p_virtio_9p_CPPFLAGS = $(NATIVE_CPPFLAGS) -I$(srcdir)

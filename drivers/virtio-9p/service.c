@@ -19,6 +19,7 @@
 
 #include "drivers/virtio-9p/volume.h"
 #include "services/files/locking.h"
+#include "services/files/watcher_calls.h"
 #include "drivers/virtio/device.h"
 
 /* The word of the volume's root (an export of the manifest); no handle has it: theirs have a
@@ -483,27 +484,6 @@ static int serve_watch(void *object, struct msg_call *call, const struct directo
 	return volume_watch(&volume, from(object), in, &out->watch);
 }
 
-static int watcher_do_read(void *object, struct msg_call *call,
-                           const struct watcher_read_params *in, struct watcher_read_results *out)
-{
-	static uint8_t events[P9_DATA_MAX];
-	int64_t bytes =
-	        watcher_read(object, events, in->length < P9_DATA_MAX ? in->length : P9_DATA_MAX);
-
-	(void)call;
-	if (bytes <= 0)
-		return bytes ? STATUS_INVALID_ARGUMENT : STATUS_WOULD_BLOCK;
-	out->data = MSG_DATA(events, (uint32_t)bytes);
-	return STATUS_OK;
-}
-
-static int watcher_ready(void *object, struct msg_call *call, struct watcher_ready_results *out)
-{
-	(void)call;
-	out->bytes = ((const struct watcher *)object)->bytes;
-	return STATUS_OK;
-}
-
 static int watcher_remove(void *object, struct msg_call *call,
                           const struct watcher_remove_params *in)
 {
@@ -512,7 +492,7 @@ static int watcher_remove(void *object, struct msg_call *call,
 }
 
 static const struct watcher_ops watcher_ops = {
-        .read = watcher_do_read, .ready = watcher_ready, .remove = watcher_remove};
+        .read = watcher_serve_read, .ready = watcher_serve_ready, .remove = watcher_remove};
 
 static int serve_sync_all(void *object, struct msg_call *call)
 {
@@ -525,24 +505,15 @@ static int serve_sync_all(void *object, struct msg_call *call)
 static int serve_lock_whole(void *object, struct msg_call *call,
                             const struct directory_lock_whole_params *in)
 {
-	const struct file_lock_params lock = {.kind = LOCK_KIND_WHOLE,
-	                                      .type = in->type,
-	                                      .wait = in->wait,
-	                                      .wake_index = in->wake_index,
-	                                      .wake_bits = in->wake_bits};
-
 	const struct volume_handle *directory = object;
 
-	return object ? locking_lock(volume_locks(&volume, object), directory->flags, call, &lock)
-	              : STATUS_NOT_SUPPORTED;
+	return locking_lock_directory(object ? volume_locks(&volume, object) : NULL,
+	                              object ? directory->flags : 0, call, in);
 }
 
 static int serve_stop_waiting_whole(void *object, struct msg_call *call)
 {
-	static const struct file_stop_waiting_params stop = {.kind = LOCK_KIND_WHOLE};
-
-	return object ? locking_stop_waiting(volume_locks(&volume, object), call, &stop)
-	              : STATUS_NOT_SUPPORTED;
+	return locking_stop_waiting_directory(object ? volume_locks(&volume, object) : NULL, call);
 }
 
 static const struct directory_ops directory_ops = {

@@ -827,26 +827,19 @@ static struct handle *handle_of(struct msg_call *call)
 static int directory_lock_whole(void *object, struct msg_call *call,
                                 const struct directory_lock_whole_params *in)
 {
-	const struct file_lock_params lock = {.kind = LOCK_KIND_WHOLE,
-	                                      .type = in->type,
-	                                      .wait = in->wait,
-	                                      .wake_index = in->wake_index,
-	                                      .wake_bits = in->wake_bits};
 	struct handle *handle = handle_of(call);
 
 	(void)object;
-	return handle ? locking_lock(&handle->inode->locks, handle->flags, call, &lock)
-	              : STATUS_NOT_SUPPORTED;
+	return locking_lock_directory(handle ? &handle->inode->locks : NULL,
+	                              handle ? handle->flags : 0, call, in);
 }
 
 static int directory_stop_waiting(void *object, struct msg_call *call)
 {
-	static const struct file_stop_waiting_params stop = {.kind = LOCK_KIND_WHOLE};
 	struct handle *handle = handle_of(call);
 
 	(void)object;
-	return handle ? locking_stop_waiting(&handle->inode->locks, call, &stop)
-	              : STATUS_NOT_SUPPORTED;
+	return locking_stop_waiting_directory(handle ? &handle->inode->locks : NULL, call);
 }
 
 static int directory_make_watcher(void *object, struct msg_call *call,

@@ -192,3 +192,24 @@ int locking_drop(struct lock_list **list, struct msg_call *call)
 	locks_drop(all, list, *slab, LOCK_OF_PROCESS, server_call_of(call)->caller);
 	return STATUS_OK;
 }
+
+/* ---- Directories: as a whole, by the open one ---- */
+
+int locking_lock_directory(struct lock_list **list, uint32_t opened, struct msg_call *call,
+                           const struct directory_lock_whole_params *in)
+{
+	const struct file_lock_params lock = {.kind = LOCK_KIND_WHOLE,
+	                                      .type = in->type,
+	                                      .wait = in->wait,
+	                                      .wake_index = in->wake_index,
+	                                      .wake_bits = in->wake_bits};
+
+	return list ? locking_lock(list, opened, call, &lock) : STATUS_NOT_SUPPORTED;
+}
+
+int locking_stop_waiting_directory(struct lock_list **list, struct msg_call *call)
+{
+	static const struct file_stop_waiting_params stop = {.kind = LOCK_KIND_WHOLE};
+
+	return list ? locking_stop_waiting(list, call, &stop) : STATUS_NOT_SUPPORTED;
+}

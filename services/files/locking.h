@@ -33,5 +33,9 @@ int locking_find(const struct lock_list *list, struct msg_call *call,
 int locking_stop_waiting(struct lock_list **list, struct msg_call *call,
                          const struct file_stop_waiting_params *in);
 int locking_drop(struct lock_list **list, struct msg_call *call);
+/* The same for Directory's methods; list: NULL when this one was not opened, notSupported. */
+int locking_lock_directory(struct lock_list **list, uint32_t opened, struct msg_call *call,
+                           const struct directory_lock_whole_params *in);
+int locking_stop_waiting_directory(struct lock_list **list, struct msg_call *call);
 
 #endif

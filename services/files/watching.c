@@ -13,8 +13,7 @@
 #include <capos/schema/kernel_client.h>
 
 #include "files.h"
-
-static uint8_t events[READ_MAX];
+#include "watcher_calls.h"
 
 _Static_assert(sizeof(((struct watchers *)0)->of_session) / sizeof(uint32_t) == HANDLE_SESSIONS_MAX,
                "watch.h knows how many sessions there are");
@@ -266,25 +265,6 @@ int watching_add(struct inode *inode, const struct directory_watch_params *in,
 	return STATUS_OK;
 }
 
-static int watcher_do_read(void *object, struct msg_call *call,
-                           const struct watcher_read_params *in, struct watcher_read_results *out)
-{
-	int64_t bytes = watcher_read(object, events, in->length < READ_MAX ? in->length : READ_MAX);
-
-	(void)call;
-	if (bytes <= 0)
-		return bytes ? STATUS_INVALID_ARGUMENT : STATUS_WOULD_BLOCK;
-	out->data = MSG_DATA(events, (uint32_t)bytes);
-	return STATUS_OK;
-}
-
-static int watcher_ready(void *object, struct msg_call *call, struct watcher_ready_results *out)
-{
-	(void)call;
-	out->bytes = ((const struct watcher *)object)->bytes;
-	return STATUS_OK;
-}
-
 static int watcher_remove(void *object, struct msg_call *call,
                           const struct watcher_remove_params *in)
 {
@@ -301,7 +281,7 @@ static int watcher_number(void *object, struct msg_call *call,
 	return STATUS_OK;
 }
 
-const struct watcher_ops watcher_ops = {.read = watcher_do_read,
-                                        .ready = watcher_ready,
+const struct watcher_ops watcher_ops = {.read = watcher_serve_read,
+                                        .ready = watcher_serve_ready,
                                         .remove = watcher_remove,
                                         .number = watcher_number};
