@@ -51,7 +51,7 @@ bool arch_table_destroy(paddr_t root);
 unsigned arch_table_map(paddr_t root, uint64_t address, paddr_t frame, uint32_t access,
                         bool device);
 #define ARCH_TABLE_LEVELS 4
-/* The last-level table that shows address, which is mapped, and so what lies beside it, within the
+/* The last-level table that shows address, which is mapped, and so what is beside it, within the
  * same 2 MiB. */
 struct arch_table_part {
 	paddr_t root;

@@ -13,7 +13,7 @@
 #include <capos/abi.h>
 
 struct ring {
-	/* only the first page of it lies here: the three pages may be anywhere */
+	/* only the first page of it is here: the three pages may be anywhere */
 	struct capos_ring *header;
 	struct capos_sqe *sq;      /* CAPOS_SQ_ENTRIES */
 	struct capos_cqe *cq;      /* CAPOS_CQ_ENTRIES */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where directories were seen last: in which directory, by which name.  The host may have moved
- * them since, so whoever uses it has to look whether it is still so.
+ * them since, so it is to be checked again before it is used.
  */
 #ifndef VIRTIO_9P_PLACES_H
 #define VIRTIO_9P_PLACES_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A volume: a directory of the host as clients of Directory and File see it, and what they have
- * open.  Whatever a path says, what is reached lies in the volume, and below the root of the
+ * open.  Whatever a path says, what is reached is in the volume, and below the root of the
  * Directory that it started from.
  *
  * Pure: what it asks goes through struct p9.  Functions answer a Status, `elsewhere` where a path
@@ -31,7 +31,7 @@ struct volume_handle {
 	uint32_t generation;
 	uint32_t next_free; /* index + 1 */
 	bool used, directory, opened;
-	bool contained; /* directories: it is, or lies below, a root that is all its holder has */
+	bool contained;         /* directories: a root that is all its holder has, or below one */
 	uint32_t fid, root_fid; /* root_fid: if contained */
 	uint32_t flags;         /* OPEN_READ, OPEN_WRITE */
 	uint32_t locks;         /* index + 1 in file_locks; 0: it was not used to lock */

@@ -29,7 +29,7 @@ void volume_shares_close(struct volume *v, struct volume_handle *file);
 /* In front of the removal of a name of the file that fid is: what is known of it is asked once
  * more, for those who have it open; then, and when it was removed. */
 struct volume_removal {
-	bool open; /* somebody has it open */
+	bool open; /* by a handle */
 	uint64_t path;
 	struct file_stat stat;
 };
@@ -80,7 +80,7 @@ void watched_name(struct volume_handle *h, uint64_t directory, struct p9_text na
 /* What a name leads to that is removed or replaced: asked in front of that, told after. */
 struct watched_fate {
 	struct p9_qid qid;
-	bool open, last; /* somebody has it open; it has no other name */
+	bool open, last; /* by a handle; it has no other name */
 };
 void watched_before(struct volume *v, uint32_t fid, struct p9_qid qid, struct watched_fate *fate);
 void watched_removed(struct volume *v, const struct walk *w, const struct watched_fate *fate);

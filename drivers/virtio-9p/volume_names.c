@@ -52,7 +52,7 @@ static int create(struct volume *v, struct volume_handle *h, uint32_t flags, uin
 	watched_name(h, v->walk.above.path, v->walk.entry);
 	if (result)
 		p9_clunk(&v->p9, h->fid);
-	/* What it has besides is asked when somebody wants to know. */
+	/* The rest is asked when it is needed. */
 	h->stat = (struct file_stat){.inode = h->qid.path,
 	                             .type = FILE_TYPE_REGULAR,
 	                             .mode = mode & 07777,

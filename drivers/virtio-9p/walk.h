@@ -61,7 +61,7 @@ struct walk {
 	const struct walk_from *from;
 	enum walk_end end;
 	bool want_parent;
-	bool below_root; /* it is known that `at` is, or lies below, from's root */
+	bool below_root; /* `at` is known to be from's root, or below it */
 	uint32_t symlinks, side, left, gone;
 	const char *rest;
 	uint32_t at;

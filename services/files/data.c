@@ -144,7 +144,7 @@ uint32_t data_read(struct data *data, uint64_t offset, void *buffer, uint32_t le
 
 /* ---- Writing ---- */
 
-/* Makes stores up to `limit` possible; what lies before `from` is there, or a hole. */
+/* Makes stores up to `limit` possible; what is before `from` is there, or a hole. */
 static int set_limit(struct data *data, uint64_t from, uint64_t limit)
 {
 	int status;

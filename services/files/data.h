@@ -42,7 +42,7 @@ struct data {
 	bool stale;            /* it was changed since the last data_refresh */
 	bool kept;             /* clients may have mapped it to store to it */
 	bool mapped;           /* they had, at the last refresh */
-	bool marked;           /* the object says to who loads and stores that somebody watches */
+	bool marked;           /* load and store of the object say that it is watched */
 };
 
 void data_init(struct data *data, const uint8_t *base, uint64_t size, uint32_t crc);
@@ -67,7 +67,7 @@ int data_grow(struct data *data, struct page_source *source, uint64_t offset, ui
 int data_write(struct data *data, struct page_source *source, bool append, uint64_t offset,
                const void *buffer, uint32_t length, uint32_t *written);
 int data_truncate(struct data *data, struct page_source *source, uint64_t size);
-/* The range, which lies within it, reads as zeroes, and its whole pages have no memory.
+/* The range, which is within it, reads as zeroes, and its whole pages have no memory.
  * notSupported: it was the archive's. */
 int data_punch(struct data *data, struct page_source *source, uint64_t offset, uint64_t length);
 /* 512-byte blocks that hold data, as of the last refresh. */

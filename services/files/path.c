@@ -10,7 +10,7 @@ struct walk {
 	struct tree *tree;
 	struct path_from from;
 	struct path_buffer *buffer;
-	int side; /* which half of the buffer the rest lies in */
+	int side; /* which half of the buffer the rest is in */
 	const char *rest;
 	uint32_t left; /* bytes of it */
 	int symlinks;
@@ -29,7 +29,7 @@ bool path_is_below(const struct inode *root, const struct inode *directory)
 	return true;
 }
 
-/* ".." of a directory; accessDenied when it lies outside the root, where it would lead to what was
+/* ".." of a directory; accessDenied when it is outside the root, where it would lead to what was
  * never given.  A tree may be deep and a path have many of them: that is found out once. */
 static int parent_of(struct walk *w, struct inode *directory, struct inode **out)
 {

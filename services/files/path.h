@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From a path to a place in the tree.  Whatever the path and the symlinks on it say, what is
- * reached lies at or below the root, except that a directory which was moved out from under it can
+ * reached is at or below the root, except that a directory which was moved out from under it can
  * still be used itself.
  */
 #ifndef FILES_PATH_H
@@ -44,7 +44,7 @@ enum path_end {
 /* Status; elsewhere: the path goes on in the volume at out->inode, with out->text. */
 int path_resolve(struct tree *tree, struct path_from from, const char *path, uint32_t length,
                  enum path_end end, struct path_buffer *buffer, struct place *out);
-/* Whether the directory is root or lies somewhere below it. */
+/* Whether the directory is root or somewhere below it. */
 bool path_is_below(const struct inode *root, const struct inode *directory);
 /* Writes the directory's path from root, with a leading slash and a final NUL that is not counted;
  * noEntry: it was removed, or does not lie below root any more. */

@@ -514,7 +514,7 @@ int tree_remove(struct tree *tree, struct name *name, bool directory)
 	return STATUS_OK;
 }
 
-/* Whether directory is inode or lies below it. */
+/* Whether directory is inode or below it. */
 static bool beneath(const struct inode *directory, const struct inode *inode)
 {
 	for (;;) {

@@ -174,7 +174,7 @@ int tree_remove(struct tree *tree, struct name *name, bool directory);
 int tree_rename(struct tree *tree, struct name *name, struct inode *directory, const char *text,
                 uint32_t length, struct name *existing);
 /* Each name leads to what the other did; their types may differ.
- * invalidArgument: one lies below the other. */
+ * invalidArgument: one is below the other. */
 int tree_exchange(struct tree *tree, struct name *one, struct name *other);
 
 /* Contents of regular files; times included. */

@@ -90,7 +90,7 @@ int watch_add(struct watcher *watcher, struct watch **list, uint32_t mask, uint3
 uint32_t watch_number(struct watcher *watcher, uint32_t back);
 /* invalidArgument: it has no such watch. */
 int watch_remove(struct watchers *all, struct watcher *watcher, uint32_t number);
-/* Whether somebody who watches it wants one of these events. */
+/* Whether a watch on it wants one of these events. */
 bool watch_wants(const struct watch *list, uint32_t mask);
 /* Tells those who watch it and want it. */
 void watch_tell(struct watchers *all, struct watch *list, const struct watch_news *news);

@@ -3,7 +3,7 @@
  * Watchers as clients have them.  A client stores to a file's contents without this service, so a
  * watched file's object is marked: load and store then say so, and the client tells.
  *
- * Always: the object of a file that is open and that somebody watches for reading or writing is
+ * Always: the object of a file that is open and that is watched for reading or writing is
  * marked.  One that nobody watches any more is until its next use.
  */
 #include "watching.h"

@@ -2,7 +2,7 @@
 /*
  * A stream's states: not attached; asking (a call of attach is under way); attached.  A new
  * instance of the console leads from any of them to asking.  The old channel stays mapped until the
- * new one is there, since what was not sent lies in it.
+ * new one is there, since what was not sent is in it.
  */
 #include "stream.h"
 

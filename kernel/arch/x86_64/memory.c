@@ -71,7 +71,7 @@ static void read_memory_map(const struct hvm_start_info *info)
 	}
 }
 
-/* Everything in it lies below 4 GiB, where the first page tables reach. */
+/* Everything in it is below 4 GiB, where the first page tables reach. */
 static paddr_t read_start_info(paddr_t start_info)
 {
 	const struct hvm_start_info *info = page_ptr(start_info);

@@ -24,7 +24,7 @@ struct contents {
 	bool asked;   /* for the object, in vain perhaps */
 	struct window window;
 	struct file_stat stat; /* what the service said last */
-	bool marked;           /* the last load or store found that somebody watches */
+	bool marked;           /* the last load or store found that it is watched */
 	bool locked;           /* by its description, perhaps */
 };
 

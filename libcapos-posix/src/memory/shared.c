@@ -46,7 +46,7 @@ bool shared_mapped(uint64_t start, uint64_t end, cap_t file, uint64_t offset)
 	return true;
 }
 
-/* The part of the range that lies between. */
+/* The part of the range between them. */
 static int write_back(const struct range *r, uint64_t start, uint64_t end, bool wait_for_disk)
 {
 	const struct file_sync_params sync = {.data_only = true};

@@ -11,12 +11,12 @@
 #include "core/core.h"
 #include "memory/memory.h"
 
-/* Without a limit too; nothing lies so far below a stack (capos/layout.h). */
+/* Without a limit too; nothing is so far below a stack (capos/layout.h). */
 #define STACK_MAX (1ull << 30)
 
 static uint64_t top, low; /* 0: not asked for yet */
 
-/* The start block lies at the stack's top.  False: nothing is mapped there. */
+/* The start block is at the stack's top.  False: nothing is mapped there. */
 static bool find_stack(void)
 {
 	struct cap_mapping list[CAP_MAPPINGS_MAX];

@@ -84,7 +84,7 @@ static const uint64_t *start_secret(void)
 }
 
 /* What decides where images begin: the same for all programs that descend from one, so that an
- * image lies at one place for as long as the machine runs.  Under emulation the translation of its
+ * image is at one place for as long as the machine runs.  Under emulation the translation of its
  * code is found again there: fork and execve of BusyBox took 2.6 times as long with a place for
  * each start.  The first program's parent draws its bytes anew.  The word is not the one that
  * the stack protector's guard is made from. */

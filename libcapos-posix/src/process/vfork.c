@@ -31,7 +31,7 @@ static struct vfork {
 	size_t length; /* 0: no frames are handed over */
 } now;
 
-/* Frames end where the start block begins.  Not of a handler's own stack: what lies behind that is
+/* Frames end where the start block begins.  Not of a handler's own stack: what is behind that is
  * no stack.  Nor of other threads: they go on meanwhile. */
 static size_t length_of_frames(uintptr_t from)
 {
