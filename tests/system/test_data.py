@@ -294,6 +294,7 @@ def test_interface_that_is_no_tap_device(capos):
     (["--env-file", "/no/such/file"], "--env-file /no/such/file: No such file"),
     (["-v", "/a:/b"], "--volume /a: No such file"),
     (["-w", "relative"], "-w relative: must be an absolute path"),
+    (["-w", "/proc"], "-w /proc: cannot be in /proc"),
     (["--file", "/etc/hostname:/a/../b"], "no . and no .."),
     (["--file", "/dev/null:/x"], "neither a file nor a directory"),
     (["--output", "relative:x"], "--output relative:x: must be GUEST:HOST"),

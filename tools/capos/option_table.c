@@ -228,6 +228,10 @@ static const char *set_env_file(struct settings *s, const char *value)
 static const char *set_workdir(struct settings *s, const char *value)
 {
 	s->directory = value;
+	/* The files service has a directory of that name, which is empty. */
+	if (is_below(value, "/proc"))
+		return "cannot be in /proc, which each program makes for itself; try "
+		       "sh -c \"cd /proc; ...\"";
 	return is_guest_path(value) ? NULL : "must be an absolute path without . and .. in it";
 }
 
