@@ -160,6 +160,14 @@ static void limits(void)
 	ok(setrlimit(RLIMIT_NOFILE, &few) == 0 && poll(list, 20, 0) == 0,
 	   "poll of as many as there may be descriptors");
 	fails(poll(list, 21, 0), EINVAL, "of more: EINVAL");
+	while ((fd = dup(0)) >= 0)
+		last = fd;
+	fails(open("/tmp/posix_fds.none", O_CREAT | O_RDWR, 0600), EMFILE,
+	      "no descriptor for a new file");
+	fails(access("/tmp/posix_fds.none", F_OK), ENOENT, "and no file");
+	fails(open("", O_RDONLY), ENOENT, "a bad path is told first");
+	while (last > 2)
+		close(last--);
 	setrlimit(RLIMIT_NOFILE, &all);
 }
 

@@ -107,14 +107,28 @@ static void fill(int fd, struct file *f, bool close_on_exec)
 		used_end = fd + 1;
 }
 
-int fd_install(struct file *f, int from, bool close_on_exec)
+static int next_free(int from)
 {
 	int fd = from > lowest_free ? from : lowest_free;
 
 	while (fd < limit && slots[fd].file)
 		fd++;
-	if (fd >= limit)
-		return -EMFILE;
+	return fd < limit ? fd : -EMFILE;
+}
+
+int fd_check_room(void)
+{
+	const int fd = next_free(0);
+
+	return fd < 0 ? fd : 0;
+}
+
+int fd_install(struct file *f, int from, bool close_on_exec)
+{
+	const int fd = next_free(from);
+
+	if (fd < 0)
+		return fd;
 	fill(fd, f, close_on_exec);
 	if (from <= lowest_free)
 		lowest_free = fd + 1;

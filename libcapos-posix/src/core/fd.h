@@ -121,7 +121,8 @@ off_t file_seek_nowhere(struct file *f, off_t offset, int whence);
 /* Lowest free descriptor >= from; takes the caller's reference.  -EMFILE (the reference stays the
  * caller's). */
 int fd_install(struct file *f, int from, bool close_on_exec);
-int fd_limit(void); /* no number is at or above it that was given out since it was set */
+int fd_check_room(void); /* 0, or -EMFILE: there is no free one */
+int fd_limit(void);      /* no number is at or above it that was given out since it was set */
 /* Numbers from `most` on are not given out any more (RLIMIT_NOFILE). */
 void fd_set_limit(uint64_t most);
 struct file *fd_file(int fd); /* borrowed; NULL: EBADF */

@@ -121,6 +121,14 @@ static bool open_follows(uint32_t flags)
 	       (flags & (OPEN_CREATE | OPEN_EXCLUSIVE)) != (OPEN_CREATE | OPEN_EXCLUSIVE);
 }
 
+/* That somebody reads a file is its owner's to hide. */
+static bool may_hide_reading(const struct file_stat *stat)
+{
+	const uint32_t user = process_identity()->file_user;
+
+	return !user || user == stat->user;
+}
+
 static int open_from(struct path_walk w, int flags, unsigned mode, struct file **out)
 {
 	struct directory_open_params params = {.flags = server_flags(flags),
@@ -141,6 +149,11 @@ static int open_from(struct path_walk w, int flags, unsigned mode, struct file *
 		return result == -ENOBUFS ? -ENFILE : result;
 	if (!call.ncaps)
 		return -EIO;
+	if (flags & O_NOATIME && !(flags & O_PATH) && !may_hide_reading(&results.stat)) {
+		for (uint32_t i = 0; i < call.ncaps; i++)
+			cap_release(call.caps[i]);
+		return -EPERM;
+	}
 	if (results.stat.type == FILE_TYPE_DIRECTORY && !w.hops && is_programs)
 		remembered_opened(call.caps[0], base, &path, &results);
 	if (results.stat.type == FILE_TYPE_SOCKET && !(flags & O_PATH)) {
@@ -295,9 +308,14 @@ int file_open_path(const char *path, int flags, struct file **out)
 long sys_openat(long directory_fd, long path, long flags, long mode)
 {
 	struct file *f;
-	int result =
-	        open_any((int)directory_fd, (const char *)path, (int)flags, (unsigned)mode, &f);
+	int result = fd_check_room(); /* first, so that nothing is made or cut in vain */
 
+	if (result) {
+		const int bad = path_check((const char *)path);
+
+		return bad ? bad : *(const char *)path ? result : -ENOENT;
+	}
+	result = open_any((int)directory_fd, (const char *)path, (int)flags, (unsigned)mode, &f);
 	if (result)
 		return result;
 	result = fd_install(f, 0, flags & O_CLOEXEC);

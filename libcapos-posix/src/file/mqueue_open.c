@@ -235,6 +235,9 @@ long sys_mq_open(long name, long flags, long mode, long attributes)
 
 	if ((flags & O_ACCMODE) == O_ACCMODE)
 		return -EINVAL;
+	result = fd_check_room();
+	if (result)
+		return result;
 	result = open_queue(name, (int)flags, (unsigned)mode, attributes, &f);
 	if (result)
 		return result;
