@@ -123,5 +123,7 @@ int volume_allocate(struct volume *v, struct volume_handle *file, uint64_t offse
 		                                 : fill_by_other(v, file, offset, inside);
 	if (!status && end > stat.size)
 		status = lengthen(v, file, stat.size > offset ? stat.size : offset, end);
+	if (!status)
+		take_set_ids(v, file);
 	return status;
 }

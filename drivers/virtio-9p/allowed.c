@@ -7,6 +7,7 @@
 #include "drivers/virtio-9p/volume_inside.h"
 
 #define MODE_SET_GROUP 02000u
+#define MODE_SET_IDS   06000u
 
 static int permissions_of(struct p9 *p, uint32_t fid, struct permissions *out)
 {
@@ -92,15 +93,26 @@ int allowed_move(struct volume *v, const struct walk *from, const struct walk *t
 int allowed_link(struct volume *v, uint32_t fid)
 {
 	struct permissions file;
-	int result = v->who.user ? permissions_of(&v->p9, fid, &file) : 0;
+	struct file_stat stat;
+	int result = v->who.user ? volume_get(v, fid, &stat) : 0;
 
-	return result || !v->who.user ? result : error_of(access_check_link(&v->who, &file));
+	if (result || !v->who.user)
+		return result;
+	file = (struct permissions){stat.type, stat.mode, stat.user, stat.group};
+	return error_of(access_check_link(&v->who, &file));
 }
 
 static int change_of(const struct who *who, const struct permissions *file,
-                     const struct p9_change *change)
+                     struct p9_change *change)
 {
 	int result = 0;
+
+	change->mode = access_mode(who, file, change->mode);
+	if (change->same_owner && access_mode_owned(who, file) != file->mode) {
+		change->what |= P9_SET_MODE;
+		change->mode = access_mode_owned(who, file);
+		return 0;
+	}
 
 	if (change->what & P9_SET_MODE && !access_owns(who, file))
 		result = -P9_EPERM;
@@ -113,19 +125,19 @@ static int change_of(const struct who *who, const struct permissions *file,
 	return result;
 }
 
-int allowed_change(struct volume *v, uint32_t fid, const struct p9_change *change)
+int allowed_change(struct volume *v, uint32_t fid, struct p9_change *change)
 {
 	struct permissions file;
 	int result;
 
-	if (!v->who.user)
+	if (!v->who.user && !change->same_owner)
 		return 0;
 	result = permissions_of(&v->p9, fid, &file);
 	return result ? result : change_of(&v->who, &file, change);
 }
 
 int allowed_change_open(struct volume *v, const struct volume_handle *file,
-                        const struct p9_change *change)
+                        struct p9_change *change)
 {
 	const struct file_stat *stat = &file->stat;
 	const struct permissions last = {stat->type, stat->mode, stat->user, stat->group};
@@ -136,16 +148,42 @@ int allowed_change_open(struct volume *v, const struct volume_handle *file,
 	return allowed_change(v, file->fid, change);
 }
 
-void give_to_caller(struct volume *v, uint32_t fid)
+uint32_t allowed_mode(const struct volume *v, uint32_t mode)
+{
+	return v->who.user ? access_mode_made(&v->who, &v->made_in, mode) : mode;
+}
+
+void take_set_ids(struct volume *v, struct volume_handle *file)
+{
+	struct permissions now;
+	struct p9_change change = {.what = P9_SET_MODE};
+
+	if (!v->who.user || file->nameless || !(file->stat.mode & MODE_SET_IDS) ||
+	    permissions_of(&v->p9, file->fid, &now))
+		return;
+	change.mode = access_mode_written(&v->who, &now);
+	if (change.mode == now.mode || !p9_set(&v->p9, file->fid, &change))
+		mode_changed(v, file->qid.path, change.mode);
+}
+
+void mode_changed(struct volume *v, uint64_t path, uint32_t mode)
+{
+	for (uint32_t i = 0; i < v->used; i++)
+		if (v->handles[i].used && v->handles[i].qid.path == path)
+			v->handles[i].stat.mode = (uint16_t)mode;
+}
+
+void give_to_caller(struct volume *v, uint32_t fid, uint32_t mode)
 {
 	const bool inherits = v->made_in.mode & MODE_SET_GROUP;
 	const struct p9_change change = {.what = P9_SET_USER | P9_SET_GROUP,
 	                                 .user = v->who.user,
 	                                 .group = inherits ? v->made_in.group : v->who.group};
+	const struct p9_change again = {.what = P9_SET_MODE, .mode = mode};
 
 	/* Where the host refuses, it belongs to the user who started the machine. */
-	if (v->who.user)
-		(void)p9_set(&v->p9, fid, &change);
+	if (v->who.user && !p9_set(&v->p9, fid, &change) && mode & MODE_SET_IDS)
+		(void)p9_set(&v->p9, fid, &again); /* which the host took away */
 }
 
 void give_name_to_caller(struct volume *v, uint32_t directory, struct p9_text name)
@@ -156,7 +194,7 @@ void give_name_to_caller(struct volume *v, uint32_t directory, struct p9_text na
 	if (!v->who.user || p9_walk(&v->p9, directory, FID_ABOVE, &name, 1, &qid, &walked) ||
 	    !walked)
 		return;
-	give_to_caller(v, FID_ABOVE);
+	give_to_caller(v, FID_ABOVE, 0);
 	p9_clunk(&v->p9, FID_ABOVE);
 }
 

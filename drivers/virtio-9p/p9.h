@@ -103,7 +103,9 @@ struct p9_change {
 	uint32_t mode, user, group;
 	uint64_t size;
 	int64_t access_ns, modify_ns;
-	bool now; /* not for the host: they are the present, which who may write may set */
+	/* Not for the host: they are the present, which who may write may set; the owner is
+	 * given anew. */
+	bool now, same_owner;
 };
 
 struct p9_space {

@@ -353,7 +353,8 @@ static struct p9_change owner_change(uint32_t user, uint32_t group)
 	return (struct p9_change){.what = (user != KEEP_OWNER ? P9_SET_USER : 0) |
 	                                  (group != KEEP_OWNER ? P9_SET_GROUP : 0),
 	                          .user = user,
-	                          .group = group};
+	                          .group = group,
+	                          .same_owner = user == KEEP_OWNER && group == KEEP_OWNER};
 }
 
 static struct p9_change time_change(int64_t access_ns, int64_t modify_ns, bool now)

@@ -76,12 +76,13 @@ int unnamed_make(struct volume *v, struct volume_handle *h, uint32_t flags, uint
 	result = walk_keep(&v->walk, &h->home);
 	if (result)
 		return result;
+	mode = allowed_mode(v, mode & 07777);
 	result = make(v, h, mode);
 	if (result) {
 		p9_clunk(&v->p9, h->home);
 		return result;
 	}
-	give_to_caller(v, h->fid);
+	give_to_caller(v, h->fid, mode);
 	h->unnamed = h->opened = true;
 	v->unnamed++;
 	h->stat = (struct file_stat){.inode = h->qid.path,

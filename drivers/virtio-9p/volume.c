@@ -293,35 +293,41 @@ int volume_write(struct volume *v, struct volume_handle *file, bool append, uint
 		file->stat.size = offset + *written;
 	file->dirty |= *written;
 	if (!status && *written)
+		take_set_ids(v, file);
+	if (!status && *written)
 		watched_open(v, WATCH_MODIFY, file);
 	*size = append ? offset + *written : file->stat.size;
 	return status;
 }
 
-int volume_file_change(struct volume *v, struct volume_handle *file, const struct p9_change *change)
+int volume_file_change(struct volume *v, struct volume_handle *file, const struct p9_change *wanted)
 {
+	struct p9_change change = *wanted;
 	struct volume_share *s = volume_shared(v, file);
-	int status = volume_status(allowed_change_open(v, file, change));
+	int status = volume_status(allowed_change_open(v, file, &change));
 
-	if (change->what & P9_SET_SIZE) {
+	if (change.what & P9_SET_SIZE) {
 		if (!(file->flags & OPEN_WRITE))
 			return STATUS_ACCESS_DENIED;
-		if (change->size > INT64_MAX)
+		if (change.size > INT64_MAX)
 			return STATUS_FILE_TOO_BIG;
 	}
 	if (status)
 		return status;
 	if (file->nameless)
-		status = volume_change_nameless(v, file, change);
+		status = volume_change_nameless(v, file, &change);
 	else
-		status = volume_status(p9_set(&v->p9, file->fid, change));
+		status = volume_status(p9_set(&v->p9, file->fid, &change));
 	file->dirty |= !status;
+	if (!status && change.what & P9_SET_MODE)
+		mode_changed(v, file->qid.path, change.mode);
 	if (!status)
-		watched_open(v, watched_change(change), file);
-	if (status || !(change->what & P9_SET_SIZE))
+		watched_open(v, watched_change(&change), file);
+	if (status || !(change.what & P9_SET_SIZE))
 		return status;
-	file->stat.size = change->size;
-	return s ? volume_share_cut(v, s, change->size) : STATUS_OK;
+	file->stat.size = change.size;
+	take_set_ids(v, file);
+	return s ? volume_share_cut(v, s, change.size) : STATUS_OK;
 }
 
 int volume_sync(struct volume *v, struct volume_handle *file, bool data_only)

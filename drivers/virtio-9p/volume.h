@@ -181,7 +181,7 @@ int volume_symlink(struct volume *v, struct volume_from from, struct msg_text ta
 int volume_read_link(struct volume *v, struct volume_from from, struct msg_text path,
                      struct msg_text *target);
 int volume_change(struct volume *v, struct volume_from from, struct msg_text path, bool follow,
-                  const struct p9_change *change);
+                  const struct p9_change *wanted);
 int volume_space(struct volume *v, struct p9_space *out);
 /* *path: in v->path. */
 int volume_path(struct volume *v, struct volume_from from, struct msg_text *path);
@@ -198,7 +198,7 @@ int volume_write(struct volume *v, struct volume_handle *file, bool append, uint
                  const void *data, uint32_t length, uint32_t *written, uint64_t *size);
 int volume_file_stat(struct volume *v, struct volume_handle *file, struct file_stat *out);
 int volume_file_change(struct volume *v, struct volume_handle *file,
-                       const struct p9_change *change);
+                       const struct p9_change *wanted);
 /* The file's locks, for as long as the handle is open. */
 struct lock_list **volume_locks(struct volume *v, struct volume_handle *file);
 int volume_sync(struct volume *v, struct volume_handle *file, bool data_only);

@@ -103,11 +103,17 @@ int allowed_add(struct volume *v, uint32_t directory);
 int allowed_remove(struct volume *v, uint32_t directory, uint32_t fid);
 int allowed_move(struct volume *v, const struct walk *from, const struct walk *to);
 int allowed_link(struct volume *v, uint32_t fid);
-int allowed_change(struct volume *v, uint32_t fid, const struct p9_change *change);
+int allowed_change(struct volume *v, uint32_t fid, struct p9_change *change);
 int allowed_change_open(struct volume *v, const struct volume_handle *file,
-                        const struct p9_change *change);
+                        struct p9_change *change);
+/* The mode of a file that is made where allowed_add was asked. */
+uint32_t allowed_mode(const struct volume *v, uint32_t mode);
+/* The caller has changed what the file holds, so that no set-ID bits are left. */
+void take_set_ids(struct volume *v, struct volume_handle *file);
+/* The file's mode is another. */
+void mode_changed(struct volume *v, uint64_t path, uint32_t mode);
 /* What was made is the caller's, if the host lets it be. */
-void give_to_caller(struct volume *v, uint32_t fid);
+void give_to_caller(struct volume *v, uint32_t fid, uint32_t mode);
 void give_name_to_caller(struct volume *v, uint32_t directory, struct p9_text name);
 /* A directory was made in this one, which allowed_add was asked about. */
 void hand_on_group(struct volume *v, uint32_t directory, struct p9_text name, uint32_t mode);

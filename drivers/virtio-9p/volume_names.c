@@ -43,10 +43,11 @@ static int create(struct volume *v, struct volume_handle *h, uint32_t flags, uin
 		result = walk_keep_parent(&v->walk, &h->fid);
 	if (result)
 		return result;
+	mode = allowed_mode(v, mode & 07777);
 	result = p9_create(&v->p9, h->fid, v->walk.name, open_flags(flags) | P9_OPEN_EXCLUSIVE,
-	                   mode & 07777, &h->qid);
+	                   mode, &h->qid);
 	if (!result)
-		give_to_caller(v, h->fid);
+		give_to_caller(v, h->fid, mode);
 	if (!result)
 		watched_made(v, &v->walk, false);
 	watched_name(h, v->walk.above.path, v->walk.entry);
@@ -55,7 +56,7 @@ static int create(struct volume *v, struct volume_handle *h, uint32_t flags, uin
 	/* The rest is asked when it is needed. */
 	h->stat = (struct file_stat){.inode = h->qid.path,
 	                             .type = FILE_TYPE_REGULAR,
-	                             .mode = mode & 07777,
+	                             .mode = mode,
 	                             .links = 1,
 	                             .volume = v->number};
 	h->opened = true;
@@ -81,6 +82,7 @@ static int truncated(struct volume *v, struct volume_handle *h)
 	struct volume_share *s = volume_shared(v, h);
 
 	h->stat.size = h->stat.blocks = 0;
+	take_set_ids(v, h);
 	watched_open(v, WATCH_MODIFY, h);
 	return s && volume_share_cut(v, s, 0) ? -P9_EIO : 0;
 }
@@ -890,19 +892,22 @@ int volume_link_file(struct volume *v, struct volume_from from, uint64_t key, st
 }
 
 int volume_change(struct volume *v, struct volume_from from, struct msg_text path, bool follow,
-                  const struct p9_change *change)
+                  const struct p9_change *wanted)
 {
+	struct p9_change change = *wanted;
 	int result = walk_existing(v, &from, path, follow);
 
 	/* The host would follow it. */
-	if (!result && p9_is_symlink(v->walk.qid) && change->what & P9_SET_MODE)
+	if (!result && p9_is_symlink(v->walk.qid) && change.what & P9_SET_MODE)
 		result = -P9_EOPNOTSUPP;
 	if (!result)
-		result = allowed_change(v, v->walk.fid, change);
+		result = allowed_change(v, v->walk.fid, &change);
 	if (!result)
-		result = p9_set(&v->p9, v->walk.fid, change);
+		result = p9_set(&v->p9, v->walk.fid, &change);
+	if (!result && change.what & P9_SET_MODE)
+		mode_changed(v, v->walk.qid.path, change.mode);
 	if (!result)
-		watched_found(v, watched_change(change), &v->walk);
+		watched_found(v, watched_change(&change), &v->walk);
 	walk_finish(&v->walk);
 	return volume_status(result);
 }

@@ -91,6 +91,31 @@ uint32_t access_mode(const struct who *who, const struct permissions *file, uint
 	return who->user && !access_in_group(who, file->group) ? mode & ~MODE_SET_GID : mode;
 }
 
+uint32_t access_mode_made(const struct who *who, const struct permissions *directory, uint32_t mode)
+{
+	const uint32_t runs = MODE_SET_GID | ACCESS_EXECUTE << 3;
+
+	return directory->mode & MODE_SET_GID && (mode & runs) == runs
+	               ? access_mode(who, directory, mode)
+	               : mode;
+}
+
+uint32_t access_mode_owned(const struct who *who, const struct permissions *file)
+{
+	const uint32_t mode = file->mode & ~MODE_SET_UID;
+
+	if (file->type == FILE_TYPE_DIRECTORY)
+		return file->mode;
+	/* Where the group may not execute, the bit has another meaning. */
+	return mode & ACCESS_EXECUTE << 3 ? mode & ~MODE_SET_GID : access_mode(who, file, mode);
+}
+
+uint32_t access_mode_written(const struct who *who, const struct permissions *file)
+{
+	return who->user && file->type == FILE_TYPE_REGULAR ? access_mode_owned(who, file)
+	                                                    : file->mode;
+}
+
 int access_check_owner(const struct who *who, const struct permissions *file, uint32_t user,
                        uint32_t group)
 {

@@ -49,6 +49,13 @@ int access_check_link(const struct who *who, const struct permissions *file);
 int access_check_times(const struct who *who, const struct permissions *file, bool now);
 /* What the caller's chmod makes of a mode: no set-group-ID bit of a group that it is not in. */
 uint32_t access_mode(const struct who *who, const struct permissions *file, uint32_t mode);
+/* The same of what it makes in that directory, which is no directory itself. */
+uint32_t access_mode_made(const struct who *who, const struct permissions *directory,
+                          uint32_t mode);
+/* The file's mode when it was given to an owner, and when the caller has changed its contents: the
+ * set-ID bits were for another owner, or other contents. */
+uint32_t access_mode_owned(const struct who *who, const struct permissions *file);
+uint32_t access_mode_written(const struct who *who, const struct permissions *file);
 /* Whether the caller may make it theirs; KEEP_OWNER as in the schema.  Status: notPermitted. */
 int access_check_owner(const struct who *who, const struct permissions *file, uint32_t user,
                        uint32_t group);

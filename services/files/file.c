@@ -228,6 +228,8 @@ int give_contents(struct msg_call *call, struct handle *file, uint16_t *index)
 		data->writers++;
 		data->kept = true;
 		file->stores = true;
+		if (files.tree.who.user)
+			file->inode->stored_by = files.tree.who.user;
 	}
 	if (status)
 		return status;

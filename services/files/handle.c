@@ -71,8 +71,8 @@ static void leave_file(struct handle *handle)
 	struct inode *inode = handle->inode;
 
 	inode_refresh(inode);
-	if (handle->stores)
-		inode->data.writers--;
+	if (handle->stores && !--inode->data.writers)
+		inode->stored_by = 0;
 	if (inode->held > 1)
 		return;
 	if (inode_is_shared(inode) && inode->type != FILE_TYPE_QUEUE)

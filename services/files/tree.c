@@ -145,6 +145,12 @@ void inode_refresh(struct inode *inode)
 	news = data_refresh(&inode->data, inode->held);
 	if (news.changed)
 		inode->modify_ns = inode->change_ns = contents_time(inode->data.changed);
+	if (news.changed && inode->stored_by) {
+		const struct who who = {.user = inode->stored_by, .group = inode->group};
+		const struct permissions file = inode_permissions(inode);
+
+		inode->mode = (uint16_t)access_mode_written(&who, &file);
+	}
 	/* Only the first read after a change moves the access time, as Linux has it by default. */
 	if (news.loaded && inode->access_ns <= inode->modify_ns)
 		inode->access_ns = contents_time(inode->data.loaded);
@@ -189,34 +195,38 @@ void inode_set_times(struct tree *tree, struct inode *inode, int64_t access_ns, 
 
 void inode_set_mode(struct tree *tree, struct inode *inode, uint32_t mode)
 {
+	inode_refresh(inode); /* what was stored before takes no bits of it away */
 	inode->mode = mode & 07777;
 	inode->change_ns = tree->now_ns;
 	inode_changed(tree, inode);
 }
 
-#define MODE_SET_USER  04000u
 #define MODE_SET_GROUP 02000u
-#define MODE_EXECUTE   0111u
 
 void inode_set_owner(struct tree *tree, struct inode *inode, uint32_t user, uint32_t group)
 {
+	const struct permissions before = inode_permissions(inode);
+
 	if (user != KEEP_OWNER)
 		inode->user = user;
 	if (group != KEEP_OWNER)
 		inode->group = group;
-	if (inode->type == FILE_TYPE_REGULAR && inode->mode & MODE_EXECUTE)
-		inode->mode &= (uint16_t) ~(MODE_SET_USER | MODE_SET_GROUP);
+	inode->mode = (uint16_t)access_mode_owned(&tree->who, &before);
 	inode->change_ns = tree->now_ns;
 	inode_changed(tree, inode);
 }
 
 /* In a directory with the set-group-ID bit what is made is of its group, and directories are so in
  * turn. */
-static void take_group(struct inode *inode, const struct inode *directory)
+static void take_group(struct tree *tree, struct inode *inode, const struct inode *directory)
 {
+	const struct permissions above = inode_permissions(directory);
+
 	if (!(directory->mode & MODE_SET_GROUP))
 		return;
 	inode->group = directory->group;
+	if (inode->type != FILE_TYPE_DIRECTORY)
+		inode->mode = (uint16_t)access_mode_made(&tree->who, &above, inode->mode);
 	if (inode->type == FILE_TYPE_DIRECTORY)
 		inode->mode |= MODE_SET_GROUP;
 }
@@ -343,7 +353,7 @@ static int enter_new(struct tree *tree, struct inode *directory, const char *tex
 		inode_destroy(tree, inode);
 		return STATUS_NO_SPACE;
 	}
-	take_group(inode, directory);
+	take_group(tree, inode, directory);
 	name_enter(tree, name, directory, inode);
 	if (out)
 		*out = inode;
@@ -434,7 +444,7 @@ int tree_make_anonymous(struct tree *tree, const struct inode *directory, uint32
 	if (!*out)
 		return STATUS_NO_SPACE;
 	(*out)->nameless = !for_good;
-	take_group(*out, directory);
+	take_group(tree, *out, directory);
 	inode_hold(*out);
 	return STATUS_OK;
 }
@@ -611,6 +621,14 @@ int tree_exchange(struct tree *tree, struct name *one, struct name *other)
 
 /* ---- Contents ---- */
 
+static void written(struct tree *tree, struct inode *file)
+{
+	const struct permissions before = inode_permissions(file);
+
+	file->mode = (uint16_t)access_mode_written(&tree->who, &before);
+	touched(tree, file);
+}
+
 uint32_t tree_read(struct tree *tree, struct inode *file, uint64_t offset, void *buffer,
                    uint32_t length)
 {
@@ -624,13 +642,13 @@ uint32_t tree_read(struct tree *tree, struct inode *file, uint64_t offset, void 
 }
 
 int tree_write(struct tree *tree, struct inode *file, bool append, uint64_t offset,
-               const void *buffer, uint32_t length, uint32_t *written)
+               const void *buffer, uint32_t length, uint32_t *done)
 {
-	int status = data_write(&file->data, tree->slab->source, append, offset, buffer, length,
-	                        written);
+	int status =
+	        data_write(&file->data, tree->slab->source, append, offset, buffer, length, done);
 
-	if (*written)
-		touched(tree, file);
+	if (*done)
+		written(tree, file);
 	return status;
 }
 
@@ -642,7 +660,7 @@ int tree_truncate(struct tree *tree, struct inode *file, uint64_t size)
 	int status = data_truncate(&file->data, tree->slab->source, size);
 
 	if (!status)
-		touched(tree, file);
+		written(tree, file);
 	return status;
 }
 
@@ -664,7 +682,7 @@ int tree_allocate(struct tree *tree, struct inode *file, uint64_t offset, uint64
 		length = data->size - offset;
 	status = data_punch(data, tree->slab->source, offset, length);
 	if (!status)
-		touched(tree, file);
+		written(tree, file);
 	return status;
 }
 

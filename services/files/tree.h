@@ -64,6 +64,7 @@ struct inode {
 	struct lock_list *locks;                 /* NULL: none, and nobody waits */
 	struct watch *watches;                   /* watch.h */
 	bool nameless;                           /* it has no name and may still get one */
+	uint32_t stored_by; /* a user who may store without the service; 0: none, or user 0 */
 	union {
 		struct data data;
 		struct directory directory;
@@ -181,7 +182,7 @@ int tree_exchange(struct tree *tree, struct name *one, struct name *other);
 uint32_t tree_read(struct tree *tree, struct inode *file, uint64_t offset, void *buffer,
                    uint32_t length);
 int tree_write(struct tree *tree, struct inode *file, bool append, uint64_t offset,
-               const void *buffer, uint32_t length, uint32_t *written);
+               const void *buffer, uint32_t length, uint32_t *done);
 int tree_truncate(struct tree *tree, struct inode *file, uint64_t size);
 int tree_allocate(struct tree *tree, struct inode *file, uint64_t offset, uint64_t length,
                   bool keep_size, bool punch);

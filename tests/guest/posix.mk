@@ -14,6 +14,7 @@ POSIX_TESTS = \
 	tests/guest/posix_faults \
 	tests/guest/posix_fds \
 	tests/guest/posix_fifo \
+	tests/guest/posix_modes \
 	tests/guest/posix_mqueue \
 	tests/guest/posix_nodes \
 	tests/guest/posix_fork \

@@ -43,6 +43,7 @@ for name in \
 	mapped \
 	maps \
 	memory \
+	modes \
 	mqueue \
 	nameless \
 	places \

@@ -15,7 +15,9 @@
 
 long sys_mkdirat(long directory_fd, long path, long mode)
 {
-	struct directory_make_directory_params params = {.mode = path_umask((unsigned)mode)};
+	/* The set-ID bits are chmod's, or the directory's above. */
+	struct directory_make_directory_params params = {
+	        .mode = path_umask((unsigned)mode & 01777)};
 	struct path_walk w;
 	int result = path_start(&w, (int)directory_fd, (const char *)path);
 
