@@ -256,6 +256,8 @@ static void whole(void)
 	ok(in_child(child_opens_and_flocks, fd) == EAGAIN, "one that opens the file has not");
 	ok(flock(fd, LOCK_SH) == 0 && flock(other, LOCK_SH | LOCK_NB) == 0, "to read they share");
 	fails(flock(fd, LOCK_EX | LOCK_NB), EAGAIN, "not to write");
+	ok(flock(other, LOCK_EX | LOCK_NB) == 0,
+	   "who was refused another lock has lost the one it had");
 	ok(flock(other, LOCK_UN) == 0 && flock(fd, LOCK_EX | LOCK_NB) == 0, "given up");
 	int writer = open(NAME, O_RDWR);
 	ok(lock(writer, F_SETLK, F_WRLCK, 0, 0) == 0, "record locks are another matter");

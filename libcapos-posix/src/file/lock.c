@@ -231,6 +231,20 @@ long file_record_lock(struct file *f, int command, long argument)
 
 /* ---- flock ---- */
 
+/* Another lock than the one that is held is got after that was given up: so of two who share one
+ * and want it alone, one gets it. */
+static long change_whole(struct request *r, bool wait)
+{
+	struct request none = *r;
+	long result = change(r, false);
+
+	if (result != -EAGAIN)
+		return result;
+	none.params.type = LOCK_TYPE_UNLOCK;
+	(void)change(&none, false);
+	return wait ? change(r, true) : result;
+}
+
 long sys_flock(long fd, long operation)
 {
 	struct file *f = fd_file((int)fd);
@@ -258,7 +272,7 @@ long sys_flock(long fd, long operation)
 	if (!r.is_directory)
 		r.file = file_of(f);
 	file_note_lock(f);
-	return change(&r, !(operation & LOCK_NB) && r.params.type != LOCK_TYPE_UNLOCK);
+	return change_whole(&r, !(operation & LOCK_NB));
 }
 
 /* As POSIX wants, with any of its descriptors all of the process's record locks on a file go. */
