@@ -176,7 +176,7 @@ interface ProcessMember {
 
   # How the first thread of a process is scheduled (Process.setPolicy).  A process sets its own threads itself.
   setNice @44 (which :Which, id :UInt32, nice :Int32) -> ();
-  # Of all that match (any: all of the world); id 0 is the caller, or its group.  Taken as -20 or 19 beyond.
+  # Of all that match (any: of the real user id); id 0 is the caller, its group or its user.  Taken as -20 or 19 beyond.
   # notPermitted: of another user; accessDenied: lower than it was and than the limit on it allows, and the effective user
   # is not 0.
   nice @45 (which :Which, id :UInt32) -> (nice :Int32);

@@ -8,15 +8,20 @@
 #include <capos/abi.h>
 #include <capos/schema/status.h>
 
+/* Any: of that real user. */
 static bool is_meant(const struct member *m, enum wait_which which, uint32_t id)
 {
-	return which == WAIT_ANY || (which == WAIT_GROUP ? m->group == id : m->number == id);
+	if (which == WAIT_ANY)
+		return m->identity.user.real == id;
+	return which == WAIT_GROUP ? m->group == id : m->number == id;
 }
 
 static uint32_t id_of(const struct member *m, enum wait_which which, uint32_t id)
 {
 	if (id)
 		return id;
+	if (which == WAIT_ANY)
+		return m->identity.user.real;
 	return which == WAIT_GROUP ? m->group : m->number;
 }
 

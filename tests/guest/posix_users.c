@@ -19,10 +19,12 @@
 #include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -298,6 +300,14 @@ static void access_by_real_user(void)
 		ok(false, "setresuid");
 	ok(refused(access(PLACE "/secret", R_OK), EACCES), "access asks for the real user");
 	ok(!faccessat(AT_FDCWD, PLACE "/secret", R_OK, AT_EACCESS), "unless told otherwise");
+	ok(refused(access(PLACE "/closed/file", F_OK), EACCES), "who may not search the path");
+	ok(opened(PLACE "/secret", O_RDONLY) == 0, "files are still those of user 0");
+	if (setresuid(0, USER, 0))
+		ok(false, "setresuid");
+	ok(!access(PLACE "/closed/file", F_OK), "and user 0 may");
+	ok(refused(faccessat(AT_FDCWD, PLACE "/closed/file", F_OK, AT_EACCESS), EACCES),
+	   "though not in effect");
+	ok(opened(PLACE "/secret", O_RDONLY) == EACCES, "files are still the other's");
 }
 
 static void directories(void)
@@ -473,14 +483,27 @@ static void signalling(void)
 {
 	pid_t root = waiting_child(0), other = waiting_child(OTHER), own = waiting_child(USER);
 	struct rlimit limit;
+	cpu_set_t set;
 	pid_t child = fork();
 
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
 	if (!child) {
 		become(USER, GROUP);
 		ok(refused(kill(root, 0), EPERM), "user 0's process is not to be signalled");
 		ok(refused(kill(other, SIGTERM), EPERM), "nor another user's");
 		ok(refused(sigqueue(other, SIGTERM, (union sigval){0}), EPERM), "queued or not");
+		ok(refused(syscall(SYS_tgkill, root, root, 0), EPERM) &&
+		           refused(syscall(SYS_tkill, other, SIGTERM), EPERM),
+		   "nor its thread");
 		ok(!kill(own, 0), "one's own is");
+		ok(!syscall(SYS_tgkill, own, own, 0) && !syscall(SYS_tkill, own, SIGCHLD),
+		   "and its thread");
+		ok(refused(syscall(SYS_tgkill, own, other, 0), ESRCH), "which is not another's");
+		ok(refused(sched_setaffinity(other, sizeof(set), &set), EPERM) &&
+		           !sched_setaffinity(own, sizeof(set), &set),
+		   "its processors are its user's to choose");
+		ok(prctl(PR_GET_DUMPABLE) == 0, "what was another user's is not dumped");
 		ok(refused(kill(1 << 21, 0), ESRCH), "none is no secret");
 		ok(!kill(other, SIGCONT), "SIGCONT reaches the whole session");
 		ok(refused(prlimit(other, RLIMIT_NOFILE, NULL, &limit), EPERM),
@@ -488,6 +511,13 @@ static void signalling(void)
 		ok(refused(setpriority(PRIO_PROCESS, (id_t)other, 5), EPERM), "nor made to wait");
 		ok(!setpriority(PRIO_PROCESS, (id_t)own, 5), "one's own may be");
 		ok(refused(setpriority(PRIO_PROCESS, (id_t)own, 4), EACCES), "for good");
+		ok(!setpriority(PRIO_USER, 0, 6) && getpriority(PRIO_USER, USER) == 6 &&
+		           getpriority(PRIO_PROCESS, (id_t)own) == 6,
+		   "all that are one's own");
+		ok(getpriority(PRIO_USER, OTHER) == 0 &&
+		           refused(setpriority(PRIO_USER, OTHER, 6), EPERM),
+		   "and not all of another");
+		ok(refused(getpriority(PRIO_USER, 77777), ESRCH), "whom nobody is");
 		ok(refused(prlimit(root, RLIMIT_CORE, &(struct rlimit){0, 0}, NULL), EPERM),
 		   "or set");
 		ok(!prlimit(own, RLIMIT_NOFILE, NULL, &limit) || errno == EPERM,
@@ -522,6 +552,13 @@ static void groups_of_processes(void)
 	}
 	waitpid(child, &status, 0);
 	ok(status == 0, "a group of others alone is refused");
+	child = fork();
+	if (!child) {
+		become(OTHER + 1, GROUP);
+		_exit(kill(-1, SIGTERM) ? 1 : 0);
+	}
+	waitpid(child, &status, 0);
+	ok(status == 0 && waitpid(first, &status, WNOHANG) == 0, "of all none need be its own");
 	end(first);
 }
 

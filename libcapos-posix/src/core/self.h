@@ -43,6 +43,8 @@ struct core_hooks {
 	 * (signal 0: no more); gives one: 0 or -errno */
 	int (*notice_ask)(uint64_t key, int signal, uint64_t value);
 	int (*notice_give)(int pid, uint64_t key);
+	/* process: whom its calls on files are for from now on, if it may be they */
+	void (*users_for_files)(uint32_t user, uint32_t group);
 	/* terminal: what was written must arrive, also when the console has ended meanwhile and the
 	 * program does nothing more with its streams.  Called when a sleep was ended and when the
 	 * process ends. */

@@ -91,6 +91,7 @@ static void connect_rooms(void)
 	                                        .ends_held = world_ends_held,
 	                                        .notice_ask = world_notice_ask,
 	                                        .notice_give = world_notice_give,
+	                                        .users_for_files = users_for_files,
 	                                        .streams_settle = streams_settle,
 	                                        .leaving = leave,
 	                                        .socket_make = file_make_socket,
@@ -102,7 +103,8 @@ static void connect_rooms(void)
 	static const struct signal_world world = {.take = world_take_signals,
 	                                          .stop = world_stop,
 	                                          .child_action = world_child_action,
-	                                          .report = report_give};
+	                                          .report = report_give,
+	                                          .send = world_signal};
 
 	core_set_hooks(&hooks);
 	signal_set_timers(timers_look, timers_taken);

@@ -49,18 +49,34 @@ static bool allows(const struct stat *st, const struct user_ids *ids, unsigned m
 	return !(mode & ~bits & 7);
 }
 
+/* The path is searched for them, too.  Not while there are other threads, whose files would be
+ * another user's meanwhile. */
+static int stat_for(const struct user_ids *ids, int directory_fd, const char *path, int flags,
+                    struct stat *st)
+{
+	const struct cap_identity before = *process_identity();
+	int result;
+
+	if ((ids->user == before.file_user && ids->group == before.file_group) || !threads_alone())
+		return stat_at(directory_fd, path, flags, st);
+	core_hooks.users_for_files(ids->user, ids->group);
+	result = stat_at(directory_fd, path, flags, st);
+	core_hooks.users_for_files(before.file_user, before.file_group);
+	return result;
+}
+
 /* The answer is for the process itself: where it acts, the service decides. */
 static long access_at(int directory_fd, const char *path, long mode, int flags)
 {
 	const struct cap_identity *own = process_identity();
-	const struct user_ids ids = {flags & AT_EACCESS ? own->user.effective : own->user.real,
-	                             flags & AT_EACCESS ? own->group.effective : own->group.real};
+	const struct user_ids ids = {flags & AT_EACCESS ? own->file_user : own->user.real,
+	                             flags & AT_EACCESS ? own->file_group : own->group.real};
 	struct stat st;
 	int result;
 
 	if (mode & ~(R_OK | W_OK | X_OK))
 		return -EINVAL;
-	result = stat_at(directory_fd, path, flags & ~AT_EACCESS, &st);
+	result = stat_for(&ids, directory_fd, path, flags & ~AT_EACCESS, &st);
 	if (result)
 		return result;
 	return allows(&st, &ids, (unsigned)mode) ? 0 : -EACCES;

@@ -106,7 +106,7 @@ long sys_setsid(void)
 
 /* ---- Signals ---- */
 
-static long send(long target, int signal, int code, uint64_t value)
+long world_signal(long target, int signal, int code, uint64_t value)
 {
 	const struct process_member_kill_params params = {
 	        .target = target, .signal = (uint32_t)signal, .code = code, .value = value};
@@ -215,7 +215,7 @@ long sys_kill(long pid, long signal)
 		return signal_self(signal, SI_USER);
 	if (pid == INT32_MIN)
 		return -ESRCH;
-	return send(pid, (int)signal, SI_USER, 0);
+	return world_signal(pid, (int)signal, SI_USER, 0);
 }
 
 long sys_rt_sigqueueinfo(long pid, long signal, long info)
@@ -230,7 +230,7 @@ long sys_rt_sigqueueinfo(long pid, long signal, long info)
 		/* Nobody makes another believe that the kernel or kill sent it. */
 		return origin.code >= 0 || origin.code == SI_TKILL
 		               ? -EPERM
-		               : send(pid, (int)signal, origin.code, origin.value);
+		               : world_signal(pid, (int)signal, origin.code, origin.value);
 	origin.own = true;
 	return signal ? signal_post((int)signal, origin) : 0;
 }

@@ -31,10 +31,15 @@ static long set_no_new_privileges(long on, long third, long fourth, long fifth)
 	return on != 1 || third || fourth || fifth ? -EINVAL : 0;
 }
 
-static long dumpable = 1;
-
 /* There are no core files and no tracers, so that it is kept and changes nothing; a program that is
  * executed begins with 1. */
+static long dumpable = 1;
+
+void process_set_dumpable(bool on)
+{
+	dumpable = on;
+}
+
 static long set_dumpable(long on)
 {
 	if (on != 0 && on != 1)

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include <capos/object.h>
+#include <capos/identity.h>
 #include <capos/schema/process_client.h>
 
 #include "core/core.h"
@@ -73,7 +74,7 @@ static bool limit_allows(int resource, long value)
 
 /* ---- Nice values ---- */
 
-/* Members of the world.  There is one user, 0.  0, -EINVAL or -ESRCH. */
+/* Members of the world.  0, -EINVAL or -ESRCH. */
 static int whom(long which, long who, uint16_t *kind, uint32_t *id)
 {
 	*id = (uint32_t)who;
@@ -86,7 +87,7 @@ static int whom(long which, long who, uint16_t *kind, uint32_t *id)
 		break;
 	case PRIO_USER:
 		*kind = PROCESS_MEMBER_WHICH_ANY;
-		return (int)who ? -ESRCH : 0;
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -181,6 +182,17 @@ long sys_sched_getaffinity(long pid, long size, long mask)
 	return user_put(mask, &one) ? -EFAULT : (long)sizeof(one);
 }
 
+/* Whether the caller may say where it runs. */
+static bool may_place(long pid)
+{
+	const uint32_t by = process_identity()->user.effective;
+	struct cap_identity whose;
+
+	if (!by || !(int)pid || threads_find((uint64_t)pid) || world_users((uint32_t)pid, &whose))
+		return true;
+	return by == whose.user.real || by == whose.user.effective;
+}
+
 long sys_sched_setaffinity(long pid, long size, long mask)
 {
 	uint8_t first;
@@ -191,6 +203,8 @@ long sys_sched_setaffinity(long pid, long size, long mask)
 		return -EFAULT;
 	if (check_scheduled(pid))
 		return -ESRCH;
+	if (!may_place(pid))
+		return -EPERM;
 	return first & 1 ? 0 : -EINVAL;
 }
 

@@ -27,6 +27,10 @@ void report_give(void);
 void world_take_signals(uint64_t bits, signal_arrived *arrived);
 /* Stopped by that signal; comes back when it is continued. */
 void world_stop(int signal, bool own);
+/* See core_hooks, and signal_world.send. */
+void users_for_files(uint32_t user, uint32_t group);
+long world_signal(long target, int signal, int code, uint64_t value);
+void process_set_dumpable(bool on);
 /* The signal that it gets when its parent ends; 0: none.  0 or -errno. */
 long world_set_death_signal(uint32_t signal);
 long world_death_signal(uint32_t *signal);

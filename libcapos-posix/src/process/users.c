@@ -87,6 +87,20 @@ static long become(const struct cap_identity *wanted)
 	return 0;
 }
 
+/* As become; what the process has in memory may be another user's then. */
+static long change_to(const struct cap_identity *wanted)
+{
+	const struct cap_identity before = *process_identity();
+	long result = become(wanted);
+
+	if (!result &&
+	    (wanted->user.effective != before.user.effective ||
+	     wanted->group.effective != before.group.effective ||
+	     wanted->file_user != before.file_user || wanted->file_group != before.file_group))
+		process_set_dumpable(false);
+	return result;
+}
+
 static bool holds(const struct cap_ids *ids, uint32_t id)
 {
 	return id == ids->real || id == ids->effective || id == ids->saved;
@@ -111,7 +125,7 @@ static void begin(struct change *c, bool groups)
 static long finish(struct change *c)
 {
 	*c->for_files = c->ids->effective;
-	return become(&c->wanted);
+	return change_to(&c->wanted);
 }
 
 static long set_one(long number, bool groups)
@@ -182,9 +196,18 @@ static long set_for_files(long number, bool groups)
 	before = *c.for_files;
 	if (id != KEEP && (c.any || holds(c.ids, id))) {
 		*c.for_files = id;
-		(void)become(&c.wanted);
+		(void)change_to(&c.wanted);
 	}
 	return before;
+}
+
+void users_for_files(uint32_t user, uint32_t group)
+{
+	struct cap_identity wanted = *process_identity();
+
+	wanted.file_user = user;
+	wanted.file_group = group;
+	(void)become(&wanted);
 }
 
 long sys_setuid(long id)

@@ -57,6 +57,7 @@ void signal_drop_of(struct signal_thread *t);
 int signal_take_deliverable(struct signal_origin *origin);
 uint64_t signal_pending_blocked(void); /* for sigpending */
 void signal_child_action(void);
+long signal_another(long target, int signal, int code, uint64_t value); /* signal_world.send */
 /* Stops by a signal that was taken. */
 void signal_stop(int signal, const struct signal_origin *origin);
 bool signal_any_pending(uint64_t set);

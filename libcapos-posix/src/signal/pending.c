@@ -34,6 +34,11 @@ void signal_set_world(const struct signal_world *of_process)
 	world = *of_process;
 }
 
+long signal_another(long target, int signal, int code, uint64_t value)
+{
+	return world.send(target, signal, code, value);
+}
+
 void signal_child_action(void)
 {
 	world.child_action();

@@ -125,6 +125,8 @@ struct signal_world {
 	void (*stop)(int signal, bool own);
 	void (*child_action)(void); /* SIGCHLD's action has changed */
 	void (*report)(void);       /* another process asks for a report */
+	/* To another process, as kill, with that si_code and value. */
+	long (*send)(long target, int signal, int code, uint64_t value);
 };
 void signal_set_world(const struct signal_world *of_process);
 /* After exec: 0 or -errno. */

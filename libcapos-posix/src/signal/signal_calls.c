@@ -148,8 +148,8 @@ long sys_tkill(long thread, long signal)
 
 	if ((int)thread <= 0 || (signal && !valid(signal)))
 		return -EINVAL;
-	if (!to)
-		return -ESRCH;
+	if (!to) /* another process's first thread has its number; no others are known */
+		return signal_another((int)thread, (int)signal, SI_TKILL, 0);
 	return signal ? signal_post_to(to, (int)signal, origin) : 0;
 }
 
@@ -157,7 +157,11 @@ long sys_tgkill(long group, long thread, long signal)
 {
 	if ((int)group <= 0)
 		return -EINVAL;
-	return group == (long)process_id() ? sys_tkill(thread, signal) : -ESRCH;
+	if ((int)thread <= 0 || (signal && !valid(signal)))
+		return -EINVAL;
+	if ((int)group == (int)process_id())
+		return signal_thread_of(thread) ? sys_tkill(thread, signal) : -ESRCH;
+	return (int)group == (int)thread ? sys_tkill(thread, signal) : -ESRCH;
 }
 
 /* Of a siginfo that a program made, what reaches the receiver. */
@@ -186,7 +190,12 @@ long sys_rt_tgsigqueueinfo(long group, long thread, long signal, long info)
 		return -EINVAL;
 	if (result)
 		return result;
-	if (group != (long)process_id() || !to)
+	if ((int)group != (int)process_id() && (int)group == (int)thread)
+		return origin.code >= 0 || origin.code == SI_TKILL
+		               ? -EPERM
+		               : signal_another((int)thread, (int)signal, origin.code,
+		                                origin.value);
+	if ((int)group != (int)process_id() || !to)
 		return -ESRCH;
 	return signal ? signal_post_to(to, (int)signal, origin) : 0;
 }
