@@ -124,6 +124,8 @@ static inline void take_out(struct thread *t)
 static inline void enqueue(struct thread *t, unsigned level, bool front)
 {
 	t->level = (uint8_t)level;
+	if (level != LEVEL_URGENT)
+		t->overdue_ns = 0;
 	if (t->slice_left == 0) {
 		t->slice_left = t->slice;
 		if (level == LEVEL_WOKEN)
@@ -151,23 +153,34 @@ static struct thread *first_thread(const struct share *s)
 static unsigned level_of(const struct thread *t)
 {
 	bool urgent = t->process && __atomic_load_n(&t->ring.header->urgent, __ATOMIC_RELAXED);
+	/* It may say so for ever, and be of another user than those that wait. */
+	if (urgent && t->overdue_ns && arch_clock_ns() - t->overdue_ns >= CAPOS_SLICE_NS)
+		urgent = false;
 	return urgent ? LEVEL_URGENT : t->base;
+}
+
+/* Others wait for it to give up what they need. */
+static void is_overdue(struct thread *t)
+{
+	t->ring.header->overdue = 1;
+	if (!t->overdue_ns)
+		t->overdue_ns = arch_clock_ns();
 }
 
 /* What waits in its share for a thread that runs to stop. */
 enum rival { RIVAL_NONE, RIVAL_EQUAL, RIVAL_HIGHER };
 
-static enum rival rival_above(const struct thread *t)
+static enum rival rival_above(struct thread *t)
 {
 	unsigned top = top_level(t->share), own = level_of(t);
 	if (top > own)
 		return RIVAL_HIGHER;
 	if (top > t->base)
-		t->ring.header->overdue = 1;
+		is_overdue(t);
 	return top == own ? RIVAL_EQUAL : RIVAL_NONE;
 }
 
-static inline enum rival rival_of(const struct thread *t)
+static inline enum rival rival_of(struct thread *t)
 {
 	uint64_t waits = t->share->waits;
 	if (waits >= WAITS_ABOVE)
@@ -346,11 +359,11 @@ static void put_back(struct cpu *cpu, struct thread *t, bool front)
 
 /* Whether its slice is over and it is left alone all the same: it has been told, and stops when it
  * has given up what the others need. */
-static bool keeps_slice(struct cpu *cpu, const struct thread *t, uint64_t now)
+static bool keeps_slice(struct cpu *cpu, struct thread *t, uint64_t now)
 {
 	if (now < cpu->slice_end || level_of(t) != LEVEL_URGENT)
 		return false;
-	t->ring.header->overdue = 1;
+	is_overdue(t);
 	cpu->slice_end = now + BATCH_NS;
 	return now < stop_at(cpu);
 }
@@ -379,6 +392,8 @@ void sched_pass(struct thread *t)
 	if (!within && alone)
 		return;
 	account_time(cpu, t, arch_clock_ns());
+	if (level_of(t) == LEVEL_URGENT)
+		is_overdue(t);
 	if (within)
 		t->slice_left = 0;
 	else

@@ -49,8 +49,9 @@ struct thread {
 	uint8_t base;                       /* enum sched_level: where it waits at best */
 	uint8_t level;                      /* enum sched_level: while it waits in its share */
 	uint64_t slice_left;                /* nanoseconds */
-	uint64_t slept_at;                  /* when it last began to wait */
-	uint64_t cpu_ns;                    /* without its present run */
+	uint64_t overdue_ns; /* since when others wait for it, which is urgent; or 0 */
+	uint64_t slept_at;   /* when it last began to wait */
+	uint64_t cpu_ns;     /* without its present run */
 	struct ring ring;
 	struct memobj *ring_object; /* one count: its frames stay where the ring's pointers say */
 	uint64_t ring_address;

@@ -166,11 +166,27 @@ static void higher_one_runs_at_once(void **state)
 	schedule(high, CAPOS_POLICY_FIFO, 3, 0);
 	assert_ptr_equal(the_cpu.current, low);
 	assert_int_equal(low->ring.header->overdue, 1);
-	run_for(50);
+	run_for(8);
 	assert_ptr_equal(the_cpu.current, low);
 	low->ring.header->urgent = 0;
 	core_timer();
 	assert_ptr_equal(the_cpu.current, high);
+	user_end(p);
+}
+
+/* Who says for ever that it holds something has little more than its slices. */
+static void nobody_is_urgent_for_ever(void **state)
+{
+	(void)state;
+	struct process *p = user_create("program");
+	struct thread *urgent = thread_of(p), *usual = user_thread(p), *real = user_thread(p);
+	schedule(real, CAPOS_POLICY_FIFO, 1, 0);
+	urgent->ring.header->urgent = 1;
+	run_for(20);
+	assert_ptr_equal(the_cpu.current, real);
+	schedule(real, CAPOS_POLICY_IDLE, 0, 0);
+	run_for(1000);
+	assert_in_range(usual->cpu_ns, 300 * MS, 500 * MS);
 	user_end(p);
 }
 
@@ -224,6 +240,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(one_of_two_is_ended, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(real_time_goes_first, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(higher_one_runs_at_once, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(nobody_is_urgent_for_ever, core_setup,
+	                                        core_teardown),
 	        cmocka_unit_test_setup_teardown(round_robin_takes_turns, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(slices_go_by_nice_values, core_setup,
 	                                        core_teardown),

@@ -387,8 +387,9 @@ struct capos_ring {
 	uint64_t cpu_ns, runs_since_ns;
 	struct capos_scheduling scheduling; /* the kernel writes it and never reads it */
 	/* Not 0 while the thread holds a lock that all threads of the process need: then no other
-	 * of its share runs before it.  Has one to wait for that, the kernel sets overdue, and the
-	 * thread yields when it has given the lock up (by real time: enters the kernel). */
+	 * of its share runs before it, for a slice's time at most.  Has one to wait for that, the
+	 * kernel sets overdue, and the thread yields when it has given the lock up (by real time:
+	 * enters the kernel). */
 	uint32_t urgent;
 	uint32_t overdue;
 	uint8_t fault_stack[CAPOS_PAGE_SIZE - 544];
