@@ -86,6 +86,7 @@ static const struct method code_maker_methods[] = {
 static const struct method labeller_methods[] = {
         [LABELLER_SET] = {.rights = 0},
         [LABELLER_GET] = {.more = true},
+        [LABELLER_BOUND] = {.rights = 0},
 };
 
 static const struct method entropy_methods[] = {[ENTROPY_SOURCE_READ] = {.more = true}};

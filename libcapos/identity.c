@@ -49,6 +49,17 @@ int cap_identity_get(cap_t labeller, cap_t process, struct cap_identity *out, ui
 	return cap_identity_read(out, results.label.ptr, results.label.len) ? 0 : CAP_EINVAL;
 }
 
+int cap_identity_bound(cap_t labeller, cap_t process, uint16_t priority, int32_t nice)
+{
+	_Alignas(8) uint8_t buffer[128];
+	const struct capos_send_cap send = {.cap = process, .rights = CAP_RIGHT_WATCH};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	const struct labeller_bound_params params = {.priority = priority, .nice = nice};
+
+	return labeller_bound(labeller, &params, &call);
+}
+
 bool cap_caller_in_group(uint64_t call_id, uint32_t group)
 {
 	_Alignas(8) uint8_t buffer[IDENTITY_BUFFER];

@@ -108,7 +108,8 @@ interface Process {
   setPolicy @22 (threadId :UInt64, policy :UInt16, priority :UInt16, resets :Bool) -> ();
   # How a thread is scheduled among those of its share (abi.h, "Scheduling"; right KILL); threadId 0: the first one.  One
   # that gets a higher priority goes to the end of that priority's line, one that gets a lower one to its head.
-  # CAP_EINVAL: no such policy, or the priority is not one of it; CAP_ENOENT: no such thread.
+  # CAP_EINVAL: no such policy, or the priority is not one of it; CAP_ENOENT: no such thread; CAP_ERIGHTS: it would get more
+  # than the caller may give (Labeller.bound), or what it has to give to no child.
 
   setNice @23 (threadId :UInt64, nice :Int32) -> ();
   # CAP_EINVAL: not from -20 to 19.  Otherwise as above.
@@ -230,6 +231,10 @@ interface Labeller {
   # Of the process sent (Process, right WATCH), from its next call on.  CAP_ETOOBIG: more than 192 bytes.
   get @1 (processIndex :UInt16) -> (label :Data, id :UInt64);
   # id: as Process.status has it, and abi.h the caller of a call.
+  bound @2 (processIndex :UInt16, priority :UInt16, nice :Int32) -> ();
+  # How far the process sent, and those that it forks from now on, may raise threads by setPolicy and setNice, their own
+  # or others': to a priority of real time up to this one (0: to none) and to nice values from this one (20: to none).
+  # What threads have they keep.  At first all of it; kept by exec.  CAP_EINVAL: there is no such priority or value.
 }
 
 interface Event {

@@ -45,8 +45,23 @@ static int get(void *object, struct msg_call *msg, const struct labeller_get_par
 	return CAP_OK;
 }
 
+static int bound(void *object, struct msg_call *msg, const struct labeller_bound_params *params)
+{
+	struct process *p;
+	(void)object;
+	int error = argument(msg, params->process_index, &p);
+	if (error)
+		return error;
+	if (params->priority > CAPOS_REALTIME_MAX || params->nice < CAPOS_NICE_MIN ||
+	    params->nice > CAPOS_NICE_MAX + 1)
+		return CAP_EINVAL;
+	p->priority_most = (uint8_t)params->priority;
+	p->nice_least = (int8_t)params->nice;
+	return CAP_OK;
+}
+
 int labeller_call(struct object_header *object, struct msg_call *msg)
 {
-	static const struct labeller_ops ops = {.set = set, .get = get};
+	static const struct labeller_ops ops = {.set = set, .get = get, .bound = bound};
 	return labeller_dispatch(&ops, object, msg);
 }

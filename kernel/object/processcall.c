@@ -281,6 +281,23 @@ static bool policy_valid(uint16_t policy, uint16_t priority)
 	}
 }
 
+static bool is_realtime(uint32_t policy)
+{
+	return policy == CAPOS_POLICY_FIFO || policy == CAPOS_POLICY_ROUND_ROBIN;
+}
+
+/* Whether the caller may raise a thread so: what it has is not more. */
+static bool may_raise(const struct process *by, const struct capos_scheduling *now,
+                      const struct process_set_policy_params *wanted)
+{
+	if (by->priority_most == CAPOS_REALTIME_MAX)
+		return true;
+	if (now->resets && !wanted->resets)
+		return false;
+	return !is_realtime(wanted->policy) || wanted->priority <= by->priority_most ||
+	       (is_realtime(now->policy) && wanted->priority <= now->priority);
+}
+
 static int set_policy(void *object, struct msg_call *msg,
                       const struct process_set_policy_params *params)
 {
@@ -290,6 +307,8 @@ static int set_policy(void *object, struct msg_call *msg,
 		return error;
 	if (!policy_valid(params->policy, params->priority))
 		return CAP_EINVAL;
+	if (!may_raise(kcall_of(msg)->caller->process, &t->scheduling, params))
+		return CAP_ERIGHTS;
 	thread_schedule(t, (struct capos_scheduling){.policy = (uint8_t)params->policy,
 	                                             .priority = (uint8_t)params->priority,
 	                                             .nice = t->scheduling.nice,
@@ -307,6 +326,9 @@ static int set_nice(void *object, struct msg_call *msg,
 	if (params->nice < CAPOS_NICE_MIN || params->nice > CAPOS_NICE_MAX)
 		return CAP_EINVAL;
 	struct capos_scheduling scheduling = t->scheduling;
+	if (params->nice < scheduling.nice &&
+	    params->nice < kcall_of(msg)->caller->process->nice_least)
+		return CAP_ERIGHTS;
 	scheduling.nice = params->nice;
 	thread_schedule(t, scheduling);
 	return CAP_OK;

@@ -101,6 +101,8 @@ int process_fork_start(struct thread *caller, const struct fork *fork, struct pr
 	sched_wake(t);
 	child->label_length = caller->process->label_length;
 	memcpy(child->label, caller->process->label, sizeof(child->label));
+	child->priority_most = caller->process->priority_most;
+	child->nice_least = caller->process->nice_least;
 	process_get(child);
 	*out = child;
 	return CAP_OK;

@@ -105,6 +105,8 @@ int process_create(const char *name, uint32_t name_length, struct account *accou
 	p->header = (struct object_header){.refs = 2, .kind = KIND_PROCESS};
 	p->id = ++last_process_id;
 	p->service = service;
+	p->priority_most = CAPOS_REALTIME_MAX;
+	p->nice_least = CAPOS_NICE_MIN;
 	p->state = PROCESS_ALIVE;
 	process_set_name(p, name, name_length);
 	list_append(&all_processes, &p->of_all);

@@ -43,6 +43,9 @@ struct process {
 	bool service; /* scheduled before programs */
 	uint8_t label_length;
 	uint8_t label[CAPOS_LABEL_MAX]; /* zeroes behind its end */
+	/* How far it raises threads, its own or others'. */
+	uint8_t priority_most;
+	int8_t nice_least;
 	enum process_state state;
 	struct work work;        /* its end */
 	struct account *account; /* one reference */

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include <capos/abi.h>
 #include <capos/schema/status.h>
 #include <capos/start.h>
 
@@ -341,6 +342,24 @@ static int load(void *object, struct msg_call *msg, struct process_member_load_r
 
 /* ---- Limits ---- */
 
+/* The kernel is told how far it may raise its own threads, for which it asks nobody else. */
+static void bound_scheduling(const struct member *m)
+{
+	const uint64_t priority = m->limits[WORLD_LIMIT_REALTIME].soft;
+	const uint64_t nice = m->limits[WORLD_LIMIT_NICE].soft;
+	uint16_t most = priority < CAPOS_REALTIME_MAX ? (uint16_t)priority : CAPOS_REALTIME_MAX;
+	int32_t least = CAPOS_NICE_MIN;
+
+	if (nice < CAPOS_NICE_MAX + 1 - CAPOS_NICE_MIN)
+		least = CAPOS_NICE_MAX + 1 - (int32_t)nice;
+	if (!m->identity.user.effective) {
+		most = CAPOS_REALTIME_MAX;
+		least = CAPOS_NICE_MIN;
+	}
+	if (m->process) /* one that ends raises nothing */
+		(void)cap_identity_bound(start_cap("labels"), m->process, most, least);
+}
+
 static int get_limit(void *object, struct msg_call *msg,
                      const struct process_member_get_limit_params *in,
                      struct process_member_get_limit_results *out)
@@ -363,13 +382,17 @@ static int set_limit(void *object, struct msg_call *msg,
                      const struct process_member_set_limit_params *in)
 {
 	struct member *m = find(object, in->number);
+	int status;
 
 	(void)msg;
 	if (!m)
 		return STATUS_NO_ENTRY;
 	if (!world_may_change(object, m))
 		return STATUS_NOT_PERMITTED;
-	return world_set_limit(m, in->resource, &(struct limit){in->soft, in->hard});
+	status = world_set_limit(m, in->resource, &(struct limit){in->soft, in->hard});
+	if (!status && (in->resource == WORLD_LIMIT_NICE || in->resource == WORLD_LIMIT_REALTIME))
+		bound_scheduling(m);
+	return status;
 }
 
 /* ---- Users ---- */
@@ -390,6 +413,8 @@ static int set_users(void *object, struct msg_call *msg,
 		m->identity = before; /* the process has just ended */
 		status = STATUS_NO_ENTRY;
 	}
+	if (!status && !before.user.effective != !wanted.user.effective)
+		bound_scheduling(m);
 	return status;
 }
 

@@ -189,6 +189,18 @@ static void terminals_of_others(void)
 	   "nothing is typed at one that is not open");
 }
 
+/* ---- The processor ---- */
+
+static void no_more_of_the_processor(void)
+{
+	const struct capos_scheduling real = {.policy = CAPOS_POLICY_FIFO, .priority = 1};
+
+	ok(cap_thread_set_policy(0, &real) == CAP_ERIGHTS, "its threads have no real time");
+	ok(cap_thread_set_nice(0, -1) == CAP_ERIGHTS, "nor a nice value below 0");
+	ok(!cap_thread_set_nice(0, 1), "but one above");
+	ok(cap_thread_set_nice(0, 0) == CAP_ERIGHTS, "for good");
+}
+
 /* ---- Both sides ---- */
 
 static void make_files(void)
@@ -209,6 +221,7 @@ static _Noreturn void attack(void)
 	locks_of_others();
 	uses_that_were_none();
 	terminals_of_others();
+	no_more_of_the_processor();
 	members_once_and_as_oneself();
 	fflush(stdout);
 	_exit(tap_failed ? 255 : tap_count);

@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include <capos/object.h>
+
 #include "kernel_test.h"
 
 #define TEXT   "label of more than eight bytes"
@@ -136,6 +138,45 @@ static void test_fork_label(void)
 	set(CAP_SELF, NULL, 0);
 }
 
+/* ---- How far a process raises threads ---- */
+
+static int bound(uint16_t priority, int32_t nice)
+{
+	uint64_t buffer[16];
+	const struct capos_send_cap send = {.cap = CAP_SELF, .rights = CAP_RIGHTS_ALL};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+	const struct labeller_bound_params params = {.priority = priority, .nice = nice};
+	return labeller_bound(LABELS, &params, &call);
+}
+
+static int become(uint8_t policy, uint8_t priority, bool resets)
+{
+	return cap_thread_set_policy(0, &(struct capos_scheduling){.policy = policy,
+	                                                           .priority = priority,
+	                                                           .resets = resets});
+}
+
+static void test_bound(void)
+{
+	tap_equal(bound(100, 0), CAP_EINVAL, "there is no priority 100");
+	tap_equal(bound(0, -21), CAP_EINVAL, "nor a nice value -21");
+	tap_equal(bound(0, 21), CAP_EINVAL, "nor 21");
+	tap_equal(become(CAPOS_POLICY_FIFO, 7, true), CAP_OK, "at first all is allowed");
+	tap_equal(bound(5, 20), CAP_OK, "a process is bound");
+	tap_equal(become(CAPOS_POLICY_FIFO, 8, true), CAP_ERIGHTS, "and gets no higher than it is");
+	tap_equal(become(CAPOS_POLICY_FIFO, 6, false), CAP_ERIGHTS, "nor hands on what it has");
+	tap_equal(become(CAPOS_POLICY_ROUND_ROBIN, 6, true), CAP_OK, "but lower");
+	tap_equal(become(CAPOS_POLICY_OTHER, 0, true), CAP_OK, "it leaves real time");
+	tap_equal(become(CAPOS_POLICY_FIFO, 6, true), CAP_ERIGHTS, "and does not come back");
+	tap_equal(become(CAPOS_POLICY_FIFO, 5, true), CAP_OK, "but to what it may have");
+	tap_equal(cap_thread_set_nice(0, 1), CAP_OK, "it becomes nicer");
+	tap_equal(cap_thread_set_nice(0, 0), CAP_ERIGHTS, "and not less nice again");
+	tap_equal(bound(CAPOS_REALTIME_MAX, CAPOS_NICE_MIN), CAP_OK, "it is bound no more");
+	tap_equal(become(CAPOS_POLICY_OTHER, 0, false), CAP_OK, "and as it was");
+	tap_equal(cap_thread_set_nice(0, 0), CAP_OK, "at first");
+}
+
 void test_labels(void)
 {
 	cap_t endpoint, object;
@@ -144,6 +185,7 @@ void test_labels(void)
 	test_calls(endpoint, object);
 	test_set();
 	test_fork_label();
+	test_bound();
 	cap_release(object);
 	cap_release(endpoint);
 }

@@ -54,6 +54,8 @@ static inline size_t cap_identity_size(const struct cap_identity *identity)
 int cap_identity_set(cap_t labeller, cap_t process, const struct cap_identity *identity);
 /* id: of the process, as server_call.caller has it. */
 int cap_identity_get(cap_t labeller, cap_t process, struct cap_identity *out, uint64_t *id);
+/* How far it may raise its threads, as Labeller.bound has it. */
+int cap_identity_bound(cap_t labeller, cap_t process, uint16_t priority, int32_t nice);
 /* Whether it is a supplementary group of the process that made this call, which the calling server
  * has not answered. */
 bool cap_caller_in_group(uint64_t call_id, uint32_t group);
