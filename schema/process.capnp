@@ -228,7 +228,7 @@ interface ProcessSession {
   # A session as its controlling terminal sees it.
 
   signal @0 (signal :UInt32) -> ();
-  # To the foreground group.  signal 0: none.  noEntry: the session's leader has ended or has given the terminal up.
+  # To the foreground group.  signal 0: none.  invalidArgument: not one that terminals send.  noEntry: the session's leader has ended or has given the terminal up.
   identity @1 () -> (session :UInt32, foreground :UInt32);
 }
 

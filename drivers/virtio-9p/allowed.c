@@ -15,9 +15,8 @@ static int permissions_of(struct p9 *p, uint32_t fid, struct permissions *out)
 	int result = p9_get(p, fid, &a);
 
 	if (!result)
-		*out = (struct permissions){p9_is_directory(a.qid) ? FILE_TYPE_DIRECTORY
-		                                                   : FILE_TYPE_REGULAR,
-		                            a.mode & 07777, a.user, a.group};
+		*out = (struct permissions){volume_type_of(a.mode), a.mode & 07777, a.user,
+		                            a.group};
 	return result;
 }
 
@@ -47,6 +46,17 @@ int allowed_access(struct volume *v, uint32_t fid, uint32_t wanted)
 		return 0;
 	result = permissions_of(&v->p9, fid, &file);
 	return result ? result : error_of(access_check(&v->who, &file, wanted));
+}
+
+int allowed_open(struct volume *v, uint32_t fid, uint32_t wanted)
+{
+	struct permissions file;
+	int result;
+
+	if (!v->who.user || !wanted)
+		return 0;
+	result = permissions_of(&v->p9, fid, &file);
+	return result ? result : error_of(access_check_open(&v->who, &file, wanted));
 }
 
 int allowed_add(struct volume *v, uint32_t directory)

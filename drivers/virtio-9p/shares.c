@@ -217,7 +217,11 @@ int volume_share(struct volume *v, struct volume_handle *file, uint64_t *memory,
 	uint64_t sent = *memory;
 	int status = STATUS_OK;
 
-	if (!(file->flags & (OPEN_READ | OPEN_WRITE)))
+	/* The bytes of a file are for those who may read it. */
+	const uint32_t needed =
+	        file->stat.type == FILE_TYPE_REGULAR ? OPEN_READ : OPEN_READ | OPEN_WRITE;
+
+	if (!(file->flags & needed))
 		status = STATUS_ACCESS_DENIED;
 	else if (!s)
 		status = sent ? begin(v, file, sent) : STATUS_NO_ENTRY;

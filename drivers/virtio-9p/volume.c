@@ -54,8 +54,7 @@ int volume_status(int result)
 	return STATUS_IO_ERROR;
 }
 
-/* The type in a mode, as all Unix systems number them. */
-static uint16_t type_of_mode(uint32_t mode)
+uint16_t volume_type_of(uint32_t mode)
 {
 	static const uint16_t types[16] = {
 	        [1] = FILE_TYPE_FIFO,      [2] = FILE_TYPE_CHARACTER_DEVICE,
@@ -74,7 +73,7 @@ int volume_get(struct volume *v, uint32_t fid, struct file_stat *out)
 	if (result)
 		return result;
 	*out = (struct file_stat){.inode = a.qid.path,
-	                          .type = type_of_mode(a.mode),
+	                          .type = volume_type_of(a.mode),
 	                          .mode = a.mode & 07777,
 	                          .links = a.links < UINT32_MAX ? (uint32_t)a.links : UINT32_MAX,
 	                          .size = a.size,

@@ -99,6 +99,9 @@ int walk_new(struct volume *v, struct walk *w, const struct volume_from *from, s
 
 /* ---- allowed.c: 0 or a negative error number ---- */
 int allowed_access(struct volume *v, uint32_t fid, uint32_t wanted); /* ACCESS_*, or-ed */
+int allowed_open(struct volume *v, uint32_t fid, uint32_t wanted);
+/* The type in a mode, as all Unix systems number them. */
+uint16_t volume_type_of(uint32_t mode);
 int allowed_add(struct volume *v, uint32_t directory);
 int allowed_remove(struct volume *v, uint32_t directory, uint32_t fid);
 int allowed_move(struct volume *v, const struct walk *from, const struct walk *to);

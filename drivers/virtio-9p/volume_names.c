@@ -227,7 +227,7 @@ static int try_open(struct volume *v, const struct volume_from *from, struct msg
 	}
 	result = check_open(w, flags);
 	if (!result)
-		result = allowed_access(v, w->fid, wanted_of(flags));
+		result = allowed_open(v, w->fid, wanted_of(flags));
 	if (result)
 		return result;
 	result = p9_is_directory(w->qid) ? open_directory(v, h, &from->walk)

@@ -36,6 +36,13 @@ int access_check(const struct who *who, const struct permissions *file, uint32_t
 	return wanted & ~mode & 7 ? STATUS_ACCESS_DENIED : STATUS_OK;
 }
 
+int access_check_open(const struct who *who, const struct permissions *file, uint32_t wanted)
+{
+	if (file->type == FILE_TYPE_SOCKET && wanted)
+		wanted = ACCESS_WRITE;
+	return access_check(who, file, wanted);
+}
+
 int access_check_add(const struct who *who, const struct permissions *directory)
 {
 	return access_check(who, directory, ACCESS_WRITE | ACCESS_EXECUTE);

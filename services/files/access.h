@@ -32,6 +32,9 @@ bool access_in_group(const struct who *who, uint32_t group);
 bool access_owns(const struct who *who, const struct permissions *file);
 /* Status: accessDenied. */
 int access_check(const struct who *who, const struct permissions *file, uint32_t wanted);
+/* What opening needs that is to be allowed this: who has a socket open may send to it, whatever it
+ * was opened for, and nobody reads it as a file. */
+int access_check_open(const struct who *who, const struct permissions *file, uint32_t wanted);
 /* Whether a name of the directory may be made. */
 int access_check_add(const struct who *who, const struct permissions *directory);
 /* Whether the directory's name of that file may go, or may be moved to another directory (same: it

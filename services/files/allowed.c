@@ -12,6 +12,13 @@ int allowed_access(const struct inode *inode, uint32_t wanted)
 	return access_check(&files.tree.who, &file, wanted);
 }
 
+int allowed_open(const struct inode *inode, uint32_t wanted)
+{
+	const struct permissions file = inode_permissions(inode);
+
+	return access_check_open(&files.tree.who, &file, wanted);
+}
+
 int allowed_add(const struct inode *directory)
 {
 	const struct permissions to = inode_permissions(directory);

@@ -133,7 +133,7 @@ static int open_allowed(const struct inode *inode, uint32_t flags)
 	                        (flags & (OPEN_WRITE | OPEN_TRUNCATE) ? ACCESS_WRITE : 0) |
 	                        (flags & OPEN_EXECUTE ? ACCESS_EXECUTE : 0);
 
-	return allowed_access(inode, wanted);
+	return allowed_open(inode, wanted);
 }
 
 /* The handle is in *out, unless out is NULL. */

@@ -53,6 +53,7 @@ extern const struct file_ops file_ops;           /* of a struct handle */
 
 /* ---- allowed.c: what the caller may do; Status ---- */
 int allowed_access(const struct inode *inode, uint32_t wanted); /* ACCESS_*, or-ed */
+int allowed_open(const struct inode *inode, uint32_t wanted);
 int allowed_add(const struct inode *directory);
 int allowed_remove(const struct place *place);
 int allowed_move(const struct place *place, const struct inode *directory);

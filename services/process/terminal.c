@@ -90,6 +90,24 @@ void terminal_job(const struct member *m, struct process_member_job_results *out
 	out->orphaned = world_is_orphaned(m);
 }
 
+/* What a keyboard, a window and the end of a line are known to send.  The leader has the session,
+ * too, and may be of another user than those in front. */
+static bool is_of_terminals(uint32_t signal)
+{
+	switch (signal) {
+	case 0:
+	case WORLD_SIGHUP:
+	case WORLD_SIGINT:
+	case WORLD_SIGQUIT:
+	case WORLD_SIGCONT:
+	case WORLD_SIGTSTP:
+	case WORLD_SIGWINCH:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int session_signal(void *object, struct msg_call *msg,
                           const struct process_session_signal_params *in)
 {
@@ -98,7 +116,7 @@ static int session_signal(void *object, struct msg_call *msg,
 	(void)msg;
 	if (!leader->terminal || leader->state == MEMBER_ENDED)
 		return STATUS_NO_ENTRY;
-	if (in->signal > WORLD_SIGNAL_MAX)
+	if (!is_of_terminals(in->signal))
 		return STATUS_INVALID_ARGUMENT;
 	if (in->signal)
 		(void)signal_foreground(leader, in->signal); /* the group may be empty */

@@ -49,6 +49,8 @@ enum member_state { MEMBER_PREPARED, MEMBER_RUNNING, MEMBER_STOPPED, MEMBER_ENDE
 /* Numbers of Linux that the world itself knows. */
 enum world_signal {
 	WORLD_SIGHUP = 1,
+	WORLD_SIGINT = 2,
+	WORLD_SIGQUIT = 3,
 	WORLD_SIGKILL = 9,
 	WORLD_SIGCHLD = 17,
 	WORLD_SIGCONT = 18,
@@ -57,6 +59,7 @@ enum world_signal {
 	WORLD_SIGTTIN = 21,
 	WORLD_SIGTTOU = 22,
 	WORLD_SIGXCPU = 24,
+	WORLD_SIGWINCH = 28,
 	WORLD_REALTIME = 32, /* the first that is queued */
 	WORLD_SIGNAL_MAX = 64,
 };

@@ -30,6 +30,7 @@
 #define PLACE  "/tmp/border.d"
 #define SECRET PLACE "/secret"
 #define OTHERS PLACE "/others"
+#define SOCKET PLACE "/socket"
 
 static uint64_t buffer[256];
 #define CALL() ((struct capos_call){.buffer = buffer, .size = sizeof(buffer)})
@@ -71,6 +72,22 @@ static void signals_by_other_ways(void)
 }
 
 /* ---- Members ---- */
+
+/* Among the first capabilities that a process has. */
+static cap_t find_member(void)
+{
+	for (uint32_t index = 2; index < 128; index++) {
+		for (uint64_t generation = 1; generation < 64; generation++) {
+			struct process_member_death_signal_results signal;
+			struct capos_call call = CALL();
+			cap_t cap = CAP_ID(index, generation);
+
+			if (!process_member_death_signal(cap, &signal, &call))
+				return cap;
+		}
+	}
+	return CAP_NULL;
+}
 
 static int enroll_as(cap_t process)
 {
@@ -151,6 +168,15 @@ static void locks_of_others(void)
 	cap_release(others);
 }
 
+static void sockets_of_others(void)
+{
+	cap_t place = open_file(SOCKET, 0);
+
+	ok(place && open_file(SOCKET, OPEN_READ) == CAP_NULL,
+	   "a socket that one may not write to is not opened to read either");
+	cap_release(place);
+}
+
 static void uses_that_were_none(void)
 {
 	const struct file_used_params used = {.read = true, .written = true};
@@ -189,6 +215,29 @@ static void terminals_of_others(void)
 	   "nothing is typed at one that is not open");
 }
 
+static void signals_of_its_session(void)
+{
+	const struct process_member_set_terminal_params params = {.number = 7};
+	const struct process_session_signal_params kill = {.signal = SIGUSR1};
+	const struct process_session_signal_params none = {.signal = 0};
+	struct process_member_set_terminal_results results;
+	struct capos_send_cap send = {.cap = found, .rights = CAP_RIGHTS_ALL};
+	struct capos_call call = CALL();
+	cap_t session = CAP_NULL;
+
+	call.send_caps = &send;
+	call.send_ncaps = 1;
+	if (setsid() > 0 && !process_member_set_terminal(find_member(), &params, &results, &call) &&
+	    call.ncaps)
+		session = call.caps[0];
+	call = CALL();
+	ok(!process_session_signal(session, &none, &call), "who leads a session has it");
+	call = CALL();
+	ok(process_session_signal(session, &kill, &call) == STATUS_INVALID_ARGUMENT,
+	   "and sends its foreground what terminals send, no more");
+	cap_release(session);
+}
+
 /* ---- The processor ---- */
 
 static void no_more_of_the_processor(void)
@@ -209,6 +258,7 @@ static void make_files(void)
 	close(open(SECRET, O_CREAT | O_WRONLY, 0600));
 	close(open(OTHERS, O_CREAT | O_WRONLY, 0644));
 	chmod(OTHERS, 0644);
+	mknod(SOCKET, S_IFSOCK | 0755, 0);
 }
 
 static _Noreturn void attack(void)
@@ -219,8 +269,10 @@ static _Noreturn void attack(void)
 		_exit(1);
 	signals_by_other_ways();
 	locks_of_others();
+	sockets_of_others();
 	uses_that_were_none();
 	terminals_of_others();
+	signals_of_its_session();
 	no_more_of_the_processor();
 	members_once_and_as_oneself();
 	fflush(stdout);

@@ -39,6 +39,23 @@ static int check(const struct who *who, struct permissions what, uint32_t wanted
 	return access_check(who, &what, wanted);
 }
 
+static int check_open(uint16_t type, uint32_t mode, uint32_t wanted)
+{
+	const struct permissions what = {type, mode, 2, 2};
+
+	return access_check_open(&user, &what, wanted);
+}
+
+/* Whatever it was opened for, there is no difference. */
+static void a_socket_is_opened_to_write(void **state)
+{
+	(void)state;
+	assert_int_equal(check_open(FILE_TYPE_SOCKET, 0755, ACCESS_READ), STATUS_ACCESS_DENIED);
+	assert_int_equal(check_open(FILE_TYPE_SOCKET, 0722, ACCESS_READ | ACCESS_WRITE), STATUS_OK);
+	assert_int_equal(check_open(FILE_TYPE_SOCKET, 0700, 0), STATUS_OK);
+	assert_int_equal(check_open(FILE_TYPE_REGULAR, 0755, ACCESS_READ), STATUS_OK);
+}
+
 static void one_class_decides(void **state)
 {
 	(void)state;
@@ -137,6 +154,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(one_class_decides),
+	        cmocka_unit_test(a_socket_is_opened_to_write),
 	        cmocka_unit_test(groups_are_asked_for_when_they_decide),
 	        cmocka_unit_test(names_go_by_directories),
 	        cmocka_unit_test(owners_change),
