@@ -232,6 +232,31 @@ static void times_of_stores(void)
 	close(fd);
 }
 
+#define UNKNOWN_FLAG 0x1000000
+
+static void validated(void)
+{
+	int fd = make(SHORT), readonly = open(path, O_RDONLY);
+	char *shared = mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE, fd, 0);
+
+	ok(shared != MAP_FAILED, "MAP_SHARED_VALIDATE");
+	if (shared != MAP_FAILED) {
+		char byte = 0;
+
+		shared[1] = 'v';
+		ok(pread(fd, &byte, 1, 1) == 1 && byte == 'v', "is shared");
+		munmap(shared, PAGE);
+	}
+	fails(mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | UNKNOWN_FLAG, fd, 0), EOPNOTSUPP,
+	      "with a flag that nobody knows");
+	ok(mmap(NULL, PAGE, RW, MAP_SHARED | UNKNOWN_FLAG, fd, 0) != MAP_FAILED,
+	   "which MAP_SHARED does not look at");
+	fails(mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE, readonly, 0), EACCES,
+	      "to write, of what is open to read");
+	close(readonly);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
@@ -251,6 +276,7 @@ int main(int argc, char **argv)
 	ends_of(fd, "shm_open");
 	shm_unlink("/posix_mapped");
 	times_of_stores();
+	validated();
 	unlink(path);
 	return tap_finish();
 }

@@ -209,6 +209,12 @@ static bool exceeds_memory(size_t size, long protection, long flags)
 	       size / PAGE_BYTES > clock->memory_pages;
 }
 
+/* That Linux knows from before there was MAP_SHARED_VALIDATE, which refuses all others. */
+#define VALID_FLAGS                                                                              \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_GROWSDOWN | \
+	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |    \
+	 MAP_32BIT | MAP_FIXED_NOREPLACE)
+
 long sys_mmap(long address, long length, long protection, long flags, long fd, long offset)
 {
 	size_t size = PAGES_SIZE((size_t)length);
@@ -221,8 +227,12 @@ long sys_mmap(long address, long length, long protection, long flags, long fd, l
 		result = absent_flags(ABSENT_MMAP, (unsigned long)flags);
 	if (result)
 		return result;
-	if (type == MAP_SHARED_VALIDATE && !(flags & MAP_ANONYMOUS))
-		type = MAP_SHARED; /* the same but for flags that are refused anyway */
+	if (type == MAP_SHARED_VALIDATE && !(flags & MAP_ANONYMOUS)) {
+		if (flags & ~(long)VALID_FLAGS)
+			return -EOPNOTSUPP;
+		type = MAP_SHARED;
+		flags = (flags & ~(long)MAP_TYPE) | MAP_SHARED;
+	}
 	if (length <= 0 || offset & (PAGE_BYTES - 1) || (type != MAP_PRIVATE && type != MAP_SHARED))
 		return -EINVAL;
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && address & (PAGE_BYTES - 1))
