@@ -690,7 +690,21 @@ static int write_much(void)
 	ssize_t n = write(fd, block, sizeof(block));
 
 	signal(SIGXFSZ, SIG_IGN);
-	return n == 4096 && write(fd, block, 1) == -1 && errno == EFBIG ? 0 : 1;
+	if (n != 4096 || write(fd, block, 1) != -1 || errno != EFBIG)
+		return 1;
+	if (posix_fallocate(fd, 0, 4097) != EFBIG || posix_fallocate(fd, 0, 4096))
+		return 2;
+	return ftruncate(fd, 4097) == -1 && errno == EFBIG ? 0 : 3;
+}
+
+/* Only getting longer is. */
+static int shorten(void)
+{
+	int fd = open("/tmp/limited", O_CREAT | O_TRUNC | O_RDWR, 0644);
+	struct rlimit limit = {100, RLIM_INFINITY};
+
+	return ftruncate(fd, 4096) || setrlimit(RLIMIT_FSIZE, &limit) || ftruncate(fd, 200) ||
+	       posix_fallocate(fd, 0, 200);
 }
 
 static void limits(void)
@@ -705,6 +719,8 @@ static void limits(void)
 	child = with_limit(RLIMIT_CPU, 1, 3, compute);
 	ok(WIFSIGNALED(child) && WTERMSIG(child) == SIGXCPU, "RLIMIT_CPU ends by SIGXCPU");
 	ok(with_limit(RLIMIT_FSIZE, 4096, RLIM_INFINITY, write_much) == 0, "RLIMIT_FSIZE");
+	ok(with_limit(RLIMIT_FSIZE, 4096, RLIM_INFINITY, shorten) == 0,
+	   "a file above it may get shorter");
 	unlink("/tmp/limited");
 	child = sleeper();
 	limit = (struct rlimit){10, 20};

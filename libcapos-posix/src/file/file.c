@@ -203,15 +203,24 @@ static int regular_stat(struct file *f, struct stat *st)
 	return result;
 }
 
+int file_check_size(struct file *f, uint64_t size)
+{
+	struct file_stat stat;
+	int result = size > size_limit ? get_stat(f, &stat) : 0;
+
+	if (result || size <= size_limit || size <= stat.size)
+		return result;
+	signal_raise(SIGXFSZ);
+	return -EFBIG;
+}
+
 static int regular_truncate(struct file *f, off_t size)
 {
 	const struct file_truncate_params params = {.size = (uint64_t)size};
 
-	if (params.size > size_limit) {
-		signal_raise(SIGXFSZ);
-		return -EFBIG;
-	}
-	return errno_of(file_truncate(object_of(f), &params, NULL));
+	int result = file_check_size(f, params.size);
+
+	return result ? result : errno_of(file_truncate(object_of(f), &params, NULL));
 }
 
 static int regular_chmod(struct file *f, unsigned mode)

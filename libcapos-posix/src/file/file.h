@@ -44,6 +44,8 @@ cap_t path_cwd(void);
 struct msg_text path_text(const char *path);
 /* Most bytes that a file may be made long by this process (RLIMIT_FSIZE). */
 void file_set_size_limit(uint64_t bytes);
+/* Whether a regular file may get that size: 0, or -EFBIG and SIGXFSZ. */
+int file_check_size(struct file *f, uint64_t size);
 
 /* The path as what makes files knows it: from the root, also when it starts in a working directory
  * that is below /proc.  out: room for it. */

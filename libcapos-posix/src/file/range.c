@@ -81,6 +81,9 @@ long sys_fallocate(long fd, long mode, long offset, long length)
 		return f->ops->pipe_size ? -ESPIPE : -ENODEV;
 	if (offset > INT64_MAX - length)
 		return -EFBIG;
+	result = mode & FALLOC_FL_KEEP_SIZE ? 0 : file_check_size(f, (uint64_t)(offset + length));
+	if (result)
+		return result;
 	/* In a volume there is no memory to give: its server writes the file's holes. */
 	if (mode & FALLOC_FL_PUNCH_HOLE || !contents_is_memory(f->data))
 		return allocate_pieces(f->data, (uint64_t)offset, (uint64_t)length, mode);
