@@ -550,14 +550,14 @@ static int directory_rename(void *object, struct msg_call *call,
 		return STATUS_BUSY;
 	if (in->flags != MOVE_NO_REPLACE && in->flags != MOVE_EXCHANGE && in->flags)
 		return STATUS_NOT_SUPPORTED;
+	if (in->flags & MOVE_NO_REPLACE && to.inode)
+		return STATUS_EXISTS;
 	status = rename_allowed(&from, &to, in->flags == MOVE_EXCHANGE);
 	if (status)
 		return status;
 	if (in->flags == MOVE_EXCHANGE)
 		return to.name ? exchange_and_notify(&from, &to)
 		               : (to.inode ? STATUS_BUSY : STATUS_NO_ENTRY);
-	if (in->flags & MOVE_NO_REPLACE && to.inode)
-		return STATUS_EXISTS;
 	if (to.directory_wanted && from.inode->type != FILE_TYPE_DIRECTORY)
 		return STATUS_NOT_DIRECTORY;
 	return rename_and_notify(&from, &to);

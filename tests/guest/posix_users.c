@@ -404,6 +404,10 @@ static void removing(void)
 	ok(refused(rename(PLACE "/public", PLACE "/open/public"), EACCES), "nor leaves it");
 	ok(!unlink(PLACE "/open/file"), "who may write a directory removes others' files");
 	ok(refused(unlink(PLACE "/sticky/others"), EPERM), "unless it is sticky");
+	ok(refused(syscall(SYS_renameat2, AT_FDCWD, PLACE "/sticky/mine", AT_FDCWD,
+	                   PLACE "/sticky/others", 1 /* RENAME_NOREPLACE */),
+	           EEXIST),
+	   "what is not replaced is nobody's loss");
 	ok(refused(rename(PLACE "/sticky/others", PLACE "/sticky/x"), EPERM),
 	   "which keeps names too");
 	ok(refused(rename(PLACE "/sticky/mine", PLACE "/sticky/others"), EPERM),
@@ -637,6 +641,9 @@ static void by_name(void)
 		   "named memory is protected");
 		ok(sem_open("/posix_users", 0) == SEM_FAILED && errno == EACCES, "a semaphore is");
 		ok(refused(mq_open("/posix_users", O_RDONLY), EACCES), "a queue is");
+		attributes = (struct mq_attr){.mq_maxmsg = 11, .mq_msgsize = 8};
+		ok(refused(mq_open("/posix_users2", O_CREAT | O_RDWR, 0600, &attributes), EINVAL),
+		   "longer ones are for user 0");
 		ok(refused(shm_unlink("/posix_users"), EPERM) || errno == EACCES,
 		   "their names stay");
 		leave();

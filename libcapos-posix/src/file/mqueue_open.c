@@ -198,6 +198,9 @@ static int attributes_in(long from, struct mq_attr *out)
 		return -EINVAL;
 	if (out->mq_maxmsg > MQUEUE_MESSAGES_MAX || out->mq_msgsize > MQUEUE_BYTES_MAX)
 		return -EINVAL;
+	if (process_identity()->user.effective &&
+	    (out->mq_maxmsg > MQUEUE_DEFAULT_MESSAGES || out->mq_msgsize > MQUEUE_DEFAULT_BYTES))
+		return -EINVAL;
 	return mqueue_size((uint32_t)out->mq_maxmsg, (uint32_t)out->mq_msgsize) > MQUEUE_BYTES_MAX
 	               ? -EMFILE
 	               : 0;
