@@ -289,8 +289,9 @@ interface File {
   # from then on: read and write see them, its size is the file's, and what is stored there goes to the host by
   # writeBack and when a File that is open to write is closed.  Of a FIFO or a socket fifoBytes of the openers' own,
   # zero at first.  Comes with the right READ, and with WRITE when the File is open to write, or always of a FIFO or a
-  # socket.  When there is none yet, it is made of the MemoryObject that was sent with all rights, empty, or (none was
-  # sent) the answer is noEntry.  accessDenied: sent by who may not read and write.  noMemory: 64 files of the volume
+  # socket.  When there is none yet, it is made of the MemoryObject that was sent with all rights, empty, or for a
+  # buffer of fifoBytes that it keeps (Account.createMemory), or (none was sent) the answer is noEntry.  invalidArgument:
+  # it can be cut.  accessDenied: sent by who may not read and write.  noMemory: 64 files of the volume
   # have such memory already.  notSupported by the files service.
   writeBack @21 (offset :UInt64, length :UInt64) -> ();
   # What was stored to that range of the shared memory, if there is any, goes to the host.

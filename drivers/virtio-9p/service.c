@@ -209,6 +209,21 @@ static int resize_memory(uint64_t memory, uint64_t size)
 	return status_of(memory_object_resize(memory, &in, NULL));
 }
 
+static bool has_fixed_size(uint64_t memory, uint64_t size)
+{
+	uint64_t buffer[CAP_STUB_BUFFER / 8], now = 0;
+	struct memory_object_show_size_results results;
+	struct capos_call call = {.buffer = buffer, .size = sizeof(buffer)};
+	int result = cap_memory_size(memory, &now);
+
+	if (result || now != size)
+		return false;
+	result = memory_object_show_size(memory, &results, &call);
+	for (uint32_t i = 0; !result && i < call.ncaps; i++)
+		cap_release(call.caps[i]);
+	return result == CAP_ETYPE;
+}
+
 static void release_memory(uint64_t memory)
 {
 	cap_release(memory);
@@ -217,6 +232,7 @@ static void release_memory(uint64_t memory)
 static const struct volume_memory memory_ops = {.load = load_memory,
                                                 .store = store_memory,
                                                 .resize = resize_memory,
+                                                .is_fixed = has_fixed_size,
                                                 .release = release_memory};
 
 /* ---- Directory ---- */

@@ -203,7 +203,11 @@ static int begin(struct volume *v, struct volume_handle *file, uint64_t memory)
 	                           .size = buffer ? FIFO_BYTES : stat.size,
 	                           .buffer = buffer,
 	                           .nameless = file->nameless};
-	status = v->memory->resize(memory, s->size);
+	/* A buffer cut by who made it would be a fault to those of other users. */
+	if (buffer)
+		status = v->memory->is_fixed(memory, s->size) ? STATUS_OK : STATUS_INVALID_ARGUMENT;
+	else
+		status = v->memory->resize(memory, s->size);
 	if (!status && !buffer)
 		status = fill(v, file, s, 0, s->size);
 	if (!status)

@@ -68,6 +68,8 @@ struct volume_memory {
 	int (*load)(uint64_t memory, uint64_t offset, void *to, uint32_t length, uint32_t *loaded);
 	int (*store)(uint64_t memory, uint64_t offset, const void *from, uint32_t length);
 	int (*resize)(uint64_t memory, uint64_t size);
+	/* Whether it has that size and nobody can change it. */
+	bool (*is_fixed)(uint64_t memory, uint64_t size);
 	void (*release)(uint64_t memory);
 };
 

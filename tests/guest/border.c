@@ -177,6 +177,49 @@ static void sockets_of_others(void)
 	cap_release(place);
 }
 
+/* Its directory in the volume; CAP_NULL: none. */
+static cap_t find_volume(const char *path)
+{
+	const struct directory_follow_params params = {.path = {path, (uint32_t)strlen(path)}};
+	struct directory_follow_results results;
+	struct capos_call call = CALL();
+
+	return directory_follow(start_cap("files"), &params, &results, &call) || !call.ncaps
+	               ? CAP_NULL
+	               : call.caps[0];
+}
+
+static int share(cap_t file, cap_t memory)
+{
+	const struct file_share_params params = {.memory_index = 0};
+	struct file_share_results results;
+	struct capos_send_cap send = {.cap = memory, .rights = CAP_RIGHTS_ALL};
+	struct capos_call call = {
+	        .send_caps = &send, .send_ncaps = 1, .buffer = buffer, .size = sizeof(buffer)};
+
+	return file_share(file, &params, &results, &call);
+}
+
+/* Of a FIFO of all users, in a volume: whoever opens it first makes the buffer. */
+static void buffers_in_volumes(const char *path)
+{
+	const struct directory_open_params params = {.path = MSG_TEXT("fifo"),
+	                                             .flags = OPEN_READ | OPEN_WRITE};
+	struct directory_open_results results;
+	struct capos_call call = CALL();
+	cap_t file = CAP_NULL, cut, small, whole;
+
+	if (!directory_open(find_volume(path), &params, &results, &call) && call.ncaps)
+		file = call.caps[0];
+	ok(file && !cap_memory_create(FIFO_BYTES, &cut) &&
+	           !cap_memory_create_committed(4096, &small) &&
+	           !cap_memory_create_committed(FIFO_BYTES, &whole),
+	   "a FIFO in a volume");
+	ok(share(file, cut) == STATUS_INVALID_ARGUMENT, "has no buffer that its maker could cut");
+	ok(share(file, small) == STATUS_INVALID_ARGUMENT, "nor a short one");
+	ok(!share(file, whole), "but one that stays as it is");
+}
+
 static void uses_that_were_none(void)
 {
 	const struct file_used_params used = {.read = true, .written = true};
@@ -261,7 +304,7 @@ static void make_files(void)
 	mknod(SOCKET, S_IFSOCK | 0755, 0);
 }
 
-static _Noreturn void attack(void)
+static _Noreturn void attack(const char *volume)
 {
 	for (int i = 1; i <= 64; i++) /* its own event is among those that it signals */
 		signal(i, SIG_IGN);
@@ -270,6 +313,8 @@ static _Noreturn void attack(void)
 	signals_by_other_ways();
 	locks_of_others();
 	sockets_of_others();
+	if (volume)
+		buffers_in_volumes(volume);
 	uses_that_were_none();
 	terminals_of_others();
 	signals_of_its_session();
@@ -285,9 +330,10 @@ int main(int argc, char **argv)
 	char event[256];
 	pid_t child;
 
-	(void)argc;
 	start_init((const uint64_t *)argv - 1);
 	make_files();
+	if (argc > 1 && (chdir(argv[1]) || mkfifo("fifo", 0666) || chmod("fifo", 0666)))
+		ok(false, "a FIFO is made in the volume");
 	inotify_add_watch(watch, SECRET, IN_ACCESS | IN_MODIFY);
 	unlockpt(master);
 	find_terminal(&found);
@@ -295,7 +341,7 @@ int main(int argc, char **argv)
 	signal(SIGUSR2, note);
 	child = fork();
 	if (!child)
-		attack();
+		attack(argv[1]);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	tap_count = WIFEXITED(status) ? WEXITSTATUS(status) : 0;

@@ -87,6 +87,11 @@ for name in border process_fuzz queue_fuzz service_fuzz shared_fuzz terminal_fuz
 	machine -- "tests/guest/$name"
 	check "$name" 0 $?
 done
+echo "# border in a volume"
+rm -rf tests/guest/border.volume && mkdir tests/guest/border.volume
+machine -v tests/guest/border.volume:/volume -- tests/guest/border /volume
+check "border in a volume" 0 $?
+rm -rf tests/guest/border.volume
 echo "# service_fuzz many"
 ./capos run --timeout 900 --log "$log" -- tests/guest/service_fuzz many </dev/null
 check "service_fuzz many" 0 $?

@@ -287,7 +287,7 @@ static int share_of_volume(struct file *f, uint64_t *memory)
 {
 	const bool reads = (f->flags & O_ACCMODE) == O_RDONLY;
 	uint64_t size;
-	int result = volume_shared_memory(object_of(f), !reads, memory);
+	int result = volume_shared_memory(object_of(f), !reads, 0, memory);
 
 	return result == -ENOENT && reads ? volume_memory(object_of(f), memory, &size) : result;
 }

@@ -83,7 +83,7 @@ static int buffer_of(const struct directory_open_results *results, const struct 
 		return 0;
 	}
 	if (results->stat.volume && call.ncaps == 1)
-		result = volume_shared_memory(*file, true, memory);
+		result = volume_shared_memory(*file, true, FIFO_BYTES, memory);
 	for (uint32_t i = 0; result && i < call.ncaps; i++)
 		cap_release(call.caps[i]);
 	return result;

@@ -252,15 +252,16 @@ static int ask_shared(cap_t file, cap_t sent, cap_t *memory)
 	return 0;
 }
 
-int volume_shared_memory(cap_t file, bool offered, cap_t *memory)
+int volume_shared_memory(cap_t file, bool offered, uint64_t buffer, cap_t *memory)
 {
 	int result = ask_shared(file, CAP_NULL, memory);
 	cap_t own;
 
 	if (result != -ENOENT || !offered)
 		return result;
-	/* Its size is the driver's business. */
-	result = errno_of(cap_memory_create(PAGE_BYTES, &own));
+	/* A file's size is the driver's business. */
+	result = errno_of(buffer ? cap_memory_create_committed(buffer, &own)
+	                         : cap_memory_create(PAGE_BYTES, &own));
 	if (result)
 		return result;
 	result = ask_shared(file, own, memory);

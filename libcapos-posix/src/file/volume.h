@@ -48,9 +48,9 @@ void path_end(struct path_walk *w);
 int volume_memory(cap_t file, cap_t *memory, uint64_t *size);
 
 /* What all share who have a file of a volume open (File.share): a regular file's bytes, or the
- * buffer of a FIFO or a socket.  offered: if there is no memory for it yet, it is this process's.
- * 0 or -errno, -ENOENT: there is none. */
-int volume_shared_memory(cap_t file, bool offered, cap_t *memory);
+ * buffer of a FIFO or a socket, of so many bytes (0: it is a file).  offered: if there is no memory
+ * for it yet, it is this process's.  0 or -errno, -ENOENT: there is none. */
+int volume_shared_memory(cap_t file, bool offered, uint64_t buffer, cap_t *memory);
 
 /* Volumes that are mounted; the index-th one's place and number: 0 or -errno. */
 uint32_t volumes_count(void);
