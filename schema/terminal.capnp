@@ -21,7 +21,8 @@ interface TerminalSession {
   enum When { now @0; drained @1; flushed @2; }
   attributes @2 () -> (attributes :TerminalAttributes);
   setWindow @3 (window :TerminalWindow) -> ();
-  # A size that is another one is SIGWINCH for the foreground group.
+  # A size that is another one is SIGWINCH for the foreground group.  By user 0 also of a terminal that is not open: init
+  # says so of the console.
   window @4 () -> (window :TerminalWindow);
   drain @5 () -> ();
   # Answers when what was written has been taken by the other end.

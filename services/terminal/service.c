@@ -87,6 +87,13 @@ static bool is_owner(const struct server_call *call, const struct terminal *t)
 	return !user || user == t->owner;
 }
 
+/* Init, which has the console and never opens it, says how large the user's window is. */
+static bool may_call_closed(const struct server_call *call, const struct terminal *t)
+{
+	return call->msg.method == TERMINAL_SESSION_OPEN ||
+	       (call->msg.method == TERMINAL_SESSION_SET_WINDOW && is_owner(call, t));
+}
+
 static int may_open(struct terminal *t, const struct server_call *call)
 {
 	/* All programs hold the console, to whomever they belong now.  Of others the maker's find
@@ -506,7 +513,7 @@ static int service_call(struct server *unused, struct server_call *call)
 	if (t && call->interface == TERMINAL_SESSION_INTERFACE) {
 		int status;
 
-		if (!o && call->msg.method != TERMINAL_SESSION_OPEN)
+		if (!o && !may_call_closed(call, t))
 			return STATUS_NOT_PERMITTED;
 		status = t->used ? STATUS_OK : terminal_begin(t, CAP_NULL); /* the console */
 		return status ? status : terminal_session_dispatch(&session_ops, t, &call->msg);
