@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -145,6 +146,38 @@ static void waits(void)
 	   "a reader waits for a writer, though it goes at once");
 	close(fd);
 	ends(child);
+}
+
+/* A writer that waited goes on, and may be gone before the reader that it waited for looks. */
+static bool meets(long ms)
+{
+	char text[8] = "";
+	pid_t child = fork();
+	bool well;
+	int fd;
+
+	if (!child) {
+		fd = open(path, O_WRONLY);
+		_exit(write(fd, "late", 4) != 4);
+	}
+	sleep_ms(ms);
+	alarm(30);
+	fd = open(path, O_RDONLY);
+	well = fd >= 0 && read(fd, text, 8) == 4 && read(fd, text, 1) == 0;
+	alarm(0);
+	close(fd);
+	return ends(child) == 0 && well;
+}
+
+static void meetings(void)
+{
+	const struct sigaction action = {.sa_handler = note};
+	int met = 0;
+
+	sigaction(SIGALRM, &action, NULL);
+	while (met < 300 && meets(met % 3 * 3))
+		met++;
+	ok(met == 300, "who waited is met, however soon it goes");
 }
 
 static void interrupted(void)
@@ -304,6 +337,7 @@ int main(int argc, char **argv)
 	names();
 	without_waiting();
 	waits();
+	meetings();
 	interrupted();
 	many_writers();
 	killed();

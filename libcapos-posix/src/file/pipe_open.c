@@ -133,8 +133,9 @@ static ssize_t find_partner(void *context)
 	               : WAIT_NOTHING;
 }
 
-/* Takes its places among the opens.  0, -ENXIO: nothing reads; -ENFILE. */
-static int enter(struct pipe_end *end, uint64_t word, unsigned sides, bool may_fail)
+/* Takes its places among the opens.  0, -ENXIO: nothing reads; -ENFILE.  *met: the other side was
+ * there, which may go on and be gone before this one looks again. */
+static int enter(struct pipe_end *end, uint64_t word, unsigned sides, bool may_fail, bool *met)
 {
 	struct pipe_shared *p = end->pipe->shared;
 	bool reads, writes;
@@ -144,6 +145,7 @@ static int enter(struct pipe_end *end, uint64_t word, unsigned sides, bool may_f
 		return result;
 	reads = pipe_has(p, PIPE_READS);
 	writes = pipe_has(p, PIPE_WRITES);
+	*met = sides == BIT(PIPE_READS) ? writes : reads;
 	if (!reads && !writes)
 		p->head = p->tail = 0; /* what the last that had it open left */
 	if (may_fail && sides == BIT(PIPE_WRITES) && !reads)
@@ -189,6 +191,7 @@ static int open_end(const struct pipe_end *start, uint64_t word, int flags, stru
 	int other = sides == BIT(PIPE_READS) ? PIPE_WRITES : PIPE_READS;
 	uint32_t opened = atomic_load(&p->opened[other]);
 	struct pipe_end *end;
+	bool met = false;
 	int result = pipe_describe(start, flags, out);
 
 	if (result) {
@@ -198,8 +201,8 @@ static int open_end(const struct pipe_end *start, uint64_t word, int flags, stru
 		return result;
 	}
 	end = (*out)->data;
-	result = enter(end, word, sides, flags & O_NONBLOCK);
-	if (!result)
+	result = enter(end, word, sides, flags & O_NONBLOCK, &met);
+	if (!result && !met)
 		result = await_partner(end, *out, sides, opened);
 	if (result)
 		file_put(*out);
