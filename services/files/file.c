@@ -189,8 +189,10 @@ int give_image(struct msg_call *call, struct handle *file, uint16_t *index)
 {
 	struct data *data = &file->inode->data;
 	cap_t memory;
-	int status;
+	int status = check_readable(file);
 
+	if (status)
+		return status;
 	inode_refresh(file->inode);
 	if (!data->size)
 		return STATUS_INVALID_ARGUMENT;
@@ -207,11 +209,10 @@ int give_image(struct msg_call *call, struct handle *file, uint16_t *index)
 static int file_memory(void *object, struct msg_call *call, struct file_memory_results *out)
 {
 	struct handle *file = object;
-	int status = check_readable(file);
+	int status = give_image(call, file, &out->memory_index);
 
 	if (!status)
-		status = give_image(call, file, &out->memory_index);
-	out->size = file->inode->data.size;
+		out->size = file->inode->data.size;
 	return status;
 }
 

@@ -31,6 +31,7 @@
 #define SECRET PLACE "/secret"
 #define OTHERS PLACE "/others"
 #define SOCKET PLACE "/socket"
+#define RUN    PLACE "/run" /* to be executed, and not to be read */
 
 static uint64_t buffer[256];
 #define CALL() ((struct capos_call){.buffer = buffer, .size = sizeof(buffer)})
@@ -220,6 +221,20 @@ static void buffers_in_volumes(const char *path)
 	ok(!share(file, whole), "but one that stays as it is");
 }
 
+/* The permission to execute gives none of the bytes. */
+static void programs_of_others(void)
+{
+	const struct directory_open_params params = {.path = MSG_TEXT(RUN),
+	                                             .flags = OPEN_EXECUTE | OPEN_CONTENTS};
+	struct directory_open_results results;
+	struct capos_call call = CALL();
+
+	ok(!directory_open(start_cap("files"), &params, &results, &call) && call.ncaps == 1 &&
+	           !results.has_contents,
+	   "what may only be executed is not read");
+	cap_release(call.caps[0]);
+}
+
 static void uses_that_were_none(void)
 {
 	const struct file_used_params used = {.read = true, .written = true};
@@ -295,6 +310,15 @@ static void no_more_of_the_processor(void)
 
 /* ---- Both sides ---- */
 
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+	int fd = open(path, O_CREAT | O_WRONLY, 0600);
+
+	write(fd, text, strlen(text));
+	fchmod(fd, mode);
+	close(fd);
+}
+
 static void make_files(void)
 {
 	mkdir(PLACE, 0755);
@@ -302,6 +326,7 @@ static void make_files(void)
 	close(open(OTHERS, O_CREAT | O_WRONLY, 0644));
 	chmod(OTHERS, 0644);
 	mknod(SOCKET, S_IFSOCK | 0755, 0);
+	write_file(RUN, "not to be read", 0711);
 }
 
 static _Noreturn void attack(const char *volume)
@@ -313,6 +338,7 @@ static _Noreturn void attack(const char *volume)
 	signals_by_other_ways();
 	locks_of_others();
 	sockets_of_others();
+	programs_of_others();
 	if (volume)
 		buffers_in_volumes(volume);
 	uses_that_were_none();
