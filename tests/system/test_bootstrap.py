@@ -130,3 +130,58 @@ def test_a_goal_whose_tools_are_missing_says_so_and_does_nothing(tmp_path, goal,
                          capture_output=True, text=True, timeout=60, check=False,
                          env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")})
     assert run.returncode == 2 and said in run.stderr and "configure again" in run.stderr
+
+
+# An apt-get whose `update` writes the index of one source package, and which is Debian's otherwise.
+APT = """#!/bin/sh
+case " $* " in
+*" indextargets "*) echo "file:{site} bookworm"; exit ;;
+*" update "*)
+	for option; do
+		case $option in Dir::State::lists=*) lists=${{option#*=}}/{index} ;; esac
+	done
+	echo "Codename: trixie" >"${{lists}}_Release"
+	exec cp {site}/Sources "${{lists}}_main_source_Sources" ;;
+esac
+exec {real} "$@"
+"""
+SOURCES = """Package: busybox
+Binary: busybox
+Version: 1:1.37.0-6
+Format: 3.0 (quilt)
+Directory: pool
+Checksums-Sha256:
+ {zeroes} 1 busybox_1.37.0-6.dsc
+ {zeroes} 1 busybox_1.37.0.orig.tar.bz2
+
+"""
+INSTALLED = """Package: busybox
+Status: install ok installed
+Architecture: amd64
+Source: busybox (1:1.35.0-4)
+Version: 1:1.35.0-4+b1
+Maintainer: nobody <nobody@example.org>
+Description: another release of the same source
+
+"""
+
+
+def test_what_this_machine_has_installed_does_not_choose_the_sources(tmp_path):
+    """A machine with Debian 12's own BusyBox could not fetch the one of the recipe."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "Sources").write_text(SOURCES.format(zeroes="0" * 64))
+    (tmp_path / "status").write_text(INSTALLED)
+    (tmp_path / "apt.conf").write_text(f'Dir::State::status "{tmp_path}/status";\n')
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    index = str(site).replace("_", "%5f").replace("/", "_") + "_dists_trixie"
+    (tools / "apt-get").write_text(APT.format(site=site, index=index, real=shutil.which("apt-get")))
+    (tools / "apt-get").chmod(0o755)
+    done = subprocess.run(
+        [SOURCE / "ports/fetch", "busybox"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "APT_CONFIG": str(tmp_path / "apt.conf"),
+             "DISTFILES": str(tmp_path / "distfiles")})
+    # The one file that the index names was found, and is not in the pool.
+    assert f"{site}/pool/busybox_1.37.0.orig.tar.bz2" in done.stderr, done.stderr
+    assert done.returncode == 1
