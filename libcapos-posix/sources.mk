@@ -32,6 +32,7 @@ POSIX_H = \
 	libcapos-posix/src/file/volume.h \
 	libcapos-posix/src/memory/locked.h \
 	libcapos-posix/src/memory/memory.h \
+	libcapos-posix/src/memory/pieces.h \
 	libcapos-posix/src/memory/shared.h \
 	libcapos-posix/src/poll/poll.h \
 	libcapos-posix/src/process/children.h \
@@ -105,6 +106,7 @@ POSIX_C = \
 	libcapos-posix/src/file/stat.c \
 	libcapos-posix/src/memory/locked.c \
 	libcapos-posix/src/memory/memory.c \
+	libcapos-posix/src/memory/pieces.c \
 	libcapos-posix/src/memory/relro.c \
 	libcapos-posix/src/memory/resident.c \
 	libcapos-posix/src/memory/stack.c \

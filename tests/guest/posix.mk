@@ -25,6 +25,7 @@ POSIX_TESTS = \
 	tests/guest/posix_locks tests/guest/posix_mapped tests/guest/posix_maps \
 	tests/guest/posix_memory \
 	tests/guest/posix_nameless \
+	tests/guest/posix_partly \
 	tests/guest/posix_places \
 	tests/guest/posix_pointers \
 	tests/guest/posix_priority \

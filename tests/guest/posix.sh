@@ -46,6 +46,7 @@ for name in \
 	modes \
 	mqueue \
 	nameless \
+	partly \
 	places \
 	pointers \
 	priority \

@@ -25,8 +25,8 @@ if os.geteuid() == 0:
 # has: its table of calls, its rights, its places in memory, its services, the machine's own peers; posix_fair at what
 # upstream's musl does not promise: a fork beside threads that make threads ends there by chance.
 PROGRAMS = ("cancel", "contents", "databases", "devices", "empty", "eventfds", "faults", "fds", "fifo", "files",
-            "fork", "hardening", "inotify", "links", "locks", "mapped", "maps", "memory", "modes", "mqueue", "nameless", "places",
-            "priority", "proc", "processes", "ptys", "queued", "remap", "remembered", "resident", "scheduling",
+            "fork", "hardening", "inotify", "links", "locks", "mapped", "maps", "memory", "modes", "mqueue", "nameless",
+            "partly", "places", "priority", "proc", "processes", "ptys", "queued", "remap", "remembered", "resident", "scheduling",
             "signals", "socketpair", "splice", "stack", "stress", "sysv", "threads", "time", "timers", "unix", "users",
             "vfork", "wakes", "windows")
 LIBRARY = """

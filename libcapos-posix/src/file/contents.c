@@ -141,6 +141,10 @@ static int read_piece(struct contents *c, void *to, size_t length, uint64_t offs
 	if (window_read(&c->window, c->object, to, length, offset, got))
 		return 0;
 	result = load(c, to, length, offset, got);
+	/* The kernel moves a page or nothing of it; of a place that is there in part, that part has
+	 * its bytes. */
+	if (result == -EFAULT)
+		return read_message(c, to, length, offset, got);
 	window_note(&c->window, offset, *got);
 	return result;
 }
@@ -278,7 +282,8 @@ static ssize_t write_pieces(struct contents *c, bool append, const struct iovec 
 			most = length / 2;
 			continue;
 		}
-		if (put == -EAGAIN)
+		/* What is there of a page that is there in part is written, too. */
+		if (put == -EAGAIN || put == -EFAULT)
 			put = gathered_piece(c, append, iov, n, done, offset + done, end);
 		if (put <= 0)
 			return done ? (ssize_t)done : put;

@@ -154,6 +154,20 @@ struct transfer {
 	size_t least;        /* of what is written at once */
 };
 
+/* Moves `most` bytes, the next of the transfer.  Where the program's memory is not there no part of
+ * a page's worth is moved, as on Linux: so a write of PIPE_BUF bytes is all of them or none. */
+static ssize_t move(const struct transfer *t, vector_mover *mover, uint32_t *index, uint32_t most)
+{
+	const uint32_t before = *index;
+	ssize_t result = vector_move(t->iov, t->n, t->done, mover, t->pipe);
+
+	if (result <= 0 || (size_t)result == t->length - t->done || (uint32_t)result == most)
+		return result;
+	result -= result % PIPE_BUF;
+	*index = before + (uint32_t)result;
+	return result ? result : -EFAULT;
+}
+
 /* What the pipe has; WAIT_NOTHING: nothing, but a writer exists, who wakes us. */
 static ssize_t try_take(void *context)
 {
@@ -163,7 +177,7 @@ static ssize_t try_take(void *context)
 
 	if (result)
 		return result;
-	result = vector_move(t->iov, t->n, 0, take, p);
+	result = move(t, take, &p->head, filled(p));
 	if (!result && pipe_has(p, PIPE_WRITES)) {
 		atomic_store(&p->wants, 1);
 		result = WAIT_NOTHING;
@@ -174,10 +188,11 @@ static ssize_t try_take(void *context)
 
 ssize_t pipe_take(struct file *f, const struct iovec *iov, int n, bool nonblocking)
 {
-	struct transfer t = {.pipe = shared_of(f), .iov = iov, .n = n};
+	struct transfer t = {
+	        .pipe = shared_of(f), .iov = iov, .n = n, .length = vector_length(iov, n)};
 	const struct waiting w = {.attempt = try_take, .context = &t, .nonblocking = nonblocking};
 
-	return vector_length(iov, n) ? wait_for(&w) : 0;
+	return t.length ? wait_for(&w) : 0;
 }
 
 static ssize_t pipe_read(struct file *f, const struct iovec *iov, int n)
@@ -200,7 +215,7 @@ static ssize_t try_put(void *context)
 		atomic_store(&p->wants, 1);
 		result = WAIT_NOTHING;
 	} else {
-		result = vector_move(t->iov, t->n, t->done, put, p);
+		result = move(t, put, &p->tail, room_of(p));
 	}
 	pipe_unlock(p, result > 0);
 	if (result <= 0)

@@ -13,6 +13,7 @@
 #include "core/core.h"
 #include "memory/locked.h"
 #include "memory/memory.h"
+#include "memory/pieces.h"
 #include "memory/shared.h"
 
 #define ONFAULT 1u /* MLOCK_ONFAULT */
@@ -160,11 +161,19 @@ static long check_range(long address, long length, uint64_t *start, uint64_t *en
 	return memory_check_mapped(begin, size);
 }
 
+static int set_piece(uint64_t start, uint64_t size, uint32_t locked)
+{
+	return (int)set(start, start + size, locked);
+}
+
+/* Of a range with a hole, what is in front of it. */
 static long set_range(long address, long length, bool locked)
 {
 	uint64_t start, end;
 	long result = check_range(address, length, &start, &end);
 
+	if (result == -ENOMEM)
+		(void)memory_pieces(start, end - start, false, set_piece, locked);
 	return result ? result : set(start, end, locked);
 }
 

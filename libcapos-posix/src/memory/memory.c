@@ -17,6 +17,7 @@
 #include "core/core.h"
 #include "memory/locked.h"
 #include "memory/memory.h"
+#include "memory/pieces.h"
 #include "memory/shared.h"
 
 static uint32_t access_of(long protection)
@@ -277,10 +278,17 @@ long sys_munmap(long address, long length)
 	return errno_of(cap_memory_unmap((void *)address, PAGES_SIZE((size_t)length)));
 }
 
+static int protect(uint64_t address, uint64_t size, uint32_t access)
+{
+	int status = cap_memory_protect(address, size, access);
+
+	return status == CAP_ERIGHTS ? -EACCES : status == CAP_EFAULT ? -ENOMEM : errno_of(status);
+}
+
 long sys_mprotect(long address, long length, long protection)
 {
+	const size_t size = PAGES_SIZE((size_t)length);
 	long result = check_protection(protection);
-	int status;
 
 	if (result)
 		return result;
@@ -288,11 +296,14 @@ long sys_mprotect(long address, long length, long protection)
 		return -EINVAL;
 	if (!length)
 		return 0;
-	status = cap_memory_protect((uint64_t)address, PAGES_SIZE((size_t)length),
-	                            access_of(protection));
-	if (status == CAP_EFAULT)
+	if ((uint64_t)address + size <= (uint64_t)address)
 		return -ENOMEM;
-	return status == CAP_ERIGHTS ? -EACCES : errno_of(status);
+	result = protect((uint64_t)address, size, access_of(protection));
+	/* What is in front of where it fails is changed all the same. */
+	if (result == -ENOMEM || result == -EACCES)
+		result = memory_pieces((uint64_t)address, size, false, protect,
+		                       access_of(protection));
+	return result;
 }
 
 /* ---- mremap ---- */
@@ -423,13 +434,21 @@ long sys_mremap(long address, long old_length, long new_length, long flags, long
 }
 
 /* Anonymous memory reads as zeroes again. */
-static long discard(long address, size_t size)
+static int discard(uint64_t address, uint64_t size, uint32_t unused)
 {
-	int status = cap_memory_discard((uint64_t)address, size);
+	int status = cap_memory_discard(address, size);
 
+	(void)unused;
 	if (status == CAP_EFAULT)
 		return -ENOMEM;
-	return status == CAP_ETYPE ? absent(ABSENT_DISCARD_OF_FILE) : errno_of(status);
+	return status == CAP_ETYPE ? (int)absent(ABSENT_DISCARD_OF_FILE) : (int)errno_of(status);
+}
+
+static long discard_range(uint64_t address, size_t size)
+{
+	int result = size ? discard(address, size, 0) : 0;
+
+	return result == -ENOMEM ? memory_pieces(address, size, true, discard, 0) : result;
 }
 
 /* What is stored to a file's pages is in the file, and goes to the host if it is in a volume. */
@@ -466,7 +485,7 @@ long sys_madvise(long address, long length, long advice)
 	if (address & (PAGE_BYTES - 1))
 		return -EINVAL;
 	if (advice == MADV_DONTNEED)
-		return length ? discard(address, PAGES_SIZE((size_t)length)) : 0;
+		return discard_range((uint64_t)address, PAGES_SIZE((size_t)length));
 	switch (advice) {
 	case MADV_NORMAL:
 	case MADV_RANDOM:
