@@ -48,8 +48,9 @@ interface Directory {
   space @11 () -> (blockSize :UInt32, blocks :UInt64, freeBlocks :UInt64, files :UInt64);
   subdirectory @12 (path :Text) -> (directoryIndex :UInt16);
   # A Directory whose root is that directory: attenuation for another program.
-  path @13 () -> (path :Text);
-  # Where the directory is, from its root: "/", "/tmp".  noEntry when it was removed.
+  path @13 () -> (path :Text, gone :Bool);
+  # Where the directory is, from its root: "/", "/tmp".  gone: it was removed, or one that it was in, and this is where it
+  # was; a Directory of a volume answers noEntry then.
   openSession @14 (word :UInt64, accountIndex :UInt16) -> ();
   # Of the root that the manifest exports alone (else notPermitted), for the owner of the service's endpoint: the object
   # that it mints there with this word (bit 63 set) is from now on a Directory like the root (calls of it that arrived
@@ -111,6 +112,12 @@ interface Directory {
   sync @28 () -> ();
   # Of a volume: answers when what was written to files that are open there is on the host's disk.  notSupported by the
   # files service, which has no disk.
+  openOffered @29 (key :UInt64, flags :UInt32) -> (fileIndex :UInt16, stat :FileStat, contentsIndex :UInt16,
+                   hasContents :Bool);
+  # Another File of the file whose File was offered with this key in this session, as open gives one, if the permission
+  # bits allow that: with or without a name.  flags: openRead, openWrite, openTruncate, openContents, openUntold.  The
+  # offer is taken.  noEntry: there is no such offer.  accessDenied: also when it is to be read or written, and the File
+  # that was offered is not, and was opened outside of this Directory's root.  notSupported by a Directory of a volume.
 }
 
 interface Watcher {
@@ -275,9 +282,10 @@ interface File {
   setOwner @15 (user :UInt32, group :UInt32) -> ();  # as Directory.setOwner
   sync @16 (dataOnly :Bool) -> ();
   # Answers when what was written is on the host's disk; at once where there is none.
-  path @17 () -> (path :Text);
-  # From the root of all files: a name that the file has in the directory in which it was opened.  noEntry: it has none
-  # there any more, or was opened by a Directory that is not of that root.
+  path @17 () -> (path :Text, gone :Bool);
+  # From the root of all files: a name that the file has in the directory in which it was opened.  gone: it has no name
+  # any more, and this is what the last one was, or "#" and its number if it was made without.  noEntry: it has one
+  # elsewhere, or was opened by a Directory that is not of that root.
   used @18 (read :Bool, written :Bool) -> ();
   # That the client loaded from or stored to the contents, for those who watch the file: to be told when load or store
   # answers with a mark, and not needed otherwise.

@@ -161,8 +161,15 @@ static int give_handle(struct msg_call *call, struct inode *inode, struct inode 
 	return STATUS_OK;
 }
 
+static void give_home(struct handle *handle, struct inode *home, bool of_top)
+{
+	inode_hold(home);
+	handle->home = home;
+	handle->of_top = of_top;
+}
+
 /* A file without a name in the directory that was found. */
-static int open_anonymous(struct msg_call *call, const struct place *place,
+static int open_anonymous(struct msg_call *call, const struct place *place, bool of_top,
                           const struct directory_open_params *in,
                           struct directory_open_results *out)
 {
@@ -186,6 +193,7 @@ static int open_anonymous(struct msg_call *call, const struct place *place,
 	inode_drop(&files.tree, file);
 	if (status)
 		return status;
+	give_home(handle, place->inode, of_top);
 	inode_stat(file, &out->stat);
 	inode_remember(&files.tree, file, &out->stat);
 	out->has_contents =
@@ -225,7 +233,8 @@ static int directory_open(void *object, struct msg_call *call,
 	bool made;
 
 	if (!status && (in->flags & OPEN_ANONYMOUS))
-		return open_anonymous(call, &place, in, out);
+		return open_anonymous(call, &place, directory->from.root == files.tree.top, in,
+		                      out);
 	made = !status && !place.inode;
 	if (!status)
 		status = open_create(&place, in->flags, in->mode);
@@ -257,11 +266,8 @@ static int directory_open(void *object, struct msg_call *call,
 	out->moved = files.tree.changes ? files.tree.changes[CHANGES_MOVED] : 0;
 	if (handle->root)
 		return STATUS_OK;
-	if (place.directory) {
-		inode_hold(place.directory);
-		handle->home = place.directory;
-		handle->of_top = directory->from.root == files.tree.top;
-	}
+	if (place.directory)
+		give_home(handle, place.directory, directory->from.root == files.tree.top);
 	/* Without them the client asks for what it needs. */
 	if (in->flags & OPEN_CONTENTS)
 		out->has_contents = in->flags & OPEN_EXECUTE
@@ -583,10 +589,9 @@ static int directory_link(void *object, struct msg_call *call,
 
 /* Who has a name of a file may store to it, so a File that was opened to be read alone gets one
  * only where its holder could have opened it to write: below this root. */
-static bool may_name(const struct directory_object *directory, const struct handle *file)
+static bool is_below(const struct directory_object *directory, const struct handle *file)
 {
-	return file->flags & OPEN_WRITE ||
-	       (file->home && path_is_below(directory->from.root, file->home));
+	return file->home && path_is_below(directory->from.root, file->home);
 }
 
 static int directory_link_file(void *object, struct msg_call *call,
@@ -603,7 +608,7 @@ static int directory_link_file(void *object, struct msg_call *call,
 	if (!file)
 		return STATUS_NO_ENTRY;
 	file->offered = 0;
-	if (!may_name(object, file))
+	if (!(file->flags & OPEN_WRITE) && !is_below(object, file))
 		return STATUS_NOT_PERMITTED;
 	status = allowed_link(file->inode);
 	if (!status)
@@ -611,6 +616,52 @@ static int directory_link_file(void *object, struct msg_call *call,
 	if (!status)
 		watching_self(WATCH_ATTRIBUTES, file->inode);
 	return announce(status, WATCH_CREATE, &to);
+}
+
+/* What the handle was opened for, and what its holder could have opened the file for by its name. */
+static int open_again_check(const struct directory_object *directory, const struct handle *file,
+                            uint32_t flags)
+{
+	const uint32_t wanted = flags | (flags & OPEN_TRUNCATE ? OPEN_WRITE : 0);
+
+	if (file->inode->type != FILE_TYPE_REGULAR)
+		return STATUS_INVALID_ARGUMENT;
+	if (wanted & (OPEN_READ | OPEN_WRITE) & ~file->flags && !is_below(directory, file))
+		return STATUS_ACCESS_DENIED;
+	return open_allowed(file->inode, flags);
+}
+
+static int directory_open_offered(void *object, struct msg_call *call,
+                                  const struct directory_open_offered_params *in,
+                                  struct directory_open_offered_results *out)
+{
+	struct handle *file = handle_offered(&files.handles, (uint16_t)files.session, in->key);
+	struct handle *again;
+	int status;
+
+	if (!file)
+		return STATUS_NO_ENTRY;
+	file->offered = 0;
+	status = open_again_check(object, file, in->flags);
+	if (!status && in->flags & OPEN_TRUNCATE)
+		status = tree_truncate(&files.tree, file->inode, 0);
+	if (!status)
+		status = give_handle(call, file->inode, NULL, in->flags & (OPEN_READ | OPEN_WRITE),
+		                     &out->file_index, &again);
+	if (status)
+		return status;
+	if (file->home)
+		give_home(again, file->home, file->of_top);
+	again->opened = in->flags & OPEN_UNTOLD ? 0 : in->flags & (OPEN_READ | OPEN_WRITE);
+	if (in->flags & OPEN_TRUNCATE)
+		watching_open(WATCH_MODIFY, again);
+	if (again->opened)
+		watching_open(WATCH_OPEN, again);
+	inode_stat(again->inode, &out->stat);
+	inode_remember(&files.tree, again->inode, &out->stat);
+	out->has_contents =
+	        in->flags & OPEN_CONTENTS && !give_contents(call, again, &out->contents_index);
+	return STATUS_OK;
 }
 
 static int directory_symlink(void *object, struct msg_call *call,
@@ -727,7 +778,7 @@ static int directory_path(void *object, struct msg_call *call, struct directory_
 	(void)call;
 	out->path.ptr = text;
 	return path_of(directory->from.root, directory->from.start, text, sizeof(text),
-	               &out->path.len);
+	               &out->path.len, &out->gone);
 }
 
 static int directory_follow(void *object, struct msg_call *call,
@@ -895,4 +946,5 @@ const struct directory_ops directory_ops = {
         .lock_whole = directory_lock_whole,
         .stop_waiting = directory_stop_waiting,
         .make_queue = directory_make_queue,
+        .open_offered = directory_open_offered,
 };

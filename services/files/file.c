@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include <capos/format.h>
 #include <capos/schema/kernel_client.h>
 
 #include "files.h"
@@ -277,28 +278,47 @@ static int file_used(void *object, struct msg_call *call, const struct file_used
 	return watching_used(object, in);
 }
 
+/* What the file is called in its home, or was: false: it is called something elsewhere. */
+static bool name_of(const struct handle *file, struct file_path_results *out)
+{
+	static char unnamed[24];
+	const struct inode *inode = file->inode;
+	const struct name *name = tree_next(file->home, 0);
+
+	while (name && name->inode != inode)
+		name = name->next;
+	out->gone = !inode->links;
+	if (name) {
+		out->path = (struct msg_text){name->text, name->length};
+	} else if (inode->last) {
+		out->path = (struct msg_text){inode->last, inode->last_length};
+	} else {
+		out->path.ptr = unnamed;
+		out->path.len = (uint32_t)fmt_snprintf(unnamed, sizeof(unnamed), "#%lu",
+		                                       (unsigned long)inode->number);
+	}
+	return name || out->gone;
+}
+
 static int file_path(void *object, struct msg_call *call, struct file_path_results *out)
 {
 	static char path[TREE_PATH_MAX + 2];
 	const struct handle *file = object;
-	const struct name *name = file->of_top ? tree_next(file->home, 0) : NULL;
 	uint32_t length;
 	int status;
 
 	(void)call;
-	while (name && name->inode != file->inode)
-		name = name->next;
-	if (!name)
+	if (!file->of_top || !name_of(file, out))
 		return STATUS_NO_ENTRY;
-	status = path_of(files.tree.top, file->home, path, sizeof(path), &length);
+	status = path_of(files.tree.top, file->home, path, sizeof(path), &length, &out->gone);
 	if (status)
 		return status;
 	length = length == 1 ? 0 : length; /* the root's is one slash */
-	if (length + 1 + name->length > TREE_PATH_MAX)
+	if (length + 1 + out->path.len > TREE_PATH_MAX)
 		return STATUS_NAME_TOO_LONG;
 	path[length++] = '/';
-	memcpy(path + length, name->text, name->length);
-	out->path = (struct msg_text){path, length + name->length};
+	memcpy(path + length, out->path.ptr, out->path.len);
+	out->path = (struct msg_text){path, length + out->path.len};
 	path[out->path.len] = 0;
 	return STATUS_OK;
 }

@@ -186,7 +186,7 @@ int path_resolve(struct tree *tree, struct path_from from, const char *path, uin
 }
 
 int path_of(const struct inode *root, const struct inode *directory, char *buffer, uint32_t size,
-            uint32_t *length)
+            uint32_t *length, bool *gone)
 {
 	uint32_t start = size - 1; /* written from the end, then moved to the front */
 
@@ -195,14 +195,18 @@ int path_of(const struct inode *root, const struct inode *directory, char *buffe
 		buffer[--start] = '/';
 	while (directory != root) {
 		const struct name *name = directory->directory.name;
-		if (!name)
+		const char *last = name ? name->text : directory->last;
+		const uint8_t last_length = name ? name->length : directory->last_length;
+
+		*gone |= !name;
+		if (!last)
 			return STATUS_NO_ENTRY;
-		if (name->length + 1u > start)
+		if (last_length + 1u > start)
 			return STATUS_NAME_TOO_LONG;
-		start -= name->length;
-		memcpy(buffer + start, name->text, name->length);
+		start -= last_length;
+		memcpy(buffer + start, last, last_length);
 		buffer[--start] = '/';
-		directory = name->parent;
+		directory = directory->directory.parent;
 	}
 	*length = size - 1 - start;
 	memmove(buffer, buffer + start, *length + 1);

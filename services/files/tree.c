@@ -102,6 +102,7 @@ static void inode_destroy(struct tree *tree, struct inode *inode)
 		           &(struct watch_news){.mask = WATCH_DELETE_SELF, .name = ""});
 		watch_end_all(&tree->watchers, &inode->watches);
 	}
+	slab_put(tree->slab, inode->last, inode->last_length);
 	if (inode_has_data(inode))
 		data_free(&inode->data);
 	else if (inode->type == FILE_TYPE_SYMLINK)
@@ -301,6 +302,17 @@ static void name_enter(struct tree *tree, struct name *name, struct inode *direc
 	touched(tree, directory);
 }
 
+/* What is open is asked for its name when it has none any more.  Without memory for it it has had
+ * none. */
+static void keep_last(struct tree *tree, struct inode *inode, const struct name *name)
+{
+	slab_put(tree->slab, inode->last, inode->last_length);
+	inode->last = slab_get(tree->slab, name->length);
+	inode->last_length = name->length;
+	if (inode->last)
+		memcpy(inode->last, name->text, name->length);
+}
+
 /* The entry is gone; the name's memory too.  The inode may be without names then: the caller
  * settles it. */
 static void name_leave(struct tree *tree, struct name *name)
@@ -329,6 +341,8 @@ static void name_leave(struct tree *tree, struct name *name)
 	inode->change_ns = tree->now_ns;
 	name_changed(tree, inode);
 	touched(tree, directory);
+	if (!inode->links && inode->held)
+		keep_last(tree, inode, name);
 	slab_put(tree->slab, name, name_size(name->length));
 }
 

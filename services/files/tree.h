@@ -64,6 +64,8 @@ struct inode {
 	struct lock_list *locks;                 /* NULL: none, and nobody waits */
 	struct watch *watches;                   /* watch.h */
 	bool nameless;                           /* it has no name and may still get one */
+	uint8_t last_length;
+	char *last; /* its last name, no final NUL, if it was held when that went; or NULL */
 	uint32_t stored_by; /* a user who may store without the service; 0: none, or user 0 */
 	union {
 		struct data data;

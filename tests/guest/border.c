@@ -235,6 +235,23 @@ static void programs_of_others(void)
 	cap_release(call.caps[0]);
 }
 
+/* A File that was opened to be read is not opened again to be written. */
+static void files_opened_again(void)
+{
+	const struct file_offer_params offer = {.key = 77};
+	const struct directory_open_offered_params params = {.key = 77, .flags = OPEN_WRITE};
+	struct directory_open_offered_results results;
+	struct capos_call call = CALL();
+	cap_t file = open_file(OTHERS, OPEN_READ);
+
+	ok(!file_offer(file, &offer, &call), "a file of another user's is offered");
+	call = CALL();
+	ok(directory_open_offered(start_cap("files"), &params, &results, &call) ==
+	           STATUS_ACCESS_DENIED,
+	   "and not opened to be written");
+	cap_release(file);
+}
+
 static void uses_that_were_none(void)
 {
 	const struct file_used_params used = {.read = true, .written = true};
@@ -339,6 +356,7 @@ static _Noreturn void attack(const char *volume)
 	locks_of_others();
 	sockets_of_others();
 	programs_of_others();
+	files_opened_again();
 	if (volume)
 		buffers_in_volumes(volume);
 	uses_that_were_none();

@@ -36,6 +36,7 @@ POSIX_TESTS = \
 	tests/guest/posix_queued \
 	tests/guest/posix_remembered \
 	tests/guest/posix_remap \
+	tests/guest/posix_reopen \
 	tests/guest/posix_resident \
 	tests/guest/posix_signals \
 	tests/guest/posix_socketpair \

@@ -57,6 +57,7 @@ for name in \
 	queued \
 	remembered \
 	remap \
+	reopen \
 	resident \
 	signals \
 	socketpair \

@@ -26,9 +26,9 @@ if os.geteuid() == 0:
 # upstream's musl does not promise: a fork beside threads that make threads ends there by chance.
 PROGRAMS = ("cancel", "contents", "databases", "devices", "empty", "eventfds", "faults", "fds", "fifo", "files",
             "fork", "hardening", "inotify", "links", "locks", "mapped", "maps", "memory", "modes", "mqueue", "nameless",
-            "partly", "places", "priority", "proc", "processes", "ptys", "queued", "remap", "remembered", "resident", "scheduling",
-            "signals", "socketpair", "splice", "stack", "stress", "sysv", "threads", "time", "timers", "unix", "users",
-            "vfork", "wakes", "windows")
+            "partly", "places", "priority", "proc", "processes", "ptys", "queued", "remap", "remembered", "reopen",
+            "resident", "scheduling", "signals", "socketpair", "splice", "stack", "stress", "sysv", "threads", "time",
+            "timers", "unix", "users", "vfork", "wakes", "windows")
 LIBRARY = """
 #include <stdio.h>
 __thread int counter = 40;

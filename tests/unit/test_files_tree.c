@@ -165,16 +165,21 @@ static void test_paths(void **state)
 	                 STATUS_OK);
 	char text[100];
 	uint32_t length;
-	assert_int_equal(path_of(tree.top, at("/a/b"), text, sizeof(text), &length), STATUS_OK);
+	bool gone = false;
+	assert_int_equal(path_of(tree.top, at("/a/b"), text, sizeof(text), &length, &gone),
+	                 STATUS_OK);
 	assert_string_equal(text, "/a/b");
 	assert_int_equal(length, 4);
-	assert_int_equal(path_of(tree.top, tree.top, text, sizeof(text), &length), STATUS_OK);
+	assert_int_equal(path_of(tree.top, tree.top, text, sizeof(text), &length, &gone),
+	                 STATUS_OK);
 	assert_string_equal(text, "/");
-	assert_int_equal(path_of(at("/a"), at("/a/b"), text, sizeof(text), &length), STATUS_OK);
+	assert_int_equal(path_of(at("/a"), at("/a/b"), text, sizeof(text), &length, &gone),
+	                 STATUS_OK);
 	assert_string_equal(text, "/b");
-	assert_int_equal(path_of(at("/a/b"), at("/a"), text, sizeof(text), &length),
+	assert_int_equal(path_of(at("/a/b"), at("/a"), text, sizeof(text), &length, &gone),
 	                 STATUS_NO_ENTRY);
-	assert_int_equal(path_of(tree.top, at("/a/b"), text, 4, &length), STATUS_NAME_TOO_LONG);
+	assert_int_equal(path_of(tree.top, at("/a/b"), text, 4, &length, &gone),
+	                 STATUS_NAME_TOO_LONG);
 }
 
 static void test_symlinks(void **state)

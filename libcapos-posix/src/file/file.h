@@ -17,6 +17,9 @@
 #include "file/made.h"
 #include "file/volume.h"
 
+struct capos_call;
+struct directory_path_results;
+
 /* Bytes that one File.read or write carries (schema/service.capnp), with room for the message
  * around them. */
 #define FILES_CHUNK 61440u
@@ -50,12 +53,17 @@ int file_check_size(struct file *f, uint64_t size);
 /* The path as what makes files knows it: from the root, also when it starts in a working directory
  * that is below /proc.  out: room for it. */
 const char *path_of_made(int directory_fd, const char *path, char out[PATH_BYTES]);
+/* Where a directory is, from its root.  0 or -errno; -ENOENT: it is nowhere any more. */
+int path_of_directory(cap_t directory, struct directory_path_results *results,
+                      struct capos_call *call);
 /* The path from the root, not resolved; "" when the working directory has none or it is too
  * long. */
 void path_absolute(const char *path, char out[PATH_BYTES]);
 int path_stat(cap_t base, const char *path, bool follow, struct stat *st);
 /* As fstatat has it, an empty path with AT_EMPTY_PATH included.  0 or -errno. */
 int stat_at(int directory_fd, const char *path, int flags, struct stat *st);
+/* Whether this process may do that (R_OK, W_OK, X_OK) with what has these attributes. */
+bool stat_allows(const struct stat *st, unsigned mode);
 unsigned path_umask(unsigned mode); /* mode without the bits that umask takes */
 
 /* Opens a device of /dev: 0, -errno, or 1: path names none. */
@@ -101,6 +109,9 @@ int file_make_socket(const char *path);
 int file_open_socket(const char *path, cap_t *file, cap_t *memory);
 /* The File of a regular file; CAP_NULL: it is none. */
 cap_t file_object(const struct file *f);
+/* Draws a key for File.offer, and offers the file with it, so that a Directory's service knows which
+ * is meant.  0 or -errno. */
+int file_offer_for(cap_t file, uint64_t *key);
 /* From now on the description may have a lock. */
 void file_note_lock(struct file *f);
 /* The Directory behind a descriptor's description; CAP_NULL: it is no directory. */

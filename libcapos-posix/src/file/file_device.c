@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 
+#include <capos/format.h>
 #include <capos/log.h>
 #include <capos/start.h>
 
@@ -239,13 +240,27 @@ static int number_in(const char *text)
 	return number;
 }
 
+/* What follows "/proc/self/fd/" or the same with this process's number; NULL: another path. */
+static const char *after_own_descriptors(const char *path)
+{
+	char own[32];
+	size_t length;
+
+	if (strncmp(path, "/proc/", 6))
+		return NULL;
+	if (!strncmp(path, "/proc/self/fd/", 14))
+		return path + 14;
+	length = (size_t)fmt_snprintf(own, sizeof(own), "/proc/%u/fd/", (unsigned)process_id());
+	return strncmp(path, own, length) ? NULL : path + length;
+}
+
 int device_descriptor(const char *path)
 {
 	static const char *const standard[] = {"stdin", "stdout", "stderr"};
-	const char *name = after_dev(path);
+	const char *name = after_dev(path), *digits = after_own_descriptors(path);
 
-	if (!strncmp(path, "/proc/self/fd/", 14))
-		return number_in(path + 14);
+	if (digits)
+		return number_in(digits);
 	for (int i = 0; name && i < 3; i++) {
 		if (!strcmp(name, standard[i]))
 			return i;

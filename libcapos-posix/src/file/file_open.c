@@ -215,7 +215,62 @@ static bool is_of_kernel(const char *path)
 	return !strncmp(path, "/proc/", 6) || !strncmp(path, "/sys/", 5);
 }
 
-/* What /dev/fd/N names: a regular file is opened again, anything else is the same description. */
+/* The service opens the file that is open as it would by a name.  -ENOENT: it is in a volume. */
+static int open_offered(const struct file *f, int flags, struct file **out)
+{
+	struct directory_open_offered_params params = {.flags = server_flags(flags)};
+	struct directory_open_offered_results results;
+	struct capos_call call = FILES_CALL();
+	int result = file_offer_for(file_object(f), &params.key);
+
+	if (!result)
+		result = errno_of(directory_open_offered(path_files(), &params, &results, &call));
+	if (!result && !call.ncaps)
+		result = -EIO;
+	if (!result) {
+		const struct directory_open_results as_named = {
+		        .file_index = results.file_index,
+		        .stat = results.stat,
+		        .contents_index = results.contents_index,
+		        .has_contents = results.has_contents};
+
+		result = open_regular(&as_named, &call, flags & KEPT_FLAGS, out);
+	}
+	for (uint32_t i = 0; result && i < call.ncaps; i++)
+		cap_release(call.caps[i]);
+	return result;
+}
+
+/* Whether the permission bits of what is open allow it to be opened this way.  0 or -errno. */
+static int check_permission(struct file *f, int flags)
+{
+	const int mode = flags & O_ACCMODE;
+	const bool writes = mode == O_WRONLY || mode == O_RDWR || flags & O_TRUNC;
+	struct stat st;
+	int result = f->ops->stat(f, &st);
+
+	if (result || flags & O_PATH)
+		return result;
+	return stat_allows(&st, (mode == O_WRONLY ? 0 : R_OK) | (writes ? W_OK : 0)) ? 0 : -EACCES;
+}
+
+/* In a volume: with no more rights than the description has. */
+static int open_again_in_volume(struct file *f, int flags, struct file **out)
+{
+	int result = check_permission(f, flags);
+
+	if (!result)
+		result = file_open_again(f, flags & KEPT_FLAGS, out);
+	if (!result && flags & O_TRUNC && (flags & O_ACCMODE) != O_RDONLY) {
+		result = (*out)->ops->truncate(*out, 0);
+		if (result)
+			file_put(*out);
+	}
+	return result;
+}
+
+/* What /dev/fd/N names: a file or a directory is opened again, anything else is the same
+ * description. */
 static int open_descriptor(int fd, int flags, struct file **out)
 {
 	struct file *f = fd_file(fd);
@@ -225,14 +280,18 @@ static int open_descriptor(int fd, int flags, struct file **out)
 		return -ENOENT;
 	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		return -EEXIST;
-	result = file_open_again(f, flags & KEPT_FLAGS, out);
-	if (!result && flags & O_TRUNC && (flags & O_ACCMODE) != O_RDONLY) {
-		result = (*out)->ops->truncate(*out, 0);
-		if (result)
-			file_put(*out);
+	if (flags & O_NOFOLLOW && !(flags & O_PATH))
+		return -ELOOP;
+	if (file_directory(f) && (flags & (O_CREAT | O_TRUNC) || flags & O_ACCMODE))
+		return -EISDIR;
+	if (file_directory(f))
+		return open_path(fd, ".", flags, 0, out);
+	if (flags & O_DIRECTORY)
+		return -ENOTDIR;
+	if (file_object(f)) {
+		result = path_files() ? open_offered(f, flags, out) : -ENOENT;
+		return result == -ENOENT ? open_again_in_volume(f, flags, out) : result;
 	}
-	if (result <= 0)
-		return result;
 	file_get(f);
 	*out = f;
 	return 0;
@@ -248,8 +307,9 @@ static int open_own(const char *path, int flags, struct file **out)
 	if (fd >= 0)
 		return open_descriptor(fd, flags, out);
 	result = device_open(path, flags & DEVICE_FLAGS, out);
-	return result <= 0 ? result
-	                   : made_files.open(path, flags & (KEPT_FLAGS | O_DIRECTORY), out);
+	return result <= 0
+	               ? result
+	               : made_files.open(path, flags & (KEPT_FLAGS | O_DIRECTORY | O_TRUNC), out);
 }
 
 /* What the files service has a name for and cannot open: the node of a device, or what a symbolic

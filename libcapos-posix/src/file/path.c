@@ -135,6 +135,14 @@ bool path_is_made(int directory_fd, const char *path)
 	return *path && *path != '/' && directory_fd == AT_FDCWD && is_below_proc();
 }
 
+int path_of_directory(cap_t directory, struct directory_path_results *results,
+                      struct capos_call *call)
+{
+	int result = errno_of(directory_path(directory, results, call));
+
+	return result ? result : results->gone ? -ENOENT : 0;
+}
+
 void path_absolute(const char *path, char out[PATH_BYTES])
 {
 	struct directory_path_results results = {.path = MSG_TEXT("")};
@@ -146,7 +154,7 @@ void path_absolute(const char *path, char out[PATH_BYTES])
 		path += 2, length -= 2;
 	if (*path != '/' && is_below_proc())
 		results.path = path_text(made_directory);
-	else if (*path != '/' && (!path_cwd() || directory_path(path_cwd(), &results, &call)))
+	else if (*path != '/' && (!path_cwd() || path_of_directory(path_cwd(), &results, &call)))
 		return;
 	before = results.path.len == 1 ? 0 : results.path.len; /* the root's is one slash */
 	if (before + 1 + length >= PATH_BYTES)
@@ -395,8 +403,8 @@ long sys_getcwd(long buffer, long size)
 		return -ENOENT; /* its process has ended */
 	if (is_below_proc())
 		results.path = path_text(made_directory);
-	else if ((result = directory_path(path_cwd(), &results, &call)))
-		return errno_of(result);
+	else if ((result = path_of_directory(path_cwd(), &results, &call)))
+		return result;
 	if (results.path.len + 1ul > (unsigned long)size)
 		return -ERANGE;
 	if (user_write(buffer, results.path.ptr, results.path.len) ||

@@ -49,6 +49,14 @@ static bool allows(const struct stat *st, const struct user_ids *ids, unsigned m
 	return !(mode & ~bits & 7);
 }
 
+bool stat_allows(const struct stat *st, unsigned mode)
+{
+	const struct cap_identity *own = process_identity();
+	const struct user_ids ids = {own->file_user, own->file_group};
+
+	return allows(st, &ids, mode);
+}
+
 /* The path is searched for them, too.  Not while there are other threads, whose files would be
  * another user's meanwhile. */
 static int stat_for(const struct user_ids *ids, int directory_fd, const char *path, int flags,

@@ -153,10 +153,10 @@ static int write_out(struct msg_text *path, cap_t directory, char **full)
 {
 	struct directory_path_results results;
 	struct capos_call call = FILES_CALL();
-	int result = directory_path(directory, &results, &call);
+	int result = path_of_directory(directory, &results, &call);
 
 	if (result)
-		return errno_of(result);
+		return result;
 	if (results.path.len + 1 + path->len >= PATH_BYTES)
 		return -ENAMETOOLONG;
 	*full = posix_alloc(PATH_BYTES);
@@ -318,8 +318,7 @@ static int link_names(long from_fd, const char *from, long to_fd, long to)
 	return result;
 }
 
-/* So that the service knows which file is meant.  0 or -errno. */
-static int offer(cap_t file, uint64_t *key)
+int file_offer_for(cap_t file, uint64_t *key)
 {
 	struct file_offer_params params;
 	struct capos_call call = FILES_CALL();
@@ -360,7 +359,7 @@ static int link_open_file(int fd, long to_fd, long to)
 		return -EPERM;
 	if (!file_object(f))
 		return -EXDEV;
-	result = offer(file_object(f), &params.key);
+	result = file_offer_for(file_object(f), &params.key);
 	if (!result)
 		result = path_start(&w, (int)to_fd, (const char *)to);
 	if (result)

@@ -104,9 +104,9 @@ static int begin(struct resolving *r, int directory_fd, const char *path)
 	strcpy(r->rest, path);
 	if (*path == '/')
 		return 0;
-	result = directory_path(base, &results, &call);
+	result = path_of_directory(base, &results, &call);
 	if (result)
-		return errno_of(result);
+		return result;
 	if (results.path.len >= PATH_BYTES)
 		return -ENAMETOOLONG;
 	memcpy(r->done, results.path.ptr, results.path.len);

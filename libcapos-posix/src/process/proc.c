@@ -22,6 +22,7 @@
 
 #define LIST_BYTES  16384u
 #define INODE_ROOT  1u
+#define LINK_SIZE   64 /* of a descriptor's link, whatever it reads, as on Linux */
 #define NAMES_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 static const char *const machine_files[] = {"cpuinfo", "filesystems", "loadavg", "meminfo",
@@ -404,6 +405,20 @@ static long proc_read_link(const char *path, char *target, size_t size)
 
 /* ---- What a path is ---- */
 
+/* It says how the descriptor is open; of another process's that is not known. */
+static mode_t mode_of_descriptor(const struct proc_path *p)
+{
+	static const mode_t modes[] = {0500, 0300, 0700, 0};
+	const struct file *f;
+
+	if (p->number != process_id())
+		return S_IFLNK | 0700;
+	f = descriptor_of(descriptor_record(p->name));
+	if (!f)
+		return 1;
+	return S_IFLNK | (f->flags & O_PATH ? 0 : modes[f->flags & O_ACCMODE]);
+}
+
 /* Its mode; 0: there is none; 1: it may be a file that others put there. */
 static mode_t mode_of(const struct proc_path *p, bool follow)
 {
@@ -423,9 +438,7 @@ static mode_t mode_of(const struct proc_path *p, bool follow)
 	if (!strcmp(p->name, "task"))
 		return S_IFDIR | 0555;
 	if (descriptor_record(p->name))
-		return p->number != process_id() || descriptor_of(descriptor_record(p->name))
-		               ? S_IFLNK | 0700
-		               : 1;
+		return mode_of_descriptor(p);
 	if (IS_AMONG(p->name, process_files))
 		return S_IFREG | 0444;
 	if (IS_AMONG(p->name, process_links))
@@ -473,6 +486,7 @@ static int proc_stat(const char *path, bool follow, struct stat *st)
 	*st = (struct stat){.st_ino = inode_of(p.number, 1),
 	                    .st_nlink = S_ISDIR(mode) ? 2 : 1,
 	                    .st_mode = mode,
+	                    .st_size = descriptor_record(p.name) ? LINK_SIZE : 0,
 	                    .st_uid = p.number ? info.effective_user : 0,
 	                    .st_gid = p.number ? info.effective_group : 0,
 	                    .st_blksize = FILES_BLOCKSIZE,
@@ -512,14 +526,16 @@ static int proc_open(const char *path, int flags, struct file **out)
 
 	if (!proc_parse(path, &p))
 		return 1;
-	if (p.number && !strcmp(p.name, "exe")) {
+	if (p.number && (!strcmp(p.name, "exe") || descriptor_record(p.name))) {
 		long length = proc_read_link(path, target, sizeof(target) - 1);
 
 		if (length < 0)
 			return (int)length;
 		target[length] = 0;
-		return file_open_path(target, flags, out);
+		/* What another process has open and has no name is not to be had by a path. */
+		return *target == '/' ? file_open_path(target, flags, out) : -ENXIO;
 	}
+	flags &= ~O_TRUNC;
 	if (p.number) {
 		result = make_of_process(&p, &directory, &text);
 	} else if (!*p.name) {

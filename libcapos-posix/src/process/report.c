@@ -29,30 +29,39 @@
 
 /* ---- Descriptors ---- */
 
+static const char deleted[] = " (deleted)";
+
+/* As Linux has it.  Its length; 0: it does not fit. */
+static size_t write_path(const struct msg_text *path, bool gone, char *out, size_t size)
+{
+	if (path->len + strlen(deleted) >= size)
+		return 0;
+	memcpy(out, path->ptr, path->len);
+	strcpy(out + path->len, gone ? deleted : "");
+	return path->len;
+}
+
+static size_t path_with_gone(cap_t directory, char *out, size_t size)
+{
+	struct directory_path_results results;
+	struct capos_call call = FILES_CALL();
+
+	if (directory_path(directory, &results, &call))
+		return 0;
+	return write_path(&results.path, results.gone, out, size);
+}
+
 /* The path of a file or a directory: its length, 0: it has none. */
 static size_t path_of_file(struct file *f, mode_t mode, char *out, size_t size)
 {
-	struct directory_path_results directory;
-	struct file_path_results file;
-	struct msg_text path;
+	struct file_path_results results;
 	struct capos_call call = FILES_CALL();
 
-	if (S_ISDIR(mode) && file_directory(f)) {
-		if (directory_path(file_directory(f), &directory, &call))
-			return 0;
-		path = directory.path;
-	} else if (S_ISREG(mode) && file_object(f)) {
-		if (file_path(file_object(f), &file, &call))
-			return 0;
-		path = file.path;
-	} else {
+	if (S_ISDIR(mode) && file_directory(f))
+		return path_with_gone(file_directory(f), out, size);
+	if (!S_ISREG(mode) || !file_object(f) || file_path(file_object(f), &results, &call))
 		return 0;
-	}
-	if (path.len >= size)
-		return 0;
-	memcpy(out, path.ptr, path.len);
-	out[path.len] = 0;
-	return path.len;
+	return write_path(&results.path, results.gone, out, size);
 }
 
 static const char *kind_of(mode_t mode)
@@ -98,6 +107,8 @@ static void record(struct made_text *t, const char *name, const char *text)
 void report_directory(char out[PATH_BYTES])
 {
 	path_absolute(".", out);
+	if (!out[0] && path_cwd()) /* it was removed */
+		(void)path_with_gone(path_cwd(), out, PATH_BYTES);
 	if (strlen(out) > 2 && !strcmp(out + strlen(out) - 2, "/."))
 		out[strlen(out) - 2] = 0;
 	else if (!strcmp(out, "/."))
