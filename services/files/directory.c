@@ -618,7 +618,7 @@ static int directory_link_file(void *object, struct msg_call *call,
 	return announce(status, WATCH_CREATE, &to);
 }
 
-/* What the handle was opened for, and what its holder could have opened the file for by its name. */
+/* To do what the handle was opened for, or what its holder could do by the file's name. */
 static int open_again_check(const struct directory_object *directory, const struct handle *file,
                             uint32_t flags)
 {

@@ -47,8 +47,8 @@ int path_resolve(struct tree *tree, struct path_from from, const char *path, uin
 /* Whether the directory is root or somewhere below it. */
 bool path_is_below(const struct inode *root, const struct inode *directory);
 /* Writes the directory's path from root, with a leading slash and a final NUL that is not counted;
- * noEntry: it does not lie below root any more.  *gone is set when it was removed, or one that it was
- * in, and the path is where it was. */
+ * noEntry: it does not lie below root any more.  *gone is set when it was removed, or one that it
+ * was in, and the path is where it was. */
 int path_of(const struct inode *root, const struct inode *directory, char *buffer, uint32_t size,
             uint32_t *length, bool *gone);
 

@@ -109,8 +109,8 @@ int file_make_socket(const char *path);
 int file_open_socket(const char *path, cap_t *file, cap_t *memory);
 /* The File of a regular file; CAP_NULL: it is none. */
 cap_t file_object(const struct file *f);
-/* Draws a key for File.offer, and offers the file with it, so that a Directory's service knows which
- * is meant.  0 or -errno. */
+/* Draws a key for File.offer, and offers the file with it, so that a Directory's service knows
+ * which is meant.  0 or -errno. */
 int file_offer_for(cap_t file, uint64_t *key);
 /* From now on the description may have a lock. */
 void file_note_lock(struct file *f);
