@@ -165,6 +165,7 @@ POSIX_C = \
 	libcapos-posix/src/terminal/denied.c \
 	libcapos-posix/src/terminal/stream.c \
 	libcapos-posix/src/terminal/tty.c \
+	libcapos-posix/src/terminal/tty_file.c \
 	libcapos-posix/src/terminal/tty_ioctl.c \
 	libcapos-posix/src/terminal/tty_open.c \
 	libcapos-posix/src/thread/futex.c \

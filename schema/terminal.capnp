@@ -58,7 +58,20 @@ interface TerminalMaker {
   # A new pseudo-terminal, locked, its memory drawn from the account.  noBuffers: as many as may be; noMemory.
   find @1 (number :UInt32) -> (terminalIndex :UInt16);
   # noEntry; accessDenied: the caller is neither user 0 nor the one who opened its master.
-  list @2 () -> (numbers :List(UInt32));
+  list @2 () -> (files :List(TerminalFile));
+  change @3 (file :TerminalFile) -> ();
+  # What of the terminal's file is not terminalKeep becomes so: by user 0, the mode also by the owner (else notPermitted).
+  # Who finds it goes by the owner.  noEntry.
+}
+
+const terminalKeep :UInt32 = 0xffffffff;
+
+struct TerminalFile {
+  # What stat says of a pseudo-terminal.  At first its owner is who opened its master.
+  number @0 :UInt32;
+  user @1 :UInt32;
+  group @2 :UInt32;
+  mode @3 :UInt32;          # permission bits
 }
 
 struct TerminalAttributes {

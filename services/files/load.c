@@ -147,7 +147,7 @@ int load_usual(struct tree *tree)
 		const char *name;
 		uint16_t mode;
 	} usual[] = {{"dev", 0755}, {"tmp", 01777}, {"etc", 0755}, {"root", 0700}, {"proc", 0555}};
-	struct name *dev, *proc;
+	struct name *dev, *proc, *terminals = NULL;
 	int status = STATUS_OK;
 
 	for (size_t i = 0; !status && i < sizeof(usual) / sizeof(usual[0]); i++)
@@ -157,6 +157,12 @@ int load_usual(struct tree *tree)
 		status = usual_directory(tree, dev->inode, "shm", 01777);
 	if (!status && dev && dev->inode->type == FILE_TYPE_DIRECTORY)
 		status = usual_directory(tree, dev->inode, "mqueue", 01777);
+	if (!status && dev && dev->inode->type == FILE_TYPE_DIRECTORY)
+		status = usual_directory(tree, dev->inode, "pts", 0755);
+	if (!status && dev && dev->inode->type == FILE_TYPE_DIRECTORY)
+		terminals = tree_lookup(tree, dev->inode, "pts", 3);
+	if (terminals && terminals->inode->type == FILE_TYPE_DIRECTORY)
+		terminals->inode->directory.elsewhere = true;
 	if (!status && dev && dev->inode->type == FILE_TYPE_DIRECTORY)
 		status = usual_devices(tree, dev->inode);
 	proc = tree_lookup(tree, tree->top, "proc", 4);

@@ -20,6 +20,8 @@
 #define WORD_CONSOLE 1u
 #define WORD_MAKER   2u
 
+#define FILE_MODE 0620u /* of a new pseudo-terminal */
+
 enum word_kind { WORD_OPEN = 1, WORD_TERMINAL = 2, WORD_MASTER = 3 };
 
 struct terminal *terminals;
@@ -469,17 +471,27 @@ static int open_master(void *object, struct msg_call *msg,
 	}
 	out->master_index = (uint16_t)at;
 	t->owner = cap_label_user(call->caller_label);
+	t->group = cap_label_group(call->caller_label);
+	t->mode = FILE_MODE;
 	out->number = t->number;
 	return STATUS_OK;
+}
+
+/* A pseudo-terminal; NULL: there is none of that number. */
+static struct terminal *numbered(uint32_t number)
+{
+	struct terminal *t = number < terminals_most ? &terminals[number] : NULL;
+
+	return t && t != &terminals[CONSOLE] && t->used && t->held ? t : NULL;
 }
 
 static int find(void *object, struct msg_call *msg, const struct terminal_maker_find_params *in,
                 struct terminal_maker_find_results *out)
 {
-	struct terminal *t = in->number < terminals_most ? &terminals[in->number] : NULL;
+	struct terminal *t = numbered(in->number);
 
 	(void)object;
-	if (!t || t == &terminals[CONSOLE] || !t->used || !t->held)
+	if (!t)
 		return STATUS_NO_ENTRY;
 	if (!is_owner(server_call_of(msg), t))
 		return STATUS_ACCESS_DENIED;
@@ -488,19 +500,44 @@ static int find(void *object, struct msg_call *msg, const struct terminal_maker_
 
 static int list(void *object, struct msg_call *msg, struct terminal_maker_list_results *out)
 {
-	static uint32_t numbers[TERMINALS_MAX];
+	static struct terminal_file files[TERMINALS_MAX];
 	uint32_t n = 0;
 
 	(void)object, (void)msg;
-	for (uint32_t i = CONSOLE + 1; i < terminals_most; i++)
-		if (terminals[i].used && terminals[i].held)
-			numbers[n++] = i;
-	out->numbers = (struct msg_list){.items = numbers, .count = n};
+	for (uint32_t i = CONSOLE + 1; i < terminals_most; i++) {
+		const struct terminal *t = numbered(i);
+
+		if (t)
+			files[n++] = (struct terminal_file){
+			        .number = i, .user = t->owner, .group = t->group, .mode = t->mode};
+	}
+	out->files = (struct msg_list){.items = files, .count = n};
+	return STATUS_OK;
+}
+
+static int change(void *object, struct msg_call *msg, const struct terminal_maker_change_params *in)
+{
+	const uint32_t user = cap_label_user(server_call_of(msg)->caller_label);
+	const struct terminal_file *file = &in->file;
+	struct terminal *t = numbered(file->number);
+
+	(void)object;
+	if (!t)
+		return STATUS_NO_ENTRY;
+	if (user &&
+	    (user != t->owner || file->user != TERMINAL_KEEP || file->group != TERMINAL_KEEP))
+		return STATUS_NOT_PERMITTED;
+	if (file->user != TERMINAL_KEEP)
+		t->owner = file->user;
+	if (file->group != TERMINAL_KEEP)
+		t->group = file->group;
+	if (file->mode != TERMINAL_KEEP)
+		t->mode = file->mode & 07777;
 	return STATUS_OK;
 }
 
 static const struct terminal_maker_ops maker_ops = {
-        .open_master = open_master, .find = find, .list = list};
+        .open_master = open_master, .find = find, .list = list, .change = change};
 
 /* ---- Calls ---- */
 

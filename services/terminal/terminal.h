@@ -60,8 +60,9 @@ struct terminal {
 	bool held;   /* of a pseudo-terminal: its master exists */
 	uint64_t generation;
 	uint32_t number;
-	uint32_t opens; /* now */
-	uint32_t owner; /* user; of the console: 0 */
+	uint32_t opens;       /* now */
+	uint32_t owner;       /* user; of the console: 0 */
+	uint32_t group, mode; /* of a pseudo-terminal's file, to be told; nothing goes by them */
 	bool wake, wake_far;
 	struct far_end far;
 	struct channel channel, master; /* master: of a pseudo-terminal */

@@ -4,13 +4,16 @@
  * Linux says the same.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -57,6 +60,86 @@ static void ends(void)
 	ok(read(master, &byte, 1) == -1 && errno == EIO, "and its read says so");
 	close(master);
 }
+
+/* ---- Files ---- */
+
+#define USER 4242
+
+static bool is_listed(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	DIR *directory = opendir("/dev/pts");
+	const struct dirent *entry;
+	bool found = false;
+
+	while (directory && (entry = readdir(directory)))
+		found |= !strcmp(entry->d_name, name) && entry->d_type == DT_CHR;
+	if (directory)
+		closedir(directory);
+	return found;
+}
+
+/* Whether a process of another user opens it. */
+static bool opens_as_user(const char *path)
+{
+	int status;
+	pid_t child = fork();
+
+	if (!child) {
+		if (setgid(USER) || setuid(USER))
+			_exit(2);
+		_exit(open(path, O_RDWR | O_NOCTTY) < 0);
+	}
+	waitpid(child, &status, 0);
+	return status == 0;
+}
+
+static void owners(void)
+{
+	int slave, master = open_both(&slave);
+	char path[64];
+	struct stat st, by_name;
+
+	strcpy(path, ptsname(master));
+	ok(is_listed(path), "a pseudo-terminal is in /dev/pts");
+	ok(!fstat(slave, &st) && !stat(path, &by_name) && S_ISCHR(st.st_mode) &&
+	           st.st_ino == by_name.st_ino && st.st_rdev == by_name.st_rdev && !st.st_uid,
+	   "it is a device of who opened its master");
+	ok(!opens_as_user(path), "another user does not open it");
+	ok(!fchown(slave, USER, USER) && !stat(path, &st) && st.st_uid == USER && st.st_gid == USER,
+	   "fchown gives it to that user");
+	ok(opens_as_user(path), "who opens it then");
+	ok(!chown(path, 0, 0) && !fstat(slave, &st) && !st.st_uid && !opens_as_user(path),
+	   "chown takes it back");
+	ok(!chmod(path, 0600) && !fstat(slave, &st) && (st.st_mode & 07777) == 0600, "chmod");
+	ok(!fchmod(slave, 0622) && !stat(path, &st) && (st.st_mode & 07777) == 0622, "fchmod");
+	close(slave);
+	close(master);
+	fails(stat(path, &st), ENOENT, "there is none when it is closed");
+	ok(!is_listed(path), "nor in /dev/pts");
+}
+
+/* By a process that is another user's already. */
+static void of_a_user(void)
+{
+	int slave, master, status;
+	struct stat st;
+	pid_t child = fork();
+
+	if (!child) {
+		if (setegid(USER) || seteuid(USER))
+			_exit(2);
+		master = open_both(&slave);
+		if (master < 0)
+			_exit(3);
+		_exit(fstat(slave, &st) || st.st_uid != USER || fchmod(slave, 0600) ||
+		      fchown(slave, 0, (gid_t)-1) != -1 || errno != EPERM);
+	}
+	waitpid(child, &status, 0);
+	ok(status == 0, "who opens a master has its terminal");
+}
+
+/* ---- Sessions ---- */
 
 /* A session's leader asks not to be given it. */
 static void not_controlling(void)
@@ -327,6 +410,8 @@ int main(void)
 	alarm(60);
 	drains();
 	ends();
+	owners();
+	of_a_user();
 	not_controlling();
 	hung_up();
 	background();

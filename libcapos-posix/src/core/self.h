@@ -53,6 +53,8 @@ struct core_hooks {
 	/* terminal: by a name behind "/dev/": 0, -errno, or 1: no terminal is called so */
 	int (*terminal_open)(const char *name, int flags, struct file **out);
 	int (*terminal_stat)(const char *name, struct stat *st);
+	/* the same; what is UINT32_MAX stays */
+	int (*terminal_change)(const char *name, uint32_t user, uint32_t group, uint32_t mode);
 	/* file: makes a name for a socket: 0 or -errno; opens one: what it keeps and what all that
 	 * have it open share, or -ECONNREFUSED: it is no socket */
 	int (*socket_make)(const char *path);

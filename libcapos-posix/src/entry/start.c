@@ -98,6 +98,7 @@ static void connect_rooms(void)
 	                                        .socket_open = file_open_socket,
 	                                        .terminal_open = terminal_open,
 	                                        .terminal_stat = terminal_stat,
+	                                        .terminal_change = terminal_change,
 	                                        .terminal_path = terminal_path};
 
 	static const struct signal_world world = {.take = world_take_signals,

@@ -75,6 +75,8 @@ int device_open_number(dev_t number, int flags, struct file **out);
 /* A description that writes to the process's log.  0 or -ENOMEM. */
 int device_open_log(int flags, struct file **out);
 int device_stat(const char *path, struct stat *st); /* same results */
+/* The same of a terminal's owner and mode; what is UINT32_MAX stays. */
+int device_change(const char *path, uint32_t user, uint32_t group, uint32_t mode);
 /* /dev/stdin, /dev/fd/N and the like: that descriptor, or -1. */
 int device_descriptor(const char *path);
 

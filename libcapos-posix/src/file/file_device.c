@@ -323,6 +323,13 @@ int device_stat(const char *path, struct stat *st)
 	return 0;
 }
 
+int device_change(const char *path, uint32_t user, uint32_t group, uint32_t mode)
+{
+	const char *name = after_dev(path);
+
+	return name ? core_hooks.terminal_change(name, user, group, mode) : 1;
+}
+
 int device_restore(const struct carried *in, struct file **out)
 {
 	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {

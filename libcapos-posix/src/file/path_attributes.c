@@ -113,8 +113,13 @@ static long change_mode(int directory_fd, const char *path, unsigned mode)
 {
 	struct directory_set_mode_params params = {.mode = mode & 07777, .follow_link = true};
 	struct path_walk w;
-	int result = path_start(&w, directory_fd, path);
+	int result = path_check(path);
 
+	if (!result)
+		result = device_change(path, UINT32_MAX, UINT32_MAX, params.mode);
+	if (result <= 0)
+		return result;
+	result = path_start(&w, directory_fd, path);
 	if (result)
 		return result;
 	do {
@@ -204,8 +209,10 @@ long sys_fchownat(long directory_fd, long path, long user, long group, long flag
 		return result;
 	if (!*text && (int)directory_fd != AT_FDCWD)
 		return change_owner(fd_file((int)directory_fd), user, group);
-	if (st.st_dev != FILES_DEVICE && st.st_dev < VOLUME_DEVICES)
-		return check_owner(user, group);
+	if (st.st_dev != FILES_DEVICE && st.st_dev < VOLUME_DEVICES) {
+		result = device_change(text, (uint32_t)user, (uint32_t)group, UINT32_MAX);
+		return result <= 0 ? result : check_owner(user, group);
+	}
 	if (!*text)
 		text = ".";
 	result = path_start(&w, (int)directory_fd, text);

@@ -19,6 +19,7 @@
 #include "process/process.h"
 #include "process/report.h"
 #include "process/world.h"
+#include "terminal/terminal.h"
 
 #define LIST_BYTES  16384u
 #define INODE_ROOT  1u
@@ -516,6 +517,30 @@ static int make_of_process(const struct proc_path *p, bool *directory, struct ma
 	return proc_file_of_process(&info, p->name, text);
 }
 
+/* ---- /dev/pts ---- */
+
+static void list_terminal(uint32_t number, void *text)
+{
+	char name[16];
+
+	fmt_snprintf(name, sizeof(name), "%u", number);
+	made_entry(text, DT_CHR, 16 + number, name);
+}
+
+/* The directory is one of the files service, which has nothing in it.  1: another path. */
+static int list_terminals(const char *path, int flags, struct file **out)
+{
+	struct made_text text = {.bytes = NULL};
+
+	if (strncmp(path, "/dev/pts", 8) || strspn(path + 8, "/") != strlen(path + 8))
+		return 1;
+	made_entry(&text, DT_DIR, INODE_ROOT, ".");
+	made_entry(&text, DT_DIR, INODE_ROOT, "..");
+	made_entry(&text, DT_CHR, 3, "ptmx");
+	terminal_each(list_terminal, &text);
+	return made_open(&text, true, flags, out);
+}
+
 static int proc_open(const char *path, int flags, struct file **out)
 {
 	struct made_text text = {.bytes = NULL};
@@ -525,7 +550,7 @@ static int proc_open(const char *path, int flags, struct file **out)
 	int result;
 
 	if (!proc_parse(path, &p))
-		return 1;
+		return list_terminals(path, flags, out);
 	if (p.number && (!strcmp(p.name, "exe") || descriptor_record(p.name))) {
 		long length = proc_read_link(path, target, sizeof(target) - 1);
 

@@ -29,6 +29,9 @@ int terminal_create(cap_t session, struct file **out);
 /* name: behind "/dev/".  0, -errno, or 1: no terminal is called so. */
 int terminal_open(const char *name, int flags, struct file **out);
 int terminal_stat(const char *name, struct stat *st);
+int terminal_change(const char *name, uint32_t user, uint32_t group, uint32_t mode);
+/* Each pseudo-terminal that there is. */
+void terminal_each(void (*visit)(uint32_t number, void *context), void *context);
 /* The path of a terminal that is open; its length, 0: it is none. */
 size_t terminal_path(const struct file *f, char *out, size_t size);
 

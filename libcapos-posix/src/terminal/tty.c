@@ -346,18 +346,6 @@ static unsigned tty_poll(struct file *f, unsigned wanted, bool arm)
 
 /* ---- The rest ---- */
 
-static int tty_stat(struct file *f, struct stat *st)
-{
-	const struct tty *t = f->data;
-	char name[TTY_NAME_SIZE];
-
-	if (!t->is_master) {
-		tty_name(t, name);
-		return terminal_stat(name, st);
-	}
-	return terminal_stat("ptmx", st);
-}
-
 static void tty_close(struct file *f)
 {
 	struct tty *t = f->data;
@@ -395,6 +383,8 @@ const struct file_ops tty_ops = {.read = tty_read,
                                  .write = tty_write,
                                  .poll = tty_poll,
                                  .stat = tty_stat,
+                                 .chmod = tty_chmod,
+                                 .chown = tty_chown,
                                  .ioctl = tty_ioctl,
                                  .close = tty_close,
                                  .carry = tty_carry};

@@ -45,4 +45,13 @@ extern const struct file_ops tty_ops, tty_master_ops;
 #define TTY_NAME_SIZE 24u
 void tty_name(const struct tty *t, char out[TTY_NAME_SIZE]);
 
+/* ---- tty_file.c ---- */
+enum tty_named { NAMED_NONE, NAMED_TTY, NAMED_CONSOLE, NAMED_PTMX, NAMED_NUMBER };
+/* What a name behind "/dev/" means. */
+enum tty_named tty_parse(const char *name, uint32_t *number);
+int tty_stat(struct file *f, struct stat *st);
+/* Of a pseudo-terminal's slave. */
+int tty_chmod(struct file *f, unsigned mode);
+int tty_chown(struct file *f, unsigned user, unsigned group);
+
 #endif

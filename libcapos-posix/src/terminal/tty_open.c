@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <capos/format.h>
 #include <capos/schema/status.h>
@@ -191,31 +189,13 @@ static int open_console(int flags, struct file **out)
 	return result;
 }
 
-/* ---- Names ---- */
-
-enum named { NAMED_NONE, NAMED_TTY, NAMED_CONSOLE, NAMED_PTMX, NAMED_NUMBER };
-
-static enum named parse(const char *name, uint32_t *number)
-{
-	*number = 0;
-	if (!strcmp(name, "tty"))
-		return NAMED_TTY;
-	if (!strcmp(name, "console"))
-		return NAMED_CONSOLE;
-	if (!strcmp(name, "ptmx") || !strcmp(name, "pts/ptmx"))
-		return NAMED_PTMX;
-	if (strncmp(name, "pts/", 4) || name[4] < '1' || name[4] > '9')
-		return NAMED_NONE;
-	for (name += 4; *name >= '0' && *name <= '9' && *number < 100000; name++)
-		*number = *number * 10 + (uint32_t)(*name - '0');
-	return *name ? NAMED_NONE : NAMED_NUMBER;
-}
+/* ---- By a name ---- */
 
 int terminal_open(const char *name, int flags, struct file **out)
 {
 	uint32_t number;
 
-	switch (parse(name, &number)) {
+	switch (tty_parse(name, &number)) {
 	case NAMED_TTY:
 		return open_controlling(flags, out);
 	case NAMED_CONSOLE:
@@ -228,29 +208,6 @@ int terminal_open(const char *name, int flags, struct file **out)
 		break;
 	}
 	return 1;
-}
-
-int terminal_stat(const char *name, struct stat *st)
-{
-	uint32_t number;
-	enum named named = parse(name, &number);
-
-	if (named == NAMED_NONE)
-		return 1;
-	*st = (struct stat){
-	        .st_dev = 3, /* unlike that of files and of other devices */
-	        .st_ino = named == NAMED_NUMBER ? 16 + number : (ino_t)named,
-	        .st_mode =
-	                S_IFCHR | (named == NAMED_NUMBER || named == NAMED_CONSOLE ? 0620 : 0666),
-	        .st_nlink = 1,
-	        .st_rdev = named == NAMED_NUMBER ? makedev(TTY_MAJOR, number)
-	                                         : makedev(5, named - NAMED_TTY),
-	        .st_blksize = 1024,
-	        .st_atim = boot_time(),
-	        .st_mtim = boot_time(),
-	        .st_ctim = boot_time(),
-	};
-	return 0;
 }
 
 /* ---- Start and exec ---- */
