@@ -181,7 +181,9 @@ const keepOwner :UInt32 = 0xffffffff;
 const changesCounters :UInt32 = 4096;
 const changesMoved :UInt32 = 0;  # the counter of names of directories and symlinks: a path may lead elsewhere
 const changesWatchers :UInt32 = 1;  # not a counter of changes: how many Watchers there are
-const changesFirst :UInt32 = 2;  # the first that FileStat.counter names
+const changesServer :UInt32 = 2;
+# no counter either: its lower half is a lock that the service holds as long as it lives (capos/abi.h, robust locks)
+const changesFirst :UInt32 = 3;  # the first that FileStat.counter names
 const fifoBytes :UInt64 = 69632;
 const queueBytesMax :UInt64 = 1048576;
 

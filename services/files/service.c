@@ -205,6 +205,15 @@ static void make_handles(void)
 	files.handles.most = most;
 }
 
+/* Takes the lock that the kernel takes back when this process ends, however it does. */
+static void hold_while_alive(uint32_t *word)
+{
+	struct capos_ring *ring = cap_ring();
+
+	ring->end.held[0] = (uintptr_t)word;
+	__atomic_store_n(word, (uint32_t)ring->thread_id & CAPOS_LOCK_OWNER, __ATOMIC_RELEASE);
+}
+
 /* The counters that clients see: version 0 means that nothing is to be remembered, so they begin
  * at 1. */
 static void make_changes(void)
@@ -222,6 +231,7 @@ static void make_changes(void)
 	for (uint32_t i = 0; i < CHANGES_COUNTERS; i++)
 		files.tree.changes[i] = 1;
 	files.tree.changes[CHANGES_WATCHERS] = 0;
+	hold_while_alive((uint32_t *)&files.tree.changes[CHANGES_SERVER]);
 	files.tree.watchers.shown = &files.tree.changes[CHANGES_WATCHERS];
 }
 

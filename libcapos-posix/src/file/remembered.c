@@ -2,7 +2,7 @@
 /*
  * Remembered attributes: those of the entries that were listed last, which a program that goes
  * through a directory asks for next, and those of open files.  Every answer is checked with the
- * counters, and with the kernel whether their server still lives, so none is older than the call.
+ * counters, of which one says whether their server still lives, so none is older than the call.
  */
 #include "file/remembered.h"
 
@@ -212,17 +212,15 @@ static const struct entry *entry_of(const char *name)
 	return NULL;
 }
 
-/* The server of what was listed lives, and the counters are its. */
+/* Whether the server of what was listed lives; otherwise all of it is forgotten. */
 static bool is_served(void)
 {
-	uint64_t era;
-	int result = cap_test(listed.directory, &era);
+	const uint64_t lock = __atomic_load_n(&counters[CHANGES_SERVER], __ATOMIC_ACQUIRE);
 
-	if (!result && era == counters_era)
+	if (lock & CAPOS_LOCK_OWNER)
 		return true;
 	listed.place = NULL;
-	if (!result || result == CAP_EGONE)
-		forget_counters();
+	forget_counters();
 	return false;
 }
 
@@ -234,13 +232,14 @@ bool remembered_stat(cap_t base, const char *path, bool follow, struct file_stat
 
 	/* Who may not search a directory on the way is to be told so, by the service. */
 	if (!place || !counters || process_identity()->file_user ||
-	    place->directory != listed.directory || !is_in(place, base, path, &name))
+	    place->directory != listed.directory || !is_in(place, base, path, &name) ||
+	    !is_served())
 		return false;
 	if (!says(CHANGES_MOVED, place->moved) || !says(listed.counter, listed.version))
 		return false;
 	entry = entry_of(name);
 	if (!entry || entry->stat.open || (follow && entry->stat.type == FILE_TYPE_SYMLINK) ||
-	    !says(entry->stat.counter, entry->stat.version) || !is_served())
+	    !says(entry->stat.counter, entry->stat.version))
 		return false;
 	*out = entry->stat;
 	return true;
