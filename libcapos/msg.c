@@ -88,19 +88,6 @@ int msg_read_root(struct msg_reader *reader, struct msg_struct *out)
 	return read_struct_pointer(reader, reader->base, 0, out);
 }
 
-uint64_t msg_get_bits(const struct msg_struct *s, uint32_t bit_offset, uint32_t bits)
-{
-	if (bit_offset + bits > s->data_bits)
-		return 0;
-	if (bits == 1)
-		return s->data[bit_offset / 8] >> (bit_offset % 8) & 1;
-
-	uint64_t value = 0;
-
-	memcpy(&value, s->data + bit_offset / 8, bits / 8);
-	return value;
-}
-
 int msg_get_struct(const struct msg_struct *s, uint16_t pointer, struct msg_struct *out)
 {
 	if (pointer >= s->npointers) {
@@ -362,17 +349,6 @@ int msg_write_root(struct msg_builder *b, uint16_t data_words, uint16_t pointers
 	uint32_t at = take_words(b, 1);
 
 	return at == UINT32_MAX ? b->error : build_struct(b, at, data_words, pointers, out);
-}
-
-void msg_set_bits(const struct msg_slot *s, uint32_t bit_offset, uint32_t bits, uint64_t value)
-{
-	uint8_t *at = s->builder->base + 8ull * s->data_word + bit_offset / 8;
-
-	if (bits == 1)
-		*at = (uint8_t)((*at & ~(1u << (bit_offset % 8))) | (uint32_t)(value & 1)
-		                                                            << (bit_offset % 8));
-	else
-		memcpy(at, &value, bits / 8);
 }
 
 int msg_set_struct(const struct msg_slot *s, uint16_t pointer, uint16_t data_words,

@@ -169,9 +169,33 @@ struct msg_slot { /* a struct in a message being built */
 	uint32_t pointer_word; /* word index of its pointer section */
 };
 
+/* These two are inline since generated code calls them for each field with its place and width, of
+ * which little is left then.  bits: 1, or whole bytes; 0 beyond the data. */
+static inline uint64_t msg_get_bits(const struct msg_struct *s, uint32_t bit_offset, uint32_t bits)
+{
+	uint64_t value = 0;
+
+	if (bit_offset + bits > s->data_bits)
+		return 0;
+	if (bits == 1)
+		return s->data[bit_offset / 8] >> (bit_offset % 8) & 1;
+	__builtin_memcpy(&value, s->data + bit_offset / 8, bits / 8);
+	return value;
+}
+
+static inline void msg_set_bits(const struct msg_slot *s, uint32_t bit_offset, uint32_t bits,
+                                uint64_t value)
+{
+	uint8_t *at = s->builder->base + 8ull * s->data_word + bit_offset / 8;
+
+	if (bits == 1)
+		*at = (uint8_t)((*at & ~(1u << (bit_offset % 8))) | (uint32_t)(value & 1)
+		                                                            << (bit_offset % 8));
+	else
+		__builtin_memcpy(at, &value, bits / 8);
+}
+
 int msg_read_root(struct msg_reader *reader, struct msg_struct *out);
-uint64_t msg_get_bits(const struct msg_struct *s, uint32_t bit_offset,
-                      uint32_t bits); /* 0 beyond the data */
 int msg_get_struct(const struct msg_struct *s, uint16_t pointer, struct msg_struct *out);
 int msg_get_text(const struct msg_struct *s, uint16_t pointer, struct msg_text *out);
 int msg_get_data(const struct msg_struct *s, uint16_t pointer, struct msg_data *out);
@@ -181,7 +205,6 @@ int msg_list_struct(const struct msg_list *list, uint32_t index, struct msg_stru
 
 int msg_write_root(struct msg_builder *b, uint16_t data_words, uint16_t pointers,
                    struct msg_slot *out);
-void msg_set_bits(const struct msg_slot *s, uint32_t bit_offset, uint32_t bits, uint64_t value);
 int msg_set_struct(const struct msg_slot *s, uint16_t pointer, uint16_t data_words,
                    uint16_t pointers, struct msg_slot *out);
 int msg_set_text(const struct msg_slot *s, uint16_t pointer, struct msg_text text);
