@@ -23,6 +23,7 @@ POSIX_H = \
 	libcapos-posix/src/core/wait.h \
 	libcapos-posix/src/core/window.h \
 	libcapos-posix/src/entry/entry.h \
+	libcapos-posix/src/file/ahead.h \
 	libcapos-posix/src/file/contents.h \
 	libcapos-posix/src/file/file.h \
 	libcapos-posix/src/file/pipe.h \
@@ -82,6 +83,7 @@ POSIX_C = \
 	libcapos-posix/src/core/window.c \
 	libcapos-posix/src/entry/dispatch.c \
 	libcapos-posix/src/entry/start.c \
+	libcapos-posix/src/file/ahead.c \
 	libcapos-posix/src/file/contents.c \
 	libcapos-posix/src/file/dir.c \
 	libcapos-posix/src/file/file.c \

@@ -302,6 +302,14 @@ void cap_release_later(cap_t cap)
 		(void)cap_poll(false, 0);
 }
 
+void cap_release_with_next(cap_t cap)
+{
+	struct capos_sqe sqe = {.op = CAP_OP_RELEASE, .cap = cap};
+
+	if (cap != CAP_NULL && cap_submit_quiet(&sqe))
+		(void)cap_release(cap);
+}
+
 /* Operations that complete with a value. */
 static int run_value(struct capos_sqe *sqe, uint64_t *value)
 {

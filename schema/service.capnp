@@ -118,6 +118,13 @@ interface Directory {
   # bits allow that: with or without a name.  flags: openRead, openWrite, openTruncate, openContents, openUntold.  The
   # offer is taken.  noEntry: there is no such offer.  accessDenied: also when it is to be read or written, and the File
   # that was offered is not, and was opened outside of this Directory's root.  notSupported by a Directory of a volume.
+  openFollowing @30 (name :Text) -> (entries :List(DirectoryEntry), stats :List(FileStat));
+  # For who opens one file after the other: Files of the regular files from that entry on, as list has them, at most
+  # openFollowingMax and none that is large; there may be fewer than there are, or none.  Of the i-th entry the File is
+  # capability 2i and what File.contents gives 2i + 1, as from open with openRead, openContents and openUntold, and stats
+  # has its attributes; there open says whether it is open besides.  A File counts as opened by the program only when it
+  # says so (File.used), so the client gives back what the program does not open before it sleeps.  None while there is
+  # a Watcher.  notSupported by a Directory of a volume.
 }
 
 interface Watcher {
@@ -186,6 +193,7 @@ const changesServer :UInt32 = 2;
 const changesFirst :UInt32 = 3;  # the first that FileStat.counter names
 const fifoBytes :UInt64 = 69632;
 const queueBytesMax :UInt64 = 1048576;
+const openFollowingMax :UInt32 = 8;  # two capabilities each, of which a message has 16
 
 interface LockOwner {
   # While it exists, record locks of the process that asked for it are kept; they go with it.
@@ -288,9 +296,10 @@ interface File {
   # From the root of all files: a name that the file has in the directory in which it was opened.  gone: it has no name
   # any more, and this is what the last one was, or "#" and its number if it was made without.  noEntry: it has one
   # elsewhere, or was opened by a Directory that is not of that root.
-  used @18 (read :Bool, written :Bool) -> ();
+  used @18 (read :Bool, written :Bool, opened :Bool) -> ();
   # That the client loaded from or stored to the contents, for those who watch the file: to be told when load or store
-  # answers with a mark, and not needed otherwise.
+  # answers with a mark, and not needed otherwise.  opened: from now on those who watch it are told when the File goes,
+  # though it was opened untold.
   offer @19 (key :UInt64) -> ();
   # Before Directory.linkFile: the key says there which file is meant, since a server does not see whether a capability
   # that it receives is one of its own.  Of the caller's choice and nobody else's business, so at random, and not 0.

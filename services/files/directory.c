@@ -136,9 +136,8 @@ static int open_allowed(const struct inode *inode, uint32_t flags)
 	return allowed_open(inode, wanted);
 }
 
-/* The handle is in *out, unless out is NULL. */
-static int give_handle(struct msg_call *call, struct inode *inode, struct inode *root,
-                       uint32_t flags, uint16_t *index, struct handle **out)
+int give_handle(struct msg_call *call, struct inode *inode, struct inode *root, uint32_t flags,
+                uint16_t *index, struct handle **out)
 {
 	uint64_t word;
 	int status =
@@ -161,7 +160,7 @@ static int give_handle(struct msg_call *call, struct inode *inode, struct inode 
 	return STATUS_OK;
 }
 
-static void give_home(struct handle *handle, struct inode *home, bool of_top)
+void give_home(struct handle *handle, struct inode *home, bool of_top)
 {
 	inode_hold(home);
 	handle->home = home;
@@ -947,4 +946,5 @@ const struct directory_ops directory_ops = {
         .stop_waiting = directory_stop_waiting,
         .make_queue = directory_make_queue,
         .open_offered = directory_open_offered,
+        .open_following = directory_open_following,
 };

@@ -49,7 +49,11 @@ struct directory_object {
 };
 
 extern const struct directory_ops directory_ops; /* of a struct directory_object */
-extern const struct file_ops file_ops;           /* of a struct handle */
+/* One of them, in following.c. */
+int directory_open_following(void *object, struct msg_call *call,
+                             const struct directory_open_following_params *in,
+                             struct directory_open_following_results *out);
+extern const struct file_ops file_ops; /* of a struct handle */
 
 /* ---- allowed.c: what the caller may do; Status ---- */
 int allowed_access(const struct inode *inode, uint32_t wanted); /* ACCESS_*, or-ed */
@@ -63,6 +67,12 @@ uint32_t allowed_mode(const struct inode *inode, uint32_t mode); /* that chmod m
 int allowed_owner(const struct inode *inode, uint32_t user, uint32_t group);
 int allowed_times(const struct inode *inode, bool now);
 
+/* A File, or (root) a Directory, for the reply: Status, and the position.  The handle is in *out,
+ * unless out is NULL. */
+int give_handle(struct msg_call *call, struct inode *inode, struct inode *root, uint32_t flags,
+                uint16_t *index, struct handle **out);
+/* The directory in which it was opened. */
+void give_home(struct handle *handle, struct inode *home, bool of_top);
 /* The file's contents for the reply, as File.contents has them: Status, and the position. */
 int give_contents(struct msg_call *call, struct handle *file, uint16_t *index);
 /* The same of what File.memory has. */

@@ -8,7 +8,7 @@ FILES_PURE = services/files/access.c services/files/access.h services/files/data
 
 noinst_PROGRAMS += services/files/files
 IMAGE_SBIN += services/files/files
-services_files_files_SOURCES = services/files/allowed.c services/files/directory.c services/files/file.c \
+services_files_files_SOURCES = services/files/allowed.c services/files/directory.c services/files/file.c services/files/following.c \
 	services/files/files.h services/files/service.c services/files/session.c \
 	services/files/session.h services/files/contents.c services/files/check.c services/files/locking.c services/files/locking.h services/files/owners.c services/files/owners.h services/files/store.c \
 	services/files/store.h services/files/watcher_calls.c services/files/watcher_calls.h services/files/watching.c services/files/watching.h $(FILES_PURE)

@@ -193,6 +193,8 @@ static void unmark(struct inode *inode)
 
 int watching_used(struct handle *handle, const struct file_used_params *in)
 {
+	if (in->opened && !handle->opened)
+		handle->opened = (uint8_t)(handle->flags & OPEN_READ);
 	/* What it cannot have done is not told. */
 	if (in->read && handle->flags & OPEN_READ)
 		watching_open(WATCH_ACCESS, handle);

@@ -3,6 +3,7 @@
 
 # One source file is one program; posix_absent is made from more.
 POSIX_TESTS = \
+	tests/guest/posix_ahead \
 	tests/guest/posix_cancel \
 	tests/guest/posix_contents \
 	tests/guest/posix_databases \

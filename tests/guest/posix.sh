@@ -24,6 +24,7 @@ check()
 }
 
 for name in \
+	ahead \
 	cancel \
 	contents \
 	databases \

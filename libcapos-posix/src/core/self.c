@@ -54,6 +54,7 @@ struct core_hooks core_hooks = {.signal_waiting = none,
                                 .ends_open = no_ends,
                                 .ends_held = held,
                                 .streams_settle = ignore,
+                                .resting = ignore,
                                 .leaving = ignore};
 
 void core_set_hooks(const struct core_hooks *hooks)

@@ -125,6 +125,7 @@ bool library_leave(void)
 {
 	bool held = threads_many && thread_self()->locks;
 
+	core_hooks.resting();
 	if (held)
 		library_unlock_slowly();
 	return held;

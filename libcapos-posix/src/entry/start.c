@@ -93,6 +93,7 @@ static void connect_rooms(void)
 	                                        .notice_give = world_notice_give,
 	                                        .users_for_files = users_for_files,
 	                                        .streams_settle = streams_settle,
+	                                        .resting = files_settle,
 	                                        .leaving = leave,
 	                                        .socket_make = file_make_socket,
 	                                        .socket_open = file_open_socket,

@@ -13,6 +13,7 @@
 #include <capos/schema/service_client.h>
 
 #include "core/core.h"
+#include "file/ahead.h"
 #include "file/file.h"
 
 #define TRIES_MAX   8     /* to store, before the service is asked to */
@@ -58,12 +59,23 @@ int contents_object(struct contents *c, cap_t *object)
 void contents_release(struct contents *c, bool quietly)
 {
 	window_close(&c->window);
-	if (quietly) {
+	if (quietly && c->untold) {
+		ahead_close(c->object, c->file);
+	} else if (quietly) {
 		cap_release_later(c->object);
 		cap_release_later(c->file);
 	} else {
 		cap_release_both(c->object, c->file);
 	}
+}
+
+void contents_tell_close(struct contents *c)
+{
+	const struct file_used_params params = {.opened = true};
+
+	if (c->untold)
+		(void)file_used(c->file, &params, NULL);
+	c->untold = false;
 }
 
 static int load(struct contents *c, void *to, size_t length, uint64_t offset, size_t *loaded)
@@ -222,6 +234,7 @@ static int grow(const struct contents *c, uint64_t offset, uint64_t length)
 {
 	const struct file_grow_params params = {.offset = offset, .length = length};
 
+	files_settle_closed(); /* there is more room then, perhaps */
 	return errno_of(file_grow(c->file, &params, NULL));
 }
 

@@ -26,6 +26,7 @@ struct contents {
 	struct file_stat stat; /* what the service said last */
 	bool marked;           /* the last load or store found that it is watched */
 	bool locked;           /* by its description, perhaps */
+	bool untold; /* it was opened ahead: who watches it is not told when it is closed */
 };
 
 /* It is going to be read in memory, of which the service does not learn: its access time shows
@@ -42,6 +43,8 @@ int contents_size(struct contents *c, uint64_t *size);
 /* Whether there is one: not of a volume's file. */
 bool contents_is_memory(struct contents *c);
 int contents_object(struct contents *c, cap_t *object);
+/* Who watches it from now on is told when it is closed. */
+void contents_tell_close(struct contents *c);
 /* quietly: nobody waits for it to be closed. */
 void contents_release(struct contents *c, bool quietly);
 

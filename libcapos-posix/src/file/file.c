@@ -258,6 +258,7 @@ static int regular_memory(struct file *f, uint64_t *memory)
 
 static int regular_carry(struct file *f, struct carried *out)
 {
+	contents_tell_close(contents_of(f));
 	out->kind = CARRY_REGULAR;
 	out->object = object_of(f);
 	out->contents = contents_of(f)->object;
@@ -277,7 +278,11 @@ static bool closes_quietly(struct file *f)
 
 static void regular_close(struct file *f)
 {
-	contents_release(contents_of(f), closes_quietly(f));
+	const bool quietly = closes_quietly(f);
+
+	if (!quietly && !remembered_unwatched())
+		contents_tell_close(contents_of(f));
+	contents_release(contents_of(f), quietly);
 	posix_free(contents_of(f));
 }
 

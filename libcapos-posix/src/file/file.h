@@ -26,8 +26,15 @@ struct directory_path_results;
 /* The one message buffer of the file calls: 64 KiB do not fit a thread's stack, and calls of the
  * files service are answered at once, so it is empty whenever a call waits. */
 extern uint8_t files_message[CAPOS_MESSAGE_MAX];
-#define FILES_CALL(...) \
-	((struct capos_call){.buffer = files_message, .size = sizeof(files_message), ##__VA_ARGS__})
+#define FILES_CALL(...)                                                            \
+	(files_settle_closed(), (struct capos_call){.buffer = files_message,       \
+	                                            .size = sizeof(files_message), \
+	                                            ##__VA_ARGS__})
+/* Files that were closed and are not given back yet are, with the next entry of the kernel.  The
+ * other also gives back those that were opened ahead: before the process sleeps, is copied or is
+ * replaced. */
+void files_settle_closed(void);
+void files_settle(void);
 
 #define PATH_BYTES 4096u /* of a path, the 0 included */
 /* A path of the program: that it can be read and is not too long.  0, -EFAULT, -ENAMETOOLONG. */

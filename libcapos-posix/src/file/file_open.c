@@ -14,6 +14,7 @@
 #include <capos/schema/service_client.h>
 
 #include "core/core.h"
+#include "file/ahead.h"
 #include "file/contents.h"
 #include "file/file.h"
 #include "file/made.h"
@@ -114,6 +115,23 @@ static int open_queue(const struct directory_open_results *results, const struct
 	return result;
 }
 
+#define AHEAD_FLAGS \
+	(O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_LARGEFILE | O_SYNC | O_NOATIME)
+
+/* 0, -errno, or 1: it was not opened ahead. */
+static int open_ahead(const struct path_walk *w, int flags, struct file **out)
+{
+	struct contents contents;
+	int result;
+
+	if (w->own || flags & ~AHEAD_FLAGS || !ahead_open(w->base, w->path.ptr, &contents))
+		return 1;
+	result = file_open_regular(&contents, flags & KEPT_FLAGS, out);
+	if (result)
+		cap_release_both(contents.object, contents.file);
+	return result;
+}
+
 /* Whether a symlink at the path's end is followed. */
 static bool open_follows(uint32_t flags)
 {
@@ -138,8 +156,10 @@ static int open_from(struct path_walk w, int flags, unsigned mode, struct file *
 	const cap_t base = w.base;
 	const bool is_programs = !w.own; /* else the path goes with the walk */
 	struct capos_call call;
-	int result;
+	int result = open_ahead(&w, flags, out);
 
+	if (result <= 0)
+		return result;
 	do {
 		call = FILES_CALL();
 		params.path = w.path;

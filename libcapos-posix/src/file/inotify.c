@@ -246,6 +246,7 @@ long sys_inotify_init1(long flags)
 	/* It is a secret only between programs that share a session, so no entropy is no error. */
 	if (sys_getrandom((long)&key, sizeof(key), 0) < 0)
 		key = cap_now();
+	files_settle(); /* a file that is removed is to be gone for those who watch it */
 	result = make_watcher(path_files(), key, &watcher);
 	if (result)
 		return result;

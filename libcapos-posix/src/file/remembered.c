@@ -13,6 +13,7 @@
 #include <capos/schema/service_client.h>
 
 #include "core/core.h"
+#include "file/ahead.h"
 #include "file/file.h"
 
 #define PATH_MOST    128u /* of a directory whose entries are remembered */
@@ -106,21 +107,15 @@ bool remembered_wants(cap_t directory)
 
 /* ---- Entries ---- */
 
-struct entry {
-	struct file_stat stat;
-	uint16_t name; /* where in the names */
-	uint8_t length;
-};
-
 static struct {
 	const struct place *place;
 	cap_t directory; /* the place's, when it was listed */
 	uint16_t counter;
 	uint64_t version;
 	unsigned count;
-	unsigned next; /* the entry behind the one that was asked for last */
+	unsigned last; /* that was asked for: the next is probably the same or the one behind it */
 	uint32_t names_used;
-	struct entry entries[ENTRIES_MOST];
+	struct remembered_entry entries[ENTRIES_MOST];
 	char names[NAMES_MOST];
 } listed;
 
@@ -131,23 +126,27 @@ static bool is_dots(const char *name, size_t length)
 
 static void forget_entries(cap_t directory, const struct directory_list_results *results)
 {
+	ahead_relisted();
 	listed.place = place_of(directory);
 	listed.directory = directory;
 	listed.counter = results->counter;
 	listed.version = results->version;
-	listed.count = listed.next = 0;
+	listed.count = listed.last = 0;
 	listed.names_used = 0;
 }
 
 /* False: there is no room for more. */
-static bool add_entry(const struct msg_text *name, const struct file_stat *stat)
+static bool add_entry(const struct directory_entry *named, const struct file_stat *stat)
 {
-	struct entry *entry = &listed.entries[listed.count];
+	struct remembered_entry *entry = &listed.entries[listed.count];
+	const struct msg_text *name = &named->name;
 
 	if (listed.count == ENTRIES_MOST || name->len > NAMES_MOST - listed.names_used)
 		return false;
-	*entry = (struct entry){
-	        .stat = *stat, .name = (uint16_t)listed.names_used, .length = (uint8_t)name->len};
+	*entry = (struct remembered_entry){.stat = *stat,
+	                                   .position = named->position,
+	                                   .name = (uint16_t)listed.names_used,
+	                                   .length = (uint8_t)name->len};
 	memcpy(listed.names + entry->name, name->ptr, name->len);
 	listed.names_used += name->len;
 	listed.count++;
@@ -172,7 +171,7 @@ void remembered_listed(cap_t directory, bool from_start,
 		    file_stat_get(&results->stats, i, &stat) || !named.name.len ||
 		    named.name.len > 255)
 			break;
-		if (!is_dots(named.name.ptr, named.name.len) && !add_entry(&named.name, &stat))
+		if (!is_dots(named.name.ptr, named.name.len) && !add_entry(&named, &stat))
 			break;
 	}
 }
@@ -196,16 +195,16 @@ static bool is_in(const struct place *place, cap_t base, const char *path, const
 	return length == place->length && !memcmp(path, place->path, length);
 }
 
-static const struct entry *entry_of(const char *name)
+static struct remembered_entry *entry_of(const char *name)
 {
 	size_t length = strlen(name);
 
 	for (unsigned i = 0; i < listed.count; i++) {
-		unsigned at = (listed.next + i) % listed.count;
-		const struct entry *entry = &listed.entries[at];
+		unsigned at = (listed.last + i) % listed.count;
+		struct remembered_entry *entry = &listed.entries[at];
 
 		if (entry->length == length && !memcmp(listed.names + entry->name, name, length)) {
-			listed.next = at + 1;
+			listed.last = at;
 			return entry;
 		}
 	}
@@ -224,22 +223,53 @@ static bool is_served(void)
 	return false;
 }
 
-bool remembered_stat(cap_t base, const char *path, bool follow, struct file_stat *out)
+struct remembered_entry *remembered_find(cap_t base, const char *path)
 {
 	const struct place *place = listed.place;
-	const struct entry *entry;
+	struct remembered_entry *entry;
 	const char *name;
 
 	/* Who may not search a directory on the way is to be told so, by the service. */
 	if (!place || !counters || process_identity()->file_user ||
 	    place->directory != listed.directory || !is_in(place, base, path, &name) ||
 	    !is_served())
-		return false;
+		return NULL;
 	if (!says(CHANGES_MOVED, place->moved) || !says(listed.counter, listed.version))
-		return false;
+		return NULL;
 	entry = entry_of(name);
-	if (!entry || entry->stat.open || (follow && entry->stat.type == FILE_TYPE_SYMLINK) ||
-	    !says(entry->stat.counter, entry->stat.version))
+	return entry && says(entry->stat.counter, entry->stat.version) ? entry : NULL;
+}
+
+struct remembered_entry *remembered_next(struct remembered_entry *from,
+                                         const struct directory_entry *named)
+{
+	for (; from < listed.entries + listed.count; from++) {
+		if (from->position == named->position)
+			return from;
+	}
+	return NULL;
+}
+
+unsigned remembered_number(const struct remembered_entry *entry)
+{
+	return (unsigned)(entry - listed.entries);
+}
+
+struct msg_text remembered_name(const struct remembered_entry *entry)
+{
+	return (struct msg_text){listed.names + entry->name, entry->length};
+}
+
+cap_t remembered_directory(void)
+{
+	return listed.directory;
+}
+
+bool remembered_stat(cap_t base, const char *path, bool follow, struct file_stat *out)
+{
+	const struct remembered_entry *entry = remembered_find(base, path);
+
+	if (!entry || entry->stat.open || (follow && entry->stat.type == FILE_TYPE_SYMLINK))
 		return false;
 	*out = entry->stat;
 	return true;

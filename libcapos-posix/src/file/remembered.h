@@ -20,6 +20,23 @@ bool remembered_wants(cap_t directory);
 /* It was listed, with attributes. */
 void remembered_listed(cap_t directory, bool from_start,
                        const struct directory_list_results *results);
+/* An entry that was listed. */
+struct remembered_entry {
+	struct file_stat stat;
+	uint64_t position; /* in the listing */
+	uint16_t name;     /* where in the names */
+	uint8_t length;
+};
+
+/* The entry that the path leads to, if all that was said of it is still so; NULL: it is not known.
+ * What stat.open says of its contents is the caller's to look at. */
+struct remembered_entry *remembered_find(cap_t base, const char *path);
+/* The same in the service's words, and as the program could have listed it, from that one on. */
+struct remembered_entry *remembered_next(struct remembered_entry *from,
+                                         const struct directory_entry *named);
+unsigned remembered_number(const struct remembered_entry *entry);
+struct msg_text remembered_name(const struct remembered_entry *entry);
+cap_t remembered_directory(void); /* that was listed */
 /* What Directory.stat would answer; false: it is to be asked. */
 bool remembered_stat(cap_t base, const char *path, bool follow, struct file_stat *out);
 /* Whether a file of that service is closed without anyone to be told of it. */

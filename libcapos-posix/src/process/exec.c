@@ -438,6 +438,7 @@ long sys_execve(long path, long args, long env)
 
 	if (!work)
 		return -ENOMEM;
+	files_settle();
 	result = user_string(work->called, sizeof(work->called), path);
 	if (result >= 0) {
 		strcpy(work->start.path, work->called);

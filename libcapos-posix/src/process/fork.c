@@ -12,6 +12,7 @@
 #include <capos/cap.h>
 
 #include "core/core.h"
+#include "file/file.h"
 #include "memory/memory.h"
 #include "process/process.h"
 #include "process/vfork.h"
@@ -128,8 +129,10 @@ static long fork_error(long result)
 long fork_with_event(cap_t ended)
 {
 	struct birth birth = {.thread = thread_self(), .ended = ended};
-	long result = world_prepare(&birth.world);
+	long result;
 
+	files_settle(); /* of what is kept there a child needs nothing */
+	result = world_prepare(&birth.world);
 	if (result)
 		return fork_error(result);
 	result = prepare(&birth);

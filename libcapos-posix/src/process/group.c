@@ -11,6 +11,7 @@
 #include <capos/schema/process_client.h>
 
 #include "core/core.h"
+#include "file/file.h"
 #include "process/process.h"
 #include "process/world.h"
 #include "signal/signal.h"
@@ -263,6 +264,7 @@ void world_stop(int signal, bool own)
 {
 	const struct process_member_stop_params params = {.signal = (uint32_t)signal, .own = own};
 
+	files_settle();
 	if (world_exists()) /* an answer of any kind: it goes on */
 		(void)process_member_stop(world_member(), &params, NULL);
 }

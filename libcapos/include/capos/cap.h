@@ -96,6 +96,8 @@ int cap_release(cap_t cap);
 int cap_release_both(cap_t first, cap_t second);
 /* With what this thread submits next, or its end: for what nobody waits to be gone. */
 void cap_release_later(cap_t cap);
+/* The same by who submits something soon, however many there are. */
+void cap_release_with_next(cap_t cap);
 int cap_copy(cap_t cap, uint32_t rights, cap_t *out);
 int cap_mint(cap_t endpoint, uint64_t interface, uint64_t object, cap_t *out);
 /* Whether the capability leads to something: CAP_OK, CAP_EBADCAP, CAP_EGONE.  *era: for an object,
