@@ -510,6 +510,8 @@ static void answers(void)
 	        CALL(2, OUT, 8, sched_getaffinity, 0, 8, HERE),
 	        CALL(2, IN, 1, sched_setaffinity, 0, 8, HERE),
 	        CALL(1, OUT, 4, sched_getparam, 0, HERE),
+	        CALL(1, OUT, 48, sched_getattr, 0, HERE, 48, 0),
+	        CALL(1, IN, 48, sched_setattr, 0, HERE, 0),
 	        CALL(1, OUT, TIME, sched_rr_get_interval, 0, HERE),
 	        CALL(2, OUT, 1, mincore, (long)good & -4096L, 1, HERE),
 	        CALL(1, IN, 4, sched_setparam, 0, HERE),

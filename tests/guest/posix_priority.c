@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -146,9 +148,131 @@ static void policies(void)
 	set_policy(0, SCHED_OTHER);
 }
 
+/* ---- sched_setattr and sched_getattr, for which musl has no functions ---- */
+
+struct attributes {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+	uint32_t utilization[2];
+	char later[8]; /* of a version that nobody has */
+};
+#define FIRST 48 /* bytes of the first version */
+#define KNOWN 56
+enum { RESETS = 1, KEEP_POLICY = 8, KEEP_REST = 16, UTILIZATION = 0x60 };
+
+static int set(pid_t pid, struct attributes a)
+{
+	return syscall(SYS_sched_setattr, pid, &a, 0);
+}
+
+static bool is(pid_t pid, uint32_t policy, uint64_t flags, int nice, uint32_t priority)
+{
+	struct attributes a;
+
+	memset(&a, 0x55, sizeof(a));
+	if (syscall(SYS_sched_getattr, pid, &a, KNOWN, 0))
+		return false;
+	return a.size == KNOWN && a.policy == policy && a.flags == flags && a.nice == nice &&
+	       a.priority == priority && !a.deadline && a.later[0] == 0x55;
+}
+
+static void attributes_are_set(void)
+{
+	ok(is(0, SCHED_OTHER, 0, 0, 0), "the attributes at first");
+	ok(!set(0, (struct attributes){.size = FIRST, .nice = 5}) && is(0, 0, 0, 5, 0) &&
+	           getpriority(PRIO_PROCESS, 0) == 5,
+	   "a nice value");
+	ok(!set(0, (struct attributes){.nice = 40}) && is(0, 0, 0, 19, 0), "one that is too large");
+	ok(!set(0, (struct attributes){.policy = SCHED_BATCH, .nice = 2}) &&
+	           is(0, SCHED_BATCH, 0, 2, 0),
+	   "a policy with it");
+	ok(!set(0, (struct attributes){.policy = SCHED_RR, .priority = 10, .nice = 9}) &&
+	           is(0, SCHED_RR, 0, 0, 10),
+	   "one of real time has a priority in place of it");
+	ok(!set(0, (struct attributes){.flags = KEEP_POLICY, .policy = 77, .priority = 5}) &&
+	           is(0, SCHED_RR, 0, 0, 5),
+	   "SCHED_FLAG_KEEP_POLICY");
+	ok(!set(0, (struct attributes){.flags = KEEP_REST, .policy = SCHED_FIFO}) &&
+	           is(0, SCHED_RR, 0, 0, 5),
+	   "SCHED_FLAG_KEEP_PARAMS keeps all");
+	ok(!set(0, (struct attributes){.flags = RESETS}) && is(0, SCHED_OTHER, RESETS, 0, 0) &&
+	           policy(0) == SCHED_RESET_ON_FORK,
+	   "SCHED_FLAG_RESET_ON_FORK");
+	ok(!set(0, (struct attributes){.flags = KEEP_POLICY}) && is(0, SCHED_OTHER, RESETS, 0, 0),
+	   "stays with the policy");
+	ok(!set(0, (struct attributes){.size = FIRST}) && is(0, SCHED_OTHER, 0, 0, 0), "and goes");
+}
+
+static void attributes_are_refused(void)
+{
+	struct attributes a = {.size = FIRST - 1};
+
+	fails(set(0, (struct attributes){.policy = SCHED_FIFO}), EINVAL, "no priority");
+	fails(set(0, (struct attributes){.policy = SCHED_RR, .priority = 100}), EINVAL,
+	      "one that is too high");
+	fails(set(0, (struct attributes){.priority = 1}), EINVAL, "one that the policy has not");
+	fails(set(0, (struct attributes){.policy = 4}), EINVAL, "no policy");
+	fails(set(0, (struct attributes){.policy = -1}), EINVAL, "a negative one");
+	fails(set(0, (struct attributes){.flags = 0x80}), EINVAL, "no flag");
+	fails(set(0, (struct attributes){.flags = UTILIZATION}), EINVAL,
+	      "a flag whose values are behind the end");
+	fails(syscall(SYS_sched_setattr, 0, &a, 0), E2BIG, "a size that is too small");
+	ok(a.size == KNOWN, "the right one is told");
+	a = (struct attributes){.size = sizeof(a), .later = {1}};
+	fails(syscall(SYS_sched_setattr, 0, &a, 0), E2BIG, "something that is not known");
+	a = (struct attributes){.size = sizeof(a)};
+	ok(!syscall(SYS_sched_setattr, 0, &a, 0), "room for it is allowed");
+	fails(syscall(SYS_sched_setattr, 0, &a, 1), EINVAL, "flags of the call");
+	fails(syscall(SYS_sched_setattr, 0, NULL, 0), EINVAL, "no attributes");
+	fails(syscall(SYS_sched_getattr, 0, &a, FIRST - 1, 0), EINVAL, "no room for them");
+	fails(syscall(SYS_sched_getattr, 0, &a, 4097, 0), EINVAL, "more than a page");
+	fails(syscall(SYS_sched_getattr, -1, &a, FIRST, 0), EINVAL, "a negative process");
+	fails(syscall(SYS_sched_getattr, 3999999, &a, FIRST, 0), ESRCH, "no process");
+	memset(&a, 0x55, sizeof(a));
+	ok(!syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0) && a.size == KNOWN && !a.later[7],
+	   "what is not known is 0");
+	memset(&a, 0x55, sizeof(a));
+	ok(!syscall(SYS_sched_getattr, 0, &a, FIRST, 0) && a.size == FIRST &&
+	           a.utilization[0] == 0x55555555,
+	   "of less room that is filled");
+}
+
+static void attributes_of_others(void)
+{
+	pid_t child = pausing(), user;
+
+	ok(!set(child, (struct attributes){.policy = SCHED_BATCH, .nice = 7}) &&
+	           is(child, SCHED_BATCH, 0, 7, 0),
+	   "the attributes of another process");
+	ok(!set(child, (struct attributes){.policy = SCHED_FIFO, .priority = 3}) &&
+	           is(child, SCHED_FIFO, 0, 0, 3),
+	   "of real time");
+	user = fork();
+	if (!user) {
+		if (setuid(4242) || set(0, (struct attributes){.nice = 2}))
+			_exit(1);
+		if (set(0, (struct attributes){.nice = 1}) != -1 || errno != EPERM)
+			_exit(2);
+		if (set(0, (struct attributes){.policy = SCHED_RR, .priority = 1}) != -1 ||
+		    errno != EPERM)
+			_exit(3);
+		if (set(child, (struct attributes){.nice = 9}) != -1 || errno != EPERM)
+			_exit(4);
+		_exit(is(0, SCHED_OTHER, 0, 2, 0) ? 0 : 5);
+	}
+	ok(exits(user, 0), "a user gives itself less, and others nothing");
+	end(child);
+}
+
 int main(void)
 {
 	nice_values();
 	policies();
+	attributes_are_set();
+	attributes_are_refused();
+	attributes_of_others();
 	return tap_finish();
 }

@@ -74,6 +74,8 @@ enum absent_other {
 	ABSENT_PROC_FILES,
 	ABSENT_HUGE_SEGMENT,
 	ABSENT_SEGMENT_CODE,
+	ABSENT_DEADLINE,
+	ABSENT_UTILIZATION,
 };
 
 /* -errno of what has no number. */

@@ -231,6 +231,8 @@
 	SYSCALL(sched_getparam, 2, ONCE, process)  \
 	SYSCALL(sched_setscheduler, 3, ONCE, process) \
 	SYSCALL(sched_setparam, 2, ONCE, process)  \
+	SYSCALL(sched_setattr, 3, ONCE, process)   \
+	SYSCALL(sched_getattr, 4, ONCE, process)   \
 	SYSCALL(sched_get_priority_max, 1, ONCE, process) \
 	SYSCALL(sched_get_priority_min, 1, ONCE, process) \
 	SYSCALL(sched_rr_get_interval, 2, ONCE, process) \

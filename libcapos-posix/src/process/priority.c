@@ -349,6 +349,154 @@ long sys_sched_setparam(long pid, long in)
 	return result ? result : set_policy(&target, now.policy, priority, now.resets);
 }
 
+/* ---- All at once ---- */
+
+/* As Linux has them, for which musl has no header. */
+struct attributes {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+	uint32_t utilization[2];
+};
+#define ATTRIBUTES_FIRST  48u /* bytes of the first version, without the last member */
+#define ATTRIBUTES_MOST   4096u
+#define POLICY_DEADLINE   6
+#define FLAG_RESETS       0x01u
+#define FLAG_KEEP_POLICY  0x08u
+#define FLAG_KEEP_REST    0x10u
+#define FLAGS_UTILIZATION 0x60u
+#define FLAGS_ALL         0x7fu
+
+/* What a later version added must not be asked for.  0, -E2BIG or -EFAULT. */
+static int check_rest(long from, uint32_t size)
+{
+	uint8_t byte;
+
+	for (uint32_t at = sizeof(struct attributes); at < size; at++) {
+		if (user_read(&byte, from + at, 1))
+			return -EFAULT;
+		if (byte)
+			return -E2BIG;
+	}
+	return 0;
+}
+
+/* -E2BIG: the caller is told how much is known. */
+static int read_attributes(long from, struct attributes *out)
+{
+	const uint32_t known = sizeof(*out);
+	uint32_t size;
+	int result;
+
+	if (user_get(&size, from))
+		return -EFAULT;
+	size = size ? size : ATTRIBUTES_FIRST;
+	result =
+	        size < ATTRIBUTES_FIRST || size > ATTRIBUTES_MOST ? -E2BIG : check_rest(from, size);
+	if (result == -E2BIG && user_put(from, &known))
+		return -EFAULT;
+	if (result)
+		return result;
+	*out = (struct attributes){.size = 0};
+	if (user_read(out, from, size < known ? size : known))
+		return -EFAULT;
+	out->size = size;
+	return 0;
+}
+
+static bool has_nice(long policy)
+{
+	return policy == SCHED_OTHER || policy == SCHED_BATCH;
+}
+
+/* What is kept is filled in.  0 or -errno. */
+static int check_attributes(struct attributes *a, const struct capos_scheduling *now)
+{
+	if (a->flags & (FLAG_KEEP_POLICY | FLAG_KEEP_REST))
+		a->policy = now->policy;
+	if (a->flags & FLAG_KEEP_POLICY && now->resets)
+		a->flags |= FLAG_RESETS;
+	if (a->flags & FLAG_KEEP_REST) {
+		a->priority = now->priority;
+		a->nice = now->nice;
+	}
+	if (a->policy == POLICY_DEADLINE)
+		return (int)absent(ABSENT_DEADLINE);
+	if (a->flags & ~(uint64_t)FLAGS_ALL || a->priority > CAPOS_REALTIME_MAX ||
+	    !is_valid(a->policy, (int)a->priority))
+		return -EINVAL;
+	return a->flags & FLAGS_UTILIZATION ? (int)absent(ABSENT_UTILIZATION) : 0;
+}
+
+static long set_nice_of(const struct target *target, int nice)
+{
+	if (target->own)
+		return set_own_nice(target->thread, nice);
+	return sys_setpriority(PRIO_PROCESS, target->process, nice);
+}
+
+long sys_sched_setattr(long pid, long from, long flags)
+{
+	struct capos_scheduling now;
+	struct attributes a;
+	struct target target;
+	long result;
+
+	if (!from || (int)pid < 0 || flags)
+		return -EINVAL;
+	result = read_attributes(from, &a);
+	if (result)
+		return result;
+	a.nice = a.nice < CAPOS_NICE_MIN   ? CAPOS_NICE_MIN
+	         : a.nice > CAPOS_NICE_MAX ? CAPOS_NICE_MAX
+	                                   : a.nice;
+	if ((a.flags & FLAGS_UTILIZATION && a.size < sizeof(a)) || (int)a.policy < 0)
+		return -EINVAL;
+	result = look(pid, &target, &now);
+	if (!result)
+		result = check_attributes(&a, &now);
+	if (!result)
+		result = set_policy(&target, a.policy, (int)a.priority, a.flags & FLAG_RESETS);
+	if (!result && has_nice(a.policy) && a.nice != now.nice)
+		result = set_nice_of(&target, a.nice);
+	return result == -EACCES ? -EPERM : result;
+}
+
+long sys_sched_getattr(long pid, long to, long size, long flags)
+{
+	struct attributes a = {.size = sizeof(a)};
+	struct capos_scheduling now;
+	struct target target;
+	const uint8_t zero = 0;
+	int result;
+
+	if (!to || (int)pid < 0 || (unsigned)size < ATTRIBUTES_FIRST ||
+	    (unsigned)size > ATTRIBUTES_MOST || flags)
+		return -EINVAL;
+	result = look(pid, &target, &now);
+	if (result)
+		return result;
+	if ((unsigned)size < a.size)
+		a.size = (unsigned)size;
+	a.policy = now.policy;
+	a.flags = now.resets ? FLAG_RESETS : 0;
+	a.priority = now.priority;
+	if (!is_realtime(now.policy)) {
+		a.nice = now.nice;
+		a.runtime = CAPOS_SLICE_NS;
+	}
+	if (user_write(to, &a, a.size))
+		return -EFAULT;
+	for (unsigned at = a.size; at < (unsigned)size; at++)
+		if (user_put(to + at, &zero))
+			return -EFAULT;
+	return 0;
+}
+
+/* ---- Priorities ---- */
+
 static long priority_of(long policy, long realtime)
 {
 	switch (policy) {
