@@ -24,6 +24,19 @@ const struct place *places_find(const struct places *places, uint64_t path)
 	return NULL;
 }
 
+bool places_way(struct places *places, uint64_t path, uint64_t root, uint32_t *count)
+{
+	for (*count = 0; path != root; ++*count) {
+		const struct place *p = *count < PLACES_LEVELS ? places_find(places, path) : NULL;
+
+		if (!p)
+			return false;
+		places->way[*count] = p;
+		path = p->above;
+	}
+	return true;
+}
+
 void places_note(struct places *places, struct p9_qid above, struct p9_text name,
                  struct p9_qid directory)
 {

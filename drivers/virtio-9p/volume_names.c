@@ -11,7 +11,6 @@
 #define OPEN_TRIES 4u
 /* Bytes of entries that one request asks for. */
 #define LIST_BYTES     VOLUME_LISTING
-#define LEVELS_MAX     2048u /* of a directory's path, which has 4095 bytes */
 #define READ_BY_ALL    0444u
 #define MODE_OF_DIR    040000u
 #define MODE_OF_FIFO   010000u
@@ -533,58 +532,25 @@ static int rise(struct volume *v, uint32_t at, uint32_t above, struct p9_qid *qi
 	return result;
 }
 
-/* Walks from the root by the names that lead there, as far as they are remembered, the last first.
- * Whether they still do. */
-static bool leads_there(struct volume *v, const struct volume_from *from,
-                        const struct place *const *places, uint32_t count)
-{
-	uint32_t at = from->walk.root, turn = 0, walked;
-	bool fine = true;
-
-	while (fine && count) {
-		const uint32_t n = count < P9_WALK_MAX ? count : P9_WALK_MAX;
-		const uint32_t fid = FID_ABOVE + turn++ % 2;
-		struct p9_text names[P9_WALK_MAX];
-		struct p9_qid qids[P9_WALK_MAX];
-
-		for (uint32_t i = 0; i < n; i++)
-			names[i] = (struct p9_text){places[count - 1 - i]->name,
-			                            places[count - 1 - i]->length};
-		fine = !p9_walk(&v->p9, at, fid, names, n, qids, &walked);
-		if (at != from->walk.root)
-			p9_clunk(&v->p9, at);
-		at = fine && walked == n ? fid : from->walk.root;
-		fine = fine && walked == n;
-		for (uint32_t i = 0; fine && i < n; i++)
-			fine = p9_is_directory(qids[i]) &&
-			       qids[i].path == places[count - 1 - i]->path;
-		count -= n;
-	}
-	if (at != from->walk.root)
-		p9_clunk(&v->p9, at);
-	return fine;
-}
-
 /* The path as it is remembered, in front of *start in v->path, if it is still so.  To look it up
  * costs the host a listing of each directory above. */
 static bool path_remembered(struct volume *v, const struct volume_from *from, uint32_t *start)
 {
-	static const struct place *places[LEVELS_MAX];
-	uint32_t count = 0, length = 0;
+	const struct place *const *way = v->places.way;
+	uint32_t count, length = 0;
+	bool there = !walk_remembered(&v->walk, &from->walk, from->walk.start_qid.path);
 
-	for (uint64_t path = from->walk.start_qid.path; path != from->walk.root_qid.path; count++) {
-		const struct place *p = count < LEVELS_MAX ? places_find(&v->places, path) : NULL;
-
-		if (!p || (length += p->length + 1) > *start)
-			return false;
-		places[count] = p;
-		path = p->above;
-	}
-	if (!leads_there(v, from, places, count))
+	walk_finish(&v->walk);
+	if (!there ||
+	    !places_way(&v->places, from->walk.start_qid.path, from->walk.root_qid.path, &count))
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		length += way[i]->length + 1u;
+	if (length > *start)
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
-		*start -= places[i]->length;
-		memcpy(v->path + *start, places[i]->name, places[i]->length);
+		*start -= way[i]->length;
+		memcpy(v->path + *start, way[i]->name, way[i]->length);
 		v->path[--*start] = '/';
 	}
 	return true;
@@ -601,7 +567,8 @@ int volume_path(struct volume *v, struct volume_from from, struct msg_text *path
 	while (!remembered && !result && qid.path != from.walk.root_qid.path) {
 		uint32_t above = FID_ABOVE + level++ % 2;
 
-		result = level > LEVELS_MAX ? -P9_ENAMETOOLONG : rise(v, at, above, &qid, &start);
+		result =
+		        level > PLACES_LEVELS ? -P9_ENAMETOOLONG : rise(v, at, above, &qid, &start);
 		if (at != from.walk.start)
 			p9_clunk(&v->p9, at);
 		at = result ? from.walk.start : above;

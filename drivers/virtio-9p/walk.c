@@ -139,7 +139,7 @@ static void skip_slashes(struct walk *w)
 
 static uint32_t component_length(const char *text, uint32_t left)
 {
-	const char *slash = memchr(text, '/', left);
+	const char *slash = left ? memchr(text, '/', left) : NULL;
 
 	return slash ? (uint32_t)(slash - text) : left;
 }
@@ -363,6 +363,80 @@ static int look_at(struct walk *w, struct batch *b, bool *over)
 	return 0;
 }
 
+/* By the first `count` names of places->way, the last first, from the root. */
+static int go_way(struct walk *w, uint32_t count)
+{
+	const struct place *const *way = w->places->way;
+	int result = 0;
+
+	move_to_root(w);
+	while (count && !result) {
+		const uint32_t n = count < P9_WALK_MAX ? count : P9_WALK_MAX;
+		struct p9_text names[P9_WALK_MAX];
+		struct p9_qid qids[P9_WALK_MAX];
+		uint32_t walked, fid;
+
+		for (uint32_t i = 0; i < n; i++)
+			names[i] = (struct p9_text){way[count - 1 - i]->name,
+			                            way[count - 1 - i]->length};
+		result = go(w, w->at, names, n, qids, &walked, &fid);
+		if (!result && walked < n)
+			result = -P9_ENOENT;
+		if (!result)
+			move_to(w, fid, qids[n - 1]);
+		for (uint32_t i = 0; !result && i < n; i++)
+			if (!p9_is_directory(qids[i]) || qids[i].path != way[count - 1 - i]->path)
+				result = -P9_ENOENT;
+		count -= n;
+	}
+	return result;
+}
+
+int walk_remembered(struct walk *w, const struct walk_from *from, uint64_t path)
+{
+	uint32_t count;
+	int result;
+
+	w->from = from;
+	w->at = from->root;
+	result = places_way(w->places, path, from->root_qid.path, &count) ? go_way(w, count)
+	                                                                  : -P9_ENOENT;
+	w->fid = w->at;
+	w->qid = w->at_qid;
+	return result;
+}
+
+static bool goes_upwards(const struct walk *w)
+{
+	return is_dot_dot((struct p9_text){w->rest, component_length(w->rest, w->left)});
+}
+
+static bool starts_upwards(const struct walk *w)
+{
+	return w->at == w->from->start && goes_upwards(w);
+}
+
+/* ".." from a directory that was removed: the server knows it no more, but it still leads to where
+ * that was; which may be gone, too. */
+static int rise_from_removed(struct walk *w)
+{
+	uint64_t path = w->at_qid.path;
+	int result = -P9_ENOENT;
+
+	while (result == -P9_ENOENT && goes_upwards(w)) {
+		const struct place *gone = places_find(w->places, path);
+		uint32_t count;
+
+		if (!gone || !places_way(w->places, gone->above, w->from->root_qid.path, &count))
+			break;
+		path = gone->above;
+		skip(w, 2);
+		result = go_way(w, count);
+		skip_slashes(w);
+	}
+	return result;
+}
+
 /* One batch. */
 static int step(struct walk *w, struct batch *b)
 {
@@ -376,7 +450,7 @@ static int step(struct walk *w, struct batch *b)
 	if (!result)
 		result = go(w, w->at, b->names, b->count, b->qids, &b->walked, &fid);
 	if (result)
-		return result;
+		return result == -P9_ENOENT && starts_upwards(w) ? rise_from_removed(w) : result;
 	result = look_at(w, b, &over);
 	if (result || over) {
 		drop(w, fid);
@@ -444,7 +518,7 @@ static int run(struct walk *w)
 
 		skip_slashes(w);
 		result = w->left && p9_is_directory(w->at_qid) ? walk_check_search(w) : 0;
-		if (!result)
+		if (!result || (result == -P9_ENOENT && starts_upwards(w)))
 			result = fill(w, &b);
 		if (result)
 			return result;

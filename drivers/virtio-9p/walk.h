@@ -76,6 +76,10 @@ struct walk {
  * may do without them.  Every walk is followed by walk_finish, whatever its result. */
 int walk_path(struct walk *w, const struct walk_from *from, const char *path, uint32_t length,
               enum walk_end end, bool parent);
+/* To the directory with this number, below from's root, by the names that are remembered; fid is
+ * the directory then.  -P9_ENOENT: they are not known, or lead to something else by now.
+ * walk_finish follows. */
+int walk_remembered(struct walk *w, const struct walk_from *from, uint64_t path);
 /* What the walk's fid (or parent) leads to, as a fid of the caller's: the walk's own, which it has
  * no more, or a copy. */
 int walk_keep(struct walk *w, uint32_t *fid);

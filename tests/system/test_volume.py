@@ -105,6 +105,13 @@ def test_the_guest_sees_what_the_host_does_meanwhile(background, volume):
     assert process.wait(timeout=30) == 0
 
 
+def test_what_is_above_a_removed_directory_is_reached_from_it(shell, volume):
+    out = shell("mkdir -p a/b/c; cd a/b/c; rmdir ../c; ls -d ..; ls ../..; if ls ../c; then exit 1; fi; if mkdir x; then exit 1; "
+                "fi; rmdir ../../b; if ls ..; then exit 1; fi; ls ../../..; cd -P ../..; pwd; echo text >../f")
+    assert out.split() == ["..", "b", "a", "/mnt/a"]
+    assert (volume / "f").read_text() == "text\n"
+
+
 def test_a_file_of_more_than_four_gigabytes(shell, volume):
     out = shell("printf end | dd of=big bs=1 seek=5368709120 conv=notrunc 2>/dev/null; stat -c %s big; tail -c 3 big; echo; "
                 "truncate -s 4294967297 big; stat -c %s big; printf more >>big; tail -c 5 big | od -c | head -n 1")
