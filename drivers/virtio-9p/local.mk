@@ -14,6 +14,7 @@ VOLUME_SOURCES = \
 	drivers/virtio-9p/places.c \
 	drivers/virtio-9p/places.h \
 	drivers/virtio-9p/shares.c \
+	drivers/virtio-9p/sums.c \
 	drivers/virtio-9p/unnamed.c \
 	drivers/virtio-9p/volume.c \
 	drivers/virtio-9p/volume.h \

@@ -2,7 +2,7 @@
 /*
  * Memory that all share who have a file of the volume open: the bytes of a regular file that one of
  * them maps to write, the buffer of a FIFO or a socket.  A client pays for it; the bytes are read
- * from the host when it comes, and go back there as far as they differ from what the host has.
+ * from the host when it comes, and the pages that were stored to since go back there.
  */
 #include <string.h>
 
@@ -87,8 +87,11 @@ int volume_share_extend(struct volume *v, const struct volume_handle *file, stru
 
 int volume_share_cut(struct volume *v, struct volume_share *s, uint64_t size)
 {
-	int status = v->memory->resize(s->memory, size);
+	int status;
 
+	if (size < s->size)
+		sums_cut(v, s, size);
+	status = v->memory->resize(s->memory, size);
 	if (!status)
 		s->size = size;
 	return status;
@@ -96,25 +99,13 @@ int volume_share_cut(struct volume *v, struct volume_share *s, uint64_t size)
 
 /* ---- To the host ---- */
 
-/* The part of `mine` that is not what the host has: its start and (0: none) its end, by pages.
- * What the host has no bytes for are zeroes there. */
-static uint32_t differing(const uint8_t *mine, uint32_t length, const uint8_t *theirs, uint32_t got,
-                          uint32_t *start)
+/* Whether a page of the memory is not what the host has.  What the host has no bytes for are zeroes
+ * there. */
+static bool differs(const uint8_t *mine, uint32_t length, const uint8_t *theirs, uint32_t got)
 {
-	uint32_t end = 0;
+	uint32_t known = got < length ? got : length;
 
-	for (uint32_t at = 0; at < length; at += PAGE) {
-		uint32_t n = length - at < PAGE ? length - at : PAGE;
-		uint32_t known = at < got ? (got - at < n ? got - at : n) : 0;
-
-		if ((!known || !memcmp(mine + at, theirs + at, known)) &&
-		    is_zeroes(mine + at + known, n - known))
-			continue;
-		if (!end)
-			*start = at;
-		end = at + n;
-	}
-	return end;
+	return (known && memcmp(mine, theirs, known)) || !is_zeroes(mine + known, length - known);
 }
 
 static int write_range(struct volume *v, struct volume_handle *file, uint64_t offset,
@@ -135,22 +126,58 @@ static int write_range(struct volume *v, struct volume_handle *file, uint64_t of
 	return STATUS_OK;
 }
 
+static uint32_t page_length(uint32_t at, uint32_t end)
+{
+	return end - at < PAGE ? end - at : PAGE;
+}
+
+/* The pages of the first `loaded` bytes of the piece that programs have stored to, as bits.  Those
+ * without a sum are compared with what the host has. */
+static int find_changed(struct volume *v, struct volume_handle *file, const struct volume_share *s,
+                        uint64_t offset, uint32_t loaded, uint32_t *changed)
+{
+	const uint8_t *theirs = NULL;
+	uint32_t got = 0;
+	int status = STATUS_OK;
+
+	*changed = 0;
+	if (!sums_at(v, s, (offset + loaded - 1) / PAGE))
+		status = volume_status(p9_read(&v->p9, file->fid, offset, loaded, &theirs, &got));
+	for (uint32_t at = 0; at < loaded && !status; at += PAGE) {
+		const uint64_t *sum = sums_at(v, s, (offset + at) / PAGE);
+		uint32_t n = page_length(at, loaded);
+
+		if (sum ? *sum != sum_of(piece + at, n)
+		        : differs(piece + at, n, theirs + at, at < got ? got - at : 0))
+			*changed |= 1u << at / PAGE;
+	}
+	return status;
+}
+
 /* Fewer bytes at once than a message may hold, so that pages are compared where they begin. */
 static int write_piece(struct volume *v, struct volume_handle *file, uint64_t offset,
                        uint32_t length)
 {
 	const struct volume_share *s = volume_shared(v, file);
-	uint32_t got, loaded, start = 0, end;
-	const uint8_t *data;
+	uint32_t loaded, changed, start, end;
 	int status = v->memory->load(s->memory, offset, piece, length, &loaded);
 
 	if (status || !loaded)
 		return status;
-	status = volume_status(p9_read(&v->p9, file->fid, offset, loaded, &data, &got));
-	if (status)
-		return status;
-	end = differing(piece, loaded, data, got, &start);
-	return end ? write_range(v, file, offset + start, piece + start, end - start) : STATUS_OK;
+	status = find_changed(v, file, s, offset, loaded, &changed);
+	for (start = 0; start < loaded && !status; start = end) {
+		end = start + page_length(start, loaded);
+		if (!(changed >> start / PAGE & 1))
+			continue;
+		while (end < loaded && changed >> end / PAGE & 1)
+			end += page_length(end, loaded);
+		status = write_range(v, file, offset + start, piece + start, end - start);
+		for (uint32_t at = start; at < end && !status; at += PAGE)
+			if (sums_at(v, s, (offset + at) / PAGE))
+				*sums_at(v, s, (offset + at) / PAGE) =
+				        sum_of(piece + at, page_length(at, end));
+	}
+	return status;
 }
 
 int volume_write_back(struct volume *v, struct volume_handle *file, uint64_t offset,
@@ -208,8 +235,12 @@ static int begin(struct volume *v, struct volume_handle *file, uint64_t memory)
 		status = v->memory->is_fixed(memory, s->size) ? STATUS_OK : STATUS_INVALID_ARGUMENT;
 	else
 		status = v->memory->resize(memory, s->size);
-	if (!status && !buffer)
+	if (!status && !buffer) {
+		sums_start(v, s);
 		status = fill(v, file, s, 0, s->size);
+		if (!status)
+			sums_take(v, s);
+	}
 	if (!status)
 		join(v, file, s);
 	return status == STATUS_NO_SPACE ? STATUS_NO_MEMORY : status;

@@ -259,6 +259,8 @@ static int write_through(struct volume *v, struct volume_handle *file, uint64_t 
 	uint64_t before = s ? s->size : 0;
 	int status = s ? volume_share_extend(v, file, s, offset, offset + length) : STATUS_OK;
 
+	if (!status && s)
+		sums_before_write(v, s, offset, length);
 	if (!status)
 		status = volume_status(p9_write(&v->p9, file->fid, offset, data, length, written));
 	if (s && s->size > before && offset + *written < s->size)
@@ -266,6 +268,8 @@ static int write_through(struct volume *v, struct volume_handle *file, uint64_t 
 		        v, s, *written && offset + *written > before ? offset + *written : before);
 	if (!status && s && *written)
 		status = v->memory->store(s->memory, offset, data, *written);
+	if (!status && s)
+		sums_written(v, s, offset, data, *written);
 	return status;
 }
 

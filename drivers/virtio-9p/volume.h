@@ -25,6 +25,7 @@
 #define VOLUME_LISTING 32768u /* bytes of entries, as the protocol has them, asked for at once */
 #define VOLUME_WATCHED 512u   /* files and directories that are watched */
 #define VOLUME_NODES   128u   /* FIFOs and sockets for which regular files stand */
+#define VOLUME_SUMS    32768u /* pages of shared files that are known as the host has them */
 #define VOLUME_SHARES  64u    /* files with shared memory, as schema/service.capnp has it */
 
 struct volume_handle {
@@ -79,6 +80,8 @@ struct volume_share {
 	bool buffer;    /* of a FIFO or a socket, else the bytes of a regular file */
 	uint32_t users; /* handles that asked for it; 0: free */
 	uint64_t memory, size;
+	/* sums.c: of the first `summed` pages, from v->sums[first_sum] on. */
+	uint32_t first_sum, summed;
 };
 
 struct volume_watched {
@@ -119,6 +122,7 @@ struct volume {
 	struct volume_file_locks file_locks[VOLUME_HANDLES];
 	struct volume_share shares[VOLUME_SHARES];
 	uint32_t shares_used;
+	uint64_t sums[VOLUME_SUMS];
 	struct watchers watchers;
 	struct slab watch_slab;
 	struct volume_watched watched[VOLUME_WATCHED];

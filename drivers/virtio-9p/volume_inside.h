@@ -23,6 +23,24 @@ struct volume_share *volume_shared(struct volume *v, const struct volume_handle 
 int volume_share_extend(struct volume *v, const struct volume_handle *file, struct volume_share *s,
                         uint64_t written, uint64_t end);
 int volume_share_cut(struct volume *v, struct volume_share *s, uint64_t size);
+/* sums.c: what a page of the memory was when the host had the same bytes, so that what a program
+ * stored there since is told from what the host changed. */
+/* Room for the sums of a new share's pages, as far as there is any. */
+void sums_start(struct volume *v, struct volume_share *s);
+/* Of the bytes of a page, behind which there are zeroes. */
+uint64_t sum_of(const uint8_t *page, uint32_t length);
+/* NULL: that page has none. */
+uint64_t *sums_at(struct volume *v, const struct volume_share *s, uint64_t page);
+/* The memory is as the host has it, and is no other program's yet. */
+void sums_take(struct volume *v, const struct volume_share *s);
+/* In front of a write, and when memory and host have its bytes. */
+void sums_before_write(struct volume *v, const struct volume_share *s, uint64_t offset,
+                       uint32_t length);
+void sums_written(struct volume *v, const struct volume_share *s, uint64_t offset,
+                  const uint8_t *data, uint32_t written);
+/* In front of the memory's being cut as the host's file was. */
+void sums_cut(struct volume *v, const struct volume_share *s, uint64_t size);
+
 void volume_shares_nameless(struct volume *v, uint64_t path);
 void volume_shares_close(struct volume *v, struct volume_handle *file);
 

@@ -6,6 +6,7 @@ import resource
 import signal
 import stat
 import subprocess
+import time
 
 import pytest
 from machine import BUILD, SOURCE
@@ -367,12 +368,14 @@ MAPS = """
 int main(int argc, char **argv) {
     int fd = open(argv[1], O_RDWR);
     char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    int fd2 = open(argv[1], O_RDWR);
     close(fd);
     if (p == MAP_FAILED) return 1;
     memcpy(p + 300000, "stored", 6);
     if (argv[2][0] == 's') return msync(p, 1 << 20, MS_SYNC) || puts("synced") < 0 || fflush(stdout) || pause();
     if (argv[2][0] == 'u') return munmap(p, 1 << 20) || puts("unmapped") < 0 || fflush(stdout) || pause();
     if (argv[2][0] == 'k') kill(getpid(), SIGTERM);
+    if (argv[2][0] == 'w') return puts("stored") < 0 || fflush(stdout) || pwrite(fd2, "wrote", 5, 8190) != 5 || getchar() < 0;
     return 0;
 }
 """
@@ -403,6 +406,26 @@ def test_what_is_stored_in_a_mapping_is_on_the_host_after(background, volume, ma
     assert process.stdout.readline().decode().strip() == how
     assert (volume / "f").read_bytes()[300000:300006] == b"stored"
     assert (volume / "f").stat().st_blocks * 512 < 2**17  # the holes are still there
+
+
+def test_what_the_host_changes_in_other_pages_than_a_program_stays(background, volume, maps):
+    data = bytearray(os.urandom(2**20))
+    (volume / "f").write_bytes(data)
+    process = background(maps, "/mnt/f", "waits", options=["-v", f"{volume}:/mnt"])
+    assert process.stdout.readline() == b"stored\n"
+    while (volume / "f").read_bytes()[8190:8195] != b"wrote":
+        time.sleep(0.1)
+    with (volume / "f").open("r+b") as file:
+        for at, words in ((10, b"first"), (8500, b"behind what was written"), (700000, b"far")):
+            os.pwrite(file.fileno(), words, at)
+            data[at:at + len(words)] = words
+        file.truncate(900000)
+    process.stdin.write(b"\n")
+    process.stdin.close()
+    assert process.wait(timeout=30) == 0
+    data[8190:8195] = b"wrote"
+    data[300000:300006] = b"stored"
+    assert (volume / "f").read_bytes() == data[:900000]
 
 
 def test_who_may_only_read_does_not_say_what_a_file_holds(capos, volume, maps):
