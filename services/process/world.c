@@ -287,7 +287,8 @@ static void leave_children(struct member *m)
 		unlink_child(child);
 		note.signal = child->death_signal;
 		pass_on(child, m->heir);
-		if (!ended && note.signal)
+		/* As kill by the one that has ended. */
+		if (!ended && note.signal && world_may_signal(m, child, note.signal))
 			(void)world_send(child, &note); /* a full queue: as any signal */
 	}
 }

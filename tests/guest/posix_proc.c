@@ -6,8 +6,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,8 +99,35 @@ static void in_proc(void)
 	ok(chdir(before) == 0, "back");
 }
 
+/* The status file says what the calls say. */
+static void privileges(void)
+{
+	static char status[4096];
+	struct {
+		uint32_t version;
+		int pid;
+	} header = {.version = 0x20080522};
+	uint32_t sets[6] = {0};
+	unsigned long effective = 1, permitted = 1;
+	int promised = -1;
+	const char *at;
+
+	syscall(SYS_capget, &header, sets);
+	ok(read_file("/proc/self/status", status, sizeof(status)), "the status of a process");
+	at = strstr(status, "\nCapPrm:\t");
+	ok(at && sscanf(at, " CapPrm: %lx CapEff: %lx", &permitted, &effective) == 2 &&
+	           effective == (sets[0] | (unsigned long)sets[3] << 32) &&
+	           permitted == (sets[1] | (unsigned long)sets[4] << 32),
+	   "has its capabilities of Linux's kind");
+	at = strstr(status, "\nNoNewPrivs:\t");
+	ok(at && sscanf(at, " NoNewPrivs: %d", &promised) == 1 &&
+	           promised == prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
+	   "and whether a program may gain some");
+}
+
 int main(void)
 {
 	in_proc();
+	privileges();
 	return tap_finish();
 }

@@ -652,6 +652,78 @@ static void by_name(void)
 	shm_unlink("/posix_users"), sem_unlink("/posix_users"), mq_unlink("/posix_users");
 }
 
+/* ---- The signal of a parent's end ---- */
+
+static int death_signal(void)
+{
+	int wanted = -1;
+
+	prctl(PR_GET_PDEATHSIG, &wanted);
+	return wanted;
+}
+
+/* Who becomes another user, for files alone too, must ask again. */
+static void signal_of_another_user(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	setfsuid(0);
+	ok(death_signal() == SIGUSR1, "PR_SET_PDEATHSIG stays with the user");
+	setfsuid(USER);
+	ok(!death_signal(), "it goes with the user for files");
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	setfsgid(GROUP);
+	ok(!death_signal(), "and with the group");
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	ok(!setreuid(USER, (uid_t)-1) && !death_signal(),
+	   "setreuid makes the user for files the effective one again");
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	ok(!setreuid(OTHER, (uid_t)-1) && death_signal() == SIGUSR1, "the real one is no matter");
+	ok(!seteuid(USER) && !death_signal(), "the effective one is");
+}
+
+static volatile sig_atomic_t deaths;
+
+static void count_death(int signal)
+{
+	(void)signal;
+	deaths++;
+}
+
+static _Noreturn void survive(int ready, pid_t parent)
+{
+	char byte;
+
+	signal(SIGUSR1, count_death);
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	(void)!write(ready, "", 1);
+	while (getppid() == parent)
+		usleep(1000);
+	usleep(50000);
+	byte = (char)deaths;
+	(void)!write(ready, &byte, 1);
+	_exit(0);
+}
+
+/* The parent has become a user that may not signal its child. */
+static void signal_without_permission(void)
+{
+	int ready[2];
+	char byte;
+	pid_t middle;
+
+	ok(!pipe(ready), "a child of a child of user 0");
+	middle = fork();
+	if (!middle) {
+		const pid_t parent = getpid();
+
+		if (!fork())
+			survive(ready[1], parent);
+		_exit(read(ready[0], &byte, 1) != 1 || setuid(USER));
+	}
+	waitpid(middle, NULL, 0);
+	ok(read(ready[0], &byte, 1) == 1 && !byte, "gets no signal from who may send it none");
+}
+
 int main(int argc, char **argv)
 {
 	static void (*const parts[])(void) = {leaving_user_0,
@@ -673,7 +745,9 @@ int main(int argc, char **argv)
 	                                      groups_of_processes,
 	                                      senders,
 	                                      system_v,
-	                                      by_name};
+	                                      by_name,
+	                                      signal_of_another_user,
+	                                      signal_without_permission};
 
 	(void)argv;
 	setvbuf(stdout, NULL, _IOLBF, 0);

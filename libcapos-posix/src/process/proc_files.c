@@ -169,6 +169,16 @@ static void signal_masks(struct made_text *t)
 	           (unsigned long long)caught);
 }
 
+/* As capget and prctl have it of all processes. */
+static void privilege_lines(struct made_text *t)
+{
+	static const char *const sets[] = {"Inh", "Prm", "Eff", "Bnd", "Amb"};
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+		made_print(t, "Cap%s:\t%016x\n", sets[i], 0u);
+	made_print(t, "NoNewPrivs:\t1\nSeccomp:\t0\n");
+}
+
 static void ids_line(struct made_text *t, const char *name, const struct cap_ids *ids,
                      uint32_t for_files)
 {
@@ -214,6 +224,7 @@ static void process_status_file(const struct process_info *p, struct made_text *
 	           p->session, p->threads);
 	if (p->number == process_id())
 		signal_masks(t);
+	privilege_lines(t);
 }
 
 static void statm(const struct process_info *p, struct made_text *t)

@@ -91,14 +91,20 @@ static long become(const struct cap_identity *wanted)
 static long change_to(const struct cap_identity *wanted)
 {
 	const struct cap_identity before = *process_identity();
+	const bool for_files =
+	        wanted->file_user != before.file_user || wanted->file_group != before.file_group;
 	long result = become(wanted);
 
-	if (!result &&
-	    (wanted->user.effective != before.user.effective ||
-	     wanted->group.effective != before.group.effective ||
-	     wanted->file_user != before.file_user || wanted->file_group != before.file_group))
+	if (result)
+		return result;
+	if (for_files || wanted->user.effective != before.user.effective ||
+	    wanted->group.effective != before.group.effective)
 		process_set_dumpable(false);
-	return result;
+	/* The service does so where the effective ids change, and not for files alone, since
+	 * access() changes those as well. */
+	if (for_files)
+		(void)world_set_death_signal(0);
+	return 0;
 }
 
 static bool holds(const struct cap_ids *ids, uint32_t id)
