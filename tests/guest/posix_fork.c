@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -599,6 +600,95 @@ static void executes(void)
 	unlink("/tmp/dynamic");
 }
 
+#define BY_DESCRIPTOR 200 /* the exit status of what the calls below execute */
+
+/* The exit status of what a child executes; errno if it cannot. */
+static int executed_at(int fd, const char *path, int flags)
+{
+	char *args[] = {"posix_fork", "by descriptor", NULL}, *env[] = {NULL};
+	pid_t child = fork();
+
+	if (!child) {
+		syscall(SYS_execveat, fd, path, args, env, flags);
+		_exit(errno);
+	}
+	return status_of(child);
+}
+
+static int executed(const char *path)
+{
+	char *args[] = {"posix_fork", "by descriptor", NULL}, *env[] = {NULL};
+	pid_t child = fork();
+
+	if (!child) {
+		execve(path, args, env);
+		_exit(errno);
+	}
+	return status_of(child);
+}
+
+static void copy(int from, int to)
+{
+	static char bytes[65536];
+	ssize_t n;
+
+	while ((n = read(from, bytes, sizeof(bytes))) > 0) {
+		if (write(to, bytes, (size_t)n) != n)
+			perror("copy");
+	}
+}
+
+static void executes_a_descriptor(void)
+{
+	char path[64];
+	int fd = open(self, O_RDONLY | O_CLOEXEC), kept = open(self, O_RDONLY);
+	int memory = memfd_create("program", 0);
+
+	ok(executed_at(fd, "", AT_EMPTY_PATH) == BY_DESCRIPTOR, "a descriptor is executed");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ok(executed(path) == BY_DESCRIPTOR, "and under its name in /proc");
+	snprintf(path, sizeof(path), "/dev/fd/%d", kept);
+	ok(executed(path) == BY_DESCRIPTOR, "and in /dev");
+	copy(fd, memory);
+	ok(executed_at(memory, "", AT_EMPTY_PATH) == BY_DESCRIPTOR, "and one without a name");
+	close(fd);
+	fd = open(self, O_PATH | O_CLOEXEC);
+	ok(executed_at(fd, "", AT_EMPTY_PATH) == BY_DESCRIPTOR, "and one that is a path only");
+	ok(executed(path) == BY_DESCRIPTOR, "and again");
+	close(fd);
+	close(kept);
+	close(memory);
+	make_file("/tmp/script", "#!/bin/sh\nexit 199\n", 0755);
+	fd = open("/tmp/script", O_RDONLY | O_CLOEXEC);
+	kept = open("/tmp/script", O_RDONLY);
+	ok(executed_at(kept, "", AT_EMPTY_PATH) == 199, "a script's descriptor is executed");
+	ok(executed_at(fd, "", AT_EMPTY_PATH) == ENOENT, "not one that is closed then");
+	ok(executed_at(-1, "/tmp/script", 0) == 199, "a path from the root");
+	close(fd);
+	close(kept);
+	fd = open("/tmp", O_RDONLY | O_DIRECTORY);
+	ok(executed_at(fd, "script", 0) == 199, "a path from a directory");
+	ok(executed_at(fd, "", AT_EMPTY_PATH) == EACCES, "which is not executed");
+	ok(executed_at(fd, "", 0) == ENOENT, "an empty path");
+	ok(executed_at(fd, "script", AT_EACCESS) == EINVAL, "an unknown flag");
+	symlink("script", "/tmp/script-link");
+	ok(executed_at(fd, "script-link", 0) == 199, "a symbolic link");
+	ok(executed_at(fd, "script-link", AT_SYMLINK_NOFOLLOW) == ELOOP, "not followed");
+	chmod("/tmp/script", 0644);
+	ok(executed_at(fd, "script", 0) == EACCES, "a file without permission");
+	close(fd);
+	fd = open("/tmp/script", O_RDONLY);
+	ok(executed_at(fd, "", AT_EMPTY_PATH) == EACCES, "nor is its descriptor executed");
+	chmod("/tmp/script", 0755);
+	close(open("/tmp/script", O_WRONLY | O_TRUNC));
+	ok(executed_at(fd, "", AT_EMPTY_PATH) == ENOEXEC, "nor is an empty file's");
+	close(fd);
+	ok(executed_at(fd, "", AT_EMPTY_PATH) == EBADF, "no descriptor");
+	ok(executed("/proc/self/fd/999") == ENOENT, "none in /proc");
+	unlink("/tmp/script");
+	unlink("/tmp/script-link");
+}
+
 static void library_calls(void)
 {
 	char *args[] = {"sh", "-c", "exit 9", NULL}, text[32] = "";
@@ -646,6 +736,8 @@ static void many(void)
 
 int main(int argc, char **argv)
 {
+	if (argc == 2)
+		return BY_DESCRIPTOR;
 	if (argc > 1)
 		return after_exec(argc, argv);
 	self = realpath(argv[0], NULL);
@@ -662,6 +754,7 @@ int main(int argc, char **argv)
 	end_of_a_child_with_two_descriptors_leaves_the_writer();
 	killed_at_work();
 	executes();
+	executes_a_descriptor();
 	library_calls();
 	many();
 	return tap_finish();

@@ -457,6 +457,7 @@ static void paths(void)
 	        CALL(0, STRING, 0, unlink, HERE),
 	        CALL(1, STRING, 0, unlinkat, AT_FDCWD, HERE, 0),
 	        CALL(0, STRING, 0, execve, HERE, 0, 0),
+	        CALL(1, STRING, 0, execveat, AT_FDCWD, HERE, 0, 0, 0),
 	};
 
 	CHECK(list, "paths");
@@ -667,6 +668,8 @@ static void behind(void)
 		}
 		fine &= efault(execve("/bin/sh", list, NULL), "execve: an argument");
 		fine &= efault(execve("/bin/sh", NULL, list), "execve: the environment");
+		fine &= efault(syscall(SYS_execveat, AT_FDCWD, "/bin/sh", list, NULL, 0),
+		               "execveat: an argument");
 		fine &= efault(syscall(SYS_pselect6, 0, 0, 0, 0, &(struct timespec){0, 0}, mask),
 		               "pselect6: mask");
 	}

@@ -750,6 +750,9 @@ static void identity(void)
 	CPU_ZERO(&set);
 	ok(sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_ISSET(0, &set), "sched_getaffinity");
 	fails(sched_getaffinity(4000000, sizeof(set), &set), ESRCH, "of no process: ESRCH");
+	fails(syscall(SYS_sched_getaffinity, -1, sizeof(set), &set), ESRCH,
+	      "of a negative one: ESRCH");
+	fails(syscall(SYS_sched_setaffinity, -1, sizeof(set), &set), ESRCH, "to set it: ESRCH");
 	fails(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &(int){0}), EINVAL,
 	      "a real-time policy without a priority: EINVAL");
 	fails(syscall(SYS_sched_setscheduler, 0, SCHED_RR, &(int){100}), EINVAL,

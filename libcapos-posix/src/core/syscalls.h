@@ -258,6 +258,7 @@
 	SYSCALL(vfork_from, 1, ONCE, process)      \
 	SYSCALL(clone, 5, ONCE, process)           \
 	SYSCALL(execve, 3, ONCE, process)          \
+	SYSCALL(execveat, 5, ONCE, process)        \
 	SYSCALL(wait4, 4, RESTART, process)        \
 	SYSCALL(waitid, 5, RESTART, process)       \
 	/* sysv*.c */                              \

@@ -7,9 +7,11 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <capos/cap.h>
 #include <capos/elf.h>
+#include <capos/format.h>
 #include <capos/identity.h>
 #include <capos/log.h>
 #include <capos/schema/service_client.h>
@@ -41,6 +43,22 @@ struct image {
 	struct start_image facts;
 	uint64_t random[3]; /* two for the start block, one that was used for the place */
 };
+
+/* The program behind a descriptor, which the process may close before the new image starts. */
+static int take_program(int fd, cap_t *file)
+{
+	struct file *f = fd_file(fd);
+	struct stat st;
+	long result = stat_at(fd, "", AT_EMPTY_PATH, &st);
+
+	if (!result && (!S_ISREG(st.st_mode) || !f || !file_object(f)))
+		result = -EACCES;
+	if (!result)
+		result = sys_faccessat2(fd, (long)"", X_OK, AT_EACCESS | AT_EMPTY_PATH);
+	if (!result && !st.st_size)
+		result = -ENOEXEC;
+	return result ? (int)result : errno_of(cap_copy(file_object(f), CAP_RIGHTS_ALL, file));
+}
 
 /* *memory: CAP_NULL when the file is to be asked for its bytes. */
 static int open_program(const char *path, cap_t *file, cap_t *memory, uint64_t *size)
@@ -194,16 +212,18 @@ static int read_facts(struct image *image, struct script_line *line, char linker
 	return result;
 }
 
-/* SCRIPT and DYNAMIC: line and linker say what is to be started in its place. */
-static int load_image(const char *path, struct image *image, struct script_line *line,
+/* fd: of the program, or -1: the path names it.  SCRIPT and DYNAMIC: line and linker say what is to
+ * be started in its place. */
+static int load_image(int fd, const char *path, struct image *image, struct script_line *line,
                       char linker[LINKER_MAX])
 {
 	cap_t file = CAP_NULL;
-	int result = open_program(path, &file, &image->memory, &image->size);
+	int result = fd < 0 ? open_program(path, &file, &image->memory, &image->size)
+	                    : take_program(fd, &file);
 
 	if (result)
 		return result;
-	if (!image->memory)
+	if (fd >= 0 || !image->memory)
 		result = volume_memory(file, &image->memory, &image->size);
 	cap_release_later(file); /* the kernel is entered soon */
 	if (result)
@@ -239,6 +259,8 @@ static const char *name_of(const char *path)
 /* What is to be started. */
 struct start {
 	const char *called;    /* as execve had it: the script's path, if it is one */
+	int fd;                /* of the file that is called; -1: the path names it */
+	bool closes;           /* so that nobody finds the file by the descriptor */
 	char path[PATH_BYTES]; /* the file that becomes the image, itself or through its linker */
 	struct image image;
 	const char **args; /* with those that scripts put in front */
@@ -376,7 +398,7 @@ static int link_program(struct start *s)
 	const char *name = *s->args ? *s->args++ : "";
 	struct script_line line;
 	char other[LINKER_MAX];
-	int result = load_image(s->linker, &s->image, &line, other);
+	int result = load_image(-1, s->linker, &s->image, &line, other);
 
 	if (result == -ENOENT)
 		return linker_missing(s->path, s->linker);
@@ -394,13 +416,52 @@ static int link_program(struct start *s)
 
 /* ---- execve ---- */
 
+/* Whether the file has a path. */
+static bool find_path(struct file *f, char path[PATH_BYTES])
+{
+	struct file_path_results results;
+	struct capos_call call = FILES_CALL();
+
+	if (!file_object(f) || file_path(file_object(f), &results, &call) || results.gone ||
+	    results.path.len >= PATH_BYTES)
+		return false;
+	memcpy(path, results.path.ptr, results.path.len);
+	path[results.path.len] = 0;
+	return true;
+}
+
+/* The file behind a descriptor.  Its path, if it has one, stands in for the name by which it was
+ * called: the linker opens it, and /proc/self/exe says it; else both find the descriptor, if that
+ * stays open.  One that is a path only has no bytes to give. */
+static int load_called(struct start *s, struct script_line *line)
+{
+	struct file *f = fd_file(s->fd);
+	char path[PATH_BYTES];
+	bool named;
+	int result;
+
+	if (!f)
+		return -EBADF;
+	named = find_path(f, path);
+	result = load_image(named && f->flags & O_PATH ? -1 : s->fd, path, &s->image, line,
+	                    s->linker);
+	if (named && (!result || result == DYNAMIC))
+		strcpy(s->path, path);
+	else if (result > 0 && s->closes)
+		result = -ENOENT;
+	return result;
+}
+
 /* The file of the path, through the interpreters of scripts. */
 static int load(struct start *s, char (*scripts)[PATH_BYTES])
 {
 	int result;
 
 	for (int depth = 0; depth < SCRIPTS_MAX; depth++) {
-		result = load_image(s->path, &s->image, &s->lines[depth], s->linker);
+		if (!depth && s->fd >= 0)
+			result = load_called(s, &s->lines[depth]);
+		else
+			result = load_image(-1, s->path, &s->image, &s->lines[depth], s->linker);
 		if (result == DYNAMIC)
 			return link_program(s);
 		if (result <= 0)
@@ -427,26 +488,17 @@ static int execute(struct start *s, char (*scripts)[PATH_BYTES])
 	return result;
 }
 
-long sys_execve(long path, long args, long env)
-{
-	struct work {
-		struct start start;
-		char called[PATH_BYTES];
-		char scripts[SCRIPTS_MAX][PATH_BYTES];
-	} *work = pages_map(PAGES_SIZE(sizeof(*work)));
-	long result;
+struct work {
+	struct start start;
+	char called[PATH_BYTES];
+	char scripts[SCRIPTS_MAX][PATH_BYTES];
+};
 
-	if (!work)
-		return -ENOMEM;
-	files_settle();
-	result = user_string(work->called, sizeof(work->called), path);
-	if (result >= 0) {
-		strcpy(work->start.path, work->called);
-		work->start.called = work->called;
-		if (proc_is_own_image(work->called))
-			exec_own_path(work->start.path);
-		result = count_strings(env);
-	}
+static long start_program(struct work *work, long args, long env)
+{
+	long result = count_strings(env);
+
+	work->start.called = work->called;
 	work->start.env = (char *const *)env;
 	if (result >= 0)
 		result = copy_args(&work->start, args);
@@ -454,6 +506,89 @@ long sys_execve(long path, long args, long env)
 		result = execute(&work->start, work->scripts);
 	if (work->start.vector)
 		pages_unmap(work->start.vector, work->start.vector_size);
+	return result;
+}
+
+/* What the path names that execve was called with: 0 or -errno. */
+static int find_named(struct work *work)
+{
+	struct start *s = &work->start;
+
+	strcpy(s->path, work->called);
+	s->fd = device_descriptor(work->called);
+	if (s->fd >= 0 && !fd_file(s->fd))
+		return -ENOENT;
+	if (proc_is_own_image(work->called))
+		exec_own_path(s->path);
+	return 0;
+}
+
+long sys_execve(long path, long args, long env)
+{
+	struct work *work = pages_map(PAGES_SIZE(sizeof(*work)));
+	long result;
+
+	if (!work)
+		return -ENOMEM;
+	files_settle();
+	result = user_string(work->called, sizeof(work->called), path);
+	if (result >= 0)
+		result = find_named(work);
+	if (!result)
+		result = start_program(work, args, env);
+	pages_unmap(work, PAGES_SIZE(sizeof(*work)));
+	return result;
+}
+
+/* ---- execveat ---- */
+
+/* The program that the descriptor is, or that the path names from there: 0 or -errno. */
+static int find_at(struct work *work, int directory_fd, int flags)
+{
+	struct start *s = &work->start;
+	struct stat st;
+	char *resolved;
+	int result = stat_at(directory_fd, work->called, flags, &st);
+
+	s->fd = -1;
+	if (result)
+		return result;
+	if (S_ISLNK(st.st_mode))
+		return -ELOOP;
+	if (!*work->called && directory_fd != AT_FDCWD) {
+		s->fd = directory_fd;
+		s->closes = sys_fcntl(s->fd, F_GETFD, 0) & FD_CLOEXEC;
+		fmt_snprintf(work->called, sizeof(work->called), "/dev/fd/%d", directory_fd);
+		strcpy(s->path, work->called);
+		return 0;
+	}
+	if (directory_fd == AT_FDCWD || *work->called == '/')
+		return find_named(work);
+	resolved = path_resolve(directory_fd, work->called);
+	if (!resolved)
+		return -ENOMEM;
+	strcpy(s->path, resolved);
+	strcpy(work->called, resolved);
+	posix_free(resolved);
+	return 0;
+}
+
+long sys_execveat(long directory_fd, long path, long args, long env, long flags)
+{
+	struct work *work;
+	long result;
+
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
+	work = pages_map(PAGES_SIZE(sizeof(*work)));
+	if (!work)
+		return -ENOMEM;
+	files_settle();
+	result = user_string(work->called, sizeof(work->called), path);
+	if (result >= 0)
+		result = find_at(work, (int)directory_fd, (int)flags);
+	if (!result)
+		result = start_program(work, args, env);
 	pages_unmap(work, PAGES_SIZE(sizeof(*work)));
 	return result;
 }

@@ -173,8 +173,6 @@ long sys_sched_getaffinity(long pid, long size, long mask)
 {
 	const uint64_t one = 1;
 
-	if ((int)pid < 0)
-		return -EINVAL;
 	if (size < (long)sizeof(one) || size % (long)sizeof(one))
 		return -EINVAL;
 	if (check_scheduled(pid))
@@ -197,7 +195,7 @@ long sys_sched_setaffinity(long pid, long size, long mask)
 {
 	uint8_t first;
 
-	if ((int)pid < 0 || size < 1)
+	if (size < 1)
 		return -EINVAL;
 	if (user_get(&first, mask))
 		return -EFAULT;
