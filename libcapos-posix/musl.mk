@@ -67,6 +67,11 @@ obj/capos/capos.lo: $(CAPOS_OBJECTS:.o=.lo) $(TOP_SRCDIR)/libcapos-posix/sources
 obj/src/thread/__lock.o obj/src/thread/__lock.lo: $(TOP_SRCDIR)/libcapos-posix/src/core/fair.h
 obj/src/thread/__lock.o obj/src/thread/__lock.lo: CFLAGS_ALL += -I$(TOP_SRCDIR)/libcapos-posix/src
 
+# It reads the clock page in line.
+CLOCK = obj/src/time/clock_gettime.o obj/src/time/clock_gettime.lo
+$(CLOCK): $(TOP_SRCDIR)/libcapos/clock_read.h
+$(CLOCK): CFLAGS_ALL += -I$(TOP_SRCDIR)/libcapos -I$(TOP_SRCDIR)/libcapos/include -I$(TOP_SRCDIR)/kernel/abi
+
 # Native programs link these too, and have no thread pointer, behind which a protected function finds its guard.
 NATIVE_PURE = $(patsubst src/%.c,obj/src/%.lo,$(wildcard src/string/*.c src/errno/*.c)) \
 	$(patsubst %,obj/src/%.lo,internal/intscan internal/shgetc stdio/__toread stdio/__uflow stdlib/strtol)

@@ -5,7 +5,7 @@
 LIBCAPOS_C = libcapos/arch/x86_64/syscall.c libcapos/cap.c libcapos/channel.c libcapos/error.c \
 	libcapos/format.c libcapos/identity.c libcapos/image.c libcapos/log.c libcapos/msg.c libcapos/nicqueue.c libcapos/object.c \
 	libcapos/queue.c libcapos/self.c libcapos/start.c libcapos/time.c
-LIBCAPOS_INCLUDES = libcapos/arch/x86_64/cycles.h libcapos/ring.h libcapos/include/capos/archive_reader.h \
+LIBCAPOS_INCLUDES = libcapos/arch/x86_64/cycles.h libcapos/clock_read.h libcapos/ring.h libcapos/include/capos/archive_reader.h \
 	libcapos/include/capos/cap.h libcapos/include/capos/channel.h \
 	libcapos/include/capos/format.h libcapos/include/capos/identity.h libcapos/include/capos/log.h libcapos/include/capos/msg.h \
 	libcapos/include/capos/nicqueue.h libcapos/include/capos/object.h libcapos/include/capos/output.h libcapos/include/capos/queue.h libcapos/include/capos/terminal.h \

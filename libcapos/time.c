@@ -1,47 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time from the clock page, without entering the kernel: fields count only when the sequence word
- * was even and the same before and after they were read.
+ * Time from the clock page.
  */
 #include <capos/cap.h>
-#include <capos/clock.h>
 
-#include "arch/x86_64/cycles.h"
-
-static inline uint64_t read_clock(int64_t *realtime_offset)
-{
-	const volatile struct capos_clock_page *page =
-	        (const volatile struct capos_clock_page *)CAPOS_CLOCK_ADDR;
-
-	for (;;) {
-		uint32_t seq = __atomic_load_n(&page->seq, __ATOMIC_ACQUIRE);
-		uint64_t mult = page->mult, base_tsc = page->base_tsc, base_ns = page->base_ns;
-		uint32_t shift = page->shift;
-		int64_t offset = page->realtime_offset_ns;
-		uint64_t cycles = arch_cycles();
-
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (seq & 1 || seq != __atomic_load_n(&page->seq, __ATOMIC_RELAXED))
-			continue;
-		*realtime_offset = offset;
-		/* A counter that stands behind the base (another processor's) must not wrap
-		 * around. */
-		cycles = cycles > base_tsc ? cycles - base_tsc : 0;
-		return base_ns + (uint64_t)(((unsigned __int128)cycles * mult) >> shift);
-	}
-}
+#include "clock_read.h"
 
 uint64_t cap_now(void)
 {
 	int64_t offset;
 
-	return read_clock(&offset);
+	return clock_read(&offset);
 }
 
 int64_t cap_realtime(void)
 {
 	int64_t offset;
-	uint64_t now = read_clock(&offset);
+	uint64_t now = clock_read(&offset);
 
 	return (int64_t)now + offset;
 }

@@ -12,9 +12,6 @@
 #include "core/core.h"
 #include "time/internal.h"
 
-/* For the C library, from any place: it neither masks upcalls nor takes the lock. */
-bool __capos_clock(long clock, struct timespec *t);
-
 #define CLOCK_OF_THREAD 4 /* of the three bits */
 #define CLOCK_OF_FILE   3 /* the two others: a descriptor's clock, of which there are none */
 
@@ -119,20 +116,6 @@ static int read_clock(long clock, int64_t *ns)
 		return result ? result : clock_read(kind, ns);
 	*ns = (int64_t)thread_cpu_ns(t);
 	return 0;
-}
-
-bool __capos_clock(long clock, struct timespec *t)
-{
-	switch (clock) {
-	case CLOCK_REALTIME:
-		ns_to_timespec(cap_realtime(), t);
-		return true;
-	case CLOCK_MONOTONIC:
-		ns_to_timespec((int64_t)cap_now(), t);
-		return true;
-	default:
-		return false;
-	}
 }
 
 long sys_clock_gettime(long clock, long t)
