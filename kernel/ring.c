@@ -30,7 +30,7 @@ bool ring_take(struct ring *r, struct capos_sqe *out)
 {
 	if (r->sq_head == r->sq_tail || ring_unread(r) + r->pending >= CAPOS_CQ_ENTRIES)
 		return false;
-	memcpy(out, &r->sq[r->sq_head % CAPOS_SQ_ENTRIES], sizeof(*out));
+	*out = r->sq[r->sq_head % CAPOS_SQ_ENTRIES];
 	__asm__ volatile("" ::: "memory"); /* from here on only the copy is looked at */
 	r->sq_head++;
 	r->pending++;
@@ -47,7 +47,7 @@ void ring_drop(struct ring *r)
 void ring_complete(struct ring *r, const struct capos_cqe *cqe)
 {
 	ring_drop(r);
-	memcpy(&r->cq[r->cq_tail % CAPOS_CQ_ENTRIES], cqe, sizeof(*cqe));
+	r->cq[r->cq_tail % CAPOS_CQ_ENTRIES] = *cqe;
 	r->cq_tail++;
 	__atomic_store_n(&r->header->cq_tail, r->cq_tail, __ATOMIC_RELEASE);
 }

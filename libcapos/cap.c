@@ -47,7 +47,7 @@ static uint32_t submissions_queued(struct capos_ring *ring)
 	return ring->sq_tail - __atomic_load_n(&ring->sq_head, __ATOMIC_ACQUIRE);
 }
 
-static void complete_one(struct capos_ring *ring, const struct capos_cqe *cqe)
+static inline void complete_one(struct capos_ring *ring, const struct capos_cqe *cqe)
 {
 	struct cap_op *op = (struct cap_op *)(uintptr_t)(cqe->user_data & ~USER_DATA_QUIET);
 
@@ -79,7 +79,7 @@ static void reap(struct capos_ring *ring)
 	ring->user_word[RING_WORD_REAPING] = 0;
 }
 
-static int queue_submission(struct capos_ring *ring, const struct capos_sqe *sqe)
+static inline int queue_submission(struct capos_ring *ring, const struct capos_sqe *sqe)
 {
 	if (submissions_queued(ring) >= CAPOS_SQ_ENTRIES) {
 		int64_t result = cap_enter(0, 0);
@@ -95,7 +95,7 @@ static int queue_submission(struct capos_ring *ring, const struct capos_sqe *sqe
 	return CAP_OK;
 }
 
-static int submit_limited(struct capos_sqe *sqe, struct cap_op *op, uint64_t limit)
+static inline int submit_limited(struct capos_sqe *sqe, struct cap_op *op, uint64_t limit)
 {
 	struct capos_ring *ring = cap_ring();
 	bool quiet = sqe->flags & CAPOS_SQE_QUIET;
@@ -183,11 +183,14 @@ static int run(struct capos_sqe *sqe, struct cap_op *op)
 {
 	int result;
 
-	*op = (struct cap_op){0};
+	op->complete = NULL;
 	result = submit_limited(sqe, op, CAPOS_CQ_ENTRIES);
 	if (result)
 		return result;
-	return cap_await_uninterruptible(op);
+	/* Nearly all are done by the first entry, whatever else is said about it. */
+	(void)cap_enter(1, CAPOS_FOREVER);
+	reap(cap_ring());
+	return op->done ? op->cqe.result : cap_await_uninterruptible(op);
 }
 
 void cap_cancel(struct cap_op *op)

@@ -23,43 +23,12 @@ int cap_table_init(struct cap_table *t, struct account *account)
 	return CAP_OK;
 }
 
-static struct cap_slot *slot_at(const struct cap_table *t, uint32_t index)
-{
-	if (!t->pages || index == 0 || index >= t->next_unused)
-		return NULL;
-	return &t->pages[index / CAP_SLOTS_PER_PAGE][index % CAP_SLOTS_PER_PAGE];
-}
-
-static struct cap_slot *slot_of(const struct cap_table *t, cap_t id)
-{
-	struct cap_slot *slot = slot_at(t, CAP_INDEX(id));
-	if (!slot || slot->kind == KIND_NONE || slot->generation != CAP_GENERATION(id))
-		return NULL;
-	return slot;
-}
-
-static struct cap slot_cap(const struct cap_slot *slot)
-{
-	return (struct cap){.object = (struct object_header *)slot->object,
-	                    .kind = (uint16_t)slot->kind,
-	                    .rights = (uint16_t)slot->rights};
-}
-
-int cap_lookup(const struct cap_table *t, cap_t id, struct cap *out)
-{
-	const struct cap_slot *slot = slot_of(t, id);
-	if (!slot)
-		return CAP_EBADCAP;
-	*out = slot_cap(slot);
-	return CAP_OK;
-}
-
 bool cap_at(const struct cap_table *t, uint32_t index, struct cap *out)
 {
-	const struct cap_slot *slot = slot_at(t, index);
+	const struct cap_slot *slot = cap_slot_at(t, index);
 	if (!slot || slot->kind == KIND_NONE)
 		return false;
-	*out = slot_cap(slot);
+	*out = cap_of_slot(slot);
 	return true;
 }
 
@@ -101,12 +70,12 @@ int cap_insert(struct cap_table *t, struct cap cap, cap_t *id)
 	uint32_t index = t->first_free;
 	struct cap_slot *slot;
 	if (index != 0) {
-		slot = slot_at(t, index);
+		slot = cap_slot_at(t, index);
 		t->first_free = (uint32_t)slot->object;
 		t->free--;
 	} else {
 		index = t->next_unused++;
-		slot = slot_at(t, index);
+		slot = cap_slot_at(t, index);
 		slot->generation = 1;
 	}
 	slot->object = (uint64_t)cap.object;
@@ -126,10 +95,10 @@ static void put_in_free_list(struct cap_table *t, uint32_t index, struct cap_slo
 
 int cap_remove(struct cap_table *t, cap_t id, struct cap *out)
 {
-	struct cap_slot *slot = slot_of(t, id);
+	struct cap_slot *slot = cap_slot_of(t, id);
 	if (!slot)
 		return CAP_EBADCAP;
-	*out = slot_cap(slot);
+	*out = cap_of_slot(slot);
 	slot->kind = KIND_NONE;
 	slot->rights = 0;
 	slot->object = 0;
@@ -144,10 +113,10 @@ int cap_remove(struct cap_table *t, cap_t id, struct cap *out)
 /* The source's slot as the copy has it. */
 static void fork_slot(struct cap_table *to, uint32_t index, const struct cap_slot *source)
 {
-	struct cap_slot *slot = slot_at(to, index);
+	struct cap_slot *slot = cap_slot_at(to, index);
 	*slot = *source;
 	if (slot->kind != KIND_NONE && (slot->rights & CAP_RIGHT_COPY)) {
-		cap_get(slot_cap(slot));
+		cap_get(cap_of_slot(slot));
 		to->live++;
 		return;
 	}
@@ -180,7 +149,7 @@ int cap_table_fork(struct cap_table *to, const struct cap_table *from)
 			steps_spend(STEPS_PAGE_COPY);
 		}
 		to->next_unused++;
-		fork_slot(to, index, slot_at(from, index));
+		fork_slot(to, index, cap_slot_at(from, index));
 		steps_spend(STEPS_SLOT);
 	}
 	return CAP_OK;
@@ -191,8 +160,8 @@ bool cap_table_destroy(struct cap_table *t)
 	if (!t->pages)
 		return true;
 	while (t->next_unused > 1) {
-		struct cap_slot *slot = slot_at(t, t->next_unused - 1);
-		struct cap cap = slot_cap(slot);
+		struct cap_slot *slot = cap_slot_at(t, t->next_unused - 1);
+		struct cap cap = cap_of_slot(slot);
 		if (steps_over())
 			return false;
 		slot->kind = KIND_NONE;

@@ -9,6 +9,7 @@
 #define KERNEL_CAP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <capos/abi.h>
 #include "memory/account.h"
@@ -63,8 +64,39 @@ int cap_table_init(struct cap_table *t, struct account *account); /* CAP_OK, CAP
 /* Drops everything held, as far as the budget goes; true: all is gone. */
 bool cap_table_destroy(struct cap_table *t);
 
+/* In line, since each submission looks for one or two. */
+static inline struct cap_slot *cap_slot_at(const struct cap_table *t, uint32_t index)
+{
+	if (!t->pages || index == 0 || index >= t->next_unused)
+		return NULL;
+	return &t->pages[index / CAP_SLOTS_PER_PAGE][index % CAP_SLOTS_PER_PAGE];
+}
+
+static inline struct cap_slot *cap_slot_of(const struct cap_table *t, cap_t id)
+{
+	struct cap_slot *slot = cap_slot_at(t, CAP_INDEX(id));
+	if (!slot || slot->kind == KIND_NONE || slot->generation != CAP_GENERATION(id))
+		return NULL;
+	return slot;
+}
+
+static inline struct cap cap_of_slot(const struct cap_slot *slot)
+{
+	return (struct cap){.object = (struct object_header *)slot->object,
+	                    .kind = (uint16_t)slot->kind,
+	                    .rights = (uint16_t)slot->rights};
+}
+
 /* Looks id up without taking a count.  CAP_OK or CAP_EBADCAP. */
-int cap_lookup(const struct cap_table *t, cap_t id, struct cap *out);
+static inline int cap_lookup(const struct cap_table *t, cap_t id, struct cap *out)
+{
+	const struct cap_slot *slot = cap_slot_of(t, id);
+	if (!slot)
+		return CAP_EBADCAP;
+	*out = cap_of_slot(slot);
+	return CAP_OK;
+}
+
 /* Makes sure that count inserts will succeed.  CAP_OK, CAP_ENOSLOT, CAP_ENOMEM. */
 int cap_room(struct cap_table *t, uint32_t count);
 /* Puts the capability in, with the count that the caller holds.  CAP_OK, CAP_ENOSLOT, CAP_ENOMEM:

@@ -46,18 +46,24 @@ static long check_vector(const struct iovec *iov, long n, struct iovec checked[]
 	return 0;
 }
 
+static inline struct file *if_readable(struct file *f)
+{
+	return f && (f->flags & O_ACCMODE) != O_WRONLY && !(f->flags & O_PATH) ? f : NULL;
+}
+
+static inline struct file *if_writable(struct file *f)
+{
+	return f && (f->flags & O_ACCMODE) != O_RDONLY && !(f->flags & O_PATH) ? f : NULL;
+}
+
 static struct file *readable_file(long fd)
 {
-	struct file *f = fd_file((int)fd);
-
-	return f && (f->flags & O_ACCMODE) != O_WRONLY && !(f->flags & O_PATH) ? f : NULL;
+	return if_readable(fd_file((int)fd));
 }
 
 static struct file *writable_file(long fd)
 {
-	struct file *f = fd_file((int)fd);
-
-	return f && (f->flags & O_ACCMODE) != O_RDONLY && !(f->flags & O_PATH) ? f : NULL;
+	return if_writable(fd_file((int)fd));
 }
 
 static long read_from(struct file *f, const struct iovec *iov, int n)
@@ -169,7 +175,7 @@ static int positioned_source(long fd, long offset, struct file **out)
 
 	if (offset < 0)
 		return -EINVAL;
-	*out = readable_file(fd);
+	*out = if_readable(f);
 	if (!f || f->flags & O_PATH)
 		return -EBADF;
 	if (!f->ops->pread)
@@ -184,7 +190,7 @@ static int positioned_target(long fd, long offset, struct file **out)
 
 	if (offset < 0)
 		return -EINVAL;
-	*out = writable_file(fd);
+	*out = if_writable(f);
 	if (!f || f->flags & O_PATH)
 		return -EBADF;
 	if (!f->ops->pwrite)

@@ -239,8 +239,8 @@ static int grow(const struct contents *c, uint64_t offset, uint64_t length)
 }
 
 /* All of it, or what fits: bytes, or -errno; -EAGAIN: others appended first, each time. */
-static ssize_t store_piece(struct contents *c, bool append, const void *from, size_t length,
-                           uint64_t offset, uint64_t *end)
+static inline ssize_t store_piece(struct contents *c, bool append, const void *from, size_t length,
+                                  uint64_t offset, uint64_t *end)
 {
 	struct cap_copied stored;
 	size_t done = 0;
@@ -278,7 +278,8 @@ static ssize_t gathered_piece(struct contents *c, bool append, const struct iove
 static ssize_t write_pieces(struct contents *c, bool append, const struct iovec *iov, int n,
                             uint64_t offset, uint64_t *end)
 {
-	size_t total = vector_length(iov, n), done = 0, most = total;
+	const size_t total = n == 1 ? iov->iov_len : vector_length(iov, n);
+	size_t done = 0, most = total;
 
 	while (done < total) {
 		size_t length = total - done < most ? total - done : most;

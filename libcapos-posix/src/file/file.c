@@ -62,19 +62,19 @@ void file_set_size_limit(uint64_t bytes)
 
 static int get_stat(struct file *f, struct file_stat *out);
 
-/* Whether writing there is within the limit, to which a write is cut; -EFBIG: it begins above. */
-static ssize_t write_within(struct file *f, bool append, const struct iovec *iov, int n,
-                            uint64_t offset, uint64_t *end)
+/* A write is cut to the limit, which there is; -EFBIG: it begins above. */
+static ssize_t write_limited(struct file *f, bool append, const struct iovec *iov, int n,
+                             uint64_t offset, uint64_t *end)
 {
 	struct iovec cut[1];
 	struct file_stat stat = {.size = 0};
-	int result = append && size_limit != UINT64_MAX ? get_stat(f, &stat) : 0;
+	int result = append ? get_stat(f, &stat) : 0;
 
 	if (result)
 		return result;
 	if (append)
 		offset = stat.size;
-	if (size_limit == UINT64_MAX || vector_length(iov, n) + offset <= size_limit)
+	if (vector_length(iov, n) + offset <= size_limit)
 		return contents_write(contents_of(f), append, iov, n, offset, end);
 	if (offset >= size_limit) {
 		signal_raise(SIGXFSZ);
@@ -85,6 +85,14 @@ static ssize_t write_within(struct file *f, bool append, const struct iovec *iov
 	if (cut[0].iov_len > size_limit - offset)
 		cut[0].iov_len = size_limit - offset;
 	return contents_write(contents_of(f), append, cut, 1, offset, end);
+}
+
+static ssize_t write_within(struct file *f, bool append, const struct iovec *iov, int n,
+                            uint64_t offset, uint64_t *end)
+{
+	if (size_limit == UINT64_MAX)
+		return contents_write(contents_of(f), append, iov, n, offset, end);
+	return write_limited(f, append, iov, n, offset, end);
 }
 
 static ssize_t append(struct file *f, const struct iovec *iov, int n)
