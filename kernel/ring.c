@@ -15,17 +15,6 @@ void ring_init(struct ring *r, void *header, void *sq, void *cq, uint64_t user_a
 	r->header->thread_id = thread_id;
 }
 
-int ring_refresh(struct ring *r)
-{
-	uint32_t sq_tail = __atomic_load_n(&r->header->sq_tail, __ATOMIC_ACQUIRE);
-	uint32_t cq_head = __atomic_load_n(&r->header->cq_head, __ATOMIC_ACQUIRE);
-	if (sq_tail - r->sq_head > CAPOS_SQ_ENTRIES || r->cq_tail - cq_head > CAPOS_CQ_ENTRIES)
-		return CAP_EINVAL;
-	r->sq_tail = sq_tail;
-	r->cq_head = cq_head;
-	return CAP_OK;
-}
-
 bool ring_take(struct ring *r, struct capos_sqe *out)
 {
 	if (r->sq_head == r->sq_tail || ring_unread(r) + r->pending >= CAPOS_CQ_ENTRIES)

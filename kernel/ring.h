@@ -25,7 +25,20 @@ struct ring {
 void ring_init(struct ring *r, void *header, void *sq, void *cq, uint64_t user_address,
                uint64_t thread_id);
 /* Reads the user's indices.  CAP_OK, or CAP_EINVAL when they make no sense. */
-int ring_refresh(struct ring *r);
+static inline int ring_refresh(struct ring *r)
+{
+	uint32_t sq_tail = __atomic_load_n(&r->header->sq_tail, __ATOMIC_ACQUIRE);
+	uint32_t cq_head = __atomic_load_n(&r->header->cq_head, __ATOMIC_ACQUIRE);
+	if (sq_tail - r->sq_head > CAPOS_SQ_ENTRIES || r->cq_tail - cq_head > CAPOS_CQ_ENTRIES)
+		return CAP_EINVAL;
+	r->sq_tail = sq_tail;
+	r->cq_head = cq_head;
+	return CAP_OK;
+}
+static inline bool ring_has_next(const struct ring *r)
+{
+	return r->sq_head != r->sq_tail;
+}
 /* Takes the next submission, holding a completion's place for it; false: none left, or no place. */
 bool ring_take(struct ring *r, struct capos_sqe *out);
 /* Gives the place of a submission back without a completion. */

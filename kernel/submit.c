@@ -6,6 +6,7 @@
  */
 #include "process/cap.h"
 #include "object/bytes.h"
+#include "object/call.h"
 #include "object/endpoint.h"
 #include "object/event.h"
 #include "fault.h"
@@ -276,7 +277,7 @@ static bool may_try_again(struct thread *t)
  * thread ended. */
 static bool submit_some(struct thread *t)
 {
-	while (t->holds || ring_take(&t->ring, &t->sqe)) {
+	while (t->holds || (ring_has_next(&t->ring) && ring_take(&t->ring, &t->sqe))) {
 		if (!t->holds)
 			t->progress[0] = t->progress[1] = t->progress[2] = t->tries = 0;
 		t->holds = true;

@@ -8,8 +8,8 @@
 
 uint32_t steps_spent;
 
-static struct list fresh = {&fresh, &fresh};
-static struct list rest = {&rest, &rest};
+struct list work_fresh = {&work_fresh, &work_fresh};
+struct list work_rest = {&work_rest, &work_rest};
 
 static void add(struct list *queue, struct work *work, void (*step)(struct work *work))
 {
@@ -21,12 +21,12 @@ static void add(struct list *queue, struct work *work, void (*step)(struct work 
 
 void work_add(struct work *work, void (*step)(struct work *work))
 {
-	add(&fresh, work, step);
+	add(&work_fresh, work, step);
 }
 
 void work_add_rest(struct work *work, void (*step)(struct work *work))
 {
-	add(&rest, work, step);
+	add(&work_rest, work, step);
 }
 
 void work_remove(struct work *work)
@@ -35,16 +35,6 @@ void work_remove(struct work *work)
 		return;
 	list_remove(&work->queue);
 	work->step = NULL;
-}
-
-bool work_pending_fresh(void)
-{
-	return !list_empty(&fresh);
-}
-
-bool work_pending(void)
-{
-	return !list_empty(&fresh) || !list_empty(&rest);
 }
 
 static void run_first(struct list *queue)
@@ -59,12 +49,12 @@ static void run_first(struct list *queue)
 void work_run_fresh(void)
 {
 	while (work_pending_fresh() && !steps_over())
-		run_first(&fresh);
+		run_first(&work_fresh);
 }
 
 void work_run(void)
 {
 	work_run_fresh();
-	while (!list_empty(&rest) && !steps_over())
-		run_first(list_empty(&fresh) ? &rest : &fresh);
+	while (!list_empty(&work_rest) && !steps_over())
+		run_first(list_empty(&work_fresh) ? &work_rest : &work_fresh);
 }

@@ -74,8 +74,15 @@ static inline bool work_queued(const struct work *work)
 {
 	return !!work->step;
 }
-bool work_pending(void);       /* anything at all */
-bool work_pending_fresh(void); /* something that was added and not begun */
+extern struct list work_fresh, work_rest;   /* of work.c alone */
+static inline bool work_pending_fresh(void) /* something that was added and not begun */
+{
+	return !list_empty(&work_fresh);
+}
+static inline bool work_pending(void) /* anything at all */
+{
+	return work_pending_fresh() || !list_empty(&work_rest);
+}
 /* Does what is queued, fresh work first, until the budget is spent or nothing is left. */
 void work_run(void);
 void work_run_fresh(void); /* fresh work only */

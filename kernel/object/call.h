@@ -49,6 +49,19 @@ struct object {
 	uint64_t minted_at;
 };
 
+/* Whether nothing can serve the object any more. */
+static inline bool object_gone(const struct object *o)
+{
+	return o->endpoint->state == ENDPOINT_DEAD ||
+	       (o->of_server && o->minted_at != o->endpoint->servers_ended);
+}
+
+/* Changes, and never comes back, when the process that serves it ends.  Not 0. */
+static inline uint64_t object_era(const struct object *o)
+{
+	return o->endpoint->servers_ended + 1;
+}
+
 enum call_state { CALL_QUEUED, CALL_DELIVERED, CALL_CANCELLED };
 
 struct call {

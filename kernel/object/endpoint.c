@@ -143,17 +143,6 @@ static void object_free(struct object *o)
 	endpoint_unref(e);
 }
 
-bool object_gone(const struct object *o)
-{
-	return o->endpoint->state == ENDPOINT_DEAD ||
-	       (o->of_server && o->minted_at != o->endpoint->servers_ended);
-}
-
-uint64_t object_era(const struct object *o)
-{
-	return o->endpoint->servers_ended + 1;
-}
-
 /* Frees notices that will not be delivered, as far as the budget goes but at least one. */
 static void free_lost(struct endpoint *e)
 {

@@ -27,11 +27,7 @@ DEFINE_HEADER_ACCESS(object, KIND_OBJECT)
 struct endpoint *endpoint_create(struct account *account);
 /* The last capability has gone: no process can receive any more, and the endpoint ends, as work. */
 void endpoint_last(struct object_header *header);
-void endpoint_unref(struct endpoint *e); /* a reference of an operation */
-/* Whether nothing can serve the object any more. */
-bool object_gone(const struct object *o);
-/* Changes, and never comes back, when the process that serves it ends.  Not 0. */
-uint64_t object_era(const struct object *o);
+void endpoint_unref(struct endpoint *e);        /* a reference of an operation */
 void object_last(struct object_header *header); /* the last capability has gone */
 
 /* The operations.  Results, or OP_PENDING. */

@@ -56,18 +56,22 @@ void kernel_enter(enum entry_kind kind)
 	cpu->entry = (struct entry){.kind = kind};
 }
 
-/* Interrupts may come in from now on. */
-static void leave_kernel(struct cpu *cpu)
+static void note_time(struct cpu *cpu)
 {
-	cpu->locked = false;
-	cpu->stopped_at = 0;
-	if (!cpu->measures || cpu->entered_at == 0)
-		return;
 	uint64_t passed = arch_clock_ns() - cpu->entered_at;
 	if (passed <= cpu->longest_ns)
 		return;
 	cpu->longest_ns = passed;
 	cpu->longest = cpu->entry;
+}
+
+/* Interrupts may come in from now on. */
+static inline void leave_kernel(struct cpu *cpu)
+{
+	cpu->locked = false;
+	cpu->stopped_at = 0;
+	if (cpu->measures && cpu->entered_at != 0)
+		note_time(cpu);
 }
 
 static _Noreturn void let_interrupts_in(struct cpu *cpu)
@@ -332,12 +336,9 @@ void sched_end(struct thread *t)
 		cpu->turn = NULL;
 }
 
-/* When the current thread has to stop for another that waits; UINT64_MAX: none does. */
-static inline uint64_t stop_at(const struct cpu *cpu)
+static uint64_t stop_for_others(const struct cpu *cpu)
 {
 	uint64_t at = cpu->preempt_at;
-	if (cpu->runnable == 0)
-		return UINT64_MAX;
 	enum rival rival = rival_of(cpu->current);
 	if (rival == RIVAL_HIGHER)
 		return 0;
@@ -346,6 +347,12 @@ static inline uint64_t stop_at(const struct cpu *cpu)
 	if (cpu->turn_end < at && turns_wait(cpu))
 		at = cpu->turn_end;
 	return at;
+}
+
+/* When the current thread has to stop for another that waits; UINT64_MAX: none does. */
+static inline uint64_t stop_at(const struct cpu *cpu)
+{
+	return cpu->runnable == 0 ? UINT64_MAX : stop_for_others(cpu);
 }
 
 /* Puts the current thread back into its queue, with what is left of its slice. */
@@ -513,7 +520,8 @@ static _Noreturn void leave(void)
 
 _Noreturn void sched_leave(void)
 {
-	work_run_fresh();
+	if (work_pending_fresh())
+		work_run_fresh();
 	leave();
 }
 

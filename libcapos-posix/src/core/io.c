@@ -169,7 +169,7 @@ static long vector_pwrite(struct file *f, const struct iovec *iov, int n, long o
 }
 
 /* For pread: what has no positions says so before anything else. */
-static int positioned_source(long fd, long offset, struct file **out)
+static inline int positioned_source(long fd, long offset, struct file **out)
 {
 	struct file *f = fd_file((int)fd);
 
@@ -184,7 +184,7 @@ static int positioned_source(long fd, long offset, struct file **out)
 }
 
 /* For pwrite; a directory is never open for writing. */
-static int positioned_target(long fd, long offset, struct file **out)
+static inline int positioned_target(long fd, long offset, struct file **out)
 {
 	struct file *f = fd_file((int)fd);
 

@@ -152,7 +152,7 @@ bool signal_cancels(void)
 }
 
 /* True: all has been looked at.  Else the lock is held again. */
-static bool end_looking(void)
+static inline bool end_looking(void)
 {
 	library_unlock();
 	if (unmask_upcalls())
