@@ -15,6 +15,8 @@ VOLUME_SOURCES = \
 	drivers/virtio-9p/places.h \
 	drivers/virtio-9p/shares.c \
 	drivers/virtio-9p/sums.c \
+	drivers/virtio-9p/trail.c \
+	drivers/virtio-9p/trail.h \
 	drivers/virtio-9p/unnamed.c \
 	drivers/virtio-9p/volume.c \
 	drivers/virtio-9p/volume.h \

@@ -745,6 +745,21 @@ static bool caller_in_group(const struct who *who, uint32_t group)
 	return cap_caller_in_group(who->call_id, group);
 }
 
+/* A directory of the trail that the host has put something else in the place of is gone to once
+ * more, by the whole path. */
+static int serve_directory(struct volume_handle *handle, struct server_call *call)
+{
+	int status;
+
+	volume.walk.dir_by_trail = volume.second.dir_by_trail = false;
+	status = directory_dispatch(&directory_ops, handle, &call->msg);
+	if ((status != STATUS_NOT_DIRECTORY && status != STATUS_TOO_MANY_LINKS) ||
+	    !(volume.walk.dir_by_trail || volume.second.dir_by_trail))
+		return status;
+	trail_forget(&volume.trail, &volume.p9, true);
+	return directory_dispatch(&directory_ops, handle, &call->msg);
+}
+
 static int serve_call(struct server *server, struct server_call *call)
 {
 	struct volume_handle *handle = NULL;
@@ -769,9 +784,8 @@ static int serve_call(struct server *server, struct server_call *call)
 			return STATUS_INVALID_ARGUMENT;
 	}
 	if (!handle || handle->directory)
-		return call->interface == DIRECTORY_INTERFACE
-		               ? directory_dispatch(&directory_ops, handle, &call->msg)
-		               : STATUS_NOT_SUPPORTED;
+		return call->interface == DIRECTORY_INTERFACE ? serve_directory(handle, call)
+		                                              : STATUS_NOT_SUPPORTED;
 	return call->interface == FILE_INTERFACE ? file_dispatch(&file_ops, handle, &call->msg)
 	                                         : STATUS_NOT_SUPPORTED;
 }
@@ -833,6 +847,7 @@ int main(int argc, char **argv)
 	                        .request = shared + CAPOS_PAGE_SIZE,
 	                        .reply = reply};
 	volume.memory = &memory_ops;
+	volume.trail.now = cap_now;
 	volume.watchers.signal = signal_watcher;
 	volume.next_hidden =
 	        (uint32_t)cap_realtime(); /* other machines may have the directory too */

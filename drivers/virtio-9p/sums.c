@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sums of the pages of shared memory: a page whose sum is what it was when the host had the same
- * bytes is not written back, so that what the host has put there since stays.  Files that are larger
- * than there is room for are compared with the host's bytes instead.  Who stores bytes that have the
- * sum of those before loses them, and nobody else does.
+ * bytes is not written back, so that what the host has put there since stays.  Files that are
+ * larger than there is room for are compared with the host's bytes instead.  Who stores bytes that
+ * have the sum of those before loses them, and nobody else does.
  *
  * Programs may store at any time.  So a sum is of a copy that went to the host or came from there,
  * never of what the memory has afterwards.

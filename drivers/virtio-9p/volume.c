@@ -170,7 +170,8 @@ struct volume_from volume_from(const struct volume *v, const struct volume_handl
 	                 .root_qid = directory->contained ? directory->root_qid : v->root,
 	                 .start = directory->fid,
 	                 .start_qid = directory->qid,
-	                 .contained = directory->contained}};
+	                 .contained = directory->contained,
+	                 .word = volume_word(v, directory)}};
 }
 
 int volume_start(struct volume *v)
@@ -181,6 +182,7 @@ int volume_start(struct volume *v)
 	v->walk.mounted_at = v->second.mounted_at = v->mounted_at;
 	v->walk.who = v->second.who = &v->who;
 	v->walk.places = v->second.places = &v->places;
+	v->walk.trail = v->second.trail = &v->trail;
 	v->walk.first_fid = v->second.first_fid = FID_OTHERS;
 	return volume_status(p9_start(&v->p9, FID_ROOT, &v->root));
 }

@@ -86,6 +86,12 @@ static int truncated(struct volume *v, struct volume_handle *h)
 	return s && volume_share_cut(v, s, 0) ? -P9_EIO : 0;
 }
 
+static bool is_same(const struct walk *w, const struct file_stat *stat)
+{
+	return walk_is_same(w, stat->inode, stat->type == FILE_TYPE_DIRECTORY,
+	                    stat->type == FILE_TYPE_SYMLINK);
+}
+
 /* Opens what the walk found: a regular file, which alone may be opened at the host; the place of a
  * FIFO or a socket, whose openers have a buffer in common; or (without flags) the place of
  * anything. */
@@ -98,6 +104,8 @@ static int open_file(struct volume *v, struct volume_handle *h, uint32_t flags)
 	h->qid = v->walk.qid;
 	watched_name(h, v->walk.above.path, v->walk.entry);
 	result = volume_get(v, h->fid, &h->stat);
+	if (!result && !is_same(&v->walk, &h->stat))
+		result = -P9_EAGAIN;
 	if (!result && is_device(&h->stat) && flags & (OPEN_READ | OPEN_WRITE))
 		result = -P9_ENXIO;
 	if (!result && h->stat.type == FILE_TYPE_REGULAR &&
@@ -166,6 +174,8 @@ static int open_directory(struct volume *v, struct volume_handle *h, const struc
 	h->qid = v->walk.qid;
 	h->directory = true;
 	result = volume_get(v, h->fid, &h->stat);
+	if (!result && !is_same(&v->walk, &h->stat))
+		result = -P9_EAGAIN;
 	if (!result && h->flags & OPEN_READ)
 		result = check_readable(v, h);
 	h->root_qid = from->root_qid;
@@ -262,7 +272,13 @@ int volume_open(struct volume *v, struct volume_from from, struct msg_text path,
 	if (flags & OPEN_ANONYMOUS)
 		result = open_unnamed(v, &from, path, flags, mode, h);
 	for (uint32_t i = 0; i < OPEN_TRIES && result == -P9_EAGAIN; i++) {
+		/* What the trail has is tried once. */
+		v->walk.trust = i || flags & OPEN_CREATE ? TRUST_NONE : TRUST_CHECKED;
 		result = try_open(v, &from, path, flags, mode, h);
+		if (result && v->walk.by_trail) {
+			result = -P9_EAGAIN;
+			walk_discard(&v->walk);
+		}
 		walk_finish(&v->walk);
 	}
 	if (result) {
@@ -316,10 +332,18 @@ static int walk_existing(struct volume *v, const struct volume_from *from, struc
 int volume_stat(struct volume *v, struct volume_from from, struct msg_text path, bool follow,
                 struct file_stat *out)
 {
-	int result = walk_existing(v, &from, path, follow);
+	int result;
 
+	v->walk.trust = TRUST_CHECKED;
+	result = walk_existing(v, &from, path, follow);
 	if (!result)
 		result = volume_get(v, v->walk.fid, out);
+	if (v->walk.by_trail && (result || !is_same(&v->walk, out))) {
+		walk_discard(&v->walk);
+		result = walk_existing(v, &from, path, follow);
+		if (!result)
+			result = volume_get(v, v->walk.fid, out);
+	}
 	walk_finish(&v->walk);
 	/* The host knows an open directory by its name alone. */
 	if (result == -P9_ENOENT && from.handle && path.len == 1 && path.ptr[0] == '.') {
@@ -673,6 +697,7 @@ int volume_symlink(struct volume *v, struct volume_from from, struct msg_text ta
 	if (!result)
 		watched_made(v, &v->walk, false);
 	walk_finish(&v->walk);
+	trail_forget(&v->trail, &v->p9, true);
 	return volume_status(result);
 }
 
@@ -718,6 +743,7 @@ int volume_remove(struct volume *v, struct volume_from from, struct msg_text pat
 	if (!result && w->fid == P9_NO_FID) {
 		result = p9_remove(&v->p9, w->parent, w->name, directory);
 		walk_finish(w);
+		trail_forget(&v->trail, &v->p9, directory);
 		return volume_status(result);
 	}
 	if (!result && w->parent == P9_NO_FID)
@@ -740,6 +766,7 @@ int volume_remove(struct volume *v, struct volume_from from, struct msg_text pat
 			watched_removed(v, w, &fate);
 	}
 	walk_finish(w);
+	trail_forget(&v->trail, &v->p9, directory);
 	return volume_status(result);
 }
 
@@ -766,6 +793,7 @@ int volume_rename(struct volume *v, struct volume_from from, struct msg_text old
 	struct volume_removal removal = {.open = false};
 	struct watched_fate fate;
 	bool replaces = false;
+	bool directories;
 	const bool exchange = flags == MOVE_EXCHANGE;
 	int result = walk_name(a, &from, old);
 
@@ -799,8 +827,10 @@ int volume_rename(struct volume *v, struct volume_from from, struct msg_text old
 		places_note(&v->places, a->parent_qid, a->name, b->qid);
 	if (!result && (b->fid == P9_NO_FID || a->qid.path != b->qid.path))
 		tell_moved(v, a, b, replaces ? &fate : NULL, exchange);
+	directories = exchange || p9_is_directory(a->qid) || p9_is_symlink(a->qid);
 	walk_finish(b);
 	walk_finish(a);
+	trail_forget(&v->trail, &v->p9, directories);
 	return volume_status(result);
 }
 
@@ -855,14 +885,15 @@ int volume_link_file(struct volume *v, struct volume_from from, uint64_t key, st
 	if (!result)
 		watched_linked(v, h->qid, &v->second);
 	walk_finish(&v->second);
+	trail_forget(&v->trail, &v->p9, false);
 	return volume_status(result);
 }
 
-int volume_change(struct volume *v, struct volume_from from, struct msg_text path, bool follow,
-                  const struct p9_change *wanted)
+static int try_change(struct volume *v, const struct volume_from *from, struct msg_text path,
+                      bool follow, const struct p9_change *wanted)
 {
 	struct p9_change change = *wanted;
-	int result = walk_existing(v, &from, path, follow);
+	int result = walk_existing(v, from, path, follow);
 
 	/* The host would follow it. */
 	if (!result && p9_is_symlink(v->walk.qid) && change.what & P9_SET_MODE)
@@ -875,6 +906,20 @@ int volume_change(struct volume *v, struct volume_from from, struct msg_text pat
 		mode_changed(v, v->walk.qid.path, change.mode);
 	if (!result)
 		watched_found(v, watched_change(&change), &v->walk);
+	return result;
+}
+
+int volume_change(struct volume *v, struct volume_from from, struct msg_text path, bool follow,
+                  const struct p9_change *wanted)
+{
+	int result;
+
+	v->walk.trust = TRUST_FRESH;
+	result = try_change(v, &from, path, follow, wanted);
+	if (result && v->walk.by_trail) {
+		walk_discard(&v->walk);
+		result = try_change(v, &from, path, follow, wanted);
+	}
 	walk_finish(&v->walk);
 	return volume_status(result);
 }

@@ -48,12 +48,43 @@ static void drop(struct walk *w, uint32_t fid)
 		p9_clunk(w->p, fid);
 }
 
+/* Leaves a fid that the walk holds to the trail, for so much of the path. */
+static void leave_on_trail(struct walk *w, uint32_t fid, struct p9_qid qid, struct p9_qid above,
+                           uint32_t length)
+{
+	const struct trail_step step = {
+	        .fid = fid + 1, .qid = qid, .above = above, .seen = fid == w->fid ? w->seen : 0};
+	const struct p9_text path = {w->text[0], length};
+
+	if (length && length <= TRAIL_TEXT && !p9_is_symlink(qid) && let_go(w, fid))
+		trail_leave(w->trail, w->p, w->from->word, path, &step);
+}
+
 void walk_finish(struct walk *w)
 {
+	if (w->plain && !w->symlinks) {
+		if (w->dir != P9_NO_FID)
+			leave_on_trail(w, w->dir, w->dir_qid, w->dir_above, w->dir_length);
+		if (w->fid != P9_NO_FID)
+			leave_on_trail(w, w->fid, w->qid, w->above, w->plain);
+	}
+	walk_discard(w);
+}
+
+void walk_discard(struct walk *w)
+{
+	w->plain = 0;
+	w->dir = P9_NO_FID;
 	for (uint32_t i = 0; i < WALK_FIDS_MAX; i++)
 		if (w->held[i])
 			drop(w, w->held[i] - 1);
 	w->fid = w->parent = P9_NO_FID;
+}
+
+bool walk_is_same(const struct walk *w, uint64_t path, bool directory, bool symlink)
+{
+	return !w->by_trail ||
+	       (path == w->qid.path && directory == p9_is_directory(w->qid) && !symlink);
 }
 
 static int keep(struct walk *w, uint32_t fid, uint32_t *out)
@@ -62,7 +93,8 @@ static int keep(struct walk *w, uint32_t fid, uint32_t *out)
 	int result;
 
 	*out = fid;
-	if (let_go(w, fid))
+	/* The trail's next walk has more of a copy than what is made of it. */
+	if ((fid != w->dir || !w->plain || w->symlinks) && let_go(w, fid))
 		return 0;
 	*out = p9_take_fid(w->p, w->first_fid);
 	if (*out == P9_NO_FID)
@@ -105,7 +137,7 @@ static int go(struct walk *w, uint32_t at, const struct p9_text *names, uint32_t
 
 static void move_to(struct walk *w, uint32_t fid, struct p9_qid qid)
 {
-	if (w->at != fid)
+	if (w->at != fid && w->at != w->dir)
 		drop(w, w->at);
 	w->at = fid;
 	w->at_qid = qid;
@@ -437,6 +469,19 @@ static int rise_from_removed(struct walk *w)
 	return result;
 }
 
+/* The walk is at the directory of the path's last name. */
+static void note_dir(struct walk *w, const struct p9_text *name)
+{
+	if (w->symlinks || !w->plain)
+		return;
+	w->dir = w->at;
+	w->dir_qid = w->at_qid;
+	w->dir_above = w->above;
+	w->dir_length = (uint32_t)(name->ptr - w->text[0]);
+	while (w->dir_length && w->text[0][w->dir_length - 1] == '/')
+		w->dir_length--;
+}
+
 /* One batch. */
 static int step(struct walk *w, struct batch *b)
 {
@@ -460,6 +505,8 @@ static int step(struct walk *w, struct batch *b)
 		uint32_t walked;
 
 		result = advance(w, b, b->walked);
+		if (!result && b->ends && b->walked == b->count - 1)
+			note_dir(w, &b->names[b->walked]);
 		if (!result)
 			result = go(w, w->at, &b->names[b->walked], 1, b->qids, &walked, &fid);
 		if (!result)
@@ -485,6 +532,7 @@ static int last_step(struct walk *w, bool *done)
 
 	if (!p9_is_directory(w->at_qid))
 		return -P9_ENOTDIR;
+	note_dir(w, &name);
 	result = w->end == WALK_END_NEW && !w->slash
 	                 ? -P9_ENOENT
 	                 : go(w, w->at, &name, 1, &qid, &walked, &w->fid);
@@ -544,11 +592,102 @@ static int run(struct walk *w)
 	return 0;
 }
 
+/* The length of a path that the trail may have, without slashes at its end; 0: it has none. */
+static uint32_t plain_length(const struct walk *w)
+{
+	const char *text = w->text[0];
+	uint32_t length = w->left;
+
+	if (!w->trail || !w->trail->now || (w->who && w->who->user))
+		return 0;
+	while (length && text[length - 1] == '/')
+		length--;
+	for (uint32_t i = 0; i + 1 < length; i++)
+		if (text[i] == '.' && text[i + 1] == '.')
+			return 0; /* or a name with two dots in it */
+	return length > TRAIL_TEXT ? 0 : length;
+}
+
+/* A place among the walk's fids for one of the trail's; false: there is none. */
+static bool hold(struct walk *w, uint32_t fid)
+{
+	for (uint32_t i = 0; i < WALK_FIDS_MAX; i++) {
+		if (w->held[i])
+			continue;
+		w->held[i] = fid + 1;
+		return true;
+	}
+	return false;
+}
+
+/* Takes the whole path, or its directory, from the trail.  Whether that was all of the walk. */
+static bool go_by_trail(struct walk *w, enum walk_trust trust)
+{
+	struct p9_text path = {w->text[0], w->plain};
+	struct trail_step s;
+	uint32_t name = w->plain;
+
+	while (name && path.ptr[name - 1] != '/')
+		name--;
+	if (trust != TRUST_NONE && !w->want_parent &&
+	    trail_take(w->trail, w->from->word, path, &s)) {
+		w->slash = w->left > w->plain;
+		if ((trust == TRUST_CHECKED || w->trail->now() - s.seen < TRAIL_FRESH_NS) &&
+		    (!w->slash || p9_is_directory(s.qid)) && hold(w, s.fid - 1)) {
+			w->fid = s.fid - 1;
+			w->qid = s.qid;
+			w->above = s.above;
+			w->entry = (struct p9_text){path.ptr + name, w->plain - name};
+			w->by_trail = true;
+			w->seen = trust == TRUST_FRESH ? s.seen : 0;
+			return true;
+		}
+		w->slash = false;
+		p9_clunk(w->p, s.fid - 1);
+	}
+	for (path.len = name; path.len && path.ptr[path.len - 1] == '/';)
+		path.len--;
+	if (!path.len || !trail_take(w->trail, w->from->word, path, &s))
+		return false;
+	if (!p9_is_directory(s.qid) || !hold(w, s.fid - 1)) {
+		p9_clunk(w->p, s.fid - 1);
+		return false;
+	}
+	w->at = w->dir = s.fid - 1;
+	w->at_qid = w->dir_qid = s.qid;
+	w->above = w->dir_above = s.above;
+	w->dir_length = path.len;
+	w->dir_by_trail = true;
+	skip(w, path.len);
+	return false;
+}
+
+/* From the path's start, or from where the trail leads. */
+static int begin(struct walk *w, uint32_t length, enum walk_trust trust)
+{
+	const bool absolute = w->text[0][0] == '/';
+
+	w->rest = w->text[0];
+	w->left = length;
+	w->at = absolute ? w->from->root : w->from->start;
+	w->at_qid = absolute ? w->from->root_qid : w->from->start_qid;
+	w->plain = plain_length(w);
+	if (w->plain && go_by_trail(w, trust))
+		return 0;
+	return run(w);
+}
+
 int walk_path(struct walk *w, const struct walk_from *from, const char *path, uint32_t length,
               enum walk_end end, bool parent)
 {
+	const enum walk_trust trust = w->trust;
 	int result;
 
+	w->trust = TRUST_NONE;
+	w->by_trail = w->dir_by_trail = false;
+	w->seen = 0;
+	w->plain = 0;
+	w->dir = P9_NO_FID;
 	w->from = from;
 	w->end = end;
 	w->want_parent = parent || end == WALK_END_NAME || end == WALK_END_NEW;
@@ -565,11 +704,7 @@ int walk_path(struct walk *w, const struct walk_from *from, const char *path, ui
 	if (*path == '/' && !from->contained)
 		return leave(w, path, length, "", 0);
 	memcpy(w->text[0], path, length);
-	w->rest = w->text[0];
-	w->left = length;
-	w->at = *path == '/' ? from->root : from->start;
-	w->at_qid = *path == '/' ? from->root_qid : from->start_qid;
-	result = run(w);
+	result = begin(w, length, trust);
 	if (!result && (end == WALK_END_LINK || end == WALK_END_FOLLOW) && w->fid != P9_NO_FID &&
 	    w->slash && !p9_is_directory(w->qid))
 		result = -P9_ENOTDIR;

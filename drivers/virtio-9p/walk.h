@@ -9,6 +9,7 @@
 
 #include "drivers/virtio-9p/p9.h"
 #include "drivers/virtio-9p/places.h"
+#include "drivers/virtio-9p/trail.h"
 #include "services/files/access.h"
 
 #define WALK_SYMLINKS_MAX 40u /* followed in one walk, as on Linux */
@@ -28,7 +29,12 @@ struct walk_from {
 	/* The root is all that its holder was given: absolute paths start there.  Else it is the
 	 * volume's, and they lead out. */
 	bool contained;
+	uint64_t word; /* the handle's whose paths these are; 0: the volume's root */
 };
+
+/* What of the trail a walk may take for the end of its path: nothing; what the caller will ask
+ * whether it is the same (walk_is_same); what was seen just now. */
+enum walk_trust { TRUST_NONE, TRUST_CHECKED, TRUST_FRESH };
 
 /* What becomes of a symlink at the path's end: as enum path_end of services/files/path.h.  NEW: as
  * NAME, but whether there is anything of that name is not asked, unless the path ends in a slash:
@@ -42,6 +48,8 @@ struct walk {
 	const struct who *who;  /* whose walk it is */
 	uint32_t first_fid;     /* of those that it may take */
 	struct places *places;  /* takes note of the directories that it goes by */
+	struct trail *trail;
+	enum walk_trust trust; /* of the next walk alone */
 	/* Results. */
 	uint32_t fid; /* what is there; P9_NO_FID: nothing, but it could be made in parent */
 	struct p9_qid qid;
@@ -54,6 +62,8 @@ struct walk {
 	/* The last name that it went by, and the directory that has it; length 0: not known. */
 	struct p9_qid above;
 	struct p9_text entry;
+	bool by_trail;     /* fid is from the trail, and what is there may be another */
+	bool dir_by_trail; /* a directory on the way is */
 	/* After WALK_LEAVES: the path from the root of the tree of files. */
 	char leaves[P9_TEXT_MAX + 1];
 	uint32_t leaves_length;
@@ -66,6 +76,11 @@ struct walk {
 	const char *rest;
 	uint32_t at;
 	struct p9_qid at_qid;
+	/* The directory that the last name was looked up in, and its length in the path; how much
+	 * of the path the trail may be left for (0: nothing). */
+	uint32_t dir, dir_length, plain;
+	uint64_t seen; /* as in struct trail_step, of fid */
+	struct p9_qid dir_qid, dir_above;
 	uint32_t held[WALK_FIDS_MAX]; /* the walk's own, + 1; 0: none */
 	char text[2][P9_TEXT_MAX + 1];
 };
@@ -89,5 +104,9 @@ int walk_keep_parent(struct walk *w, uint32_t *fid);
 int walk_check_search(const struct walk *w);
 /* Gives back the walk's fids. */
 void walk_finish(struct walk *w);
+/* The same, and nothing is left on the trail: what was found is not what is there. */
+void walk_discard(struct walk *w);
+/* Whether these attributes are of what the walk found, as far as it is not known otherwise. */
+bool walk_is_same(const struct walk *w, uint64_t path, bool directory, bool symlink);
 
 #endif

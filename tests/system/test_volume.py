@@ -106,6 +106,57 @@ def test_the_guest_sees_what_the_host_does_meanwhile(background, volume):
     assert process.wait(timeout=30) == 0
 
 
+def test_the_guest_goes_where_the_host_has_put_something_else(background, volume):
+    """Paths that it went before, through directories, files and links that are others now."""
+    for name in ("a/b", "c/b"):
+        (volume / name).mkdir(parents=True)
+        (volume / name / "f").write_text(f"{name}\n")
+        (volume / name / "g").write_text(f"{name}\n")
+    steps = "stat -c %F a/b/f; cat a/b/f; cat a/b/g; chmod 600 a/b/f; mkdir a/b/d; : >a/b/new; rm a/b/new; read x; "
+    process = background("sh", "-c", f"cd /mnt; {steps * 5} stat -c %n a/b/f; mv a z; ls a; mv c a; cat a/b/f; cat a/b/g; ls a",
+                         options=["-v", f"{volume}:/mnt"])
+
+    def replace_file():
+        (volume / "a/b/f").unlink()
+        (volume / "a/b/f").symlink_to("../../c/b/f")
+        (volume / "a/b/d").rmdir()
+
+    def replace_directory():
+        (volume / "a").rename(volume / "old")
+        (volume / "a").symlink_to("c")
+
+    def put_back():
+        (volume / "a").unlink()
+        (volume / "old").rename(volume / "a")
+        (volume / "a/b/f").unlink()
+        (volume / "a/b/f").mkdir()
+        (volume / "a/b/d").rmdir()
+
+    def file_again():
+        (volume / "a/b/f").rmdir()
+        (volume / "a/b/f").write_text("again\n")
+        (volume / "a/b/d").rmdir()
+
+    for change, lines in ((lambda: None, ["regular file", "a/b", "a/b"]),
+                          (replace_file, ["symbolic link", "c/b", "a/b"]),
+                          (replace_directory, ["regular file", "c/b", "c/b"]),
+                          (put_back, ["directory", "a/b"]),
+                          (file_again, ["regular file", "again", "a/b"])):
+        change()
+        if lines[1:] != ["a/b", "a/b"]:
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        assert [process.stdout.readline().decode().strip() for _ in lines] == lines
+        deadline = time.monotonic() + 20
+        while not (volume / "a/b/d").is_dir() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert (volume / "a/b/d").is_dir()
+    assert (volume / "c/b/f").stat().st_mode & 0o777 == 0o600
+    process.stdin.write(b"\n")
+    process.stdin.close()
+    assert process.stdout.read() == b"a/b/f\nc/b\nc/b\nb\n"
+
+
 def test_what_is_above_a_removed_directory_is_reached_from_it(shell, volume):
     out = shell("mkdir -p a/b/c; cd a/b/c; rmdir ../c; ls -d ..; ls ../..; if ls ../c; then exit 1; fi; if mkdir x; then exit 1; "
                 "fi; rmdir ../../b; if ls ..; then exit 1; fi; ls ../../..; cd -P ../..; pwd; echo text >../f")

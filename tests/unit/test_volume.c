@@ -404,6 +404,94 @@ static void test_an_exchange_is_whole_or_not_at_all(void **state)
 	assert_int_equal(server.live, 1);
 }
 
+static uint64_t clock_ns;
+
+static uint64_t now(void)
+{
+	return clock_ns;
+}
+
+static uint32_t asked_by_stat(const char *path, int status, int node)
+{
+	struct file_stat st = {.inode = 0};
+
+	server.asked = 0;
+	assert_int_equal(volume_stat(v, volume_root(v), text_of(path), true, &st), status);
+	if (!status)
+		assert_int_equal(st.inode, node + 100);
+	return server.asked;
+}
+
+static uint32_t asked_by_mode(const char *path)
+{
+	const struct p9_change change = {.what = P9_SET_MODE, .mode = 0600};
+
+	server.asked = 0;
+	(void)volume_change(v, volume_root(v), text_of(path), true, &change);
+	return server.asked;
+}
+
+static void test_what_was_walked_to_is_not_walked_to_again(void **state)
+{
+	struct file_stat st;
+	uint64_t word;
+
+	(void)state;
+	v->trail.now = now;
+	assert_int_equal(asked_by_stat("d/g", STATUS_OK, 7), 2);
+	assert_int_equal(asked_by_stat("d/g", STATUS_OK, 7), 1);
+	assert_int_equal(asked_by_stat("d/deep/", STATUS_OK, 8), 2);
+	assert_int_equal(asked_by_stat("d/deep", STATUS_OK, 8), 1);
+	assert_int_equal(asked_by_stat("d/g/", STATUS_NOT_DIRECTORY, 0), 1 + 1);
+	/* What is not there is asked for in the directory, once that is known. */
+	(void)asked_by_stat("d/none", STATUS_NO_ENTRY, 0);
+	assert_int_equal(asked_by_stat("d/none", STATUS_NO_ENTRY, 0), 1);
+	/* Not by symlinks, nor upwards. */
+	assert_int_equal(asked_by_stat("l/g", STATUS_OK, 7), asked_by_stat("l/g", STATUS_OK, 7));
+	assert_int_equal(asked_by_stat("d/../f", STATUS_OK, 2), 3);
+	assert_int_equal(asked_by_stat("d/../f", STATUS_OK, 2), 3);
+	/* It opens by it, which takes it away. */
+	(void)asked_by_stat("d/g", STATUS_OK, 7);
+	server.asked = 0;
+	assert_int_equal(volume_open(v, volume_root(v), text_of("d/g"), OPEN_READ, 0, &word, &st),
+	                 STATUS_OK);
+	assert_int_equal(server.asked, 2);
+	volume_close(v, word);
+	assert_int_equal(asked_by_stat("d/g", STATUS_OK, 7), 2);
+	/* What is moved here is not found by its old name. */
+	assert_int_equal(move("d/g", "d/h", 0), STATUS_OK);
+	(void)asked_by_stat("d/g", STATUS_NO_ENTRY, 0);
+	(void)asked_by_stat("d/h", STATUS_OK, 7);
+	(void)asked_by_stat("d/deep/down", STATUS_NO_ENTRY, 0);
+	assert_int_equal(move("d/deep", "below", 0), STATUS_OK);
+	(void)asked_by_stat("d/deep", STATUS_NO_ENTRY, 0);
+	(void)asked_by_stat("below", STATUS_OK, 8);
+	/* Another file in its place is what is there. */
+	(void)asked_by_stat("f", STATUS_OK, 2);
+	server.nodes[2].number = 500;
+	assert_int_equal(asked_by_stat("f", STATUS_OK, 500), 4);
+	for (uint32_t i = 0; i < TRAIL_LENGTH; i++)
+		assert_true(!v->trail.steps[i].fid || p9_is_directory(v->trail.steps[i].qid) ||
+		            v->trail.steps[i].qid.path != 102);
+	assert_true(server.live <= 1 + TRAIL_LENGTH);
+}
+
+static void test_changes_go_by_what_was_seen_just_now(void **state)
+{
+	(void)state;
+	v->trail.now = now;
+	v->who.user = 0;
+	(void)asked_by_stat("d/g", STATUS_OK, 7);
+	/* The server refuses, so it is tried again by the whole way. */
+	assert_int_equal(asked_by_mode("d/g"), 4);
+	assert_int_equal(asked_by_stat("d/g", STATUS_OK, 7), 1);
+	clock_ns += TRAIL_FRESH_NS;
+	assert_int_equal(asked_by_mode("d/g"), 3);
+	v->who.user = 5;
+	assert_true(asked_by_stat("d/deep", STATUS_OK, 8) > 2);
+	assert_true(asked_by_stat("d/deep", STATUS_OK, 8) > 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +517,10 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_files_without_a_name, server_start,
 	                                        server_stop),
 	        cmocka_unit_test_setup_teardown(test_an_exchange_is_whole_or_not_at_all,
+	                                        server_start, server_stop),
+	        cmocka_unit_test_setup_teardown(test_what_was_walked_to_is_not_walked_to_again,
+	                                        server_start, server_stop),
+	        cmocka_unit_test_setup_teardown(test_changes_go_by_what_was_seen_just_now,
 	                                        server_start, server_stop),
 	};
 
