@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening /proc/self/fd/N and /dev/fd/N, and what these links read: as if the file was opened by a
- * name that it may have no more.
+ * What /proc/self/fd/N and /dev/fd/N lead to, and what these links read: as if the file was opened
+ * by a name that it may have no more.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -209,6 +210,68 @@ static void by_number(void)
 	unlink(FILE_);
 }
 
+/* ---- Calls by these paths ---- */
+
+/* musl makes some of its functions of them, when a descriptor was opened with O_PATH. */
+static void calls_on_files(void)
+{
+	const struct timespec times[2] = {{1, 0}, {2, 0}};
+	int fd = open(FILE_, O_CREAT | O_RDWR, 0600), named;
+	const char *path = link_of(fd);
+	struct stat st;
+
+	write(fd, "hello", 5);
+	ok(!chmod(path, 0640) && !fstat(fd, &st) && (st.st_mode & 07777) == 0640, "chmod");
+	ok(!chown(path, USER, USER) && !fstat(fd, &st) && st.st_uid == USER, "chown");
+	ok(!truncate(path, 3) && size_of(fd) == 3, "truncate");
+	ok(!utimensat(AT_FDCWD, path, times, 0) && !fstat(fd, &st) && st.st_mtime == 2,
+	   "utimensat");
+	ok(!access(path, R_OK) && !stat(path, &st), "access and stat");
+	named = open(FILE_, O_PATH);
+	ok(!fchmod(named, 0600) && !fstat(fd, &st) && (st.st_mode & 07777) == 0600,
+	   "fchmod of what was opened with O_PATH");
+	ok(!fchown(named, 0, 0) && !fstat(fd, &st) && !st.st_uid, "fchown");
+	unlink(FILE_);
+	ok(!chmod(path, 0604) && !fstat(fd, &st) && (st.st_mode & 07777) == 0604,
+	   "chmod of what has no name");
+	close(named);
+	close(fd);
+}
+
+static void paths_through_directories(void)
+{
+	char path[96], here[128];
+	int fd, file;
+	DIR *listed;
+
+	mkdir(PLACE "/inner", 0755);
+	fd = open(PLACE "/inner", O_RDONLY | O_DIRECTORY);
+	snprintf(path, sizeof(path), "%s/file", link_of(fd));
+	file = open(path, O_CREAT | O_RDWR, 0600);
+	ok(file >= 0 && !access(PLACE "/inner/file", F_OK), "a file is made through a link");
+	ok(!access(path, R_OK) && !chmod(path, 0644) && !link(path, PLACE "/hard"),
+	   "and named by it");
+	ok(!rename(path, PLACE "/moved") && !access(PLACE "/moved", F_OK), "and renamed");
+	ok(!unlink(PLACE "/moved") && !unlink(PLACE "/hard"), "there it is");
+	snprintf(path, sizeof(path), "/dev/fd/%d/../inner", fd);
+	ok(!access(path, X_OK), "through /dev/fd");
+	ok(!chdir(link_of(fd)) && getcwd(here, sizeof(here)) && !strcmp(here, PLACE "/inner"),
+	   "chdir");
+	close(open("file", O_CREAT | O_RDWR, 0600));
+	ok(!access("/proc/self/cwd/file", R_OK) && !try_open("/proc/self/cwd/file", O_RDWR),
+	   "through the working directory");
+	ok(!try_open("/proc/self/root" PLACE "/inner/file", O_RDWR), "through the root");
+	listed = opendir("/proc/self/cwd");
+	ok(listed && readdir(listed), "the working directory is listed");
+	closedir(listed);
+	unlink("/proc/self/cwd/file");
+	ok(access(PLACE "/inner/file", F_OK) && errno == ENOENT, "something goes from there");
+	chdir("/");
+	close(file);
+	close(fd);
+	rmdir(PLACE "/inner");
+}
+
 int main(void)
 {
 	umask(0);
@@ -219,6 +282,8 @@ int main(void)
 	names();
 	links_themselves();
 	by_number();
+	calls_on_files();
+	paths_through_directories();
 	rmdir(PLACE);
 	return tap_finish();
 }

@@ -41,7 +41,7 @@ void files_settle(void);
 int path_check(const char *path);
 /* Prepares a call's path, which it checks: *base is the Directory to ask.  0 or -errno: no such
  * descriptor, not a directory, no "files" capability, empty path. */
-int path_base(int directory_fd, const char *path, cap_t *base);
+int path_base(int directory_fd, const char **path, cap_t *base);
 /* The same for a path that may start in a working directory that the files service does not know:
  * then *path is made[], from the root. */
 int path_place(int directory_fd, const char **path, cap_t *base, char made[PATH_BYTES]);
@@ -86,6 +86,11 @@ int device_stat(const char *path, struct stat *st); /* same results */
 int device_change(const char *path, uint32_t user, uint32_t group, uint32_t mode);
 /* /dev/stdin, /dev/fd/N and the like: that descriptor, or -1. */
 int device_descriptor(const char *path);
+/* What is open there, unless that is a directory; NULL: nothing, or another path. */
+struct file *device_description(const char *path);
+/* Where a path goes on that leads through a link to a directory which this process has in /proc:
+ * its descriptor's, "cwd" or "root".  NULL: it does not. */
+const char *device_through_link(const char *path, cap_t *base);
 
 /* Opens a path of the files service.  0 or -errno. */
 int file_open_path(const char *path, int flags, struct file **out);

@@ -240,32 +240,79 @@ static int number_in(const char *text)
 	return number;
 }
 
-/* What follows "/proc/self/fd/" or the same with this process's number; NULL: another path. */
-static const char *after_own_descriptors(const char *path)
+/* Behind "/proc/self/" or the same with this process's number; NULL: another path. */
+static const char *after_self(const char *path)
 {
 	char own[32];
-	size_t length;
+	size_t length = 11;
 
 	if (strncmp(path, "/proc/", 6))
 		return NULL;
-	if (!strncmp(path, "/proc/self/fd/", 14))
-		return path + 14;
-	length = (size_t)fmt_snprintf(own, sizeof(own), "/proc/%u/fd/", (unsigned)process_id());
-	return strncmp(path, own, length) ? NULL : path + length;
+	if (strncmp(path, "/proc/self/", length)) {
+		length =
+		        (size_t)fmt_snprintf(own, sizeof(own), "/proc/%u/", (unsigned)process_id());
+		if (strncmp(path, own, length))
+			return NULL;
+	}
+	return path + length;
 }
 
 int device_descriptor(const char *path)
 {
 	static const char *const standard[] = {"stdin", "stdout", "stderr"};
-	const char *name = after_dev(path), *digits = after_own_descriptors(path);
+	const char *name = after_dev(path), *self = name ? NULL : after_self(path);
 
-	if (digits)
-		return number_in(digits);
+	if (self)
+		return strncmp(self, "fd/", 3) ? -1 : number_in(self + 3);
 	for (int i = 0; name && i < 3; i++) {
 		if (!strcmp(name, standard[i]))
 			return i;
 	}
 	return name && !strncmp(name, "fd/", 3) ? number_in(name + 3) : -1;
+}
+
+struct file *device_description(const char *path)
+{
+	struct file *f = fd_file(device_descriptor(path));
+
+	return f && !file_directory(f) ? f : NULL;
+}
+
+static const char *through_descriptor(const char *digits, cap_t *base)
+{
+	const size_t length = strspn(digits, "0123456789");
+	char number[8];
+	const struct file *f;
+
+	if (length >= sizeof(number))
+		return NULL;
+	memcpy(number, digits, length);
+	number[length] = 0;
+	f = fd_file(number_in(number));
+	*base = f ? file_directory(f) : CAP_NULL;
+	return digits + length;
+}
+
+const char *device_through_link(const char *path, cap_t *base)
+{
+	const char *name = after_self(path), *after = NULL;
+
+	*base = CAP_NULL;
+	if (name && !strncmp(name, "fd/", 3)) {
+		after = through_descriptor(name + 3, base);
+	} else if (name && !strncmp(name, "cwd", 3)) {
+		*base = path_cwd();
+		after = name + 3;
+	} else if (name && !strncmp(name, "root", 4)) {
+		*base = path_root();
+		after = name + 4;
+	} else if (!name && !strncmp(path, "/dev/fd/", 8)) {
+		after = through_descriptor(path + 8, base);
+	}
+	if (!after || !*base || (*after && *after != '/'))
+		return NULL;
+	after += strspn(after, "/");
+	return *after ? after : ".";
 }
 
 int device_open(const char *path, int flags, struct file **out)

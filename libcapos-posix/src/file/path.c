@@ -99,17 +99,23 @@ int path_check(const char *path)
 	return length == PATH_BYTES ? -ENAMETOOLONG : 0;
 }
 
-int path_base(int directory_fd, const char *path, cap_t *base)
+int path_base(int directory_fd, const char **path, cap_t *base)
 {
+	const char *rest;
 	struct file *f;
-	int result = path_check(path);
+	int result = path_check(*path);
 
 	if (result)
 		return result;
-	if (!*path)
+	if (!**path)
 		return -ENOENT;
-	if (*path == '/' || directory_fd == AT_FDCWD) {
-		*base = *path == '/' ? path_root() : path_cwd();
+	rest = **path == '/' ? device_through_link(*path, base) : NULL;
+	if (rest) {
+		*path = rest;
+		return 0;
+	}
+	if (**path == '/' || directory_fd == AT_FDCWD) {
+		*base = **path == '/' ? path_root() : path_cwd();
 		return *base ? 0 : -EACCES;
 	}
 	f = fd_file(directory_fd);
@@ -121,9 +127,10 @@ int path_base(int directory_fd, const char *path, cap_t *base)
 
 int path_place(int directory_fd, const char **path, cap_t *base, char made[PATH_BYTES])
 {
-	int result = path_base(directory_fd, *path, base);
+	const char *given = *path;
+	int result = path_base(directory_fd, path, base);
 
-	if (result || **path == '/' || directory_fd != AT_FDCWD || !is_below_proc())
+	if (result || *given == '/' || directory_fd != AT_FDCWD || !is_below_proc())
 		return result;
 	*path = path_of_made(directory_fd, *path, made);
 	*base = path_root();

@@ -113,8 +113,12 @@ static long change_mode(int directory_fd, const char *path, unsigned mode)
 {
 	struct directory_set_mode_params params = {.mode = mode & 07777, .follow_link = true};
 	struct path_walk w;
+	struct file *f;
 	int result = path_check(path);
 
+	f = result ? NULL : device_description(path);
+	if (f)
+		return f->ops->chmod ? f->ops->chmod(f, params.mode) : -EINVAL;
 	if (!result)
 		result = device_change(path, UINT32_MAX, UINT32_MAX, params.mode);
 	if (result <= 0)
@@ -209,6 +213,8 @@ long sys_fchownat(long directory_fd, long path, long user, long group, long flag
 		return result;
 	if (!*text && (int)directory_fd != AT_FDCWD)
 		return change_owner(fd_file((int)directory_fd), user, group);
+	if (params.follow_link && device_description(text))
+		return change_owner(device_description(text), user, group);
 	if (st.st_dev != FILES_DEVICE && st.st_dev < VOLUME_DEVICES) {
 		result = device_change(text, (uint32_t)user, (uint32_t)group, UINT32_MAX);
 		return result <= 0 ? result : check_owner(user, group);
@@ -332,6 +338,8 @@ long sys_utimensat(long directory_fd, long path, long times, long flags)
 			return change_times(fd_file((int)directory_fd), 0, &wanted);
 		text = ".";
 	}
+	if (!(flags & AT_SYMLINK_NOFOLLOW) && device_description(text))
+		return change_times(device_description(text), 0, &wanted);
 	return change_times_at((int)directory_fd, text, !(flags & AT_SYMLINK_NOFOLLOW), &wanted);
 }
 

@@ -180,9 +180,10 @@ static void two_paths_end(struct two_paths *paths)
 /* One of them as the program gave it. */
 static int begin(struct msg_text *out, int directory_fd, const char *path, cap_t *base, char **full)
 {
-	int result = path_base(directory_fd, path, base);
+	const char *given = path;
+	int result = path_base(directory_fd, &path, base);
 
-	if (!result && path_is_made(directory_fd, path)) {
+	if (!result && path_is_made(directory_fd, given)) {
 		*full = posix_alloc(PATH_BYTES);
 		result = *full ? path_place(directory_fd, &path, base, *full) : -ENOMEM;
 	}

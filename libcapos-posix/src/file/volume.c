@@ -25,11 +25,12 @@ void path_start_at(struct path_walk *w, cap_t base, const char *path)
 
 int path_start(struct path_walk *w, int directory_fd, const char *path)
 {
+	const char *given = path;
 	char *own = NULL;
 	cap_t base;
-	int result = path_base(directory_fd, path, &base);
+	int result = path_base(directory_fd, &path, &base);
 
-	if (!result && path_is_made(directory_fd, path)) {
+	if (!result && path_is_made(directory_fd, given)) {
 		own = posix_alloc(PATH_BYTES);
 		result = own ? path_place(directory_fd, &path, &base, own) : -ENOMEM;
 	}

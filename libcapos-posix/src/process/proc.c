@@ -284,7 +284,9 @@ static int list_descriptor(int fd, struct file *f, bool close_on_exec, void *tex
 /* A descriptor as a report names it: its digits; NULL: the record is of something else. */
 static const char *descriptor_record(const char *name)
 {
-	return strncmp(name, "fd/", 3) || !name[3] ? NULL : name + 3;
+	return strncmp(name, "fd/", 3) || !name[3] || name[3 + strspn(name + 3, "0123456789")]
+	               ? NULL
+	               : name + 3;
 }
 
 struct listing {
@@ -420,6 +422,16 @@ static mode_t mode_of_descriptor(const struct proc_path *p)
 	return S_IFLNK | (f->flags & O_PATH ? 0 : modes[f->flags & O_ACCMODE]);
 }
 
+/* "cwd", "root", or what is behind one or behind a descriptor. */
+static bool is_directory_link(const char *name)
+{
+	const size_t length = !strncmp(name, "cwd", 3) ? 3 : !strncmp(name, "root", 4) ? 4 : 0;
+
+	if (!strncmp(name, "fd/", 3))
+		return name[3 + strspn(name + 3, "0123456789")] == '/';
+	return length && (!name[length] || name[length] == '/');
+}
+
 /* Its mode; 0: there is none; 1: it may be a file that others put there. */
 static mode_t mode_of(const struct proc_path *p, bool follow)
 {
@@ -551,7 +563,9 @@ static int proc_open(const char *path, int flags, struct file **out)
 
 	if (!proc_parse(path, &p))
 		return list_terminals(path, flags, out);
-	if (p.number && (!strcmp(p.name, "exe") || descriptor_record(p.name))) {
+	if (p.number == process_id() && is_directory_link(p.name))
+		return 1; /* path_base goes through it */
+	if (p.number && (IS_AMONG(p.name, process_links) || descriptor_record(p.name))) {
 		long length = proc_read_link(path, target, sizeof(target) - 1);
 
 		if (length < 0)
