@@ -113,6 +113,7 @@ POSIX_C = \
 	libcapos-posix/src/memory/resident.c \
 	libcapos-posix/src/memory/stack.c \
 	libcapos-posix/src/memory/shared.c \
+	libcapos-posix/src/poll/epoll.c \
 	libcapos-posix/src/poll/eventfd.c \
 	libcapos-posix/src/poll/poll.c \
 	libcapos-posix/src/process/exec.c \

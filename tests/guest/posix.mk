@@ -18,6 +18,7 @@ POSIX_TESTS = \
 	tests/guest/posix_modes \
 	tests/guest/posix_mqueue \
 	tests/guest/posix_nodes \
+	tests/guest/posix_epoll \
 	tests/guest/posix_fork \
 	tests/guest/posix_hardening \
 	tests/guest/posix_inotify \

@@ -30,6 +30,7 @@ for name in \
 	databases \
 	devices \
 	empty \
+	epoll \
 	eventfds \
 	fair \
 	faults \

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -574,10 +576,12 @@ static void times_and_signals(void)
 	const struct itimerval off = {{0, 0}, {0, 0}};
 	const struct itimerspec none_set = {{0, 0}, {0, 0}};
 	const struct timespec moment = {0, 1};
+	int list_of_ready = epoll_create1(0), counter = eventfd(1, 0);
 	sigset_t one;
 
 	sigemptyset(&one);
 	sigaddset(&one, SIGUSR1);
+	epoll_ctl(list_of_ready, EPOLL_CTL_ADD, counter, &(struct epoll_event){.events = EPOLLIN});
 	const struct pointer list[] = {
 	        CALL(1, OUT, TIME, clock_gettime, CLOCK_MONOTONIC, HERE),
 	        CALL(1, OUT, TIME, clock_gettime, CLOCK_PROCESS_CPUTIME_ID, HERE),
@@ -614,12 +618,21 @@ static void times_and_signals(void)
 	        CALL(1, IN, 8, signalfd, -1, HERE, 8),
 	        CALL(1, IN, 8, signalfd4, -1, HERE, 8, 0),
 	        CALL(1, STRING, 0, inotify_add_watch, watcher, HERE, 1),
+	        CALL(3, IN, 12, epoll_ctl, list_of_ready, EPOLL_CTL_ADD, event_timer, HERE),
+	        CALL(1, OUT, 12, epoll_wait, list_of_ready, HERE, 1, 0),
+	        CALL(1, OUT, 12, epoll_pwait, list_of_ready, HERE, 1, 0, 0, 0),
+	        CALL(4, IN, 8, epoll_pwait, list_of_ready, (long)good, 1, 0, HERE, 8),
+	        CALL(1, OUT, 12, epoll_pwait2, list_of_ready, HERE, 1, (long)&moment, 0, 0),
+	        CALL(3, IN, TIME, epoll_pwait2, list_of_ready, (long)good, 1, HERE, 0, 0),
+	        CALL(4, IN, 8, epoll_pwait2, list_of_ready, (long)good, 1, (long)&moment, HERE, 8),
 	        CALL(0, IN, 24, sigaltstack, HERE, 0),
 	        CALL(1, OUT, 24, sigaltstack, 0, HERE),
 	};
 
 	CHECK(list, "times and signals");
 	close(watcher);
+	close(counter);
+	close(list_of_ready);
 }
 
 /* ---- Pointers behind pointers ---- */
@@ -731,7 +744,7 @@ static const char without[] =
         " fadvise64 fallocate flock getpriority sched_get_priority_max sched_get_priority_min "
         "sched_getscheduler "
         "setfsgid setfsuid setregid setresgid setresuid setreuid setpriority "
-        "inotify_init inotify_init1 inotify_rm_watch "
+        "inotify_init inotify_init1 inotify_rm_watch epoll_create epoll_create1 "
         "alarm arch_prctl brk clone close close_range dup dup2 dup3 eventfd eventfd2 exit "
         "exit_group fchdir "
         "fchmod fchown fdatasync fork fsync ftruncate getegid geteuid getgid getgroups "

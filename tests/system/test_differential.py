@@ -24,7 +24,7 @@ if os.geteuid() == 0:
 # posix_absent, posix_denied, posix_layout, posix_pointers, posix_restart and posix_sockets look at what only capOS
 # has: its table of calls, its rights, its places in memory, its services, the machine's own peers; posix_fair at what
 # upstream's musl does not promise: a fork beside threads that make threads ends there by chance.
-PROGRAMS = ("ahead", "cancel", "contents", "databases", "devices", "empty", "eventfds", "faults", "fds", "fifo",
+PROGRAMS = ("ahead", "cancel", "contents", "databases", "devices", "empty", "epoll", "eventfds", "faults", "fds", "fifo",
             "files", "fork", "hardening", "inotify", "links", "locks", "mapped", "maps", "memory", "modes", "mqueue",
             "nameless", "partly", "places", "priority", "proc", "processes", "ptys", "queued", "remap", "remembered",
             "reopen", "resident", "scheduling", "signals", "socketpair", "splice", "stack", "stress", "sysv",

@@ -32,6 +32,7 @@ enum carried_kind {
 	CARRY_QUEUE,
 	CARRY_WATCHER,
 	CARRY_NOTICE,
+	CARRY_EPOLL,
 };
 
 struct carried_socket {
@@ -53,9 +54,9 @@ struct carried {
 	cap_t end;    /* of a pipe or a pair of sockets: its ProcessEnd */
 	/* of a message queue: its pages; of a socket with names: the File and pages of its peer */
 	cap_t more[2];
-	/* of devices: the minor number; of files: record locks were used; of terminals: theirs; of
-	 * pipes: their places among the opens; of a pair of sockets: which end; of message queues:
-	 * bytes of their pages */
+	/* of devices: the minor number; of epoll: entries in its memory; of files: record locks
+	 * were used; of terminals: theirs; of pipes: their places among the opens; of a pair of
+	 * sockets: which end; of message queues: bytes of their pages */
 	uint32_t detail;
 	uint64_t signals;       /* of signalfd: its set; of inotify: its key */
 	cap_t volumes[8];       /* of inotify: its Watchers there */

@@ -10,6 +10,7 @@
 
 #include "core/absent.h"
 #include "core/fd.h"
+#include "core/self.h"
 #include "core/syscalls.h"
 
 struct slot {
@@ -54,6 +55,7 @@ void file_put(struct file *f)
 {
 	if (--f->refs)
 		return;
+	core_hooks.closed(f);
 	if (f->ops->close)
 		f->ops->close(f);
 	description_drop(&f->shared);

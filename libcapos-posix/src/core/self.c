@@ -38,6 +38,11 @@ static bool held(uint64_t word)
 	return true;
 }
 
+static void ignore_file(const struct file *f)
+{
+	(void)f;
+}
+
 int ends_open(struct shared_ends *out)
 {
 	return core_hooks.ends_open(out);
@@ -55,7 +60,8 @@ struct core_hooks core_hooks = {.signal_waiting = none,
                                 .ends_held = held,
                                 .streams_settle = ignore,
                                 .resting = ignore,
-                                .leaving = ignore};
+                                .leaving = ignore,
+                                .closed = ignore_file};
 
 void core_set_hooks(const struct core_hooks *hooks)
 {

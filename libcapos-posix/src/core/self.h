@@ -49,8 +49,9 @@ struct core_hooks {
 	 * program does nothing more with its streams.  Called when a sleep was ended and when the
 	 * process ends. */
 	void (*streams_settle)(void);
-	void (*resting)(void); /* file: the thread is about to sleep */
-	void (*leaving)(void); /* the process is about to end */
+	void (*resting)(void);                /* file: the thread is about to sleep */
+	void (*leaving)(void);                /* the process is about to end */
+	void (*closed)(const struct file *f); /* poll: the description goes */
 	/* terminal: by a name behind "/dev/": 0, -errno, or 1: no terminal is called so */
 	int (*terminal_open)(const char *name, int flags, struct file **out);
 	int (*terminal_stat)(const char *name, struct stat *st);

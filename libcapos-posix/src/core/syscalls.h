@@ -71,6 +71,12 @@
 	SYSCALL(ppoll, 5, ONCE, poll)              \
 	SYSCALL(select, 5, ONCE, poll)             \
 	SYSCALL(pselect6, 6, ONCE, poll)           \
+	SYSCALL(epoll_create, 1, ONCE, poll)       \
+	SYSCALL(epoll_create1, 1, ONCE, poll)      \
+	SYSCALL(epoll_ctl, 4, ONCE, poll)          \
+	SYSCALL(epoll_wait, 4, ONCE, poll)         \
+	SYSCALL(epoll_pwait, 6, ONCE, poll)        \
+	SYSCALL(epoll_pwait2, 6, ONCE, poll)       \
 	SYSCALL(inotify_init, 0, ONCE, poll)       \
 	SYSCALL(inotify_init1, 1, ONCE, poll)      \
 	SYSCALL(inotify_add_watch, 3, ONCE, poll)  \

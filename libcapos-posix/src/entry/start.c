@@ -13,6 +13,7 @@
 #include "entry/entry.h"
 #include "file/file.h"
 #include "memory/memory.h"
+#include "poll/poll.h"
 #include "process/process.h"
 #include "signal/signal.h"
 #include "terminal/terminal.h"
@@ -95,6 +96,7 @@ static void connect_rooms(void)
 	                                        .streams_settle = streams_settle,
 	                                        .resting = files_settle,
 	                                        .leaving = leave,
+	                                        .closed = epoll_forget,
 	                                        .socket_make = file_make_socket,
 	                                        .socket_open = file_open_socket,
 	                                        .terminal_open = terminal_open,

@@ -164,6 +164,8 @@ static int make_file(const struct carried *in, struct file **out)
 		return pipe_restore(in, out);
 	case CARRY_EVENTFD:
 		return eventfd_restore(in, out);
+	case CARRY_EPOLL:
+		return epoll_restore(in, out);
 	case CARRY_TIMERFD:
 		return timerfd_restore(in, out);
 	case CARRY_SIGNALFD:
@@ -210,6 +212,7 @@ static void restore_files(const struct exec_state *state)
 		log_fatal("posix: execve: descriptors are lost: error %d", -result);
 	for (uint32_t i = 0; i < state->nfiles; i++)
 		file_put(made[i]); /* closes what was to be closed on exec */
+	epoll_restored();
 	posix_free(made);
 }
 
