@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -171,6 +172,43 @@ static void limits(void)
 	setrlimit(RLIMIT_NOFILE, &all);
 }
 
+/* Opened with 3: for what is neither reading nor writing, with the permission for both. */
+static void neither(void)
+{
+	int fd = open("/tmp/neither", O_CREAT | O_RDWR, 0600), other, status;
+	struct flock lock = {.l_type = F_RDLCK};
+	struct stat st;
+	char byte = 0;
+	pid_t child;
+
+	ok(write(fd, "hello", 5) == 5, "a file");
+	other = open("/tmp/neither", 3);
+	ok(other >= 0 && (fcntl(other, F_GETFL) & 3) == 3, "is opened with 3");
+	fails(read(other, &byte, 1), EBADF, "it is not read");
+	fails(write(other, &byte, 1), EBADF, "nor written");
+	fails(ftruncate(other, 0), EINVAL, "nor cut");
+	fails(fallocate(other, 0, 0, 1), EBADF, "nor made longer");
+	fails((long)mmap(NULL, 1, PROT_READ, MAP_PRIVATE, other, 0), EACCES, "nor mapped");
+	fails(fcntl(other, F_SETLK, &lock), EBADF, "nor locked to be read");
+	ok(!fstat(other, &st) && st.st_size == 5, "it is looked at");
+	close(other);
+	fails(open("/tmp", 3), EISDIR, "a directory is not opened so");
+	child = fork();
+	if (!child) {
+		fchmod(fd, 0644);
+		if (setuid(4242))
+			_exit(1);
+		_exit(open("/tmp/neither", 3) != -1 || errno != EACCES);
+	}
+	waitpid(child, &status, 0);
+	ok(status == 0, "nor is what may only be read");
+	other = open("/tmp/neither", 3 | O_TRUNC);
+	ok(!fstat(fd, &st) && st.st_size == 0, "O_TRUNC cuts");
+	close(other);
+	close(fd);
+	unlink("/tmp/neither");
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -179,5 +217,6 @@ int main(void)
 	sizes();
 	about_itself();
 	limits();
+	neither();
 	return tap_finish();
 }

@@ -46,6 +46,20 @@ struct file *file_create(const struct file_ops *ops, int flags, void *data)
 	return f;
 }
 
+bool file_reads(const struct file *f)
+{
+	const int mode = f->flags & O_ACCMODE;
+
+	return mode == O_RDONLY || mode == O_RDWR;
+}
+
+bool file_writes(const struct file *f)
+{
+	const int mode = f->flags & O_ACCMODE;
+
+	return mode == O_WRONLY || mode == O_RDWR;
+}
+
 void file_get(struct file *f)
 {
 	f->refs++;

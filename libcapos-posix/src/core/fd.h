@@ -111,6 +111,12 @@ struct file {
 	struct shared_description shared; /* in place of offset and settable flags, once common */
 };
 
+/* Whether it is open to be read, and to be written: neither with O_PATH, or with 3, which asks for
+ * both permissions and uses none of them, as on Linux. */
+#define FILE_MODE_NEITHER 3
+bool file_reads(const struct file *f);
+bool file_writes(const struct file *f);
+
 /* A new description with one reference, zeroed; NULL: no memory. */
 struct file *file_create(const struct file_ops *ops, int flags, void *data);
 void file_get(struct file *f);

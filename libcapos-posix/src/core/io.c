@@ -48,12 +48,12 @@ static long check_vector(const struct iovec *iov, long n, struct iovec checked[]
 
 static inline struct file *if_readable(struct file *f)
 {
-	return f && (f->flags & O_ACCMODE) != O_WRONLY && !(f->flags & O_PATH) ? f : NULL;
+	return f && file_reads(f) ? f : NULL;
 }
 
 static inline struct file *if_writable(struct file *f)
 {
-	return f && (f->flags & O_ACCMODE) != O_RDONLY && !(f->flags & O_PATH) ? f : NULL;
+	return f && file_writes(f) ? f : NULL;
 }
 
 static struct file *readable_file(long fd)

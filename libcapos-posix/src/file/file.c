@@ -203,8 +203,7 @@ static int regular_stat(struct file *f, struct stat *st)
 	struct contents *c = contents_of(f);
 	int result = 0;
 
-	if ((f->flags & O_ACCMODE) == O_WRONLY ||
-	    !remembered_open_stat(&c->stat, c->file, c->object))
+	if (!file_reads(f) || !remembered_open_stat(&c->stat, c->file, c->object))
 		result = get_stat(f, &c->stat);
 	if (!result)
 		stat_from(&c->stat, st);

@@ -38,8 +38,8 @@ static uint32_t server_flags(int flags)
 	int mode = flags & O_ACCMODE;
 
 	if (!(flags & O_PATH)) {
-		out |= mode == O_RDONLY || mode == O_RDWR ? OPEN_READ : 0;
-		out |= mode == O_WRONLY || mode == O_RDWR ? OPEN_WRITE : 0;
+		out |= mode != O_WRONLY ? OPEN_READ : 0;
+		out |= mode != O_RDONLY ? OPEN_WRITE : 0;
 		out |= flags & O_CREAT ? OPEN_CREATE : 0;
 		out |= flags & O_EXCL ? OPEN_EXCLUSIVE : 0;
 		out |= flags & O_TRUNC ? OPEN_TRUNCATE : 0;
@@ -96,6 +96,10 @@ static int open_fifo(const struct directory_open_results *results, const struct 
 	cap_t file, memory;
 	int result = buffer_of(results, call, &file, &memory);
 
+	if (!result && (flags & O_ACCMODE) == FILE_MODE_NEITHER) {
+		cap_release_both(memory, file);
+		result = -EINVAL;
+	}
 	return result ? result : fifo_open(file, memory, flags, out);
 }
 
@@ -265,7 +269,7 @@ static int open_offered(const struct file *f, int flags, struct file **out)
 static int check_permission(struct file *f, int flags)
 {
 	const int mode = flags & O_ACCMODE;
-	const bool writes = mode == O_WRONLY || mode == O_RDWR || flags & O_TRUNC;
+	const bool writes = mode != O_RDONLY || flags & O_TRUNC;
 	struct stat st;
 	int result = f->ops->stat(f, &st);
 
@@ -456,7 +460,7 @@ long sys_ftruncate(long fd, long size)
 
 	if (!f || f->flags & O_PATH)
 		return -EBADF;
-	if (size < 0 || (f->flags & O_ACCMODE) == O_RDONLY || !f->ops->truncate)
+	if (size < 0 || !file_writes(f) || !f->ops->truncate)
 		return -EINVAL;
 	return f->ops->truncate(f, size);
 }
@@ -567,7 +571,7 @@ long sys_readahead(long fd, long offset, long length)
 	const struct file *f = fd_file((int)fd);
 
 	(void)offset, (void)length;
-	if (!f || f->flags & O_PATH || (f->flags & O_ACCMODE) == O_WRONLY)
+	if (!f || !file_reads(f))
 		return -EBADF;
 	return f->ops->memory ? 0 : -EINVAL;
 }
@@ -643,8 +647,7 @@ long sys_sendfile(long out_fd, long in_fd, long offset, long count)
 
 	if (offset && user_get(&position, offset))
 		return -EFAULT;
-	if (!in || !out || (in->flags | out->flags) & O_PATH ||
-	    (in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY)
+	if (!in || !out || !file_reads(in) || !file_writes(out))
 		return -EBADF;
 	if (offset && !in->ops->pread)
 		return -ESPIPE;

@@ -158,15 +158,13 @@ static int range_of(struct file *f, const struct flock *in, uint64_t *start, uin
 
 static int type_of(const struct file *f, short type, bool changes, uint16_t *out)
 {
-	int mode = f->flags & O_ACCMODE;
-
 	switch (type) {
 	case F_RDLCK:
 		*out = LOCK_TYPE_READ;
-		return changes && mode == O_WRONLY ? -EBADF : 0;
+		return changes && !file_reads(f) ? -EBADF : 0;
 	case F_WRLCK:
 		*out = LOCK_TYPE_WRITE;
-		return changes && mode == O_RDONLY ? -EBADF : 0;
+		return changes && !file_writes(f) ? -EBADF : 0;
 	case F_UNLCK:
 		*out = LOCK_TYPE_UNLOCK;
 		return changes ? 0 : -EINVAL;

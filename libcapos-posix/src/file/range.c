@@ -67,7 +67,7 @@ long sys_fallocate(long fd, long mode, long offset, long length)
 	struct file *f = fd_file((int)fd);
 	long result;
 
-	if (!f || f->flags & O_PATH || (f->flags & O_ACCMODE) == O_RDONLY)
+	if (!f || !file_writes(f))
 		return -EBADF;
 	if (offset < 0 || length <= 0)
 		return -EINVAL;
@@ -141,8 +141,7 @@ static int check_files(const struct file *in, const struct file *out)
 		return -EISDIR;
 	if (!is_regular(in) || !is_regular(out))
 		return -EINVAL;
-	if ((in->flags & O_ACCMODE) == O_WRONLY || (out->flags & O_ACCMODE) == O_RDONLY ||
-	    file_flags(out) & O_APPEND)
+	if (!file_reads(in) || !file_writes(out) || file_flags(out) & O_APPEND)
 		return -EBADF;
 	return 0;
 }

@@ -210,8 +210,7 @@ static int open_ends(struct splice *s, long in_fd, long out_fd)
 {
 	s->in = fd_file((int)in_fd);
 	s->out = fd_file((int)out_fd);
-	if (!s->in || !s->out || (s->in->flags | s->out->flags) & O_PATH ||
-	    (s->in->flags & O_ACCMODE) == O_WRONLY || (s->out->flags & O_ACCMODE) == O_RDONLY)
+	if (!s->in || !s->out || !file_reads(s->in) || !file_writes(s->out))
 		return -EBADF;
 	return 0;
 }

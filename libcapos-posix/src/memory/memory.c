@@ -147,7 +147,7 @@ static long file_object(long fd, long protection, long flags, cap_t *memory, cap
 
 	if (!f || f->flags & O_PATH)
 		return -EBADF;
-	if ((f->flags & O_ACCMODE) == O_WRONLY)
+	if (!file_reads(f))
 		return -EACCES;
 	if ((flags & MAP_TYPE) == MAP_SHARED && protection & PROT_WRITE &&
 	    (f->flags & O_ACCMODE) != O_RDWR)
