@@ -78,7 +78,7 @@ static int fill_by_other(struct volume *v, struct volume_handle *file, uint64_t 
 
 	if (result)
 		return volume_status(result);
-	result = volume_status(p9_open(&v->p9, fid, P9_OPEN_READ | P9_OPEN_NO_FOLLOW));
+	result = volume_status(p9_open(&v->p9, fid, P9_OPEN_READ | P9_OPEN_NO_FOLLOW, NULL));
 	if (!result)
 		result = fill_inside(v, file, fid, at, end);
 	p9_clunk(&v->p9, fid);

@@ -177,7 +177,7 @@ static struct p9_qid get_qid(struct in *i)
 {
 	struct p9_qid qid = {.type = get8(i)};
 
-	(void)get32(i); /* version */
+	qid.version = get32(i);
 	qid.path = get64(i);
 	return qid;
 }
@@ -451,13 +451,19 @@ int p9_sync(struct p9 *p, uint32_t fid, bool data_only)
 
 /* ---- Files ---- */
 
-int p9_open(struct p9 *p, uint32_t fid, uint32_t flags)
+int p9_open(struct p9 *p, uint32_t fid, uint32_t flags, struct p9_qid *qid)
 {
 	struct out o = begin(p, P9_LOPEN);
+	struct in in;
+	int result;
 
 	put32(&o, fid);
 	put32(&o, flags);
-	return call_simple(p, &o);
+	result = call(p, &o, P9_SMALL_REPLY, &in);
+	if (result || !qid)
+		return result;
+	*qid = get_qid(&in);
+	return in.bad ? -P9_EPROTO : 0;
 }
 
 int p9_create(struct p9 *p, uint32_t fid, struct p9_text name, uint32_t flags, uint32_t mode,

@@ -62,7 +62,8 @@ enum p9_error {
 
 struct p9_qid {
 	uint8_t type;
-	uint64_t path; /* the file's number, unique in the volume */
+	uint32_t version; /* another when the file was changed, as a rule */
+	uint64_t path;    /* the file's number, unique in the volume */
 };
 
 static inline bool p9_is_directory(struct p9_qid qid)
@@ -170,7 +171,8 @@ int p9_set(struct p9 *p, uint32_t fid, const struct p9_change *change);
 int p9_space(struct p9 *p, uint32_t fid, struct p9_space *out);
 int p9_sync(struct p9 *p, uint32_t fid, bool data_only);
 
-int p9_open(struct p9 *p, uint32_t fid, uint32_t flags);
+/* qid: of what was opened; NULL: it is not wanted. */
+int p9_open(struct p9 *p, uint32_t fid, uint32_t flags, struct p9_qid *qid);
 /* Makes a file in the directory fid and opens it: fid is the file then. */
 int p9_create(struct p9 *p, uint32_t fid, struct p9_text name, uint32_t flags, uint32_t mode,
               struct p9_qid *qid);

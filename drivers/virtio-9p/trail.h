@@ -13,17 +13,22 @@
 #ifndef VIRTIO_9P_TRAIL_H
 #define VIRTIO_9P_TRAIL_H
 
+#include <capos/schema/service.h>
+
 #include "drivers/virtio-9p/p9.h"
 
 #define TRAIL_LENGTH 16u
 #define TRAIL_TEXT   127u /* longer paths leave none */
-/* How long a change of attributes goes by it, which says nothing of what it changed. */
+/* How long a change of attributes goes by it, which says nothing of what it changed, and how long
+ * attributes are told again of what the host says is the same. */
 #define TRAIL_FRESH_NS 20000000u
 
 struct trail_step {
 	uint32_t fid;        /* + 1; 0: free */
 	struct p9_qid qid;   /* no symlink */
 	struct p9_qid above; /* the directory that it was found in */
+	bool known;          /* stat: as it was seen, with this qid */
+	struct file_stat stat;
 	uint64_t start;      /* where the path starts */
 	uint64_t seen, used; /* when (0: now); in which turn */
 	uint8_t length;

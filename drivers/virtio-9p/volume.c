@@ -72,6 +72,7 @@ int volume_get(struct volume *v, uint32_t fid, struct file_stat *out)
 
 	if (result)
 		return result;
+	v->got = a.qid;
 	*out = (struct file_stat){.inode = a.qid.path,
 	                          .type = volume_type_of(a.mode),
 	                          .mode = a.mode & 07777,

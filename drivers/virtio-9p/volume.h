@@ -133,6 +133,7 @@ struct volume {
 	struct walk walk, second;
 	struct volume_listing listing;
 	struct places places;
+	struct p9_qid got;  /* of what attributes were asked of last */
 	struct trail trail; /* now: set by the caller, if it wants it */
 	char path[P9_TEXT_MAX + 1];
 	struct directory_entry entries[VOLUME_LIST];

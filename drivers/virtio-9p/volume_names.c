@@ -92,6 +92,27 @@ static bool is_same(const struct walk *w, const struct file_stat *stat)
 	                    stat->type == FILE_TYPE_SYMLINK);
 }
 
+/* Opens the regular file that was asked about just now: the host says whether it is that. */
+static int open_known(struct volume *v, struct volume_handle *h, uint32_t flags)
+{
+	const struct p9_qid *known = &v->walk.qid;
+	struct p9_qid qid;
+	int result = p9_open(&v->p9, h->fid, open_flags(flags), &qid);
+
+	if (!result &&
+	    (qid.path != known->path || qid.type != known->type || qid.version != known->version))
+		result = -P9_EAGAIN;
+	h->stat = v->walk.stat;
+	h->opened = !result;
+	return result;
+}
+
+static bool is_known(const struct walk *w, uint32_t flags)
+{
+	return w->by_trail && w->known && w->stat.type == FILE_TYPE_REGULAR &&
+	       flags & (OPEN_READ | OPEN_WRITE) && !(flags & OPEN_TRUNCATE);
+}
+
 /* Opens what the walk found: a regular file, which alone may be opened at the host; the place of a
  * FIFO or a socket, whose openers have a buffer in common; or (without flags) the place of
  * anything. */
@@ -103,6 +124,12 @@ static int open_file(struct volume *v, struct volume_handle *h, uint32_t flags)
 		return result;
 	h->qid = v->walk.qid;
 	watched_name(h, v->walk.above.path, v->walk.entry);
+	if (is_known(&v->walk, flags)) {
+		result = open_known(v, h, flags);
+		if (result)
+			p9_clunk(&v->p9, h->fid);
+		return result;
+	}
 	result = volume_get(v, h->fid, &h->stat);
 	if (!result && !is_same(&v->walk, &h->stat))
 		result = -P9_EAGAIN;
@@ -113,7 +140,7 @@ static int open_file(struct volume *v, struct volume_handle *h, uint32_t flags)
 		/* O_TRUNC alone needs the right to write for the moment, as on Linux. */
 		uint32_t truncate = flags & OPEN_TRUNCATE ? P9_OPEN_TRUNCATE : 0;
 
-		result = p9_open(&v->p9, h->fid, open_flags(flags) | truncate);
+		result = p9_open(&v->p9, h->fid, open_flags(flags) | truncate, NULL);
 		h->opened = !result;
 		if (!result && truncate)
 			result = truncated(v, h);
@@ -145,7 +172,7 @@ static int open_list(struct volume *v, uint32_t fid, uint32_t list)
 
 	if (result)
 		return result;
-	result = p9_open(&v->p9, list, P9_OPEN_READ | P9_OPEN_DIRECTORY);
+	result = p9_open(&v->p9, list, P9_OPEN_READ | P9_OPEN_DIRECTORY, NULL);
 	if (result)
 		p9_clunk(&v->p9, list);
 	return result;
@@ -343,6 +370,12 @@ int volume_stat(struct volume *v, struct volume_from from, struct msg_text path,
 		result = walk_existing(v, &from, path, follow);
 		if (!result)
 			result = volume_get(v, v->walk.fid, out);
+	}
+	v->walk.known = !result;
+	if (!result) {
+		v->walk.qid = v->got;
+		v->walk.stat = *out;
+		v->walk.seen = 0;
 	}
 	walk_finish(&v->walk);
 	/* The host knows an open directory by its name alone. */
@@ -900,6 +933,7 @@ static int try_change(struct volume *v, const struct volume_from *from, struct m
 		result = -P9_EOPNOTSUPP;
 	if (!result)
 		result = allowed_change(v, v->walk.fid, &change);
+	v->walk.known = false;
 	if (!result)
 		result = p9_set(&v->p9, v->walk.fid, &change);
 	if (!result && change.what & P9_SET_MODE)

@@ -52,8 +52,12 @@ static void drop(struct walk *w, uint32_t fid)
 static void leave_on_trail(struct walk *w, uint32_t fid, struct p9_qid qid, struct p9_qid above,
                            uint32_t length)
 {
-	const struct trail_step step = {
-	        .fid = fid + 1, .qid = qid, .above = above, .seen = fid == w->fid ? w->seen : 0};
+	const struct trail_step step = {.fid = fid + 1,
+	                                .qid = qid,
+	                                .above = above,
+	                                .seen = fid == w->fid ? w->seen : 0,
+	                                .known = fid == w->fid && w->known,
+	                                .stat = w->stat};
 	const struct p9_text path = {w->text[0], length};
 
 	if (length && length <= TRAIL_TEXT && !p9_is_symlink(qid) && let_go(w, fid))
@@ -639,6 +643,8 @@ static bool go_by_trail(struct walk *w, enum walk_trust trust)
 			w->above = s.above;
 			w->entry = (struct p9_text){path.ptr + name, w->plain - name};
 			w->by_trail = true;
+			w->known = s.known && w->trail->now() - s.seen < TRAIL_FRESH_NS;
+			w->stat = s.stat;
 			w->seen = trust == TRUST_FRESH ? s.seen : 0;
 			return true;
 		}
@@ -684,7 +690,7 @@ int walk_path(struct walk *w, const struct walk_from *from, const char *path, ui
 	int result;
 
 	w->trust = TRUST_NONE;
-	w->by_trail = w->dir_by_trail = false;
+	w->by_trail = w->dir_by_trail = w->known = false;
 	w->seen = 0;
 	w->plain = 0;
 	w->dir = P9_NO_FID;

@@ -79,6 +79,8 @@ struct walk {
 	/* The directory that the last name was looked up in, and its length in the path; how much
 	 * of the path the trail may be left for (0: nothing). */
 	uint32_t dir, dir_length, plain;
+	bool known; /* stat: what fid was when it was asked, not long ago */
+	struct file_stat stat;
 	uint64_t seen; /* as in struct trail_step, of fid */
 	struct p9_qid dir_qid, dir_above;
 	uint32_t held[WALK_FIDS_MAX]; /* the walk's own, + 1; 0: none */

@@ -433,9 +433,6 @@ static uint32_t asked_by_mode(const char *path)
 
 static void test_what_was_walked_to_is_not_walked_to_again(void **state)
 {
-	struct file_stat st;
-	uint64_t word;
-
 	(void)state;
 	v->trail.now = now;
 	assert_int_equal(asked_by_stat("d/g", STATUS_OK, 7), 2);
@@ -450,14 +447,6 @@ static void test_what_was_walked_to_is_not_walked_to_again(void **state)
 	assert_int_equal(asked_by_stat("l/g", STATUS_OK, 7), asked_by_stat("l/g", STATUS_OK, 7));
 	assert_int_equal(asked_by_stat("d/../f", STATUS_OK, 2), 3);
 	assert_int_equal(asked_by_stat("d/../f", STATUS_OK, 2), 3);
-	/* It opens by it, which takes it away. */
-	(void)asked_by_stat("d/g", STATUS_OK, 7);
-	server.asked = 0;
-	assert_int_equal(volume_open(v, volume_root(v), text_of("d/g"), OPEN_READ, 0, &word, &st),
-	                 STATUS_OK);
-	assert_int_equal(server.asked, 2);
-	volume_close(v, word);
-	assert_int_equal(asked_by_stat("d/g", STATUS_OK, 7), 2);
 	/* What is moved here is not found by its old name. */
 	assert_int_equal(move("d/g", "d/h", 0), STATUS_OK);
 	(void)asked_by_stat("d/g", STATUS_NO_ENTRY, 0);
@@ -474,6 +463,41 @@ static void test_what_was_walked_to_is_not_walked_to_again(void **state)
 		assert_true(!v->trail.steps[i].fid || p9_is_directory(v->trail.steps[i].qid) ||
 		            v->trail.steps[i].qid.path != 102);
 	assert_true(server.live <= 1 + TRAIL_LENGTH);
+}
+
+/* Opens the file, whose number it is; how much was asked. */
+static uint32_t asked_by_open(const char *path, int node)
+{
+	struct file_stat st;
+	uint64_t word;
+
+	server.asked = 0;
+	assert_int_equal(volume_open(v, volume_root(v), text_of(path), OPEN_READ, 0, &word, &st),
+	                 STATUS_OK);
+	assert_int_equal(st.inode, node + 100);
+	assert_int_equal(volume_find(v, word)->qid.path, node + 100);
+	node = (int)server.asked;
+	volume_close(v, word);
+	return (uint32_t)node;
+}
+
+static void test_what_was_asked_about_just_now_is_opened_by_one_request(void **state)
+{
+	(void)state;
+	v->trail.now = now;
+	assert_int_equal(asked_by_open("d/g", 7), 3);
+	(void)asked_by_stat("d/g", STATUS_OK, 7);
+	assert_int_equal(asked_by_open("d/g", 7), 1);
+	/* The fid is the open file's. */
+	assert_int_equal(asked_by_open("d/g", 7), 3);
+	(void)asked_by_stat("d/g", STATUS_OK, 7);
+	clock_ns += TRAIL_FRESH_NS;
+	assert_int_equal(asked_by_open("d/g", 7), 2);
+	/* Another is there. */
+	(void)asked_by_stat("d/g", STATUS_OK, 7);
+	server.nodes[7].number = 600;
+	assert_int_equal(asked_by_open("d/g", 600), 1 + 1 + 3);
+	assert_int_equal(server.live, 1);
 }
 
 static void test_changes_go_by_what_was_seen_just_now(void **state)
@@ -520,6 +544,9 @@ int main(void)
 	                                        server_start, server_stop),
 	        cmocka_unit_test_setup_teardown(test_what_was_walked_to_is_not_walked_to_again,
 	                                        server_start, server_stop),
+	        cmocka_unit_test_setup_teardown(
+	                test_what_was_asked_about_just_now_is_opened_by_one_request, server_start,
+	                server_stop),
 	        cmocka_unit_test_setup_teardown(test_changes_go_by_what_was_seen_just_now,
 	                                        server_start, server_stop),
 	};
