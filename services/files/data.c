@@ -105,6 +105,15 @@ struct data_news data_refresh(struct data *data, bool open)
 	return news;
 }
 
+bool data_look_later(struct data *data)
+{
+	if (!data->payer || data->writers || data->mapped || data->base || !data->size ||
+	    data->limit != data->size || data->counted != data->pages)
+		return false;
+	data->stale = true;
+	return true;
+}
+
 void data_settle(struct data *data)
 {
 	if (!data->payer)

@@ -52,6 +52,9 @@ void data_free(struct data *data);
 int data_own(struct data *data, struct page_source *source);
 /* What clients did since the last time.  open: one may have it. */
 struct data_news data_refresh(struct data *data, bool open);
+/* After the last open file, for data_settle: there is nothing to be settled, and what has happened
+ * is that it was read, at most.  The next data_refresh finds that out. */
+bool data_look_later(struct data *data);
 /* After the last open file: nothing more than what it holds is counted, and what shows the archive
  * unchanged is given up. */
 void data_settle(struct data *data);

@@ -668,6 +668,7 @@ int tree_write(struct tree *tree, struct inode *file, bool append, uint64_t offs
 
 int tree_truncate(struct tree *tree, struct inode *file, uint64_t size)
 {
+	inode_refresh(file); /* when it was read is not known later */
 	/* Nobody has it open: the memory goes by itself, however much it is. */
 	if (!size && !file->held)
 		data_free(&file->data);

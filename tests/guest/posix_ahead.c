@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "posix_tap.h"
@@ -173,6 +174,43 @@ static void attributes(void)
 	ok(fine, "attributes before, while and after a file is open");
 }
 
+static int64_t ns_of(struct timespec t)
+{
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+/* Whether the file was last read before that moment. */
+static int was_read_before(const char *name, int64_t moment)
+{
+	struct stat st;
+
+	return !lstat(name, &st) && ns_of(st.st_atim) < moment &&
+	       ns_of(st.st_atim) >= ns_of(st.st_mtim) - 1000000000;
+}
+
+/* The first read after a change counts, also when nobody asks before the second. */
+static void times(void)
+{
+	struct timespec now;
+	struct stat made;
+	int fine = walk();
+	int64_t moment;
+
+	usleep(50000);
+	fine = fine && !lstat(names[FIRST], &made);
+	fine = fine && has(names[FIRST], names[FIRST]) && has(names[FIRST + 1], names[FIRST + 1]);
+	usleep(50000);
+	clock_gettime(CLOCK_REALTIME, &now);
+	moment = ns_of(now);
+	usleep(50000);
+	ok(fine && has(names[FIRST], names[FIRST]) && was_read_before(names[FIRST], moment) &&
+	           !was_read_before(names[FIRST], ns_of(made.st_mtim)),
+	   "the first read after a change is when a file was read");
+	ok(!truncate(names[FIRST + 1], 0) && was_read_before(names[FIRST + 1], moment) &&
+	           !was_read_before(names[FIRST + 1], ns_of(made.st_mtim)),
+	   "also when it is cut before anybody asks");
+}
+
 static void descriptions(void)
 {
 	char text[8] = "";
@@ -301,8 +339,8 @@ static void watched(void)
 
 /* Each in a process of its own, which has opened nothing before. */
 static void (*const scenarios[])(void) = {removed,       replaced,   linked,     moved,
-                                          changed_files, other_user, attributes, descriptions,
-                                          in_both,       by_another, watched};
+                                          changed_files, other_user, attributes, times,
+                                          descriptions,  in_both,    by_another, watched};
 
 static void run(void (*scenario)(void))
 {
