@@ -385,6 +385,31 @@ int cap_mint(cap_t endpoint, uint64_t interface, uint64_t object, cap_t *out)
 	return run_value(&sqe, out);
 }
 
+void cap_mint_some(cap_t endpoint, uint64_t interface, const uint64_t *objects, uint32_t n,
+                   cap_t *out)
+{
+	struct cap_op ops[CAP_MINT_MOST];
+	uint32_t submitted = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = CAP_NULL;
+	while (submitted < n && submitted < CAP_MINT_MOST) {
+		struct capos_sqe sqe = {.op = CAP_OP_MINT,
+		                        .cap = endpoint,
+		                        .interface = interface,
+		                        .arg = objects[submitted]};
+
+		ops[submitted].complete = NULL;
+		if (submit_limited(&sqe, &ops[submitted], CAPOS_CQ_ENTRIES))
+			break;
+		submitted++;
+	}
+	for (uint32_t i = 0; i < submitted; i++) {
+		if (!cap_await_uninterruptible(&ops[i]))
+			out[i] = ops[i].cqe.value;
+	}
+}
+
 int cap_test(cap_t cap, uint64_t *era)
 {
 	struct capos_sqe sqe = {.op = CAP_OP_NOP, .cap = cap};

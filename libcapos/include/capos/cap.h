@@ -100,6 +100,10 @@ void cap_release_later(cap_t cap);
 void cap_release_with_next(cap_t cap);
 int cap_copy(cap_t cap, uint32_t rights, cap_t *out);
 int cap_mint(cap_t endpoint, uint64_t interface, uint64_t object, cap_t *out);
+/* Several with one entry of the kernel; those that fail are CAP_NULL. */
+#define CAP_MINT_MOST 8u
+void cap_mint_some(cap_t endpoint, uint64_t interface, const uint64_t *objects, uint32_t n,
+                   cap_t *out);
 /* Whether the capability leads to something: CAP_OK, CAP_EBADCAP, CAP_EGONE.  *era: for an object,
  * a number that changes when the process that serves it ends (may be NULL). */
 int cap_test(cap_t cap, uint64_t *era);
