@@ -98,6 +98,63 @@ static void once_and_in_turn(void)
 	close(e);
 }
 
+static void edges_of_a_pipe(int e)
+{
+	int fds[2];
+	char text[65536];
+
+	pipe2(fds, O_NONBLOCK);
+	control(e, EPOLL_CTL_ADD, fds[0], EPOLLIN | EPOLLET, 1);
+	ok(told(e, 1) == 0, "EPOLLET: nothing has come");
+	write(fds[1], "ab", 2);
+	ok(told(e, 1) == EPOLLIN && told(e, 1) == 0, "what has come is told once");
+	read(fds[0], text, 1);
+	ok(told(e, 1) == 0, "what is left is not told");
+	write(fds[1], "c", 1);
+	ok(told(e, 1) == EPOLLIN && told(e, 1) == 0, "what comes then is");
+	read(fds[0], text, 2);
+	write(fds[1], "d", 1);
+	ok(told(e, 1) == EPOLLIN, "and what comes after all was read");
+	control(e, EPOLL_CTL_MOD, fds[0], EPOLLIN | EPOLLET, 1);
+	ok(told(e, 1) == EPOLLIN && told(e, 1) == 0, "and what is there when it is wanted again");
+	control(e, EPOLL_CTL_ADD, fds[1], EPOLLOUT | EPOLLET, 2);
+	ok(told(e, 2) == EPOLLOUT && told(e, 2) == 0, "room is told once");
+	while (write(fds[1], text, sizeof(text)) > 0)
+		;
+	(void)told(e, 1);
+	ok(told(e, 2) == 0, "none is not told");
+	read(fds[0], text, sizeof(text));
+	ok(told(e, 2) == EPOLLOUT && told(e, 2) == 0, "nor that there is some again, but once");
+	close(fds[1]);
+	ok(told(e, 1) & EPOLLHUP && told(e, 1) == 0, "so is the end");
+	close(fds[0]);
+}
+
+static void edges(void)
+{
+	int e = epoll_create1(0), counter = eventfd(0, 0), pair[2];
+	char text[8];
+
+	edges_of_a_pipe(e);
+	control(e, EPOLL_CTL_ADD, counter, EPOLLIN | EPOLLET, 3);
+	for (int i = 0; i < 3; i++) {
+		write(counter, &(uint64_t){1}, 8);
+		ok(told(e, 3) == EPOLLIN && told(e, 3) == 0, "each addition to a counter");
+	}
+	close(counter);
+	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+	control(e, EPOLL_CTL_ADD, pair[0], EPOLLIN | EPOLLOUT | EPOLLET, 4);
+	ok(told(e, 4) == EPOLLOUT && told(e, 4) == 0, "a socket's room");
+	write(pair[1], "x", 1);
+	ok(told(e, 4) == (EPOLLIN | EPOLLOUT) && told(e, 4) == 0, "and bytes");
+	read(pair[0], text, 1);
+	shutdown(pair[1], SHUT_WR);
+	ok(told(e, 4) == (EPOLLIN | EPOLLOUT) && told(e, 4) == 0, "and that no more come");
+	close(pair[0]);
+	close(pair[1]);
+	close(e);
+}
+
 static void descriptions(void)
 {
 	int e = epoll_create1(0), a = eventfd(1, 0), b = dup(a);
@@ -302,6 +359,7 @@ int main(int argc, char **argv)
 		return executed(argv);
 	reports();
 	once_and_in_turn();
+	edges();
 	descriptions();
 	sockets();
 	lists();

@@ -76,7 +76,6 @@ enum absent_other {
 	ABSENT_SEGMENT_CODE,
 	ABSENT_DEADLINE,
 	ABSENT_UTILIZATION,
-	ABSENT_EDGES,
 };
 
 /* -errno of what has no number. */

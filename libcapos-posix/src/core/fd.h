@@ -43,6 +43,10 @@ struct file_ops {
 	 * without entering the kernel.  arm: also ask to be woken (process event) when one of
 	 * `wanted` becomes true; then looks again. NULL: always POLLIN|POLLOUT. */
 	unsigned (*poll)(struct file *f, unsigned wanted, bool arm);
+	/* For edges: a number that is another one whenever something has come or was taken by
+	 * others, or something else is to be told, since it was looked at last.  false, NULL: it
+	 * is not known. */
+	bool (*progress)(struct file *f, uint64_t *number);
 	int (*stat)(struct file *f, struct stat *st); /* EBADF */
 	int (*truncate)(struct file *f, off_t size);  /* EINVAL */
 	int (*chmod)(struct file *f, unsigned mode);  /* EINVAL */

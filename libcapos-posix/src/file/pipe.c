@@ -371,6 +371,22 @@ static unsigned pipe_poll(struct file *f, unsigned wanted, bool arm)
 	return poll_sides(end_of(f), p);
 }
 
+static bool reader_progress(struct file *f, uint64_t *number)
+{
+	const struct pipe_shared *p = shared_of(f);
+
+	*number = (uint64_t)atomic_load(&p->opened[PIPE_WRITES]) << 32 | read_once(&p->tail);
+	return true;
+}
+
+static bool writer_progress(struct file *f, uint64_t *number)
+{
+	const struct pipe_shared *p = shared_of(f);
+
+	*number = (uint64_t)atomic_load(&p->opened[PIPE_READS]) << 32 | read_once(&p->head);
+	return true;
+}
+
 static int pipe_stat(struct file *f, struct stat *st)
 {
 	const struct pipe_end *end = end_of(f);
@@ -529,8 +545,10 @@ static int pipe_carry(struct file *f, struct carried *out)
 	.ioctl = pipe_ioctl, .pipe_size = pipe_size, .close = pipe_close, .fork = pipe_fork, \
 	.fork_failed = pipe_leave, .leave = pipe_leave, .carry = pipe_carry
 
-static const struct file_ops reader_ops = {.read = pipe_read, PIPE_OPS};
-static const struct file_ops writer_ops = {.write = pipe_write, PIPE_OPS};
+static const struct file_ops reader_ops = {
+        .read = pipe_read, .progress = reader_progress, PIPE_OPS};
+static const struct file_ops writer_ops = {
+        .write = pipe_write, .progress = writer_progress, PIPE_OPS};
 static const struct file_ops both_ops = {.read = pipe_read, .write = pipe_write, PIPE_OPS};
 
 /* ---- Ends ---- */

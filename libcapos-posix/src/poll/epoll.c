@@ -2,7 +2,9 @@
 /*
  * epoll: a list of descriptions and of what is wanted of each, at which epoll_wait looks as poll
  * does.  The list is the process's own: a child of fork has a copy.  It holds no reference: what is
- * closed goes from all lists.
+ * closed goes from all lists.  EPOLLET is told by what counts the bytes that come and go: what has
+ * not gone on since it was told is not told again.  What has no such number is told as without
+ * EPOLLET, so that nothing is missed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,11 +32,19 @@
 #define ENTRIES_MIN 16u
 #define EVENTS_MAX  (INT_MAX / (long)sizeof(struct epoll_event))
 
+/* What was there when an entry was looked at. */
+struct sight {
+	unsigned events; /* wanted or not */
+	bool edges;      /* EPOLLET, and it is known when there is something new */
+	uint64_t progress;
+};
+
 struct entry {
 	struct file *file; /* NULL: found by its number, at the end of execve */
 	int fd;
 	bool spent; /* EPOLLONESHOT, and it was told */
 	struct epoll_event event;
+	struct sight told; /* when it was told last; zeroed: it was not, since it was changed */
 };
 
 /* In the order in which they are looked at. */
@@ -79,25 +89,39 @@ void epoll_forget(const struct file *f)
 
 /* ---- Looking ---- */
 
-static unsigned ready_of(struct entry *e, bool arm)
+static bool is_old(const struct sight *now, const struct sight *told)
+{
+	return now->edges && told->edges && now->progress == told->progress &&
+	       !(now->events & ~told->events);
+}
+
+/* What is to be told of an entry.  Its progress is asked for first: what comes in between is rather
+ * told twice than never. */
+static unsigned ready_of(struct entry *e, bool arm, struct sight *now)
 {
 	const unsigned wanted = e->event.events & ~INPUT_FLAGS;
+	const struct file_ops *ops = e->file->ops;
 
+	*now = (struct sight){.events = 0};
 	if (e->spent)
 		return 0;
-	return e->file->ops->poll(e->file, wanted, arm) & (wanted | ALWAYS);
+	now->edges = e->event.events & EPOLLET && ops->progress &&
+	             ops->progress(e->file, &now->progress);
+	now->events = ops->poll(e->file, wanted, arm);
+	return is_old(now, &e->told) ? 0 : now->events & (wanted | ALWAYS);
 }
 
 static unsigned list_poll(struct file *f, unsigned wanted, bool arm)
 {
 	struct list *l = list_of(f);
+	struct sight sight;
 	bool ready = false;
 
 	(void)wanted;
 	if (arm)
 		l->waited = true;
 	for (uint32_t i = 0; i < l->count && !ready; i++)
-		ready = ready_of(&l->entries[i], arm);
+		ready = ready_of(&l->entries[i], arm, &sight);
 	return ready ? POLLIN | POLLRDNORM : 0;
 }
 
@@ -219,8 +243,10 @@ static int take_up(struct list *l, cap_t memory, uint32_t count)
 	memcpy(l->entries, address, bytes);
 	cap_memory_unmap(address, PAGES_SIZE(bytes));
 	l->count = count;
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		l->entries[i].file = NULL;
+		l->entries[i].told = (struct sight){.events = 0};
+	}
 	return 0;
 }
 
@@ -371,6 +397,7 @@ static int modify(struct entry *e, const struct epoll_event *event)
 		return -EINVAL;
 	e->event = *event;
 	e->spent = false;
+	e->told = (struct sight){.events = 0};
 	return 0;
 }
 
@@ -404,8 +431,6 @@ long sys_epoll_ctl(long epoll, long op, long fd, long event)
 		return -EPERM;
 	if (set == f || !is_list(set))
 		return -EINVAL;
-	if (wanted.events & EPOLLET)
-		return absent(ABSENT_EDGES);
 	result = change(list_of(set), op, (int)fd, f, &wanted);
 	if (!result && list_of(set)->waited) {
 		list_of(set)->waited = false;
@@ -426,12 +451,13 @@ struct wanted {
 static ssize_t tell(struct list *l, const struct wanted *w)
 {
 	struct entry told;
+	struct sight sight;
 	long n = 0;
 
 	for (uint32_t i = 0, left = l->count; left > 0 && n < w->most; left--) {
 		struct epoll_event event = l->entries[i].event;
 
-		event.events = ready_of(&l->entries[i], false);
+		event.events = ready_of(&l->entries[i], false, &sight);
 		if (!event.events) {
 			i++;
 			continue;
@@ -441,6 +467,7 @@ static ssize_t tell(struct list *l, const struct wanted *w)
 		n++;
 		told = l->entries[i];
 		told.spent = told.event.events & EPOLLONESHOT;
+		told.told = sight;
 		remove_at(l, i);
 		l->entries[l->count++] = told;
 	}

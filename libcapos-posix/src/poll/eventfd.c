@@ -21,8 +21,9 @@
 
 struct counter {
 	_Atomic uint64_t count;
-	_Atomic uint32_t wants; /* a process sleeps until it changes */
-	uint32_t semaphore;     /* one at a time is taken */
+	_Atomic uint32_t wants;        /* a process sleeps until it changes */
+	uint32_t semaphore;            /* one at a time is taken */
+	_Atomic uint32_t added, taken; /* how often */
 };
 
 struct eventfd {
@@ -64,6 +65,7 @@ static ssize_t attempt_take(void *context)
 		take = t->counter->semaphore ? 1 : count;
 	} while (!atomic_compare_exchange_weak(&t->counter->count, &count, count - take));
 	t->value = take;
+	atomic_fetch_add(&t->counter->taken, 1);
 	changed(t->counter);
 	return 0;
 }
@@ -96,6 +98,7 @@ static ssize_t attempt_add(void *context)
 		if (t->value > COUNT_MAX - count)
 			return WAIT_NOTHING;
 	} while (!atomic_compare_exchange_weak(&t->counter->count, &count, count + t->value));
+	atomic_fetch_add(&t->counter->added, 1);
 	changed(t->counter);
 	return 0;
 }
@@ -132,6 +135,14 @@ static unsigned counter_poll(struct file *f, unsigned wanted, bool ask)
 	return (count ? POLLIN : 0) | (count < COUNT_MAX ? POLLOUT : 0);
 }
 
+static bool counter_progress(struct file *f, uint64_t *number)
+{
+	struct counter *c = eventfd_of(f)->shared;
+
+	*number = (uint64_t)atomic_load(&c->added) << 32 | atomic_load(&c->taken);
+	return true;
+}
+
 static int counter_stat(struct file *f, struct stat *st)
 {
 	*st = (struct stat){.st_ino = eventfd_of(f)->memory,
@@ -163,6 +174,7 @@ static const struct file_ops counter_ops = {.read = counter_read,
                                             .write = counter_write,
                                             .seek = file_seek_nowhere,
                                             .poll = counter_poll,
+                                            .progress = counter_progress,
                                             .stat = counter_stat,
                                             .close = counter_close,
                                             .carry = counter_carry};
