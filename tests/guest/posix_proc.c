@@ -100,6 +100,39 @@ static void in_proc(void)
 }
 
 /* The status file says what the calls say. */
+/* cp refuses what another file seems to have taken the place of. */
+static void told_by_path_and_descriptor(void)
+{
+	static const char *const paths[] = {"/proc",
+	                                    "/proc/version",
+	                                    "/proc/cpuinfo",
+	                                    "/proc/mounts",
+	                                    "/proc/self",
+	                                    "/proc/self/stat",
+	                                    "/proc/self/mounts",
+	                                    "/proc/self/fd",
+	                                    "/dev/null",
+	                                    "/dev"};
+	struct stat path, descriptor, others[10];
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		int fd = open(paths[i], O_RDONLY);
+		bool differs = true;
+
+		if (stat(paths[i], &path) || fstat(fd, &descriptor))
+			printf("# %s: errno %d\n", paths[i], errno);
+		close(fd);
+		ok(path.st_dev == descriptor.st_dev && path.st_ino == descriptor.st_ino &&
+		           path.st_mode == descriptor.st_mode && path.st_uid == descriptor.st_uid,
+		   "stat says the same by a path and by a descriptor");
+		others[i] = path;
+		for (size_t k = 0; k < i; k++)
+			differs &= others[k].st_ino != path.st_ino ||
+			           others[k].st_dev != path.st_dev || k == 3;
+		ok(differs, "and that one file is not another");
+	}
+}
+
 static void privileges(void)
 {
 	static char status[4096];
@@ -128,6 +161,7 @@ static void privileges(void)
 int main(void)
 {
 	in_proc();
+	told_by_path_and_descriptor();
 	privileges();
 	return tap_finish();
 }

@@ -60,6 +60,7 @@ struct carried {
 	uint32_t detail;
 	uint64_t signals;       /* of signalfd: its set; of inotify: its key */
 	cap_t volumes[8];       /* of inotify: its Watchers there */
+	uint64_t made[4];       /* of a file of /proc: what stat says of it */
 	struct chan_state chan; /* of streams and sockets */
 	struct carried_socket socket;
 };

@@ -91,6 +91,7 @@ struct made {
 	const char *bytes;
 	size_t length;
 	bool directory;
+	struct stat stat; /* of its path, when it was opened */
 };
 
 static ssize_t made_pread(struct file *f, const struct iovec *iov, int n, off_t offset)
@@ -153,13 +154,9 @@ static int made_stat(struct file *f, struct stat *st)
 {
 	const struct made *m = f->data;
 
-	*st = (struct stat){.st_ino = m->memory,
-	                    .st_nlink = 1,
-	                    .st_mode = m->directory ? S_IFDIR | 0555 : S_IFREG | 0444,
-	                    .st_blksize = FILES_BLOCKSIZE,
-	                    .st_atim = boot_time(),
-	                    .st_mtim = boot_time(),
-	                    .st_ctim = boot_time()};
+	*st = m->stat;
+	st->st_blksize = FILES_BLOCKSIZE;
+	st->st_atim = st->st_mtim = st->st_ctim = boot_time();
 	return 0;
 }
 
@@ -178,7 +175,11 @@ static int made_carry(struct file *f, struct carried *out)
 
 	out->kind = CARRY_MADE;
 	out->object = m->memory;
-	out->detail = (uint32_t)(m->length << 1 | m->directory);
+	out->detail = (uint32_t)m->length;
+	out->made[0] = m->stat.st_dev;
+	out->made[1] = m->stat.st_ino;
+	out->made[2] = (uint64_t)m->stat.st_mode << 32 | m->stat.st_nlink;
+	out->made[3] = (uint64_t)m->stat.st_uid << 32 | m->stat.st_gid;
 	return 0;
 }
 
@@ -191,14 +192,16 @@ static const struct file_ops made_ops = {.read = made_read,
                                          .carry = made_carry};
 
 /* Takes the memory over when it succeeds. */
-static int open_memory(cap_t memory, size_t length, bool directory, int flags, struct file **out)
+static int open_memory(cap_t memory, size_t length, const struct stat *st, int flags,
+                       struct file **out)
 {
 	struct made *m = posix_alloc(sizeof(*m));
 	void *address;
 
 	if (!m)
 		return -ENOMEM;
-	*m = (struct made){.memory = memory, .length = length, .directory = directory};
+	*m = (struct made){
+	        .memory = memory, .length = length, .directory = S_ISDIR(st->st_mode), .stat = *st};
 	if (cap_memory_map(memory, 0, PAGES_SIZE(length + 1), CAP_RIGHT_READ, &address)) {
 		posix_free(m);
 		return -ENOMEM;
@@ -232,17 +235,17 @@ static int store(const struct made_text *text, cap_t *memory)
 	return 0;
 }
 
-int made_open(struct made_text *text, bool directory, int flags, struct file **out)
+int made_open(struct made_text *text, const struct stat *st, int flags, struct file **out)
 {
 	cap_t memory;
 	int result = text->error;
 
 	if (!result && (flags & O_ACCMODE) != O_RDONLY)
-		result = directory ? -EISDIR : -EACCES;
+		result = S_ISDIR(st->st_mode) ? -EISDIR : -EACCES;
 	if (!result)
 		result = store(text, &memory);
 	if (!result) {
-		result = open_memory(memory, text->used, directory, flags, out);
+		result = open_memory(memory, text->used, st, flags, out);
 		if (result)
 			cap_release(memory);
 	}
@@ -252,7 +255,14 @@ int made_open(struct made_text *text, bool directory, int flags, struct file **o
 
 int made_restore(const struct carried *in, struct file **out)
 {
-	return open_memory(in->object, in->detail >> 1, in->detail & 1, in->flags, out);
+	const struct stat st = {.st_dev = in->made[0],
+	                        .st_ino = in->made[1],
+	                        .st_mode = (mode_t)(in->made[2] >> 32),
+	                        .st_nlink = (uint32_t)in->made[2],
+	                        .st_uid = (uid_t)(in->made[3] >> 32),
+	                        .st_gid = (gid_t)in->made[3]};
+
+	return open_memory(in->object, in->detail, &st, in->flags, out);
 }
 
 /* ---- Of the process room ---- */

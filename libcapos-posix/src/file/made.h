@@ -24,8 +24,9 @@ void made_bytes(struct made_text *text, const void *bytes, size_t length);
 void made_entry(struct made_text *text, unsigned char type, unsigned long inode, const char *name);
 void made_drop(struct made_text *text);
 
-/* Makes a description of the text, which it takes over.  0 or -errno. */
-int made_open(struct made_text *text, bool directory, int flags, struct file **out);
+/* Makes a description of the text, which it takes over; st: what stat says of its path.  0 or
+ * -errno. */
+int made_open(struct made_text *text, const struct stat *st, int flags, struct file **out);
 int made_restore(const struct carried *in, struct file **out);
 
 /* What makes them, of the process room; open and stat return 1 for a path that is not their own. */

@@ -213,6 +213,62 @@ static unsigned long inode_of(uint32_t number, size_t index)
 	return (unsigned long)number * 64 + index + 2;
 }
 
+/* Its place in the list; n: it is not in it. */
+static size_t place_in(const char *name, const char *const *names, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && strcmp(name, names[i]))
+		i++;
+	return i;
+}
+
+static unsigned long inode_below(uint32_t number, const char *name)
+{
+	size_t i = place_in(name, process_files, NAMES_OF(process_files));
+	const char *end;
+
+	if (i < NAMES_OF(process_files))
+		return inode_of(number, i + 1);
+	i = place_in(name, process_links, NAMES_OF(process_links));
+	if (i < NAMES_OF(process_links))
+		return inode_of(number, i + 16);
+	if (!strcmp(name, "fd"))
+		return inode_of(number, 32);
+	return inode_of(number, strncmp(name, "fd/", 3) ? 0 : 33 + number_of(name + 3, &end));
+}
+
+static unsigned long inode_of_machine(const char *name)
+{
+	size_t i = place_in(name, machine_files, NAMES_OF(machine_files));
+
+	if (!*name)
+		return INODE_ROOT;
+	if (i < NAMES_OF(machine_files))
+		return inode_of(0, i);
+	if (!strncmp(name, IPC_DIRECTORY, strlen(IPC_DIRECTORY)))
+		i = strcmp(name, IPC_DIRECTORY)
+		            ? 35 + place_in(name, ipc_files, NAMES_OF(ipc_files))
+		            : 34;
+	else if (!strncmp(name, NET_DIRECTORY, strlen(NET_DIRECTORY)))
+		i = strcmp(name, NET_DIRECTORY)
+		            ? 41 + place_in(name, net_files, NAMES_OF(net_files))
+		            : 40;
+	else
+		i = 32; /* the link "mounts" */
+	return inode_of(0, i);
+}
+
+/* As the directories list them. */
+static unsigned long inode_of_path(const struct proc_path *p, bool follow)
+{
+	if (p->of_self && !*p->name && !follow)
+		return inode_of(0, 33);
+	if (!p->number && follow && !strcmp(p->name, "mounts"))
+		return inode_below((uint32_t)process_id(), p->name);
+	return p->number ? inode_below(p->number, p->name) : inode_of_machine(p->name);
+}
+
 static int list_process(const struct process_info *p, void *text)
 {
 	char name[16];
@@ -496,7 +552,7 @@ static int proc_stat(const char *path, bool follow, struct stat *st)
 		if (result <= 0)
 			return result;
 	}
-	*st = (struct stat){.st_ino = inode_of(p.number, 1),
+	*st = (struct stat){.st_ino = inode_of_path(&p, follow),
 	                    .st_nlink = S_ISDIR(mode) ? 2 : 1,
 	                    .st_mode = mode,
 	                    .st_size = descriptor_record(p.name) ? LINK_SIZE : 0,
@@ -543,6 +599,8 @@ static void list_terminal(uint32_t number, void *text)
 static int list_terminals(const char *path, int flags, struct file **out)
 {
 	struct made_text text = {.bytes = NULL};
+	struct stat st;
+	int result;
 
 	if (strncmp(path, "/dev/pts", 8) || strspn(path + 8, "/") != strlen(path + 8))
 		return 1;
@@ -550,7 +608,11 @@ static int list_terminals(const char *path, int flags, struct file **out)
 	made_entry(&text, DT_DIR, INODE_ROOT, "..");
 	made_entry(&text, DT_CHR, 3, "ptmx");
 	terminal_each(list_terminal, &text);
-	return made_open(&text, true, flags, out);
+	result = stat_at(AT_FDCWD, path, 0, &st);
+	if (!result)
+		return made_open(&text, &st, flags, out);
+	made_drop(&text);
+	return result;
 }
 
 static int proc_open(const char *path, int flags, struct file **out)
@@ -558,6 +620,7 @@ static int proc_open(const char *path, int flags, struct file **out)
 	struct made_text text = {.bytes = NULL};
 	char target[PATH_BYTES];
 	struct proc_path p;
+	struct stat st;
 	bool directory = false;
 	int result;
 
@@ -594,13 +657,15 @@ static int proc_open(const char *path, int flags, struct file **out)
 	} else {
 		result = proc_file_of_machine(p.name, &text);
 	}
+	if (!result)
+		result = proc_stat(path, true, &st);
 	if (result) {
 		made_drop(&text);
-		return result;
+		return result < 0 ? result : -ENOENT;
 	}
 	if (flags & O_DIRECTORY && !directory)
 		text.error = -ENOTDIR;
-	return made_open(&text, directory, flags, out);
+	return made_open(&text, &st, flags, out);
 }
 
 void proc_start(void)
