@@ -368,6 +368,18 @@ static void ends(void)
 	ok(ended_by(divide_default) == SIGFPE, "a division by SIGFPE");
 }
 
+/* Not every program asks whether the system keeps the registers that an instruction of the processor
+ * uses. */
+static void vectors(void)
+{
+	unsigned a, b, c = 0, d, low = 0, high;
+
+	__get_cpuid(1, &a, &b, &c, &d);
+	if (c & bit_OSXSAVE)
+		__asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	ok(!(c & bit_AVX) || (low & 6) == 6, "the vectors that the processor offers are kept");
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -377,5 +389,6 @@ int main(void)
 	returning();
 	stacks();
 	ends();
+	vectors();
 	return tap_finish();
 }

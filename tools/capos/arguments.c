@@ -180,6 +180,10 @@ static void add_volumes(struct arguments *args, const struct settings *settings)
 	}
 }
 
+/* The kernel keeps no registers wider than 16 bytes, and not every program asks whether it does
+ * before it uses those that the processor has. */
+#define NO_WIDE_VECTORS ",-xsave,-avx,-avx2,-avx512f,-f16c,-fma,-vaes,-vpclmulqdq"
+
 void arguments_build(struct arguments *args, const struct settings *settings, bool kvm,
                      const char *kernel)
 {
@@ -188,7 +192,7 @@ void arguments_build(struct arguments *args, const struct settings *settings, bo
 		arguments_add_option(args, "-name", "%s", settings->name);
 	arguments_add_option(args, "-machine", "q35,usb=off,sata=off,smbus=off,vmport=off");
 	arguments_add_option(args, "-accel", "%s", kvm ? "kvm" : "tcg");
-	arguments_add_option(args, "-cpu", "%s", kvm ? "host" : "max");
+	arguments_add_option(args, "-cpu", "%s" NO_WIDE_VECTORS, kvm ? "host" : "max");
 	arguments_add_option(args, "-m", "%uM", settings->memory_mib);
 	arguments_add_option(args, "-display", "none");
 	arguments_add(args, "-nodefaults");
