@@ -244,19 +244,23 @@ static int try_open(struct volume *v, const struct volume_from *from, struct msg
 {
 	bool exclusive = (flags & (OPEN_CREATE | OPEN_EXCLUSIVE)) == (OPEN_CREATE | OPEN_EXCLUSIVE);
 	bool follow = !(flags & OPEN_NO_FOLLOW) && !exclusive;
+	const bool directory = path.len && path.ptr[path.len - 1] == '/' && flags & OPEN_CREATE;
 	struct walk *w = &v->walk;
 	int result = walk_path(w, &from->walk, path.ptr, path.len,
-	                       exclusive ? WALK_END_NEW
-	                       : follow  ? WALK_END_FOLLOW
-	                                 : WALK_END_LINK,
+	                       directory   ? WALK_END_NAME
+	                       : exclusive ? WALK_END_NEW
+	                       : follow    ? WALK_END_FOLLOW
+	                                   : WALK_END_LINK,
 	                       flags & OPEN_CREATE);
 
+	if (!result && directory) /* whatever is there */
+		result = exclusive && w->parent == P9_NO_FID ? -P9_EEXIST : -P9_EISDIR;
 	if (result)
 		return result;
 	if (w->fid == P9_NO_FID) {
 		if (!(flags & OPEN_CREATE))
 			return -P9_ENOENT;
-		result = w->slash ? -P9_EISDIR : create(v, h, flags, mode);
+		result = create(v, h, flags, mode);
 		if (exclusive)
 			result = why_refused(v, from, path, result);
 		return result == -P9_EEXIST && !exclusive ? -P9_EAGAIN : result;
@@ -735,10 +739,14 @@ int volume_symlink(struct volume *v, struct volume_from from, struct msg_text ta
 }
 
 /* Of a path without a last name: "/", ".", "..". */
-static int refuse_removal(const struct walk *w, bool directory)
+static int refuse_removal(const struct walk *w, struct msg_text path, bool directory)
 {
 	if (!directory)
 		return -P9_EISDIR;
+	while (path.len && path.ptr[path.len - 1] == '/')
+		path.len--;
+	if (path.len >= 2 && !memcmp(path.ptr + path.len - 2, "..", 2))
+		return -P9_ENOTEMPTY;
 	return w->qid.path == w->from->root_qid.path ? -P9_EBUSY : -P9_EINVAL;
 }
 
@@ -780,7 +788,7 @@ int volume_remove(struct volume *v, struct volume_from from, struct msg_text pat
 		return volume_status(result);
 	}
 	if (!result && w->parent == P9_NO_FID)
-		result = refuse_removal(w, directory);
+		result = refuse_removal(w, path, directory);
 	else if (!result && !directory && p9_is_directory(w->qid))
 		result = -P9_EISDIR;
 	else if (!result && directory && !p9_is_directory(w->qid))
@@ -801,6 +809,17 @@ int volume_remove(struct volume *v, struct volume_from from, struct msg_text pat
 	walk_finish(w);
 	trail_forget(&v->trail, &v->p9, directory);
 	return volume_status(result);
+}
+
+/* A name cannot be moved for `why`; Linux says first what is wrong on the way to the new one. */
+static int why_not_moved(struct walk *to, const struct volume_from *from, struct msg_text path,
+                         int why)
+{
+	int result = walk_path(to, &from->walk, path.ptr, path.len, WALK_END_NAME, true);
+
+	if (!result && to->parent == P9_NO_FID)
+		result = -P9_EBUSY;
+	return result ? result : why;
 }
 
 /* fate: of what was replaced, or NULL. */
@@ -832,6 +851,8 @@ int volume_rename(struct volume *v, struct volume_from from, struct msg_text old
 
 	if (!result)
 		result = walk_path(b, &from.walk, new.ptr, new.len, WALK_END_NAME, true);
+	else if (a->parent != P9_NO_FID)
+		result = why_not_moved(b, &from, new, result);
 	if (!result && (a->parent == P9_NO_FID || b->parent == P9_NO_FID))
 		result = -P9_EBUSY;
 	if (!result && flags == MOVE_NO_REPLACE && b->fid != P9_NO_FID)
@@ -867,12 +888,22 @@ int volume_rename(struct volume *v, struct volume_from from, struct msg_text old
 	return volume_status(result);
 }
 
+/* A directory gets no other name; but what is wrong with the name itself is said first. */
+static int why_not_linked(struct walk *to, const struct volume_from *from, struct msg_text path)
+{
+	int result = walk_path(to, &from->walk, path.ptr, path.len, WALK_END_NAME, true);
+
+	if (result)
+		return result;
+	return to->fid != P9_NO_FID ? -P9_EEXIST : to->slash ? -P9_ENOENT : -P9_EPERM;
+}
+
 int volume_link(struct volume *v, struct volume_from from, struct msg_text old, struct msg_text new)
 {
 	int result = walk_existing(v, &from, old, false);
 
 	if (!result && p9_is_directory(v->walk.qid))
-		result = -P9_EPERM;
+		result = why_not_linked(&v->second, &from, new);
 	if (!result)
 		result = walk_new(v, &v->second, &from, new, false);
 	if (!result)

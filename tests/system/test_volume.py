@@ -106,6 +106,39 @@ def test_the_guest_sees_what_the_host_does_meanwhile(background, volume):
     assert process.wait(timeout=30) == 0
 
 
+ERRORS = """
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#define TELL(call) (errno = 0, (void)!(call), printf("%s: %d\\n", #call, errno))
+int main(int argc, char **argv) {
+    if (chdir(argv[1])) return 1;
+    TELL(mkdir("d", 0755)), TELL(mkdir("d/e", 0755)), TELL(close(creat("f", 0644))), TELL(symlink("loop", "loop"));
+    TELL(link("d", "f")), TELL(link("d", "none/x")), TELL(link("d", "loop/x")), TELL(link("d", "x")), TELL(link("none", "f"));
+    TELL(open("f/", O_CREAT | O_EXCL | O_RDWR, 0644)), TELL(open("f/", O_CREAT | O_RDWR, 0644));
+    TELL(open("none/", O_CREAT | O_RDWR, 0644)), TELL(open("none/x/", O_CREAT | O_RDWR, 0644));
+    TELL(open("d/", O_CREAT | O_RDWR, 0644)), TELL(open("d/.", O_CREAT | O_RDWR, 0644)), TELL(open("loop/", O_CREAT | O_RDWR, 0644));
+    TELL(rmdir("d/e/..")), TELL(rmdir("d/../")), TELL(rmdir("d/.")), TELL(unlink("d/..")), TELL(rmdir("none/.."));
+    TELL(rename("none", "loop/x")), TELL(rename("none", "none/x")), TELL(rename("none", "x"));
+    TELL(link("d", "x/")), TELL(link("d", "d/..")), TELL(open("d/../", O_CREAT | O_EXCL | O_RDWR, 0644));
+    TELL(rename("none", "d/..")), TELL(rename("none", ".")), TELL(rename("d", "d/e/.."));
+    TELL(rename("f/", "none/x")), TELL(rename("f/", "x")), TELL(rename("d/e", "d")), TELL(rename("d", "d/e/x"));
+    return 0;
+}
+"""
+
+
+def test_errors_are_those_that_linux_has_first(capos, volume, tmp_path):
+    (tmp_path / "errors.c").write_text(ERRORS)
+    build(tmp_path / "errors", tmp_path / "errors.c")
+    (tmp_path / "here").mkdir()
+    here = subprocess.run([tmp_path / "errors", tmp_path / "here"], stdout=subprocess.PIPE, check=True)
+    there = capos(tmp_path / "errors", "/mnt", options=["-v", f"{volume}:/mnt"])
+    assert there.stdout.decode().splitlines() == here.stdout.decode().splitlines()
+
+
 def test_the_guest_goes_where_the_host_has_put_something_else(background, volume):
     """Paths that it went before, through directories, files and links that are others now."""
     for name in ("a/b", "c/b"):
