@@ -40,6 +40,7 @@ image/base: tools/mkarchive/mkarchive image/manifest image/sbin/.stamp $(srcdir)
 		dir:tmp:1777 dir:root:0700 dir:dev:0755 dir:home:0755 dir:run:0755 dir:var/log:0755 \
 		dir:var/run:0755 dir:var/tmp:1777 \
 		file:etc/manifest:0644:image/manifest \
+		link:etc/mtab:/proc/self/mounts \
 		link:etc/ssl/cert.pem:/etc/ssl/certs/ca-certificates.crt \
 		`for name in $(IMAGE_ETC); do \
 			echo file:etc/$${name##*/}:0644:$(srcdir)/$$name; \

@@ -368,8 +368,8 @@ static void ends(void)
 	ok(ended_by(divide_default) == SIGFPE, "a division by SIGFPE");
 }
 
-/* Not every program asks whether the system keeps the registers that an instruction of the processor
- * uses. */
+/* Not every program asks whether the system keeps the registers that the processor's instructions
+ * use. */
 static void vectors(void)
 {
 	unsigned a, b, c = 0, d, low = 0, high;

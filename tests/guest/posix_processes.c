@@ -624,6 +624,7 @@ static void proc(void)
 	           strstr(text, "\nbtime "),
 	   "/proc/stat");
 	ok(read_file("/proc/mounts", text, sizeof(text)) && strstr(text, " / "), "mounts");
+	ok(read_file("/etc/mtab", text, sizeof(text)) && strstr(text, " / "), "where df looks");
 	ok(sysinfo(&info) == 0 && info.procs >= 1 && info.freeram > 0 &&
 	           info.freeram < info.totalram,
 	   "sysinfo");
