@@ -17,9 +17,18 @@
 #include "libcapos-posix/src/core/absent.h"
 #include "libcapos-posix/src/core/fd.h"
 #include "libcapos-posix/src/core/pages.h"
+#include "libcapos-posix/src/core/self.h"
 #include "libcapos-posix/src/core/syscalls.h"
 
-static unsigned mapped, closed;
+static unsigned mapped, closed, forgotten;
+
+static void forget(const struct file *f)
+{
+	(void)f;
+	forgotten++;
+}
+
+struct core_hooks core_hooks = {.closed = forget};
 
 void *pages_map(size_t size)
 {
@@ -93,7 +102,7 @@ static int reset(void **state)
 	(void)state;
 	for (int fd = 0; fd < FD_MAX; fd++)
 		sys_close(fd);
-	closed = 0;
+	closed = forgotten = 0;
 	return 0;
 }
 
@@ -135,6 +144,7 @@ static void duplicates_share(void **state)
 	assert_int_equal(closed, 0);
 	assert_int_equal(sys_close(20), 0);
 	assert_int_equal(closed, 1);
+	assert_int_equal(forgotten, 1);
 }
 
 static void dup2_closes_the_old(void **state)
