@@ -287,7 +287,7 @@ static void regular_close(struct file *f)
 {
 	const bool quietly = closes_quietly(f);
 
-	if (!quietly && !remembered_unwatched())
+	if (!quietly && contents_of(f)->untold && !remembered_unwatched())
 		contents_tell_close(contents_of(f));
 	contents_release(contents_of(f), quietly);
 	posix_free(contents_of(f));
