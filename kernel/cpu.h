@@ -41,6 +41,8 @@ struct cpu {
 	struct thread *loaded;  /* whose FPU registers and segment bases are in the processor */
 	uint32_t runnable;      /* threads, without current */
 	struct share services;
+	/* Threads of services that are waited for by nobody: see sched_put_off. */
+	struct share unhurried;
 	struct share *turn; /* one of the others: whose turn it is, or was last; NULL: it is gone */
 	/* Other shares that wait for their turn: first those that woke with time left in their
 	 * slice, then those that used it up. */
@@ -82,6 +84,11 @@ void sched_account(void);
 void kernel_enter(enum entry_kind kind); /* first thing in every entry from the architecture */
 /* Makes a waiting or new thread runnable. */
 void sched_wake(struct thread *t);
+/* Whether it is awake, and goes before programs if it is a service's. */
+bool sched_hurries(const struct thread *t);
+/* Lets a runnable thread of a service wait for a turn as programs do, until sched_hurry. */
+void sched_put_off(struct thread *t);
+void sched_hurry(struct thread *t);
 /* Makes a runnable thread the next of its share: a call was handed to it. */
 void sched_hand_over(struct thread *t);
 /* Lets the others of its share that are ready run before the current thread; when there are none,

@@ -108,6 +108,13 @@ static void withdraw_call(struct op *op)
 	endpoint_schedule(call->endpoint);
 }
 
+/* A service has few threads. */
+static void hurry_server(const struct process *p)
+{
+	for (struct list *node = p->threads.next; node != &p->threads; node = node->next)
+		sched_hurry(list_entry(node, struct thread, of_process));
+}
+
 int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe)
 {
 	int error = call_check(o, sqe);
@@ -149,6 +156,8 @@ int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe)
 	struct list *receiver = list_first(&e->receivers);
 	struct thread *sleeper = receiver ? list_entry(receiver, struct op, queue)->thread : NULL;
 	bool asleep = sleeper && sleeper->state == THREAD_WAITING;
+	if (!receiver && e->server && e->server->service)
+		hurry_server(e->server);
 	endpoint_pump(e);
 	if (asleep && sleeper->state == THREAD_RUNNABLE)
 		sched_hand_over(sleeper);

@@ -289,9 +289,14 @@ static enum delivery deliver_notice(struct notice *notice, struct op *op)
 	if (error)
 		return NO_MEMORY;
 	struct endpoint *e = op->target;
+	struct thread *server = op->thread;
+	bool hurries = sched_hurries(server);
 	op_complete(op, CAP_OK, 0, 0, 0);
-	if (notice->kind == CAPOS_RECEIVED_RELEASE)
+	if (notice->kind == CAPOS_RECEIVED_RELEASE) {
+		if (!hurries)
+			sched_put_off(server);
 		object_free(object_of_notice(notice));
+	}
 	endpoint_unref(e);
 	return DELIVERED;
 }

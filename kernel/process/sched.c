@@ -3,6 +3,8 @@
  * The scheduler: the share of the services always runs first, though a running thread of another
  * may finish its batch; the other shares take turns, and within a share its threads.  Both levels
  * go by one rule: who woke with time left in its slice goes before those that used theirs up.
+ * A service that only has to hear what was released takes a turn as a program does: a switch to it
+ * for each release would cost more than the release.
  *
  * The hardware timer is set only for a deadline that matters: the queue's first, and the end of a
  * slice, turn or batch when a thread waits for it.  A timer that was set for something no longer
@@ -36,6 +38,8 @@ void sched_init(void)
 	share_init(&kernels);
 	share_init(&cpu->services);
 	cpu->services.slice_left = NO_END_NS;
+	share_init(&cpu->unhurried);
+	cpu->unhurried.slice_left = CAPOS_SLICE_NS;
 	list_init(&cpu->woken);
 	list_init(&cpu->expired);
 	cpu->preempt_at = cpu->timer_at = UINT64_MAX;
@@ -253,22 +257,67 @@ static struct share *pick_share(struct cpu *cpu)
 
 /* ---- Waking, waiting, yielding ---- */
 
+static void wait_for_turn(struct cpu *cpu, struct share *s)
+{
+	if (s != cpu->turn && list_empty(&s->turn))
+		line_up(cpu, s, false);
+}
+
+/* Sets when a service that is runnable takes over. */
+static void preempt_for(struct cpu *cpu, const struct thread *service)
+{
+	if (!cpu->current || is_service(cpu, cpu->current) || cpu->preempt_at != UINT64_MAX)
+		return;
+	cpu->preempt_at = arch_clock_ns();
+	if (cpu->preempt_at - service->slept_at < QUIET_NS)
+		cpu->preempt_at += BATCH_NS;
+}
+
 void sched_wake(struct thread *t)
 {
 	struct cpu *cpu = this_cpu();
 	assert(kernel_locked() && t->state == THREAD_WAITING);
 	thread_become(t, THREAD_RUNNABLE);
 	enqueue(t, t->base, false);
-	if (!is_service(cpu, t)) {
-		if (t->share != cpu->turn && list_empty(&t->share->turn))
-			line_up(cpu, t->share, false);
+	if (is_service(cpu, t))
+		preempt_for(cpu, t);
+	else
+		wait_for_turn(cpu, t->share);
+}
+
+bool sched_hurries(const struct thread *t)
+{
+	return t->state != THREAD_WAITING && t->share != &this_cpu()->unhurried;
+}
+
+void sched_put_off(struct thread *t)
+{
+	struct cpu *cpu = this_cpu();
+	assert(kernel_locked());
+	if (t->state != THREAD_RUNNABLE || !is_service(cpu, t))
 		return;
-	}
-	if (!cpu->current || is_service(cpu, cpu->current) || cpu->preempt_at != UINT64_MAX)
+	take_out(t);
+	t->share = &cpu->unhurried;
+	t->share->slice_left = 0; /* behind those that woke with time left */
+	insert(t, false);
+	wait_for_turn(cpu, t->share);
+	if (!share_waits(&cpu->services))
+		cpu->preempt_at = UINT64_MAX;
+}
+
+void sched_hurry(struct thread *t)
+{
+	struct cpu *cpu = this_cpu();
+	assert(kernel_locked());
+	if (t->share != &cpu->unhurried)
 		return;
-	cpu->preempt_at = arch_clock_ns();
-	if (cpu->preempt_at - t->slept_at < QUIET_NS)
-		cpu->preempt_at += BATCH_NS;
+	assert(t->state == THREAD_RUNNABLE);
+	take_out(t);
+	if (!share_waits(t->share))
+		list_remove(&t->share->turn);
+	t->share = &cpu->services;
+	insert(t, false);
+	preempt_for(cpu, t);
 }
 
 void sched_hand_over(struct thread *t)
@@ -431,6 +480,8 @@ void sched_change(struct thread *t, uint8_t base, uint64_t slice)
 static void switch_to(struct cpu *cpu, struct thread *t)
 {
 	take_out(t);
+	if (t->share == &cpu->unhurried)
+		t->share = &cpu->services;
 	thread_become(t, THREAD_RUNNING);
 	cpu->current = t;
 	cpu->switched_at = cpu->stopped_at ? cpu->stopped_at : arch_clock_ns();

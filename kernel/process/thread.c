@@ -210,6 +210,8 @@ bool thread_may_go_on(const struct thread *t)
 
 void thread_check_wake(struct thread *t)
 {
+	if (t->state == THREAD_RUNNABLE)
+		sched_hurry(t);
 	if (t->state != THREAD_WAITING || t->enter != ENTER_WAITING || !thread_may_go_on(t))
 		return;
 	timeout_cancel(&t->timeout);

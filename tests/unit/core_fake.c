@@ -248,6 +248,7 @@ static void make_current(struct thread *t)
 	if (cpu->current == t)
 		return;
 	cpu->locked = true;
+	sched_hurry(t);
 	if (cpu->current) {
 		struct thread *other = cpu->current;
 		sched_block(other);

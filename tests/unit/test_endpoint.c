@@ -38,9 +38,9 @@ static cap_t give(struct process *from, cap_t id, struct process *to)
 	return given;
 }
 
-static struct pair pair_create(void)
+static struct pair pair_with(struct process *server)
 {
-	struct pair p = {.server = user_create("server"), .client = user_create("client")};
+	struct pair p = {.server = server, .client = user_create("client")};
 	p.s = thread_of(p.server);
 	p.c = thread_of(p.client);
 	p.endpoint = user_endpoint(p.s);
@@ -50,6 +50,11 @@ static struct pair pair_create(void)
 	assert_int_equal(cqe.result, CAP_OK);
 	p.object = give(p.server, cqe.value, p.client);
 	return p;
+}
+
+static struct pair pair_create(void)
+{
+	return pair_with(user_create("server"));
 }
 
 static void pair_end(struct pair *p)
@@ -128,6 +133,32 @@ static void call_and_return(void **state)
 	assert_int_equal(cqe.length, sizeof(answer));
 	user_read(p.client, USER_MEMORY + 4096, back, sizeof(back));
 	assert_memory_equal(back, answer, sizeof(answer));
+	pair_end(&p);
+}
+
+/* A service hears of it when the program stops, and at once when it is called meanwhile. */
+static void a_release_interrupts_no_program(void **state)
+{
+	(void)state;
+	struct pair p = pair_with(service_create("service"));
+	struct capos_sqe recv = recv_of(p.endpoint), call = call_of(p.object);
+	struct capos_sqe mint = {.op = CAP_OP_MINT, .cap = p.endpoint, .interface = INTERFACE};
+	struct capos_cqe cqe;
+	cap_t second = give(p.server, user_run(p.s, &mint).value, p.client);
+	struct capos_sqe release = {.op = CAP_OP_RELEASE, .cap = second};
+	user_submit(p.s, &recv);
+	assert_int_equal(user_enter(p.s, 1, CAPOS_FOREVER), USER_SLEEPS);
+	fake_now += 1000000; /* as one that is not busy */
+	assert_int_equal(user_run(p.c, &release).result, CAP_OK);
+	assert_int_equal(p.s->state, THREAD_RUNNABLE);
+	core_timer();
+	assert_ptr_equal(the_cpu.current, p.c);
+	user_submit(p.c, &call);
+	assert_int_equal(user_enter(p.c, 0, 0), 0);
+	core_timer();
+	assert_ptr_equal(the_cpu.current, p.s);
+	assert_true(user_take(p.s, &cqe));
+	assert_int_equal(received(&p).kind, CAPOS_RECEIVED_RELEASE);
 	pair_end(&p);
 }
 
@@ -553,7 +584,7 @@ static void fill(struct capos_sqe *s, const struct process *p)
 
 static struct process *user_random(struct process *parent)
 {
-	struct process *p = user_create("random");
+	struct process *p = rand() % 2 ? user_create("random") : service_create("random");
 	struct thread *t = thread_of(p);
 	cap_t endpoint = user_endpoint(t);
 	user_event(t);
@@ -636,6 +667,8 @@ int main(void)
 	core_start();
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(call_and_return, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(a_release_interrupts_no_program, core_setup,
+	                                        core_teardown),
 	        cmocka_unit_test_setup_teardown(faults_of_either_side, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(client_without_memory_fails_no_receive, core_setup,
 	                                        core_teardown),

@@ -96,6 +96,37 @@ static void services_go_first(void **state)
 	user_end(program);
 }
 
+static void service_that_has_time_takes_a_turn(void **state)
+{
+	(void)state;
+	struct process *program = user_create("program");
+	run_for(1);
+	struct process *service = service_create("service"), *other = user_create("other");
+	struct thread *t = thread_of(service);
+	the_cpu.locked = true;
+	sched_put_off(t);
+	the_cpu.locked = false;
+	run_for(8);
+	assert_int_equal(used(service), 0);
+	assert_ptr_equal(the_cpu.current, thread_of(program));
+	run_for(20); /* one turn of each program is before it */
+	assert_true(used(service) > 0);
+	assert_ptr_equal(the_cpu.current, t);
+	user_end(service);
+	run_for(1);
+	service = service_create("service");
+	t = thread_of(service);
+	the_cpu.locked = true;
+	sched_put_off(t);
+	sched_hurry(t);
+	the_cpu.locked = false;
+	core_timer();
+	assert_ptr_equal(the_cpu.current, t);
+	user_end(service);
+	user_end(program);
+	user_end(other);
+}
+
 /* A thread that runs ends the only one that waits beside it, and goes on: its share is found again
  * when it has had its turn. */
 static void one_of_two_is_ended(void **state)
@@ -237,6 +268,8 @@ int main(void)
 	                                        core_teardown),
 	        cmocka_unit_test_setup_teardown(sleeper_has_its_share, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(services_go_first, core_setup, core_teardown),
+	        cmocka_unit_test_setup_teardown(service_that_has_time_takes_a_turn, core_setup,
+	                                        core_teardown),
 	        cmocka_unit_test_setup_teardown(one_of_two_is_ended, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(real_time_goes_first, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(higher_one_runs_at_once, core_setup, core_teardown),
