@@ -35,18 +35,21 @@ static int resolve_existing(void *object, struct msg_text path, bool follow, str
 	return status ? status : out->inode ? STATUS_OK : STATUS_NO_ENTRY;
 }
 
-/* The name that is removed or moved. */
+static int check_there(const struct place *place)
+{
+	if (!place->inode)
+		return STATUS_NO_ENTRY;
+	return place->directory_wanted && place->inode->type != FILE_TYPE_DIRECTORY
+	               ? STATUS_NOT_DIRECTORY
+	               : STATUS_OK;
+}
+
+/* The name that is removed. */
 static int resolve_name(void *object, struct msg_text path, struct place *out)
 {
 	int status = resolve(object, path, PATH_END_NAME, out);
 
-	if (status)
-		return status;
-	if (!out->inode)
-		return STATUS_NO_ENTRY;
-	return out->directory_wanted && out->inode->type != FILE_TYPE_DIRECTORY
-	               ? STATUS_NOT_DIRECTORY
-	               : STATUS_OK;
+	return status ? status : check_there(out);
 }
 
 /* As resolve, but nothing may be there, and the caller may make it.  wanted: a name with a slash
@@ -218,17 +221,31 @@ static int open_truncate(const struct place *place, bool made)
 	return status;
 }
 
+static int resolve_opened(void *object, const struct directory_open_params *in, struct place *out)
+{
+	bool create = in->flags & OPEN_CREATE, exclusive = create && in->flags & OPEN_EXCLUSIVE;
+	bool slash = in->path.len && in->path.ptr[in->path.len - 1] == '/';
+	int status;
+
+	if (create && slash) { /* whatever is there */
+		status = resolve(object, in->path, PATH_END_NAME, out);
+		if (status)
+			return status;
+		return exclusive && !out->directory ? STATUS_EXISTS : STATUS_IS_DIRECTORY;
+	}
+	if (exclusive || in->flags & OPEN_NO_FOLLOW)
+		return resolve(object, in->path, PATH_END_LINK, out);
+	return resolve(object, in->path, PATH_END_FOLLOW, out);
+}
+
 static int directory_open(void *object, struct msg_call *call,
                           const struct directory_open_params *in,
                           struct directory_open_results *out)
 {
 	struct directory_object *directory = object;
 	struct handle *handle;
-	bool follow =
-	        !(in->flags & OPEN_NO_FOLLOW) &&
-	        (in->flags & (OPEN_CREATE | OPEN_EXCLUSIVE)) != (OPEN_CREATE | OPEN_EXCLUSIVE);
 	struct place place;
-	int status = resolve(object, in->path, follow ? PATH_END_FOLLOW : PATH_END_LINK, &place);
+	int status = resolve_opened(object, in, &place);
 	bool made;
 
 	if (!status && (in->flags & OPEN_ANONYMOUS))
@@ -542,16 +559,20 @@ static int directory_rename(void *object, struct msg_call *call,
 {
 	struct directory_object *directory = object;
 	struct place from, to;
-	int status = resolve_name(object, in->from, &from);
+	int status = resolve(object, in->from, PATH_END_NAME, &from);
 
 	(void)call;
+	/* The ways to both names come first, then what is there. */
 	if (!status)
 		status = path_resolve(&files.tree, directory->from, in->to.ptr, in->to.len,
 		                      PATH_END_NAME, &second_path_space, &to);
+	if (!status && !(from.directory && to.directory))
+		status = STATUS_BUSY;
+	if (!status)
+		status = check_there(&from);
 	if (status)
 		return status;
-	if (!from.name || !to.directory || has_mount(from.inode) ||
-	    (to.inode && has_mount(to.inode)))
+	if (!from.name || has_mount(from.inode) || (to.inode && has_mount(to.inode)))
 		return STATUS_BUSY;
 	if (in->flags != MOVE_NO_REPLACE && in->flags != MOVE_EXCHANGE && in->flags)
 		return STATUS_NOT_SUPPORTED;

@@ -63,6 +63,12 @@ static void opening(void)
 	fails(open("f/x", O_RDONLY), ENOTDIR, "a path through a file");
 	fails(open(".", O_RDWR), EISDIR, "a directory is not opened for writing");
 	fails(open("new/", O_CREAT | O_RDWR, 0666), EISDIR, "O_CREAT with a slash behind");
+	fails(open("f/", O_CREAT | O_RDWR, 0666), EISDIR, "O_CREAT of a file with a slash behind");
+	fails(open("f/", O_CREAT | O_EXCL, 0666), EISDIR, "the same with O_EXCL");
+	fails(open("./", O_CREAT | O_EXCL, 0666), EEXIST, "O_EXCL of no name");
+	fails(open("f/new/", O_CREAT | O_RDWR, 0666), ENOTDIR, "O_CREAT below a file");
+	fails(mknod("new/", S_IFREG | 0666, 0), ENOENT, "mknod with a slash behind");
+	fails(mknod("f/", S_IFREG | 0666, 0), EEXIST, "mknod of a file with a slash behind");
 	fails(read(open(".", O_RDONLY), big, 1), EISDIR, "read of a directory");
 	ok(write(fd, "hello", 5) == 5, "write");
 	close(fd);
@@ -183,6 +189,8 @@ static void names(void)
 	fails(rename("b", "d"), EISDIR, "a file over a directory");
 	fails(rename("d", "b"), ENOTDIR, "a directory over a file");
 	fails(rename("none", "b"), ENOENT, "rename of nothing");
+	fails(rename("none", "b/x"), ENOTDIR, "rename of nothing to where there is no way");
+	fails(rename("none", "d/.."), EBUSY, "rename of nothing to what is no name");
 	fails(exchange("b", "none"), ENOENT, "an exchange with nothing");
 	fails(exchange("d", "d/a2"), EINVAL, "with what is below");
 	ok(!exchange("b", "d") && has("d", "first") && has("b/a2", "first") &&

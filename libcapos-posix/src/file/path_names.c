@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 
 #include <capos/schema/service_client.h>
 #include <capos/schema/status.h>
@@ -79,15 +80,25 @@ int file_make_socket(const char *path)
 	return (int)make_node(AT_FDCWD, (long)path, S_IFSOCK | 0777, 0);
 }
 
+static long make_regular(long directory_fd, long path, long mode)
+{
+	long fd = sys_openat(directory_fd, path, O_CREAT | O_EXCL | O_WRONLY, mode & 07777);
+	struct stat st;
+
+	/* With a slash behind, where open does not look whether it is there. */
+	if (fd == -EISDIR)
+		return sys_newfstatat(directory_fd, path, (long)&st, AT_SYMLINK_NOFOLLOW) == -ENOENT
+		               ? -ENOENT
+		               : -EEXIST;
+	return fd < 0 ? fd : sys_close(fd);
+}
+
 long sys_mknodat(long directory_fd, long path, long mode, long device)
 {
-	long fd;
-
 	switch (mode & S_IFMT) {
 	case 0:
 	case S_IFREG:
-		fd = sys_openat(directory_fd, path, O_CREAT | O_EXCL | O_WRONLY, mode & 07777);
-		return fd < 0 ? fd : sys_close(fd);
+		return make_regular(directory_fd, path, mode);
 	case S_IFIFO:
 		return make_fifo(directory_fd, path, mode);
 	case S_IFCHR:
