@@ -383,6 +383,9 @@ void sched_end(struct thread *t)
 	/* The account may go with its last thread; one that runs comes back to its turn. */
 	if (cpu->turn == t->share && !runs && !share_waits(t->share))
 		cpu->turn = NULL;
+	/* Calls of what it served hurry its process's threads until they are freed. */
+	if (t->share == &cpu->unhurried)
+		t->share = &cpu->services;
 }
 
 static uint64_t stop_for_others(const struct cpu *cpu)

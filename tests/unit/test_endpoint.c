@@ -162,6 +162,27 @@ static void a_release_interrupts_no_program(void **state)
 	pair_end(&p);
 }
 
+/* It is called before what its end leaves to be done is done. */
+static void a_service_ends_before_its_turn(void **state)
+{
+	(void)state;
+	struct pair p = pair_with(service_create("service"));
+	struct capos_sqe recv = recv_of(p.endpoint), call = call_of(p.object);
+	struct capos_sqe mint = {.op = CAP_OP_MINT, .cap = p.endpoint, .interface = INTERFACE};
+	cap_t second = give(p.server, user_run(p.s, &mint).value, p.client);
+	struct capos_sqe release = {.op = CAP_OP_RELEASE, .cap = second};
+	user_submit(p.s, &recv);
+	assert_int_equal(user_enter(p.s, 1, CAPOS_FOREVER), USER_SLEEPS);
+	assert_int_equal(user_run(p.c, &release).result, CAP_OK);
+	assert_int_equal(p.s->state, THREAD_RUNNABLE);
+	the_cpu.locked = true;
+	process_end(p.server, 0, NULL);
+	the_cpu.locked = false;
+	/* What it served is given up later. */
+	assert_int_equal(user_run(p.c, &call).result, CAP_EGONE);
+	user_end(p.client);
+}
+
 static void faults_of_either_side(void **state)
 {
 	(void)state;
@@ -668,6 +689,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(call_and_return, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(a_release_interrupts_no_program, core_setup,
+	                                        core_teardown),
+	        cmocka_unit_test_setup_teardown(a_service_ends_before_its_turn, core_setup,
 	                                        core_teardown),
 	        cmocka_unit_test_setup_teardown(faults_of_either_side, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(client_without_memory_fails_no_receive, core_setup,
