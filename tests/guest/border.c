@@ -31,7 +31,10 @@
 #define SECRET PLACE "/secret"
 #define OTHERS PLACE "/others"
 #define SOCKET PLACE "/socket"
-#define RUN    PLACE "/run" /* to be executed, and not to be read */
+#define RUN    PLACE "/run"    /* to be executed, and not to be read */
+#define HIDDEN PLACE "/hidden" /* to be searched, and not to be read */
+#define LOCKED PLACE "/locked" /* to be read, and not to be searched */
+#define OWN    "/tmp/border.own"
 
 static uint64_t buffer[256];
 #define CALL() ((struct capos_call){.buffer = buffer, .size = sizeof(buffer)})
@@ -252,6 +255,113 @@ static void files_opened_again(void)
 	cap_release(file);
 }
 
+/* None is opened ahead as long as anybody watches files. */
+static void files_opened_ahead(void)
+{
+	const struct directory_open_following_params params = {.name = MSG_TEXT("secret")};
+	const struct file_truncate_params cut = {.size = 0};
+	struct directory_open_following_results results;
+	struct capos_call call = CALL();
+	struct directory_entry entry;
+	cap_t place = open_file(PLACE, OPEN_DIRECTORY);
+	void *address;
+
+	ok(!directory_open_following(place, &params, &results, &call) && results.entries.count &&
+	           call.ncaps == 2 * results.entries.count,
+	   "files of another user's directory are opened ahead");
+	for (uint32_t i = 0; i < results.entries.count; i++) {
+		ok(!directory_entry_get(&results.entries, i, &entry) && entry.name.len == 6 &&
+		           !memcmp(entry.name.ptr, "others", 6),
+		   "none but those that may be read");
+		ok(cap_memory_map(call.caps[2 * i + 1], 0, 4096, CAP_RIGHT_READ | CAP_RIGHT_WRITE,
+		                  &address) != 0,
+		   "their contents are not mapped to be written");
+	}
+	for (uint32_t i = 0; i < call.ncaps; i += 2) {
+		struct capos_call again = {.buffer = NULL};
+
+		ok(file_truncate(call.caps[i], &cut, &again) != STATUS_OK, "nor are they cut");
+	}
+	for (uint32_t i = 0; i < call.ncaps; i++)
+		cap_release(call.caps[i]);
+	call = CALL();
+	ok(directory_open_following(open_file(HIDDEN, OPEN_DIRECTORY), &params, &results, &call) ==
+	           STATUS_ACCESS_DENIED,
+	   "none of a directory that may not be read");
+	call = CALL();
+	ok(directory_open_following(open_file(LOCKED, OPEN_DIRECTORY), &params, &results, &call) ==
+	           STATUS_ACCESS_DENIED,
+	   "nor of one that may not be searched");
+}
+
+/* More than a session may have: what is not taken with the answer is closed. */
+static void files_that_nobody_takes(void)
+{
+	const struct directory_open_following_params params = {.name = MSG_TEXT("secret")};
+	cap_t place = open_file(PLACE, OPEN_DIRECTORY);
+	bool fails = true;
+	cap_t file;
+
+	for (int i = 0; i < 20000 && fails; i++) {
+		struct directory_open_following_results results;
+		uint64_t small[2];
+		struct capos_call call = {.buffer = small, .size = sizeof(small)};
+
+		fails = directory_open_following(place, &params, &results, &call) != 0;
+	}
+	file = open_file(OTHERS, OPEN_READ);
+	ok(fails && file, "answers without room leave no file open");
+	cap_release(file);
+}
+
+/* A process ends and says that it holds a lock in a page that it may only read: a counter, which it
+ * has made count as far as the number that owns the lock. */
+static void lock_of_a_counter(const uint64_t *counters)
+{
+	struct capos_ring *ring;
+	uint64_t before[4096 / 8];
+	unsigned i = CHANGES_FIRST;
+	int status;
+	pid_t child;
+
+	close(open(OWN, O_CREAT | O_WRONLY, 0600));
+	memcpy(before, counters, sizeof(before));
+	chmod(OWN, 0600);
+	while (i < 4096 / 8 - 1 && counters[i] == before[i])
+		i++;
+	child = fork();
+	if (!child) {
+		ring = cap_ring();
+		while (counters[i] < (ring->thread_id & CAPOS_LOCK_OWNER) && !chmod(OWN, 0600))
+			;
+		ring->end.held[CAPOS_LOCKS_HELD - 1] = (uintptr_t)&counters[i];
+		_exit(counters[i] != (ring->thread_id & CAPOS_LOCK_OWNER));
+	}
+	waitpid(child, &status, 0);
+	ok(!status, "one of them counts to the number of a thread");
+	ok(!(counters[i] & CAPOS_LOCK_DIED), "whose end does not mark it as a lock");
+	unlink(OWN);
+}
+
+/* The counters of changes, which all programs read. */
+static void counters_of_all(void)
+{
+	struct directory_changes_results results;
+	struct capos_call call = CALL();
+	struct cap_copied stored;
+	void *address;
+
+	ok(!directory_changes(start_cap("files"), &results, &call) && call.ncaps == 1,
+	   "the counters of changes are there to be read");
+	ok(cap_memory_map(call.caps[0], 0, 4096, CAP_RIGHT_READ | CAP_RIGHT_WRITE, &address) != 0,
+	   "and not mapped to be written");
+	ok(cap_memory_store(call.caps[0], CAP_NULL, false, 0, "12345678", 8, &stored) != 0,
+	   "nor stored to");
+	if (cap_memory_map(call.caps[0], 0, 4096, CAP_RIGHT_READ, &address))
+		return;
+	lock_of_a_counter(address);
+}
+
 static void uses_that_were_none(void)
 {
 	const struct file_used_params used = {.read = true, .written = true};
@@ -280,12 +390,23 @@ static int find_terminal(cap_t *out)
 static void terminals_of_others(void)
 {
 	const struct terminal_session_push_params push = {.byte = 'x'};
+	const struct terminal_maker_change_params own = {.file = {1, USER, TERMINAL_KEEP,
+	                                                          TERMINAL_KEEP}},
+	                                          all = {.file = {1, TERMINAL_KEEP, TERMINAL_KEEP,
+	                                                          0666}};
 	struct capos_call call = CALL();
 	cap_t terminal;
 
 	ok(open("/dev/pts/1", O_RDWR | O_NOCTTY) < 0 && errno == EACCES,
 	   "another user's terminal is not opened");
 	ok(find_terminal(&terminal) == STATUS_ACCESS_DENIED, "nor found");
+	call = CALL();
+	ok(terminal_maker_change(start_cap("terminals"), &own, &call) == STATUS_NOT_PERMITTED,
+	   "nor made its own");
+	call = CALL();
+	ok(terminal_maker_change(start_cap("terminals"), &all, &call) == STATUS_NOT_PERMITTED,
+	   "nor everybody's");
+	call = CALL();
 	ok(terminal_session_push(found, &push, &call) == STATUS_NOT_PERMITTED,
 	   "nothing is typed at one that is not open");
 }
@@ -344,14 +465,36 @@ static void make_files(void)
 	chmod(OTHERS, 0644);
 	mknod(SOCKET, S_IFSOCK | 0755, 0);
 	write_file(RUN, "not to be read", 0711);
+	mkdir(HIDDEN, 0711);
+	mkdir(LOCKED, 0744);
+}
+
+static void become_other(void)
+{
+	if (setgroups(0, NULL) || setgid(USER) || setuid(USER))
+		_exit(1);
+}
+
+static _Noreturn void end_attack(void)
+{
+	fflush(stdout);
+	_exit(tap_failed ? 255 : tap_count);
+}
+
+static _Noreturn void attack_unwatched(void)
+{
+	become_other();
+	files_opened_ahead();
+	files_that_nobody_takes();
+	counters_of_all();
+	end_attack();
 }
 
 static _Noreturn void attack(const char *volume)
 {
 	for (int i = 1; i <= 64; i++) /* its own event is among those that it signals */
 		signal(i, SIG_IGN);
-	if (setgroups(0, NULL) || setgid(USER) || setuid(USER))
-		_exit(1);
+	become_other();
 	signals_by_other_ways();
 	locks_of_others();
 	sockets_of_others();
@@ -364,18 +507,33 @@ static _Noreturn void attack(const char *volume)
 	signals_of_its_session();
 	no_more_of_the_processor();
 	members_once_and_as_oneself();
-	fflush(stdout);
-	_exit(tap_failed ? 255 : tap_count);
+	end_attack();
+}
+
+/* Goes on counting from what the other has counted. */
+static void wait_attack(pid_t child)
+{
+	int status;
+
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	tap_count = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	ok(tap_count && tap_count < 255, "the other user got nothing");
 }
 
 int main(int argc, char **argv)
 {
-	int watch = inotify_init1(IN_NONBLOCK), master = posix_openpt(O_RDWR | O_NOCTTY), status;
+	int watch, master = posix_openpt(O_RDWR | O_NOCTTY);
 	char event[256];
 	pid_t child;
 
 	start_init((const uint64_t *)argv - 1);
 	make_files();
+	child = fork();
+	if (!child)
+		attack_unwatched();
+	wait_attack(child);
+	watch = inotify_init1(IN_NONBLOCK);
 	if (argc > 1 && (chdir(argv[1]) || mkfifo("fifo", 0666) || chmod("fifo", 0666)))
 		ok(false, "a FIFO is made in the volume");
 	inotify_add_watch(watch, SECRET, IN_ACCESS | IN_MODIFY);
@@ -386,10 +544,7 @@ int main(int argc, char **argv)
 	child = fork();
 	if (!child)
 		attack(argv[1]);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	tap_count = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-	ok(tap_count && tap_count < 255, "the other user got nothing");
+	wait_attack(child);
 	ok(!came, "user 0 was sent no signal");
 	ok(read(watch, event, sizeof(event)) < 0 && errno == EAGAIN,
 	   "and was told of no use of its file");
