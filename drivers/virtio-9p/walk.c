@@ -467,7 +467,8 @@ static int rise_from_removed(struct walk *w)
 			break;
 		path = gone->above;
 		skip(w, 2);
-		result = go_way(w, count);
+		w->gone += count;
+		result = w->gone > WALK_NAMES_MAX ? -P9_ELOOP : go_way(w, count);
 		skip_slashes(w);
 	}
 	return result;

@@ -119,6 +119,45 @@ static void test_no_walk_asks_much(void **state)
 	assert_int_equal(server.live, 1);
 }
 
+#define LIVE    200
+#define REMOVED 250
+
+/* Directories below each other were removed, and those above are not: each ".." leads up there by
+ * its path, to where the next is not either. */
+static void test_no_way_out_of_removed_directories_asks_much(void **state)
+{
+	char path[2 * (LIVE + REMOVED) + 1], up[3 * REMOVED + 1];
+	struct file_stat st;
+	uint64_t word;
+
+	(void)state;
+	for (uint32_t i = 0; i < LIVE + REMOVED; i++) {
+		memcpy(path + 2 * i, "x/", 3);
+		assert_int_equal(volume_make_directory(v, volume_root(v), text_of(path), 0755),
+		                 STATUS_OK);
+	}
+	assert_int_equal(
+	        volume_open(v, volume_root(v), text_of(path), OPEN_DIRECTORY, 0, &word, &st),
+	        STATUS_OK);
+	for (uint32_t i = LIVE + REMOVED; i > LIVE; i--) {
+		path[2 * i] = 0;
+		assert_int_equal(volume_remove(v, volume_root(v), text_of(path), true), STATUS_OK);
+	}
+	for (uint32_t i = 0; i < REMOVED; i++)
+		memcpy(up + 3 * i, "../", 4);
+	server.asked = 0;
+	assert_int_equal(
+	        volume_stat(v, volume_from(v, volume_find(v, word)), text_of(up), true, &st),
+	        STATUS_TOO_MANY_LINKS);
+	assert_true(server.asked < 1000);
+	server.asked = 0;
+	assert_int_equal(volume_stat(v, volume_from(v, volume_find(v, word)), text_of("../../.."),
+	                             true, &st),
+	                 STATUS_NO_ENTRY);
+	assert_true(server.asked < 100);
+	volume_close(v, word);
+}
+
 static void test_the_path_of_a_directory(void **state)
 {
 	struct msg_text path;
@@ -524,6 +563,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_a_root_of_its_own_is_not_left, server_start,
 	                                        server_stop),
 	        cmocka_unit_test_setup_teardown(test_no_walk_asks_much, server_start, server_stop),
+	        cmocka_unit_test_setup_teardown(test_no_way_out_of_removed_directories_asks_much,
+	                                        server_start, server_stop),
 	        cmocka_unit_test_setup_teardown(test_the_path_of_a_directory, server_start,
 	                                        server_stop),
 	        cmocka_unit_test_setup_teardown(test_handles_are_bounded_and_words_not_used_again,

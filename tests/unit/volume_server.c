@@ -117,7 +117,9 @@ static void answer_walk(void)
 	put_number(0, 2);
 	for (; walked < count; walked++) {
 		uint32_t length = number16(at);
-		int next = find(node, (const char *)server.request + at + 2, length);
+		int next = !server.nodes[node].name
+		                   ? -1
+		                   : find(node, (const char *)server.request + at + 2, length);
 
 		assert_null(memchr(server.request + at + 2, '/', length));
 		if (next < 0)
@@ -280,6 +282,10 @@ void server_answer(void)
 		break;
 	case 70:
 		answer_link(node);
+		break;
+	case 72: /* mkdir: name, mode, group */
+		if (answer_new(node, text_at(11), P9_QID_DIRECTORY, &node))
+			put_qid(node);
 		break;
 	case 74:
 		answer_move(node);
