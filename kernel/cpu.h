@@ -43,6 +43,7 @@ struct cpu {
 	struct share services;
 	/* Threads of services that are waited for by nobody: see sched_put_off. */
 	struct share unhurried;
+	uint64_t hurry_at;  /* when they have waited long enough */
 	struct share *turn; /* one of the others: whose turn it is, or was last; NULL: it is gone */
 	/* Other shares that wait for their turn: first those that woke with time left in their
 	 * slice, then those that used it up. */
@@ -86,7 +87,8 @@ void kernel_enter(enum entry_kind kind); /* first thing in every entry from the 
 void sched_wake(struct thread *t);
 /* Whether it is awake, and goes before programs if it is a service's. */
 bool sched_hurries(const struct thread *t);
-/* Lets a runnable thread of a service wait for a turn as programs do, until sched_hurry. */
+/* Lets a runnable thread of a service wait until no program runs, for a slice at most, or until
+ * sched_hurry. */
 void sched_put_off(struct thread *t);
 void sched_hurry(struct thread *t);
 /* Makes a runnable thread the next of its share: a call was handed to it. */

@@ -222,6 +222,8 @@ static bool well_formed(const struct capos_sqe *sqe)
 		flags |= CAPOS_SQE_APPEND;
 	if (sqe->op == CAP_OP_FUTEX_REQUEUE)
 		flags |= CAPOS_SQE_COMPARE;
+	if (sqe->op == CAP_OP_CALL)
+		flags |= CAPOS_SQE_UNHURRIED;
 	for (unsigned i = 0; i < sizeof(sqe->reserved) / sizeof(sqe->reserved[0]); i++)
 		rest |= sqe->reserved[i];
 	return rest == 0 && (sqe->flags & ~flags) == 0;

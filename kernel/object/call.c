@@ -156,10 +156,14 @@ int object_call(struct object *o, struct thread *t, const struct capos_sqe *sqe)
 	struct list *receiver = list_first(&e->receivers);
 	struct thread *sleeper = receiver ? list_entry(receiver, struct op, queue)->thread : NULL;
 	bool asleep = sleeper && sleeper->state == THREAD_WAITING;
-	if (!receiver && e->server && e->server->service)
+	bool hurries = (sqe->flags & CAPOS_SQE_UNHURRIED) == 0;
+	bool rests = sleeper && !sched_hurries(sleeper);
+	if (hurries && !receiver && e->server && e->server->service)
 		hurry_server(e->server);
 	endpoint_pump(e);
-	if (asleep && sleeper->state == THREAD_RUNNABLE)
+	if (rests && !hurries)
+		sched_put_off(sleeper);
+	else if (asleep && sleeper->state == THREAD_RUNNABLE)
 		sched_hand_over(sleeper);
 	return OP_PENDING;
 }

@@ -3,8 +3,8 @@
  * The scheduler: the share of the services always runs first, though a running thread of another
  * may finish its batch; the other shares take turns, and within a share its threads.  Both levels
  * go by one rule: who woke with time left in its slice goes before those that used theirs up.
- * A service that only has to hear what was released takes a turn as a program does: a switch to it
- * for each release would cost more than the release.
+ * But a service that is waited for by nobody, as it only has to hear what was released, runs when
+ * no program does, or after a slice: a switch for each release would cost more than the release.
  *
  * The hardware timer is set only for a deadline that matters: the queue's first, and the end of a
  * slice, turn or batch when a thread waits for it.  A timer that was set for something no longer
@@ -39,7 +39,6 @@ void sched_init(void)
 	share_init(&cpu->services);
 	cpu->services.slice_left = NO_END_NS;
 	share_init(&cpu->unhurried);
-	cpu->unhurried.slice_left = CAPOS_SLICE_NS;
 	list_init(&cpu->woken);
 	list_init(&cpu->expired);
 	cpu->preempt_at = cpu->timer_at = UINT64_MAX;
@@ -205,7 +204,8 @@ static bool is_service(const struct cpu *cpu, const struct thread *t)
 
 static bool turns_wait(const struct cpu *cpu)
 {
-	return !list_empty(&cpu->woken) || !list_empty(&cpu->expired);
+	return !list_empty(&cpu->woken) || !list_empty(&cpu->expired) ||
+	       share_waits(&cpu->unhurried);
 }
 
 /* front: its turn is not over yet. */
@@ -240,6 +240,9 @@ static struct share *pick_share(struct cpu *cpu)
 	struct share *last = cpu->turn;
 	if (share_waits(&cpu->services))
 		return &cpu->services;
+	bool late = share_waits(&cpu->unhurried);
+	if (late && arch_clock_ns() >= cpu->hurry_at)
+		return &cpu->unhurried;
 	if (last && share_waits(last)) {
 		if (last->slice_left > 0)
 			return last;
@@ -249,7 +252,7 @@ static struct share *pick_share(struct cpu *cpu)
 	if (!node)
 		node = list_first(&cpu->expired);
 	if (!node)
-		return NULL;
+		return late ? &cpu->unhurried : NULL;
 	list_remove(node);
 	cpu->turn = list_entry(node, struct share, turn);
 	return cpu->turn;
@@ -298,9 +301,9 @@ void sched_put_off(struct thread *t)
 		return;
 	take_out(t);
 	t->share = &cpu->unhurried;
-	t->share->slice_left = 0; /* behind those that woke with time left */
+	if (!share_waits(t->share))
+		cpu->hurry_at = arch_clock_ns() + CAPOS_SLICE_NS;
 	insert(t, false);
-	wait_for_turn(cpu, t->share);
 	if (!share_waits(&cpu->services))
 		cpu->preempt_at = UINT64_MAX;
 }
@@ -313,8 +316,6 @@ void sched_hurry(struct thread *t)
 		return;
 	assert(t->state == THREAD_RUNNABLE);
 	take_out(t);
-	if (!share_waits(t->share))
-		list_remove(&t->share->turn);
 	t->share = &cpu->services;
 	insert(t, false);
 	preempt_for(cpu, t);

@@ -367,6 +367,8 @@ static void fill(struct worker *w, struct capos_sqe *s, unsigned slot)
 	        .recv_ncaps = CAPOS_MESSAGE_CAPS_MAX};
 	if (s->op == CAP_OP_CALL)
 		fill_call(w, s, slot);
+	if (s->op == CAP_OP_CALL && chance(w, 4))
+		s->flags |= CAPOS_SQE_UNHURRIED;
 	if (chance(w, 12))
 		fill_make(w, s, slot);
 	if (s->op == CAP_OP_LOAD || s->op == CAP_OP_STORE)

@@ -183,6 +183,30 @@ static void a_service_ends_before_its_turn(void **state)
 	user_end(p.client);
 }
 
+/* Nobody waits for the answer: the service gets to it when the program stops. */
+static void an_unhurried_call_interrupts_no_program(void **state)
+{
+	(void)state;
+	struct pair p = pair_with(service_create("service"));
+	struct capos_sqe recv = recv_of(p.endpoint), call = call_of(p.object);
+	struct capos_cqe cqe;
+	user_submit(p.s, &recv);
+	assert_int_equal(user_enter(p.s, 1, CAPOS_FOREVER), USER_SLEEPS);
+	fake_now += 1000000;
+	call.flags = CAPOS_SQE_UNHURRIED;
+	user_submit(p.c, &call);
+	assert_int_equal(user_enter(p.c, 0, 0), 0);
+	core_timer();
+	assert_ptr_equal(the_cpu.current, p.c);
+	assert_int_equal(user_enter(p.c, 1, CAPOS_FOREVER), USER_SLEEPS);
+	assert_ptr_equal(the_cpu.current, p.s);
+	assert_true(user_take(p.s, &cqe));
+	assert_int_equal(received(&p).kind, CAPOS_RECEIVED_CALL);
+	struct capos_sqe other = {.op = CAP_OP_NOP, .flags = CAPOS_SQE_UNHURRIED, .user_data = 3};
+	assert_int_equal(user_run(p.s, &other).result, CAP_EINVAL);
+	pair_end(&p);
+}
+
 static void faults_of_either_side(void **state)
 {
 	(void)state;
@@ -597,6 +621,8 @@ static void fill(struct capos_sqe *s, const struct process *p)
 			}
 		}
 	}
+	if (s->op == CAP_OP_CALL && rand() % 4 == 0)
+		s->flags |= CAPOS_SQE_UNHURRIED;
 	if (s->op == CAP_OP_COPY)
 		s->arg = CAP_RIGHTS_ALL;
 	if (s->op == CAP_OP_RELEASE && rand() % 2)
@@ -691,6 +717,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(a_release_interrupts_no_program, core_setup,
 	                                        core_teardown),
 	        cmocka_unit_test_setup_teardown(a_service_ends_before_its_turn, core_setup,
+	                                        core_teardown),
+	        cmocka_unit_test_setup_teardown(an_unhurried_call_interrupts_no_program, core_setup,
 	                                        core_teardown),
 	        cmocka_unit_test_setup_teardown(faults_of_either_side, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(client_without_memory_fails_no_receive, core_setup,

@@ -96,7 +96,7 @@ static void services_go_first(void **state)
 	user_end(program);
 }
 
-static void service_that_has_time_takes_a_turn(void **state)
+static void service_that_has_time_waits_for_a_slice(void **state)
 {
 	(void)state;
 	struct process *program = user_create("program");
@@ -109,7 +109,7 @@ static void service_that_has_time_takes_a_turn(void **state)
 	run_for(8);
 	assert_int_equal(used(service), 0);
 	assert_ptr_equal(the_cpu.current, thread_of(program));
-	run_for(20); /* one turn of each program is before it */
+	run_for(12); /* to the end of the turn */
 	assert_true(used(service) > 0);
 	assert_ptr_equal(the_cpu.current, t);
 	user_end(service);
@@ -268,7 +268,7 @@ int main(void)
 	                                        core_teardown),
 	        cmocka_unit_test_setup_teardown(sleeper_has_its_share, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(services_go_first, core_setup, core_teardown),
-	        cmocka_unit_test_setup_teardown(service_that_has_time_takes_a_turn, core_setup,
+	        cmocka_unit_test_setup_teardown(service_that_has_time_waits_for_a_slice, core_setup,
 	                                        core_teardown),
 	        cmocka_unit_test_setup_teardown(one_of_two_is_ended, core_setup, core_teardown),
 	        cmocka_unit_test_setup_teardown(real_time_goes_first, core_setup, core_teardown),

@@ -193,6 +193,9 @@ enum capos_op {
 #define CAPOS_SQE_QUIET   0x01u /* no completion on success */
 #define CAPOS_SQE_APPEND  0x02u /* of CAP_OP_STORE */
 #define CAPOS_SQE_COMPARE 0x04u /* of CAP_OP_FUTEX_REQUEUE */
+/* Of CAP_OP_CALL: the answer is not waited for, so that a service which sleeps may go on sleeping
+ * as long as programs run, for CAPOS_SLICE_NS at most, unless something else wakes it. */
+#define CAPOS_SQE_UNHURRIED 0x08u
 
 struct capos_sqe {
 	uint8_t op;    /* enum capos_op */

@@ -328,6 +328,7 @@ static struct {
 static void describe(const struct process_member_describe_params *params)
 {
 	struct capos_sqe sqe = {.op = CAP_OP_CALL,
+	                        .flags = CAPOS_SQE_UNHURRIED,
 	                        .method = PROCESS_MEMBER_DESCRIBE,
 	                        .cap = self.member,
 	                        .interface = PROCESS_MEMBER_INTERFACE,
