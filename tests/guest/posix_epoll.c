@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -211,6 +212,35 @@ static void lists(void)
 	close(outer);
 }
 
+#define TOWER 26
+
+/* Each list has all those before it, so that many ways lead to the lowest: how deep that may be is
+ * the system's own, but no look at the highest may take each way, or a frame for each list. */
+static void tower(void)
+{
+	int list[TOWER], a = eventfd(1, 0), refused = 0;
+	bool fine = true;
+
+	for (int i = 0; i < TOWER; i++) {
+		list[i] = epoll_create1(0);
+		for (int j = 0; j < i; j++) {
+			bool added = !control(list[i], EPOLL_CTL_ADD, list[j], EPOLLIN, 1);
+
+			fine = fine && (added || errno == ELOOP);
+			refused += !added;
+		}
+	}
+	ok(fine && refused > 0, "lists in lists in many ways: ELOOP when they are too deep");
+	ok(!control(list[0], EPOLL_CTL_ADD, a, EPOLLIN, 1) || errno == EINVAL, "of the lowest");
+	alarm(10);
+	told(list[TOWER - 1], 1);
+	alarm(0);
+	ok(true, "a look at the highest ends");
+	for (int i = 0; i < TOWER; i++)
+		close(list[i]);
+	close(a);
+}
+
 static void refusals(void)
 {
 	struct epoll_event event = {.events = EPOLLIN};
@@ -363,6 +393,7 @@ int main(int argc, char **argv)
 	descriptions();
 	sockets();
 	lists();
+	tower();
 	refusals();
 	ends();
 	another_thread();

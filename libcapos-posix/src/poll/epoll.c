@@ -53,7 +53,7 @@ struct list {
 	struct entry *entries;
 	uint32_t count, room;
 	bool waited;   /* a thread sleeps until something is ready */
-	bool walked;   /* against rings of lists */
+	int depth;     /* of the lists below it, and its own; 0: it was not looked at */
 	cap_t written; /* for the next image, which execve did not start */
 };
 
@@ -312,7 +312,7 @@ static struct entry *find(struct list *l, int fd, const struct file *f)
 static void unmark(void)
 {
 	for (struct list *l = lists; l; l = l->next)
-		l->walked = false;
+		l->depth = 0;
 }
 
 /* How many lists stand above each other from this one down, which must not lead to `never`:
@@ -323,9 +323,8 @@ static int depth_of(struct list *l, const struct list *never)
 
 	if (l == never)
 		return -ELOOP;
-	if (l->walked)
-		return 0;
-	l->walked = true;
+	if (l->depth)
+		return l->depth;
 	for (uint32_t i = 0; i < l->count; i++) {
 		int depth = is_list(l->entries[i].file)
 		                    ? depth_of(list_of(l->entries[i].file), never)
@@ -335,7 +334,8 @@ static int depth_of(struct list *l, const struct list *never)
 			return depth;
 		deepest = depth > deepest ? depth : deepest;
 	}
-	return deepest + 1;
+	l->depth = deepest + 1;
+	return l->depth;
 }
 
 /* The same upwards: how many lists stand above this one. */
