@@ -41,7 +41,7 @@ struct cpu {
 	struct thread *loaded;  /* whose FPU registers and segment bases are in the processor */
 	uint32_t runnable;      /* threads, without current */
 	struct share services;
-	/* Threads of services that are waited for by nobody: see sched_put_off. */
+	/* Threads of services that no process waits for: see sched_put_off. */
 	struct share unhurried;
 	uint64_t hurry_at;  /* when they have waited long enough */
 	struct share *turn; /* one of the others: whose turn it is, or was last; NULL: it is gone */

@@ -3,7 +3,7 @@
  * The scheduler: the share of the services always runs first, though a running thread of another
  * may finish its batch; the other shares take turns, and within a share its threads.  Both levels
  * go by one rule: who woke with time left in its slice goes before those that used theirs up.
- * But a service that is waited for by nobody, as it only has to hear what was released, runs when
+ * But a service that no process waits for, as it only has to hear what was released, runs when
  * no program does, or after a slice: a switch for each release would cost more than the release.
  *
  * The hardware timer is set only for a deadline that matters: the queue's first, and the end of a

@@ -29,8 +29,8 @@ static int control(int epoll, int op, int fd, uint32_t events, uint64_t data)
 	return epoll_ctl(epoll, op, fd, &event);
 }
 
-/* What one event says; 0: there is none, which is told at once. */
-static uint32_t told(int epoll, uint64_t data)
+/* What one event says; 0: there is none, which is events_of at once. */
+static uint32_t events_of(int epoll, uint64_t data)
 {
 	struct epoll_event event = {.events = 0};
 
@@ -55,21 +55,23 @@ static void reports(void)
 	pipe(fds);
 	ok(e >= 0 && fcntl(e, F_GETFD) == FD_CLOEXEC, "epoll_create1");
 	ok(control(e, EPOLL_CTL_ADD, fds[0], EPOLLIN, 0x123456789a) == 0, "add");
-	ok(told(e, 0x123456789a) == 0, "nothing is ready");
+	ok(events_of(e, 0x123456789a) == 0, "nothing is ready");
 	write(fds[1], "ab", 2);
-	ok(told(e, 0x123456789a) == EPOLLIN, "something to read");
-	ok(told(e, 0x123456789a) == EPOLLIN, "is told again");
+	ok(events_of(e, 0x123456789a) == EPOLLIN, "something to read");
+	ok(events_of(e, 0x123456789a) == EPOLLIN, "is events_of again");
 	read(fds[0], text, 2);
-	ok(told(e, 0x123456789a) == 0, "until it is read");
-	ok(control(e, EPOLL_CTL_ADD, fds[1], EPOLLOUT, 7) == 0 && told(e, 7) == EPOLLOUT,
+	ok(events_of(e, 0x123456789a) == 0, "until it is read");
+	ok(control(e, EPOLL_CTL_ADD, fds[1], EPOLLOUT, 7) == 0 && events_of(e, 7) == EPOLLOUT,
 	   "room to write");
-	ok(control(e, EPOLL_CTL_MOD, fds[1], 0, 8) == 0 && told(e, 8) == 0, "modify: of nothing");
-	ok(control(e, EPOLL_CTL_MOD, fds[1], EPOLLOUT, 9) == 0 && told(e, 9) == EPOLLOUT, "again");
-	ok(epoll_ctl(e, EPOLL_CTL_DEL, fds[1], NULL) == 0 && told(e, 9) == 0, "delete");
+	ok(control(e, EPOLL_CTL_MOD, fds[1], 0, 8) == 0 && events_of(e, 8) == 0,
+	   "modify: of nothing");
+	ok(control(e, EPOLL_CTL_MOD, fds[1], EPOLLOUT, 9) == 0 && events_of(e, 9) == EPOLLOUT,
+	   "again");
+	ok(epoll_ctl(e, EPOLL_CTL_DEL, fds[1], NULL) == 0 && events_of(e, 9) == 0, "delete");
 	close(fds[1]);
-	ok(told(e, 0x123456789a) == EPOLLHUP, "the end is told without being asked for");
+	ok(events_of(e, 0x123456789a) == EPOLLHUP, "the end is events_of without being asked for");
 	close(fds[0]);
-	ok(told(e, 0x123456789a) == 0, "what is closed is gone");
+	ok(events_of(e, 0x123456789a) == 0, "what is closed is gone");
 	close(e);
 }
 
@@ -81,8 +83,9 @@ static void once_and_in_turn(void)
 
 	ok(fcntl(e, F_GETFD) == 0, "epoll_create");
 	control(e, EPOLL_CTL_ADD, a, EPOLLIN | EPOLLONESHOT, 1);
-	ok(told(e, 1) == EPOLLIN && told(e, 1) == 0, "EPOLLONESHOT");
-	ok(control(e, EPOLL_CTL_MOD, a, EPOLLIN | EPOLLONESHOT, 2) == 0 && told(e, 2) == EPOLLIN,
+	ok(events_of(e, 1) == EPOLLIN && events_of(e, 1) == 0, "EPOLLONESHOT");
+	ok(control(e, EPOLL_CTL_MOD, a, EPOLLIN | EPOLLONESHOT, 2) == 0 &&
+	           events_of(e, 2) == EPOLLIN,
 	   "is wanted again");
 	control(e, EPOLL_CTL_MOD, a, EPOLLIN, 1);
 	control(e, EPOLL_CTL_ADD, b, EPOLLIN, 2);
@@ -106,28 +109,30 @@ static void edges_of_a_pipe(int e)
 
 	pipe2(fds, O_NONBLOCK);
 	control(e, EPOLL_CTL_ADD, fds[0], EPOLLIN | EPOLLET, 1);
-	ok(told(e, 1) == 0, "EPOLLET: nothing has come");
+	ok(events_of(e, 1) == 0, "EPOLLET: nothing has come");
 	write(fds[1], "ab", 2);
-	ok(told(e, 1) == EPOLLIN && told(e, 1) == 0, "what has come is told once");
+	ok(events_of(e, 1) == EPOLLIN && events_of(e, 1) == 0, "what has come is events_of once");
 	read(fds[0], text, 1);
-	ok(told(e, 1) == 0, "what is left is not told");
+	ok(events_of(e, 1) == 0, "what is left is not events_of");
 	write(fds[1], "c", 1);
-	ok(told(e, 1) == EPOLLIN && told(e, 1) == 0, "what comes then is");
+	ok(events_of(e, 1) == EPOLLIN && events_of(e, 1) == 0, "what comes then is");
 	read(fds[0], text, 2);
 	write(fds[1], "d", 1);
-	ok(told(e, 1) == EPOLLIN, "and what comes after all was read");
+	ok(events_of(e, 1) == EPOLLIN, "and what comes after all was read");
 	control(e, EPOLL_CTL_MOD, fds[0], EPOLLIN | EPOLLET, 1);
-	ok(told(e, 1) == EPOLLIN && told(e, 1) == 0, "and what is there when it is wanted again");
+	ok(events_of(e, 1) == EPOLLIN && events_of(e, 1) == 0,
+	   "and what is there when it is wanted again");
 	control(e, EPOLL_CTL_ADD, fds[1], EPOLLOUT | EPOLLET, 2);
-	ok(told(e, 2) == EPOLLOUT && told(e, 2) == 0, "room is told once");
+	ok(events_of(e, 2) == EPOLLOUT && events_of(e, 2) == 0, "room is events_of once");
 	while (write(fds[1], text, sizeof(text)) > 0)
 		;
-	(void)told(e, 1);
-	ok(told(e, 2) == 0, "none is not told");
+	(void)events_of(e, 1);
+	ok(events_of(e, 2) == 0, "none is not events_of");
 	read(fds[0], text, sizeof(text));
-	ok(told(e, 2) == EPOLLOUT && told(e, 2) == 0, "nor that there is some again, but once");
+	ok(events_of(e, 2) == EPOLLOUT && events_of(e, 2) == 0,
+	   "nor that there is some again, but once");
 	close(fds[1]);
-	ok(told(e, 1) & EPOLLHUP && told(e, 1) == 0, "so is the end");
+	ok(events_of(e, 1) & EPOLLHUP && events_of(e, 1) == 0, "so is the end");
 	close(fds[0]);
 }
 
@@ -140,17 +145,19 @@ static void edges(void)
 	control(e, EPOLL_CTL_ADD, counter, EPOLLIN | EPOLLET, 3);
 	for (int i = 0; i < 3; i++) {
 		write(counter, &(uint64_t){1}, 8);
-		ok(told(e, 3) == EPOLLIN && told(e, 3) == 0, "each addition to a counter");
+		ok(events_of(e, 3) == EPOLLIN && events_of(e, 3) == 0,
+		   "each addition to a counter");
 	}
 	close(counter);
 	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
 	control(e, EPOLL_CTL_ADD, pair[0], EPOLLIN | EPOLLOUT | EPOLLET, 4);
-	ok(told(e, 4) == EPOLLOUT && told(e, 4) == 0, "a socket's room");
+	ok(events_of(e, 4) == EPOLLOUT && events_of(e, 4) == 0, "a socket's room");
 	write(pair[1], "x", 1);
-	ok(told(e, 4) == (EPOLLIN | EPOLLOUT) && told(e, 4) == 0, "and bytes");
+	ok(events_of(e, 4) == (EPOLLIN | EPOLLOUT) && events_of(e, 4) == 0, "and bytes");
 	read(pair[0], text, 1);
 	shutdown(pair[1], SHUT_WR);
-	ok(told(e, 4) == (EPOLLIN | EPOLLOUT) && told(e, 4) == 0, "and that no more come");
+	ok(events_of(e, 4) == (EPOLLIN | EPOLLOUT) && events_of(e, 4) == 0,
+	   "and that no more come");
 	close(pair[0]);
 	close(pair[1]);
 	close(e);
@@ -164,12 +171,12 @@ static void descriptions(void)
 	ok(control(e, EPOLL_CTL_ADD, b, EPOLLIN, 1) == 0, "its duplicate besides");
 	epoll_ctl(e, EPOLL_CTL_DEL, b, NULL);
 	close(a);
-	ok(told(e, 1) == EPOLLIN, "a description outlasts its number");
+	ok(events_of(e, 1) == EPOLLIN, "a description outlasts its number");
 	close(b);
-	ok(told(e, 1) == 0, "not its last one");
+	ok(events_of(e, 1) == 0, "not its last one");
 	a = eventfd(1, 0);
-	ok(told(e, 1) == 0 && control(e, EPOLL_CTL_ADD, a, EPOLLIN, 3) == 0 &&
-	           told(e, 3) == EPOLLIN,
+	ok(events_of(e, 1) == 0 && control(e, EPOLL_CTL_ADD, a, EPOLLIN, 3) == 0 &&
+	           events_of(e, 3) == EPOLLIN,
 	   "a number that is used again is another description");
 	close(a);
 	close(e);
@@ -181,13 +188,13 @@ static void sockets(void)
 
 	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
 	control(e, EPOLL_CTL_ADD, pair[0], EPOLLIN | EPOLLOUT | EPOLLRDHUP, 1);
-	ok(told(e, 1) == EPOLLOUT, "a socket has room");
+	ok(events_of(e, 1) == EPOLLOUT, "a socket has room");
 	write(pair[1], "x", 1);
-	ok(told(e, 1) == (EPOLLIN | EPOLLOUT), "and bytes");
+	ok(events_of(e, 1) == (EPOLLIN | EPOLLOUT), "and bytes");
 	shutdown(pair[1], SHUT_WR);
-	ok(told(e, 1) == (EPOLLIN | EPOLLOUT | EPOLLRDHUP), "and then no more");
+	ok(events_of(e, 1) == (EPOLLIN | EPOLLOUT | EPOLLRDHUP), "and then no more");
 	close(pair[1]);
-	ok(told(e, 1) & EPOLLHUP, "and ends");
+	ok(events_of(e, 1) & EPOLLHUP, "and ends");
 	close(pair[0]);
 	close(e);
 }
@@ -198,16 +205,16 @@ static void lists(void)
 	struct pollfd p = {.fd = outer, .events = POLLIN};
 
 	control(inner, EPOLL_CTL_ADD, a, EPOLLIN, 1);
-	ok(control(outer, EPOLL_CTL_ADD, inner, EPOLLIN, 2) == 0 && told(outer, 2) == 0,
+	ok(control(outer, EPOLL_CTL_ADD, inner, EPOLLIN, 2) == 0 && events_of(outer, 2) == 0,
 	   "a list in a list");
 	ok(poll(&p, 1, 0) == 0, "poll of it: nothing");
 	write(a, &(uint64_t){1}, 8);
-	ok(told(outer, 2) == EPOLLIN, "something of the inner one's");
+	ok(events_of(outer, 2) == EPOLLIN, "something of the inner one's");
 	ok(poll(&p, 1, 0) == 1 && p.revents == POLLIN, "poll of it: something");
 	fails(control(inner, EPOLL_CTL_ADD, outer, EPOLLIN, 3), ELOOP, "a ring: ELOOP");
 	fails(control(inner, EPOLL_CTL_ADD, inner, EPOLLIN, 3), EINVAL, "itself: EINVAL");
 	close(inner);
-	ok(told(outer, 2) == 0, "the inner one is closed");
+	ok(events_of(outer, 2) == 0, "the inner one is closed");
 	close(a);
 	close(outer);
 }
@@ -233,7 +240,7 @@ static void tower(void)
 	ok(fine && refused > 0, "lists in lists in many ways: ELOOP when they are too deep");
 	ok(!control(list[0], EPOLL_CTL_ADD, a, EPOLLIN, 1) || errno == EINVAL, "of the lowest");
 	alarm(10);
-	told(list[TOWER - 1], 1);
+	events_of(list[TOWER - 1], 1);
 	alarm(0);
 	ok(true, "a look at the highest ends");
 	for (int i = 0; i < TOWER; i++)
@@ -355,11 +362,11 @@ static void fork_and_execve(const char *self)
 	if (!child) {
 		close(gone); /* the parent's list has it; only what is ready is common */
 		write(a, &(uint64_t){1}, 8);
-		_exit(!(told(e, 77) == EPOLLIN || told(e, 77) == EPOLLIN));
+		_exit(!(events_of(e, 77) == EPOLLIN || events_of(e, 77) == EPOLLIN));
 	}
 	ok(status_of(child) == 0, "a child sees what is ready");
 	close(gone);
-	ok(told(e, 77) == EPOLLIN, "and so does its parent");
+	ok(events_of(e, 77) == EPOLLIN, "and so does its parent");
 	child = fork();
 	if (!child) {
 		execv(self, args);
@@ -376,9 +383,9 @@ static int executed(char **argv)
 	int e = atoi(argv[1]), a = atoi(argv[2]);
 	uint64_t count;
 
-	if (told(e, 77) != EPOLLIN)
+	if (events_of(e, 77) != EPOLLIN)
 		return 1;
-	if (read(a, &count, 8) != 8 || told(e, 77))
+	if (read(a, &count, 8) != 8 || events_of(e, 77))
 		return 2;
 	return control(e, EPOLL_CTL_ADD, a, EPOLLIN, 0) == 0 || errno != EEXIST ? 3 : 0;
 }

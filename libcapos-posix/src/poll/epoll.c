@@ -2,9 +2,9 @@
 /*
  * epoll: a list of descriptions and of what is wanted of each, at which epoll_wait looks as poll
  * does.  The list is the process's own: a child of fork has a copy.  It holds no reference: what is
- * closed goes from all lists.  EPOLLET is told by what counts the bytes that come and go: what has
- * not gone on since it was told is not told again.  What has no such number is told as without
- * EPOLLET, so that nothing is missed.
+ * closed goes from all lists.  EPOLLET goes by what counts the bytes that come and go: what has
+ * not gone on since it was reported is not reported again.  What has no such number is reported as
+ * without EPOLLET, so that nothing is missed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include "signal/signal.h"
 
 #define ALWAYS (EPOLLERR | EPOLLHUP) /* reported whether asked for or not */
-/* No events but how they are told. */
+/* No events but how they are reported. */
 #define INPUT_FLAGS (EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE)
 /* What goes with EPOLLEXCLUSIVE. */
 #define EXCLUSIVE_EVENTS \
@@ -42,9 +42,10 @@ struct sight {
 struct entry {
 	struct file *file; /* NULL: found by its number, at the end of execve */
 	int fd;
-	bool spent; /* EPOLLONESHOT, and it was told */
+	bool spent; /* EPOLLONESHOT, and it was reported */
 	struct epoll_event event;
-	struct sight told; /* when it was told last; zeroed: it was not, since it was changed */
+	struct sight
+	        reported; /* when it was reported last; zeroed: it was not, since it was changed */
 };
 
 /* In the order in which they are looked at. */
@@ -89,14 +90,14 @@ void epoll_forget(const struct file *f)
 
 /* ---- Looking ---- */
 
-static bool is_old(const struct sight *now, const struct sight *told)
+static bool is_old(const struct sight *now, const struct sight *reported)
 {
-	return now->edges && told->edges && now->progress == told->progress &&
-	       !(now->events & ~told->events);
+	return now->edges && reported->edges && now->progress == reported->progress &&
+	       !(now->events & ~reported->events);
 }
 
-/* What is to be told of an entry.  Its progress is asked for first: what comes in between is rather
- * told twice than never. */
+/* What is to be reported of an entry.  Its progress is asked for first: what comes in between is
+ * rather reported twice than never. */
 static unsigned ready_of(struct entry *e, bool arm, struct sight *now)
 {
 	const unsigned wanted = e->event.events & ~INPUT_FLAGS;
@@ -108,7 +109,7 @@ static unsigned ready_of(struct entry *e, bool arm, struct sight *now)
 	now->edges = e->event.events & EPOLLET && ops->progress &&
 	             ops->progress(e->file, &now->progress);
 	now->events = ops->poll(e->file, wanted, arm);
-	return is_old(now, &e->told) ? 0 : now->events & (wanted | ALWAYS);
+	return is_old(now, &e->reported) ? 0 : now->events & (wanted | ALWAYS);
 }
 
 static unsigned list_poll(struct file *f, unsigned wanted, bool arm)
@@ -245,7 +246,7 @@ static int take_up(struct list *l, cap_t memory, uint32_t count)
 	l->count = count;
 	for (uint32_t i = 0; i < count; i++) {
 		l->entries[i].file = NULL;
-		l->entries[i].told = (struct sight){.events = 0};
+		l->entries[i].reported = (struct sight){.events = 0};
 	}
 	return 0;
 }
@@ -397,7 +398,7 @@ static int modify(struct entry *e, const struct epoll_event *event)
 		return -EINVAL;
 	e->event = *event;
 	e->spent = false;
-	e->told = (struct sight){.events = 0};
+	e->reported = (struct sight){.events = 0};
 	return 0;
 }
 
@@ -447,10 +448,10 @@ struct wanted {
 	long most;
 };
 
-/* What was told goes behind the others, so that all have their turn. */
+/* What was reported goes behind the others, so that all have their turn. */
 static ssize_t tell(struct list *l, const struct wanted *w)
 {
-	struct entry told;
+	struct entry reported;
 	struct sight sight;
 	long n = 0;
 
@@ -465,11 +466,11 @@ static ssize_t tell(struct list *l, const struct wanted *w)
 		if (user_put(w->to + n * (long)sizeof(event), &event))
 			return n ? n : -EFAULT;
 		n++;
-		told = l->entries[i];
-		told.spent = told.event.events & EPOLLONESHOT;
-		told.told = sight;
+		reported = l->entries[i];
+		reported.spent = reported.event.events & EPOLLONESHOT;
+		reported.reported = sight;
 		remove_at(l, i);
-		l->entries[l->count++] = told;
+		l->entries[l->count++] = reported;
 	}
 	return n ? n : WAIT_NOTHING;
 }
